@@ -1,0 +1,205 @@
+"""Recipes: what is distilled into what, from which text, and for how long.
+
+A recipe is a Python file whose `get_config()` returns `Recipe(...).config()`,
+an ml_collections `ConfigDict`, so that every field is also a flag
+(`--config.train.steps=1000`). `Recipe.parse` reads it back into the frozen,
+typed form which the rest of the code sees.
+"""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+import ml_collections
+
+from tfminilm.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class StudentSpec:
+    """The student's shape, and where its first weights come from.
+
+    `init` is "uniform" (embeddings and every k-th layer of the teacher),
+    "embeddings" (only those), "random", or explicit teacher layers counted
+    from 0, lowest first, such as "1,3,5".
+    """
+
+    num_layers: int = 6
+    hidden_dim: int = 384
+    num_heads: int = 12
+    intermediate_dim: int = 1536
+    max_sequence_length: int = 512
+    dropout: float = 0.1
+    init: str = "random"
+
+
+@dataclasses.dataclass(frozen=True)
+class MethodSpec:
+    """Which method transfers what; layers count from 0, negative from the top.
+
+    `attention_weight` and `value_weight` scale the two terms of MiniLM's loss.
+    """
+
+    name: str = "MiniLM"
+    teacher_layer: int = -1
+    student_layer: int = -1
+    attention_weight: float = 1.0
+    value_weight: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec:
+    """The text: "docs", a folder of .txt files, or "tfds:NAME".
+
+    "docs" is the documentation that comes with every Python. `max_tokens`
+    stops reading early (0: all of it).
+    """
+
+    source: str = "docs"
+    sequence_length: int = 512
+    held_out_fraction: float = 0.02
+    max_tokens: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSpec:
+    """Steps, optimizer and rhythm. Linear warm-up, then linear decay to zero.
+
+    `gradient_accumulation` > 1 splits the `batch_size` into that many parts.
+    `precision` is "float32", "mixed_bfloat16", "mixed_float16", or "auto":
+    what is fastest on this machine.
+    """
+
+    steps: int = 400_000
+    batch_size: int = 256
+    gradient_accumulation: int = 1
+    learning_rate: float = 5e-4
+    warmup_steps: int = 4_000
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    precision: str = "auto"
+    log_every: int = 20
+    evaluate_every: int = 1_000
+    checkpoint_every: int = 1_000
+    held_out_sequences: int = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """One distillation run, whole."""
+
+    name: str = ""
+    seed: int = 0
+    teacher: str = "bert_base_en_uncased"
+    student: StudentSpec = StudentSpec()
+    method: MethodSpec = MethodSpec()
+    data: DataSpec = DataSpec()
+    train: TrainSpec = TrainSpec()
+
+    def config(self) -> ml_collections.ConfigDict:
+        """The recipe as the `ConfigDict` that `get_config()` returns."""
+        return ml_collections.ConfigDict(dataclasses.asdict(self))
+
+    @classmethod
+    def parse(cls, config: Mapping[str, Any]) -> "Recipe":
+        """Reads a nested mapping into a checked recipe.
+
+        Raises:
+            UsageError: an unknown key (the nearest known one is named), a
+                value of the wrong type, or one outside its range.
+        """
+        if isinstance(config, ml_collections.ConfigDict):
+            config = config.to_dict()
+        recipe = _parse(cls, config, "")
+        _check_ranges(recipe)
+        return recipe
+
+
+def _parse(cls: type, config: Any, prefix: str) -> Any:
+    if not isinstance(config, Mapping):
+        raise UsageError(
+            f"recipe: {prefix.rstrip('.') or 'the recipe'} is {config!r}, "
+            f"expected keys {', '.join(_fields(cls))}"
+        )
+    types = _fields(cls)
+    for key in config:
+        if key not in types:
+            near = difflib.get_close_matches(key, types, n=1, cutoff=0.0)[0]
+            raise UsageError(
+                f"recipe: unknown key {prefix}{key}; "
+                f"did you mean {prefix}{near}?"
+            )
+    values = {
+        key: _value(types[key], value, prefix + key)
+        for key, value in config.items()
+    }
+    return cls(**values)
+
+
+def _fields(cls: type) -> dict[str, type]:
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def _value(kind: type, value: Any, name: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _parse(kind, value, name + ".")
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise UsageError(
+            f"recipe: {name} is {value!r} ({type(value).__name__}), "
+            f"expected {kind.__name__}"
+        )
+    return value
+
+
+_AT_LEAST_ONE = (
+    "student.num_layers student.hidden_dim student.num_heads "
+    "student.intermediate_dim student.max_sequence_length train.steps "
+    "train.batch_size train.gradient_accumulation train.log_every "
+    "train.evaluate_every train.checkpoint_every train.held_out_sequences"
+).split()
+_NOT_NEGATIVE = (
+    "data.max_tokens train.warmup_steps train.weight_decay train.clip_norm "
+    "train.learning_rate method.attention_weight method.value_weight"
+).split()
+_PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
+
+def _check_ranges(recipe: Recipe) -> None:
+    def value(name: str) -> Any:
+        room, key = name.split(".")
+        return getattr(getattr(recipe, room), key)
+
+    def require(fine: bool, name: str, expected: str) -> None:
+        if not fine:
+            raise UsageError(
+                f"recipe: {name} is {value(name)!r}, expected {expected}"
+            )
+
+    for name in _AT_LEAST_ONE:
+        require(value(name) >= 1, name, "1 or more")
+    for name in _NOT_NEGATIVE:
+        require(value(name) >= 0, name, "0 or more")
+    require(
+        recipe.student.hidden_dim % recipe.student.num_heads == 0,
+        "student.hidden_dim",
+        f"a multiple of student.num_heads ({recipe.student.num_heads})",
+    )
+    require(
+        recipe.train.batch_size % recipe.train.gradient_accumulation == 0,
+        "train.batch_size",
+        "a multiple of train.gradient_accumulation "
+        f"({recipe.train.gradient_accumulation})",
+    )
+    length = value("data.sequence_length")
+    most = recipe.student.max_sequence_length
+    require(8 <= length <= most, "data.sequence_length", f"8 to {most}")
+    require(0 <= value("student.dropout") < 1, "student.dropout", "0 to 1")
+    fraction = value("data.held_out_fraction")
+    require(0 < fraction <= 0.5, "data.held_out_fraction", "0 to 0.5, above 0")
+    precision = value("train.precision")
+    require(precision in _PRECISIONS, "train.precision", " | ".join(_PRECISIONS))
