@@ -1,0 +1,61 @@
+"""MiniLM: Deep Self-Attention Distillation (arXiv 2002.10957), section 3."""
+
+from typing import Any
+
+from tfminilm.losses.relations import relation_divergence, self_relation
+
+
+def attention_transfer(
+    teacher_scores: Any,
+    student_scores: Any,
+    padding_mask: Any,
+    sample_weight: Any = None,
+) -> Any:
+    """Self-attention distribution transfer, L_AT (equation 4).
+
+        L_AT = 1/(A |x|) sum_a sum_t KL(A^teacher_{a,t} || A^student_{a,t})
+
+    Args:
+        teacher_scores: `[batch, heads, length, length]`: the scaled dot
+            products of queries and keys before mask and softmax.
+        student_scores: the same shape: teacher and student need the same
+            number of heads; their layers and widths are free.
+        padding_mask: `[batch, length]`, nonzero at real tokens. Padded
+            queries and keys do not count.
+        sample_weight: `[batch]` weights of the examples, or `None`.
+
+    Returns:
+        A float32 scalar, in nats; gradients reach the student's scores only.
+    """
+    return relation_divergence(
+        teacher_scores, student_scores, padding_mask, sample_weight
+    )
+
+
+def value_relation(
+    teacher_values: Any,
+    student_values: Any,
+    padding_mask: Any,
+    sample_weight: Any = None,
+) -> Any:
+    """Self-attention value-relation transfer, L_VR (equations 5 and 6).
+
+        VR_a = softmax(V_a V_a^T / sqrt(d_k))
+        L_VR = 1/(A |x|) sum_a sum_t KL(VR^teacher_{a,t} || VR^student_{a,t})
+
+    Args:
+        teacher_values: `[batch, heads, length, head_dim]`.
+        student_values: `[batch, heads, length, student_head_dim]`; each model
+            is scaled by its own head size.
+        padding_mask: `[batch, length]`, nonzero at real tokens.
+        sample_weight: `[batch]` weights of the examples, or `None`.
+
+    Returns:
+        A float32 scalar, in nats; gradients reach the student's values only.
+    """
+    return relation_divergence(
+        self_relation(teacher_values),
+        self_relation(student_values),
+        padding_mask,
+        sample_weight,
+    )
