@@ -1,0 +1,5 @@
+"""Custom Keras layers."""
+
+from tfminilm.layers.attention import AttentionParts, ExposedEncoder
+
+__all__ = ["AttentionParts", "ExposedEncoder"]

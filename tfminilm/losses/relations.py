@@ -70,8 +70,6 @@ def relation_divergence(
             scaled = ops.cast(difference, "float32") * scale
             return ops.cast(scaled, difference.dtype)
 
-        # A row of NaN at a padded query must not reach the sum as 0 * NaN.
-        per_row = ops.where(row_weights > 0, per_row, 0.0)
         return ops.sum(per_row * row_weights), gradient
 
     return divergence(student_scores)
@@ -84,10 +82,10 @@ def self_relation(vectors: Any) -> Any:
         vectors: `[batch, heads, length, head_dim]`: queries, keys or values.
 
     Returns:
-        `[batch, heads, length, length]` in the dtype of `vectors`, scaled by
-        1/sqrt(head_dim).
+        `[batch, heads, length, length]`, float32, scaled by 1/sqrt(head_dim).
     """
     scale = vectors.shape[-1] ** -0.5
+    vectors = ops.cast(vectors, "float32")
     return ops.matmul(vectors * scale, ops.transpose(vectors, (0, 1, 3, 2)))
 
 

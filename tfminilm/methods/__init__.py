@@ -1,0 +1,6 @@
+"""Distillation methods, one paper per file."""
+
+from tfminilm.methods.minilm import MiniLM
+from tfminilm.methods.terms import Method, Term
+
+__all__ = ["Method", "MiniLM", "Term"]

