@@ -1,0 +1,1 @@
+"""What a run gave: counts, quality, and a page that shows them."""
