@@ -1,0 +1,108 @@
+# ruff: noqa: RUF001, SIM905 (quotation marks are meant; word lists as text)
+"""Splits a paragraph into sentences by rule, and tells prose from the rest.
+
+The rules know abbreviations, initials, decimals, closing quotes and brackets,
+and the full stops of Chinese and Japanese, which no space follows. Where a
+full stop is ambiguous they rather join two sentences than cut one in two.
+"""
+
+import re
+
+# A run of sentence ends, what closes after it, and then a space; or one of
+# the full-width ends, after which the next sentence may begin at once.
+_END = re.compile(
+    r"""(?P<end>[.!?…।]+)["'”’»)\]]*(?P<gap>\s+)"""
+    r"""|[。！？｡]+["'”’」』）》]*\s*"""
+)
+_OPENING = "\"'“‘«([{*_¿¡"
+_LAST_WORD = re.compile(r"""[^\s"'“‘(\[]+$""")
+
+# Never the end of a sentence: a name or an example follows.
+_TITLES = frozenset(
+    "mr mrs ms dr prof rev hon gov gen col capt lt sgt cmdr adm maj sen rep "
+    "pres st mt ft messrs mme mlle fr cf vs v viz e.g i.e eg ie ca approx "
+    "resp incl esp".split()
+)
+# Not the end when a number follows.
+_BEFORE_NUMBER = frozenset(
+    "fig figs no nos vol vols eq eqs sec ch chap p pp art op ed ref refs "
+    "jan feb mar apr jun jul aug sep sept oct nov dec b d r".split()
+)
+# The end of a sentence only when a word follows that likes to open one.
+_MAYBE = frozenset(
+    "jr sr inc ltd co corp bros dept univ assn etc u.s u.k u.n e.u u.s.a "
+    "d.c a.m p.m b.c a.d b.c.e c.e ph.d m.a b.a m.d est al".split()
+)
+_STARTERS = frozenset(
+    "the a an this that these those it its he she they we you i his her "
+    "their our my in on at by for from to with after before as if when while "
+    "although though however but and or so then there here since because "
+    "during under over between many most some all both each such one two "
+    "another other no not today now later also thus moreover see use note "
+    "what which who where why how is are was were".split()
+)
+
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_]+(?:['’.-][^\W_]+)*")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_PROSE_END = re.compile(r"""[.!?…。！？]["'”’)」』]*$""")
+
+
+def split_sentences(paragraph: str) -> list[str]:
+    """The sentences of one paragraph, in order, each stripped.
+
+    Joined by spaces they give the paragraph again (white space aside).
+    """
+    sentences = []
+    start = 0
+    for match in _END.finditer(paragraph):
+        if match["end"] and not _ends(paragraph, start, match):
+            continue
+        sentences.append(paragraph[start : match.end()].strip())
+        start = match.end()
+    sentences.append(paragraph[start:].strip())
+    return [sentence for sentence in sentences if sentence]
+
+
+def words(sentence: str) -> list[str]:
+    """Its words; a Chinese or Japanese character counts as a word."""
+    return _WORD.findall(sentence)
+
+
+def is_prose(sentence: str) -> bool:
+    """Whether it reads as a whole sentence: opens, ends and is mostly words."""
+    opening = sentence.lstrip(_OPENING)[:1]
+    if not opening.isalpha() or opening.islower():
+        return False
+    if not _PROSE_END.search(sentence):
+        return False
+    letters = sum(map(len, _LETTERS.findall(sentence)))
+    return letters >= 0.8 * (len(sentence) - sentence.count(" "))
+
+
+def _ends(text: str, start: int, match: re.Match) -> bool:
+    """Whether a stop followed by a space ends the sentence begun at `start`."""
+    following = text[match.end() : match.end() + 40].lstrip(_OPENING)
+    if following[:1].islower():
+        return False
+    if match["end"] != ".":
+        return True
+    last = _LAST_WORD.search(text, start, match.start())
+    if last is None:
+        return True
+    word = last.group().casefold()
+    if word in _TITLES or _is_initial(last.group()):
+        return False
+    if word in _BEFORE_NUMBER:
+        return not following[:1].isdigit()
+    if word in _MAYBE:
+        opener = _WORD.match(following)
+        return opener is not None and opener.group().lower() in _STARTERS
+    return True
+
+
+def _is_initial(word: str) -> bool:
+    """`J` of "J. Smith" and `J.R` of "J.R. Smith", but not the pronoun I."""
+    parts = word.split(".")
+    return word != "I" and all(
+        len(part) == 1 and part.isupper() for part in parts
+    )
