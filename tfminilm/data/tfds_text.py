@@ -1,0 +1,121 @@
+"""Text out of a TensorFlow Datasets data set."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tfminilm.data.sentences import split_sentences
+from tfminilm.errors import UserError
+
+# A version after the name and a slice after the split have colons too:
+# "wiki40b/en:1.3.0:train[:5%]:text".
+_SPEC = re.compile(
+    r"(?P<name>[^:\s]+(?::\d[\d.*]*)?)"
+    r"(?::(?P<split>[^:\[\]]+(?:\[[^\]]*\])?))?"
+    r"(?::(?P<key>[^:\[\]]+))?"
+)
+
+
+def documents(spec: str) -> Iterator[list[str]]:
+    """One document an example; its lines are paragraphs.
+
+    Args:
+        spec: "NAME[/config][:version][:split][:text_key]". The split is
+            "train" unless given; the key may be left out when the data set
+            has one text feature, or one called "text".
+
+    Raises:
+        UserError: no such data set, split or key, or it is not prepared on
+            this machine and cannot be downloaded.
+    """
+    builder, split, key = _open(spec)
+    examples = builder.as_dataset(
+        split=split, decoders=None, shuffle_files=False
+    )
+    return _read(examples.map(lambda example: example[key]))
+
+
+def identity(spec: str) -> list:
+    """Name, version, split, key, and the split's size in examples and bytes."""
+    builder, split, key = _open(spec)
+    size = builder.info.splits[split.split("[")[0].split("+")[0]]
+    return [
+        builder.info.full_name,
+        str(builder.data_dir),
+        split,
+        key,
+        size.num_examples,
+        size.num_bytes,
+    ]
+
+
+def _read(texts: Any) -> Iterator[list[str]]:
+    for text in texts.as_numpy_iterator():
+        document: list[str] = []
+        for line in text.decode("utf-8", errors="replace").split("\n"):
+            document += split_sentences(line)
+        if document:
+            yield document
+
+
+def _open(spec: str) -> tuple[Any, str, str]:
+    """A prepared builder, the split, and the key of the text."""
+    match = _SPEC.fullmatch(spec)
+    if match is None:
+        raise UserError(
+            f'text source "tfds:{spec}" is malformed; expected '
+            '"tfds:NAME[/config][:split][:text_key]"'
+        )
+    builder = _prepared(match["name"])
+    split = match["split"] or "train"
+    known = list(builder.info.splits)
+    for part in split.split("+"):
+        if part.split("[")[0].strip() not in known:
+            raise UserError(
+                f"TFDS data set {match['name']} has no split {split!r}; "
+                f"it has {', '.join(known)}"
+            )
+    return builder, split, _text_key(builder, match["key"])
+
+
+def _prepared(name: str) -> Any:
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name)
+    except Exception as error:  # Its kinds are many, of many packages.
+        raise UserError(
+            f"cannot open TFDS data set {name!r}: {_first_line(error)}"
+        ) from error
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # As above: sockets, archives, imports.
+        raise UserError(
+            f"TFDS data set {name!r} is not prepared in {builder.data_dir} and "
+            f"cannot be downloaded ({_first_line(error)}); prepare it where "
+            "there is a network and set TFDS_DATA_DIR to its folder"
+        ) from error
+    return builder
+
+
+def _text_key(builder: Any, wanted: str | None) -> str:
+    features = builder.info.features
+    texts = [
+        key
+        for key, feature in features.items()
+        if feature.shape == () and feature.np_dtype in (object, bytes, str)
+    ]
+    if wanted is None and len(texts) == 1:
+        return texts[0]
+    key = wanted or "text"
+    if key not in texts:
+        raise UserError(
+            f"TFDS data set {builder.info.full_name} has no text feature "
+            f"{key!r}; name one of: {', '.join(texts) or '(it has none)'}"
+        )
+    return key
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]
