@@ -1,0 +1,16 @@
+"""Text in, batches out. TensorFlow is imported only where it is used."""
+
+from tfminilm.data.batches import batch, dataset, held_out_batches
+from tfminilm.data.corpus import documents
+from tfminilm.data.packing import PackedText
+from tfminilm.data.text import TextData, text_data
+
+__all__ = [
+    "PackedText",
+    "TextData",
+    "batch",
+    "dataset",
+    "documents",
+    "held_out_batches",
+    "text_data",
+]

@@ -1,0 +1,128 @@
+"""Batches of packed text, a pure function of the seed and the step.
+
+A run that is started again at step k needs no iterator state: it asks for
+step k.
+"""
+
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfminilm.data.packing import PackedText
+from tfminilm.errors import UserError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def batch(
+    packed: PackedText, step: int, batch_size: int, seed: int
+) -> dict[str, np.ndarray]:
+    """The batch of a global step, counted from 0.
+
+    Each epoch is its own permutation of the sequences; a batch may end one
+    epoch and begin the next.
+
+    Returns:
+        `token_ids`, `segment_ids` (zeros) and `padding_mask` (ones), int32
+        `[batch_size, sequence_length]` each.
+
+    Raises:
+        UserError: there is no sequence to draw from.
+    """
+    return _inputs(_draw(packed, step, batch_size, seed))
+
+
+def dataset(
+    packed: PackedText,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    num_steps: int,
+) -> "tf.data.Dataset":
+    """The batches of `num_steps` steps from `first_step` on, shapes static.
+
+    Raises:
+        UserError: there is no sequence to draw from.
+    """
+    import tensorflow as tf
+
+    _check_not_empty(packed)
+    shape = (batch_size, packed.sequence_length)
+
+    def draw(step: np.ndarray) -> np.ndarray:
+        return _draw(packed, int(step), batch_size, seed)
+
+    def inputs(step: tf.Tensor) -> dict[str, tf.Tensor]:
+        token_ids = tf.numpy_function(draw, [step], tf.int32)
+        return {
+            "token_ids": tf.ensure_shape(token_ids, shape),
+            "segment_ids": tf.zeros(shape, tf.int32),
+            "padding_mask": tf.ones(shape, tf.int32),
+        }
+
+    steps = tf.data.Dataset.range(first_step, first_step + num_steps)
+    return steps.map(inputs).prefetch(tf.data.AUTOTUNE)
+
+
+def held_out_batches(
+    packed: PackedText, batch_size: int, count: int | None = None
+) -> list[dict[str, np.ndarray]]:
+    """Up to `count` batches (None: all), the same ones in every call.
+
+    Their sequences lie evenly over the whole part. All batches are full,
+    unless there are fewer than `batch_size` sequences: then the only batch
+    holds those.
+
+    Raises:
+        UserError: there is no sequence to draw from.
+    """
+    _check_not_empty(packed)
+    size = min(batch_size, packed.num_sequences)
+    most = packed.num_sequences // size
+    num_batches = most if count is None else min(count, most)
+    chosen = np.arange(num_batches * size) * packed.num_sequences
+    rows = (chosen // max(1, num_batches * size)).reshape(num_batches, size)
+    return [_inputs(_gather(packed, own)) for own in rows]
+
+
+def _inputs(token_ids: np.ndarray) -> dict[str, np.ndarray]:
+    return {
+        "token_ids": token_ids,
+        "segment_ids": np.zeros_like(token_ids),
+        "padding_mask": np.ones_like(token_ids),
+    }
+
+
+def _draw(
+    packed: PackedText, step: int, batch_size: int, seed: int
+) -> np.ndarray:
+    _check_not_empty(packed)
+    count = packed.num_sequences
+    epochs, places = np.divmod(
+        np.arange(step * batch_size, (step + 1) * batch_size), count
+    )
+    rows = np.empty(batch_size, np.int64)
+    for epoch in np.unique(epochs):
+        own = epochs == epoch
+        rows[own] = _permutation(seed, int(epoch), count)[places[own]]
+    return _gather(packed, rows)
+
+
+def _gather(packed: PackedText, rows: np.ndarray) -> np.ndarray:
+    return np.asarray(packed.token_ids[rows], np.int32)
+
+
+@functools.lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
+    bits = np.random.PCG64([seed, epoch])
+    return np.random.Generator(bits).permutation(count)
+
+
+def _check_not_empty(packed: PackedText) -> None:
+    if not packed.num_sequences:
+        raise UserError(
+            "this part of the text has no sequence; give more documents or "
+            "another held-out fraction"
+        )

@@ -1,0 +1,256 @@
+"""Sentences in, full sequences of token ids out: no padding is trained on."""
+
+import concurrent.futures
+import dataclasses
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tfminilm.errors import UserError
+
+# Long batches keep the tokenizer's native code busy; a few of them at once
+# keep every core busy while the next documents are being read.
+_BATCH_SENTENCES = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedDocument:
+    """A document, its token ids, and how many ids each sentence has."""
+
+    sentences: list[str]
+    token_ids: np.ndarray  # int32, one sentence after another.
+    lengths: np.ndarray  # int64 [sentences]
+
+
+@dataclasses.dataclass(frozen=True)
+class PackedText:
+    """Text as a matrix.
+
+    `token_ids` is int32 `[num_sequences, sequence_length]`, no id of it
+    padding; `num_tokens` counts the ids of the text itself, each once.
+    """
+
+    token_ids: np.ndarray
+    num_tokens: int
+
+    @property
+    def num_sequences(self) -> int:
+        """Rows of the matrix."""
+        return self.token_ids.shape[0]
+
+    @property
+    def sequence_length(self) -> int:
+        """Columns of the matrix."""
+        return self.token_ids.shape[1]
+
+    def __len__(self) -> int:
+        """The number of sequences."""
+        return self.num_sequences
+
+
+def encode(
+    documents: Iterable[list[str]], tokenizer: Any
+) -> Iterator[EncodedDocument]:
+    """Tokenises documents in large batches, in their order.
+
+    Args:
+        documents: lists of sentences.
+        tokenizer: a KerasHub tokenizer that neither pads nor truncates.
+
+    Raises:
+        UserError: the tokenizer pads (its `sequence_length` is set).
+    """
+    tokenize = _graph(tokenizer)
+    workers = os.cpu_count() or 1
+    waiting: deque = deque()
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        for batch in _batches(documents):
+            waiting.append((batch, pool.submit(tokenize, _flat(batch))))
+            if len(waiting) > 2 * workers:
+                batch, result = waiting.popleft()
+                yield from _encoded(batch, *result.result())
+        for batch, result in waiting:
+            yield from _encoded(batch, *result.result())
+
+
+def special_ids(tokenizer: Any) -> tuple[int, int]:
+    """The ids that open and close a sequence, `[CLS]` and `[SEP]` or alike.
+
+    Raises:
+        UserError: the tokenizer has no such tokens.
+    """
+    found = []
+    for names in (("cls", "start"), ("sep", "end")):
+        ids = [getattr(tokenizer, f"{name}_token_id", None) for name in names]
+        known = [token_id for token_id in ids if token_id is not None]
+        if not known:
+            raise UserError(
+                f"{type(tokenizer).__name__} has no {names[0]} or {names[1]} "
+                "token; expected the tokenizer of an encoder such as BERT"
+            )
+        found.append(int(known[0]))
+    return found[0], found[1]
+
+
+def pack(
+    documents: Iterable[EncodedDocument],
+    tokenizer: Any,
+    sequence_length: int,
+    name: str = "the text",
+) -> PackedText:
+    """Packs documents into sequences of exactly `sequence_length` ids.
+
+    A sequence is `[CLS] ... [SEP]`, with a `[SEP]` between documents, and
+    starts with the start of a sentence. A sentence that does not fit is cut,
+    and the next sequence starts with it again, whole; only what is longer
+    than a sequence goes on from the cut. The last sequence is filled up from
+    the first document. So every token is in some sequence.
+
+    Args:
+        documents: encoded text, in the order in which it is packed.
+        tokenizer: the one that encoded it, for the ids of `[CLS]` and `[SEP]`.
+        sequence_length: ids in a sequence, with the special ones; at least 3.
+        name: what the text is called in an error.
+
+    Raises:
+        UserError: the text does not fill one sequence.
+    """
+    start_id, end_id = special_ids(tokenizer)
+    room = sequence_length - 2
+    if room < 1:
+        raise UserError(
+            f"sequence length is {sequence_length}, expected 3 or more"
+        )
+    stream, ends, num_tokens = _stream(documents, end_id)
+    if num_tokens < room:
+        raise UserError(
+            f"{name} has {num_tokens:,} tokens, but one sequence of length "
+            f"{sequence_length} needs {room:,}; give more text or a smaller "
+            "length"
+        )
+    starts = _sequence_starts(stream.size, ends, room)
+    stream = np.concatenate([stream, stream[:room]])
+    windows = np.lib.stride_tricks.sliding_window_view(stream, room)
+    token_ids = np.empty((len(starts), sequence_length), np.int32)
+    token_ids[:, 0] = start_id
+    token_ids[:, 1:-1] = windows[starts]
+    token_ids[:, -1] = end_id
+    return PackedText(token_ids, num_tokens)
+
+
+def _stream(
+    documents: Iterable[EncodedDocument], end_id: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """All ids in a row, with one `end_id` after each document.
+
+    Returns:
+        The ids; where each sentence and each `end_id` ends, negated for the
+        latter; and the number of ids without those `end_id`s.
+    """
+    pieces: list[np.ndarray] = []
+    ends: list[np.ndarray] = []
+    separator = np.array([end_id], np.int32)
+    size = num_tokens = 0
+    for document in documents:
+        if not document.token_ids.size:
+            continue
+        pieces += [document.token_ids, separator]
+        ends.append(size + np.cumsum(document.lengths[document.lengths > 0]))
+        num_tokens += document.token_ids.size
+        size += document.token_ids.size + 1
+        ends.append(np.array([-size]))
+    if not pieces:
+        return np.empty(0, np.int32), np.empty(0, np.int64), 0
+    return np.concatenate(pieces), np.concatenate(ends), num_tokens
+
+
+def _sequence_starts(size: int, ends: np.ndarray, room: int) -> list[int]:
+    """Where in the stream each sequence starts; see `pack` for the rule."""
+    positions = np.abs(ends)
+    starts = []
+    start = 0
+    while start < size:
+        starts.append(start)
+        stop = start + room
+        if stop >= size:
+            break
+        piece = int(np.searchsorted(positions, stop, side="right"))
+        piece_start = int(positions[piece - 1]) if piece else 0
+        if ends[piece] < 0:  # Only a separator is left of the document.
+            start = stop + 1
+        elif positions[piece] - piece_start > room:
+            start = stop
+        else:
+            start = piece_start
+    return starts
+
+
+def _graph(tokenizer: Any) -> Callable[[list[str]], tuple]:
+    """The tokenizer as a TensorFlow function of a list of strings.
+
+    Called eagerly a KerasHub tokenizer works in Python: the same ids at an
+    eighth of the speed, and it holds the interpreter's lock.
+    """
+    import tensorflow as tf
+
+    # Without AutoGraph: it would rewrite the message of the error below.
+    @tf.function(
+        input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
+    )
+    def graph(texts: Any) -> Any:
+        rows = tokenizer(texts)
+        if not isinstance(rows, tf.RaggedTensor):
+            raise UserError(
+                f"{type(tokenizer).__name__} pads its output; make it without "
+                "sequence_length"
+            )
+        return tf.cast(rows.flat_values, tf.int32), rows.row_lengths()
+
+    def tokenize(texts: list[str]) -> tuple:
+        with tf.device("cpu"):
+            flat, lengths = graph(tf.constant(texts, tf.string))
+        return flat.numpy(), lengths.numpy()
+
+    return tokenize
+
+
+def _batches(documents: Iterable[list[str]]) -> Iterator[list[list[str]]]:
+    batch: list[list[str]] = []
+    size = 0
+    for document in documents:
+        batch.append(document)
+        size += len(document)
+        if size >= _BATCH_SENTENCES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _flat(batch: list[list[str]]) -> list[str]:
+    """All sentences; all but a document's first keep the space before them.
+
+    WordPiece and SentencePiece do not see it, byte-level BPE does.
+    """
+    return [
+        sentence if first else " " + sentence
+        for document in batch
+        for first, sentence in zip(
+            [True] + [False] * len(document), document, strict=False
+        )
+    ]
+
+
+def _encoded(
+    batch: list[list[str]], flat: np.ndarray, lengths: np.ndarray
+) -> Iterator[EncodedDocument]:
+    sentence = token = 0
+    for document in batch:
+        own = lengths[sentence : sentence + len(document)]
+        size = int(own.sum())
+        yield EncodedDocument(document, flat[token : token + size], own)
+        sentence += len(document)
+        token += size

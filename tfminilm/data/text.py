@@ -1,0 +1,181 @@
+"""Text for a run: packed for training, and a part held out for evaluation."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from tfminilm.data import cache, corpus, packing
+from tfminilm.data.packing import EncodedDocument, PackedText
+from tfminilm.data.sentences import is_prose, words
+from tfminilm.errors import UserError
+
+_MOST_SENTENCES = 256
+_SENTENCE_WORDS = range(5, 61)
+
+
+@dataclasses.dataclass(frozen=True)
+class TextData:
+    """Two parts of one text that share no document.
+
+    `held_out_sentences` are up to 256 different sentences of the held-out
+    part, 5 to 60 words of prose each.
+    """
+
+    train: PackedText
+    held_out: PackedText
+    held_out_sentences: list[str]
+
+
+def text_data(
+    source: str | os.PathLike,
+    tokenizer: Any,
+    sequence_length: int,
+    seed: int = 0,
+    held_out_fraction: float = 0.02,
+    cache_dir: str | os.PathLike | None = None,
+    max_tokens: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> TextData:
+    """Reads, splits, tokenises and packs a source of text.
+
+    Args:
+        source: see `documents`.
+        tokenizer: a KerasHub tokenizer of an encoder.
+        sequence_length: token ids in a sequence.
+        seed: decides, with a document's own text, on which side it falls.
+        held_out_fraction: share of the documents to hold out, 0 to below 1.
+        cache_dir: folder to keep the result in. It is found again by the
+            same source (files, sizes, times), tokenizer and arguments.
+        max_tokens: read no more documents after so many tokens; 0: read all.
+        progress: called with the number of tokens so far, after a document.
+
+    Raises:
+        UserError: the source cannot be read, or a part of it does not fill
+            one sequence.
+    """
+    if not 0 <= held_out_fraction < 1:
+        raise UserError(
+            f"held-out fraction is {held_out_fraction}, expected 0 to below 1"
+        )
+    if cache_dir is not None:
+        identity = {
+            "source": corpus.identity(source),
+            "tokenizer": cache.tokenizer_identity(tokenizer),
+            "sequence_length": sequence_length,
+            "seed": seed,
+            "held_out_fraction": held_out_fraction,
+            "max_tokens": max_tokens,
+        }
+        if found := cache.load(cache_dir, identity):
+            return _from_cache(*found)
+    train, held_out = _split(
+        packing.encode(corpus.documents(source), tokenizer),
+        seed,
+        held_out_fraction,
+        max_tokens,
+        progress,
+    )
+    data = TextData(
+        packing.pack(
+            train,
+            tokenizer,
+            sequence_length,
+            f"the text to train on of {source}",
+        ),
+        _pack_held_out(
+            held_out, tokenizer, sequence_length, source, held_out_fraction
+        ),
+        _sentences(held_out, seed),
+    )
+    if cache_dir is None:
+        return data
+    cache.save(cache_dir, identity, *_to_cache(data))
+    found = cache.load(cache_dir, identity)
+    return _from_cache(*found) if found else data
+
+
+def _split(
+    documents: Iterable[EncodedDocument],
+    seed: int,
+    fraction: float,
+    max_tokens: int,
+    progress: Callable[[int], None] | None,
+) -> tuple[list[EncodedDocument], list[EncodedDocument]]:
+    train: list[EncodedDocument] = []
+    held_out: list[EncodedDocument] = []
+    num_tokens = 0
+    for document in documents:
+        place = _place(seed, "\n".join(document.sentences))
+        if place < fraction:
+            held_out.append(document)
+        else:  # Its sentences are not needed any more, and are large.
+            train.append(dataclasses.replace(document, sentences=[]))
+        num_tokens += document.token_ids.size
+        if progress is not None:
+            progress(num_tokens)
+        if 0 < max_tokens <= num_tokens:
+            break
+    return train, held_out
+
+
+def _pack_held_out(
+    documents: list[EncodedDocument],
+    tokenizer: Any,
+    sequence_length: int,
+    source: str | os.PathLike,
+    fraction: float,
+) -> PackedText:
+    if fraction == 0:
+        return PackedText(np.empty((0, sequence_length), np.int32), 0)
+    return packing.pack(
+        documents,
+        tokenizer,
+        sequence_length,
+        f"the held-out part of {source} ({len(documents)} documents by a "
+        f"held-out fraction of {fraction:g})",
+    )
+
+
+def _sentences(documents: list[EncodedDocument], seed: int) -> list[str]:
+    """A sample that does not depend on the documents' order."""
+    distinct = {
+        sentence
+        for document in documents
+        for sentence in document.sentences
+        if len(words(sentence)) in _SENTENCE_WORDS and is_prose(sentence)
+    }
+    chosen = sorted(distinct, key=lambda text: (_place(seed, text), text))
+    return chosen[:_MOST_SENTENCES]
+
+
+def _place(seed: int, text: str) -> float:
+    """A number in [0, 1) that looks random and depends on nothing else."""
+    digest = hashlib.blake2b(f"{seed}\n{text}".encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) * 2.0**-53
+
+
+def _to_cache(data: TextData) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    arrays = {
+        "train": data.train.token_ids,
+        "held_out": data.held_out.token_ids,
+    }
+    facts = {
+        "train": data.train.num_tokens,
+        "held_out": data.held_out.num_tokens,
+        "sentences": data.held_out_sentences,
+    }
+    return arrays, facts
+
+
+def _from_cache(
+    arrays: dict[str, np.ndarray], facts: dict[str, Any]
+) -> TextData:
+    return TextData(
+        PackedText(arrays["train"], facts["train"]),
+        PackedText(arrays["held_out"], facts["held_out"]),
+        facts["sentences"],
+    )
