@@ -1,0 +1,187 @@
+"""What the tables show: names, numbers, and how much was gained."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from tfminilm.report.run_files import Run, is_number
+
+MISSING = "-"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A number as text, and beside it what it means against the teacher."""
+
+    text: str
+    gain: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """One measure of every model, in the order of the models."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    group: str
+
+
+def count(value: Any) -> str:
+    """22713216 as `22.7 M`; FLOPs alike, with B for 10^9."""
+    if not is_number(value):
+        return MISSING
+    for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            scaled = value / size
+            return f"{scaled:.{2 if unit == 'B' else 1}f} {unit}"
+    return f"{value:g}"
+
+
+def megabytes(value: Any) -> str:
+    """Bytes in MB (10^6)."""
+    return f"{value / 1e6:.1f} MB" if is_number(value) else MISSING
+
+
+def milliseconds(value: Any) -> str:
+    """Milliseconds with as many digits as a timing is good for."""
+    if not is_number(value):
+        return MISSING
+    return f"{value:.2f} ms" if value < 10 else f"{value:.1f} ms"
+
+
+def ratio(value: Any) -> str:
+    """A KL divergence or a correlation: three decimals."""
+    return f"{value:.3f}" if is_number(value) else MISSING
+
+
+def times(teacher: Any, student: Any, word: str) -> str:
+    """`4.2x smaller`; empty where nothing is known or nothing was gained."""
+    if not (is_number(teacher) and is_number(student)) or student <= 0:
+        return ""
+    gain = teacher / student
+    return f"{gain:.1f}x {word}" if gain >= 1.05 else ""
+
+
+def model_names(evaluation: dict[str, Any]) -> list[str]:
+    """`teacher float32`, `student int8`, ... in the rows' order."""
+    return [f"{row['model']} {row['precision']}" for row in evaluation["rows"]]
+
+
+def lookup(row: dict[str, Any], *path: str) -> Any:
+    """A value inside a row's objects, or `None`."""
+    value: Any = row
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def measures(evaluation: dict[str, Any]) -> list[Measure]:
+    """The rows of the table: what a model costs, then what it keeps."""
+    rows = evaluation["rows"]
+    lengths = sorted({n for row in rows for n in row["flops"]}, key=int)
+
+    def measure(
+        name: str,
+        path: tuple[str, ...],
+        show: Callable[[Any], str],
+        word: str = "",
+        group: str = "cost",
+    ) -> Measure:
+        values = [lookup(row, *path) for row in rows]
+        cells = (
+            Cell(show(value), times(values[0], value, word) if word else "")
+            for value in values
+        )
+        return Measure(name, tuple(cells), group)
+
+    table = [
+        measure("Parameters", ("parameters",), count, "fewer"),
+        measure("of these token table", ("embedding_parameters",), count),
+        measure("of these transformer", ("transformer_parameters",), count),
+    ]
+    for length in lengths:
+        name = f"FLOPs, length {length}"
+        table.append(measure(name, ("flops", length), count, "fewer"))
+    table.append(measure("File", ("file_bytes",), megabytes, "smaller"))
+    for length in lengths:
+        name = f"Latency, length {length}"
+        path = ("latency_ms", length, "median")
+        table.append(measure(name, path, milliseconds, "faster"))
+        path = ("latency_ms", length, "p95")
+        table.append(measure("95th percentile", path, milliseconds))
+    return table + [
+        _kept(evaluation, name, key)
+        for name, key in (
+            ("Attention KL", "attention_kl"),
+            ("Value KL", "value_kl"),
+            ("Rank correlation", "rank_correlation"),
+        )
+    ]
+
+
+def _kept(evaluation: dict[str, Any], name: str, key: str) -> Measure:
+    """A measure of quality; where it began, if that is known, beside it."""
+    start = lookup(evaluation, "start", key)
+    cells = []
+    for row in evaluation["rows"]:
+        began = is_number(start) and is_number(row.get(key))
+        note = f"was {ratio(start)}" if began else ""
+        cells.append(Cell(ratio(row.get(key)), note))
+    return Measure(name, tuple(cells), "quality")
+
+
+def best_student(evaluation: dict[str, Any]) -> dict[str, Any] | None:
+    """The student as it ships: the smallest file of the student rows."""
+    students = [r for r in evaluation["rows"] if r["model"] == "student"]
+    sized = [row for row in students if is_number(row.get("file_bytes"))]
+    return min(sized, key=lambda row: row["file_bytes"], default=None)
+
+
+def teacher_row(evaluation: dict[str, Any]) -> dict[str, Any] | None:
+    """The teacher's row."""
+    rows = (row for row in evaluation["rows"] if row["model"] == "teacher")
+    return next(rows, None)
+
+
+def fall(run: Run, key: str) -> float | None:
+    """A held-out term at the end, as a fraction of where it began."""
+    values = [r[key] for r in run.held_out if is_number(r.get(key))]
+    if len(values) < 2 or values[0] <= 0:
+        return None
+    return values[-1] / values[0]
+
+
+def verdict(run: Run) -> str:
+    """What came out of a run, in one sentence."""
+    evaluation = run.evaluation
+    teacher = teacher_row(evaluation) if evaluation else None
+    student = best_student(evaluation) if evaluation else None
+    if teacher and student and is_number(student.get("rank_correlation")):
+        return _gains(teacher, student)
+    steps = lookup(run.recipe, "train", "steps")
+    progress = f"{run.last_step:,}" + (
+        f" of {steps:,} steps" if is_number(steps) else " steps"
+    )
+    left = fall(run, "attention_transfer")
+    if left is None:
+        return f"Training stands at {progress}; nothing is evaluated yet."
+    return (
+        f"After {progress} the attention KL on held-out text is "
+        f"{left:.0%} of where it began; the student is not evaluated yet."
+    )
+
+
+def _gains(teacher: dict[str, Any], student: dict[str, Any]) -> str:
+    lengths = sorted(student.get("latency_ms") or {}, key=int)
+    gains = [times(teacher["file_bytes"], student["file_bytes"], "smaller")]
+    if lengths:
+        path = ("latency_ms", lengths[-1], "median")
+        faster = times(lookup(teacher, *path), lookup(student, *path), "faster")
+        gains.append(faster and f"{faster} at {lengths[-1]} tokens")
+    gains = [gain for gain in gains if gain]
+    return (
+        f"The {student['precision']} student reaches a rank correlation of "
+        f"{ratio(student['rank_correlation'])} with its teacher"
+        + (f" and is {' and '.join(gains)}" if gains else "")
+        + "."
+    )

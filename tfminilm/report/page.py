@@ -1,0 +1,364 @@
+"""One self-contained HTML page about a run: no file or host beside it."""
+
+import html
+import importlib.resources
+import json
+import math
+import os
+import pathlib
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfminilm import files
+from tfminilm.report import measures, plots
+from tfminilm.report.run_files import Run, is_number, read_run
+
+
+def write_page(workdir: str | os.PathLike) -> pathlib.Path:
+    """Writes `report.html` into a workdir, of as much as the run has.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        UserError: it is no workdir, or one of its files is damaged.
+    """
+    run = read_run(workdir)
+    path = run.workdir / "report.html"
+    files.write_text(path, render(run))
+    return path
+
+
+def render(run: Run) -> str:
+    """The page as text."""
+    sections = [
+        _header(run),
+        _tiles(run),
+        _table(run.evaluation),
+        _tradeoff(run.evaluation),
+        _curves(run),
+        _attention(run.evaluation),
+        _facts(run),
+    ]
+    example = (run.evaluation or {}).get("attention_example")
+    return string.Template(_resource("page.html")).substitute(
+        title=_text(f"{_name(run)}: distillation report"),
+        style=_resource("page.css"),
+        body="\n".join(section for section in sections if section),
+        script=_script(example) if example else "",
+    )
+
+
+def _header(run: Run) -> str:
+    student = run.recipe.get("student", {})
+    shape = (
+        f"{student.get('num_layers', '?')} layers of width "
+        f"{student.get('hidden_dim', '?')}"
+    )
+    method = measures.lookup(run.recipe, "method", "name") or "distillation"
+    teacher = run.recipe.get("teacher", "a teacher")
+    warning = _not_finite(run)
+    return (
+        "<header>\n"
+        f'<p class="over">{_text(method)} distillation report</p>\n'
+        f"<h1>{_text(_name(run))}</h1>\n"
+        f'<p class="verdict">{_text(measures.verdict(run))}</p>\n'
+        f'<p class="over">Teacher <code>{_text(teacher)}</code>, student of '
+        f"{_text(shape)}.</p>\n{warning}</header>"
+    )
+
+
+def _not_finite(run: Run) -> str:
+    for row in run.train:
+        for key in ("loss", "attention_transfer", "value_relation"):
+            if key in row and not is_number(row[key]):
+                return (
+                    f'<p class="warning">At step {_text(row["step"])} of '
+                    f"training <code>{key}</code> was not a finite number."
+                    "</p>\n"
+                )
+    return ""
+
+
+def _tiles(run: Run) -> str:
+    tiles: list[tuple[str, str, str]] = []
+    evaluation = run.evaluation
+    teacher = measures.teacher_row(evaluation) if evaluation else None
+    student = measures.best_student(evaluation) if evaluation else None
+    if teacher and student:
+        tiles = _gain_tiles(teacher, student)
+    for name, key in (
+        ("Attention KL", "attention_transfer"),
+        ("Value KL", "value_relation"),
+    ):
+        left = measures.fall(run, key)
+        values = [r[key] for r in run.held_out if is_number(r.get(key))]
+        if left is not None:
+            change = f"of {measures.ratio(values[0])} before training"
+            tiles.append((f"{left:.0%}", f"{name} left", change))
+    if not tiles:
+        return ""
+    items = "\n".join(
+        f'<li class="card"><span>{_text(name)}</span><b>{_text(value)}</b>'
+        f"<span>{_text(note)}</span></li>"
+        for value, name, note in tiles
+    )
+    return f'<ul class="tiles" aria-label="Key figures">\n{items}\n</ul>'
+
+
+def _gain_tiles(
+    teacher: Mapping[str, Any], student: Mapping[str, Any]
+) -> list[tuple[str, str, str]]:
+    lookup = measures.lookup
+    tiles = []
+    if is_number(student.get("rank_correlation")):
+        value = measures.ratio(student["rank_correlation"])
+        tiles.append((value, "Rank correlation", "with the teacher"))
+    length = max(
+        student.get("latency_ms") or {"": 0}, key=lambda n: int(n or 0)
+    )
+    for name, path, show in (
+        ("File", ("file_bytes",), measures.megabytes),
+        (
+            f"Latency at {length}",
+            ("latency_ms", length, "median"),
+            measures.milliseconds,
+        ),
+        ("Parameters", ("parameters",), measures.count),
+    ):
+        before, after = (
+            lookup(dict(teacher), *path),
+            lookup(dict(student), *path),
+        )
+        if is_number(after):
+            tiles.append((show(after), name, f"teacher {show(before)}"))
+    return tiles
+
+
+def _table(evaluation: dict[str, Any] | None) -> str:
+    if not evaluation:
+        return ""
+    heads = "".join(
+        f'<th scope="col"><span class="{_kind(row)}">●</span> '
+        f"{_text(row['model'])}<br>{_text(row['precision'])}</th>"
+        for row in evaluation["rows"]
+    )
+    bodies: dict[str, list[str]] = {}
+    for measure in measures.measures(evaluation):
+        is_part = measure.name[0].islower() or measure.name[0].isdigit()
+        cells = "".join(
+            f"<td>{_text(cell.text)}"
+            + (f"<small>{_text(cell.gain)}</small>" if cell.gain else "")
+            + "</td>"
+            for cell in measure.cells
+        )
+        row = '<tr class="part">' if is_part else "<tr>"
+        bodies.setdefault(measure.group, []).append(
+            f'{row}<th scope="row">{_text(measure.name)}</th>{cells}</tr>'
+        )
+    body = "\n".join(
+        "<tbody>\n" + "\n".join(rows) + "\n</tbody>" for rows in bodies.values()
+    )
+    return (
+        "<h2>What was gained, what was kept</h2>\n"
+        '<p class="note">Above the line what a model costs, below it how near '
+        "it is to the teacher on held-out text.</p>\n"
+        '<div class="card scroll" tabindex="0" role="region" '
+        'aria-label="Table of the models">\n'
+        f"<table>\n<thead><tr><td></td>{heads}</tr></thead>\n{body}\n</table>"
+        "\n</div>"
+    )
+
+
+def _tradeoff(evaluation: dict[str, Any] | None) -> str:
+    if not evaluation:
+        return ""
+    lengths = {n for row in evaluation["rows"] for n in row["latency_ms"] or ()}
+    length = max(lengths, key=int, default="")
+    bubbles = []
+    for row in evaluation["rows"]:
+        latency = measures.lookup(row, "latency_ms", length, "median")
+        quality, size = row.get("rank_correlation"), row.get("file_bytes")
+        if is_number(latency) and is_number(quality) and is_number(size):
+            name = f"{row['model']} {row['precision']}".capitalize()
+            second = (
+                f"{measures.megabytes(size)}, {measures.milliseconds(latency)}"
+            )
+            bubbles.append(
+                plots.Bubble((name, second), _kind(row), latency, quality, size)
+            )
+    if not bubbles:
+        return ""
+    name = "Size against latency against quality"
+    axes = (
+        f"latency at length {length}, ms",
+        "rank correlation with the teacher",
+    )
+    # A picture scaled down to a phone would have unreadable text: one each.
+    charts = "".join(
+        f'<div class="{kind}">'
+        f"{plots.bubble_chart(name, bubbles, *axes, width=width)}</div>"
+        for kind, width in (("wide", 880), ("narrow", 360))
+    )
+    return (
+        f"<h2>{name}</h2>\n"
+        '<p class="note">The area of a disc is the size of the file. Further '
+        "left is faster, higher is nearer to the teacher.</p>\n"
+        f'<figure class="card">{charts}</figure>'
+    )
+
+
+def _curves(run: Run) -> str:
+    charts = []
+    for title, key in (
+        ("Attention KL", "attention_transfer"),
+        ("Value KL", "value_relation"),
+    ):
+        lines = [
+            plots.Series("training", "train", _points(run.train, key)),
+            plots.Series(
+                "held out", "held-out", _points(run.held_out, key), dots=True
+            ),
+        ]
+        chart = plots.line_chart(f"{title} during training", lines)
+        if chart:
+            charts.append(
+                f'<figure class="card"><h3>{title}</h3>{chart}</figure>'
+            )
+    if not charts:
+        return ""
+    return (
+        "<h2>Training</h2>\n"
+        f'<p class="note">{_text(_pace(run))}Logarithmic axes, in nats; '
+        "lower is nearer to the teacher.</p>\n"
+        '<div class="pair">\n' + "\n".join(charts) + "\n</div>"
+    )
+
+
+def _pace(run: Run) -> str:
+    speeds = [
+        row["tokens_per_second"]
+        for row in run.train
+        if is_number(row.get("tokens_per_second"))
+    ]
+    seconds = [r["seconds"] for r in run.train if is_number(r.get("seconds"))]
+    if not speeds or not seconds:
+        return ""
+    minutes = max(seconds) / 60
+    return (
+        f"{run.last_step:,} steps in {minutes:.1f} minutes, "
+        f"{sorted(speeds)[len(speeds) // 2]:,.0f} tokens a second. "
+    )
+
+
+def _points(rows: Sequence[Mapping[str, Any]], key: str) -> list[plots.Point]:
+    return [
+        (row["step"], row[key] if is_number(row[key]) else math.nan)
+        for row in rows
+        if key in row
+    ]
+
+
+def _attention(evaluation: dict[str, Any] | None) -> str:
+    example = (evaluation or {}).get("attention_example")
+    if not example:
+        return ""
+    divergence = _head_divergence(example)
+    # The head of median divergence: neither the best nor the worst.
+    order = sorted(range(len(divergence)), key=divergence.__getitem__)
+    chosen = order[len(order) // 2]
+    choices = "".join(
+        f'<label><input type="radio" name="head" value="{i}"'
+        f"{' checked' if i == chosen else ''}><span>{i + 1}"
+        f"<small>{value:.2f}</small></span></label>"
+        for i, value in enumerate(divergence)
+    )
+    maps = "\n".join(
+        f'<figure><h3 class="{model}">{model.capitalize()}</h3>'
+        + plots.attention_map(
+            f"Attention of the {model}'s head {chosen + 1}",
+            model,
+            example["tokens"],
+            example[model][chosen],
+        )
+        + "</figure>"
+        for model in ("teacher", "student")
+    )
+    return (
+        '<h2>Attention, side by side</h2>\n<p class="note">'
+        f"<q>{_text(example['sentence'])}</q> A row shows what a token attends "
+        "to; the colour grows with the square root.</p>\n"
+        '<div class="card" id="attention">\n'
+        '<fieldset class="heads"><legend>Head, and its KL divergence on this '
+        f"sentence</legend>{choices}</fieldset>\n"
+        f'<div class="pair maps">\n{maps}\n</div>\n'
+        '<p class="readout" aria-live="polite"></p>\n</div>'
+    )
+
+
+def _head_divergence(example: Mapping[str, Any]) -> list[float]:
+    """Per head, the mean over queries of KL(teacher, student)."""
+    import numpy as np
+
+    teacher = np.asarray(example["teacher"], "float64") + 1e-6
+    student = np.asarray(example["student"], "float64") + 1e-6
+    teacher /= teacher.sum(-1, keepdims=True)
+    student /= student.sum(-1, keepdims=True)
+    rows = (teacher * np.log(teacher / student)).sum(-1)
+    return rows.mean(-1).tolist()
+
+
+def _facts(run: Run) -> str:
+    cards = []
+    plain = {k: v for k, v in run.recipe.items() if not isinstance(v, dict)}
+    nested = {k: v for k, v in run.recipe.items() if isinstance(v, dict)}
+    for title, content in ({"recipe": plain} | nested).items():
+        cards.append(_card(title.capitalize(), content))
+    machine = (run.evaluation or {}).get("machine")
+    if machine:
+        cards.append(_card("Machine", machine))
+    return (
+        _resource("how.html") + "<h2>Settings and machine</h2>\n"
+        '<div class="facts">\n' + "\n".join(cards) + "\n</div>"
+    )
+
+
+def _card(title: str, content: Mapping[str, Any]) -> str:
+    entries = "".join(
+        f"<dt>{_text(key.replace('_', ' '))}</dt><dd>{_text(value)}</dd>"
+        for key, value in content.items()
+    )
+    return (
+        f'<section class="card"><h3>{_text(title)}</h3><dl>{entries}</dl>'
+        "</section>"
+    )
+
+
+def _script(example: Mapping[str, Any]) -> str:
+    data = {key: example[key] for key in ("tokens", "teacher", "student")}
+    # Inside a script element only "</script" and "<!--" could end the data.
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return (
+        f'<script type="application/json" id="attention-data">{text}</script>\n'
+        f"<script>\n{_resource('page.js')}</script>\n"
+    )
+
+
+def _kind(row: Mapping[str, Any]) -> str:
+    """The CSS class that colours a model everywhere."""
+    if row["model"] == "teacher":
+        return "teacher"
+    return "int8" if row["precision"] == "int8" else "student"
+
+
+def _name(run: Run) -> str:
+    return run.recipe.get("name") or run.workdir.resolve().name
+
+
+def _text(value: Any) -> str:
+    return html.escape(str(value))
+
+
+def _resource(name: str) -> str:
+    return (importlib.resources.files(__package__) / name).read_text("utf-8")

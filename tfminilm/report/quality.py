@@ -1,0 +1,206 @@
+"""How near a student is to its teacher, on text neither was shown."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Batch = Mapping[str, np.ndarray]
+
+
+class Reading(NamedTuple):
+    """What is read from a model for one batch.
+
+    `queries`, `keys` and `values` are `[batch, heads, length, head_dim]` of
+    the layer that teaches or learns, `states` the encoder's output
+    `[batch, length, hidden_dim]`.
+    """
+
+    queries: np.ndarray
+    keys: np.ndarray
+    values: np.ndarray
+    states: np.ndarray
+
+
+Reader = Callable[[Batch], Reading]
+
+
+@dataclasses.dataclass(frozen=True)
+class Quality:
+    """A student against its teacher.
+
+    `attention_kl` and `value_kl` are MiniLM's two divergences in nats, and
+    `None` where the two differ in their number of heads.
+    """
+
+    attention_kl: float | None
+    value_kl: float | None
+    rank_correlation: float
+
+
+def keras_reader(backbone: Any, layer: int = -1) -> Reader:
+    """Reads a KerasHub encoder at `layer` (negative: from the top).
+
+    Raises:
+        UserError: the model is no KerasHub encoder, or has no such layer.
+    """
+    from keras import ops
+
+    from tfminilm.teachers.expose import expose
+
+    parts = ("queries", "keys", "values")
+    wanted = {part: [layer] for part in parts} | {"hidden_states": [-1]}
+    model = expose(backbone, wanted)
+
+    def read(batch: Batch) -> Reading:
+        outputs = model(
+            {name: ops.convert_to_tensor(x) for name, x in batch.items()},
+            training=False,
+        )
+        by_name = {key.split("/")[0]: value for key, value in outputs.items()}
+        return Reading(
+            *(
+                np.asarray(ops.convert_to_numpy(by_name[name]), "float32")
+                for name in (*parts, "hidden_states")
+            )
+        )
+
+    return read
+
+
+def compare(
+    teacher: Reader,
+    students: Sequence[Reader],
+    texts: Iterable[Batch],
+    sentences: Iterable[Batch],
+    done: Callable[[], None] = lambda: None,
+) -> list[Quality]:
+    """Measures every student against the teacher, which runs once a batch.
+
+    Args:
+        teacher: reads the teacher.
+        students: read one student each.
+        texts: batches of held-out text, for the divergences.
+        sentences: batches of one held-out sentence a row, for the rank
+            correlation; two rows or more altogether.
+        done: called after each batch.
+
+    Returns:
+        One `Quality` per student.
+    """
+    divergences: list[list[tuple[float, float] | None]] = [[] for _ in students]
+    sizes = []
+    for batch in texts:
+        target = teacher(batch)
+        mask = batch["padding_mask"]
+        sizes.append(len(mask))
+        for values, student in zip(divergences, students, strict=True):
+            values.append(divergence(target, student(batch), mask))
+        done()
+    embeddings: list[list[np.ndarray]] = [[] for _ in (teacher, *students)]
+    for batch in sentences:
+        mask = batch["padding_mask"]
+        for rows, reader in zip(embeddings, (teacher, *students), strict=True):
+            rows.append(mean_pool(reader(batch).states, mask))
+        done()
+    pooled = [np.concatenate(rows) for rows in embeddings]
+    return [
+        Quality(*_mean(values, sizes), rank_correlation(pooled[0], own))
+        for values, own in zip(divergences, pooled[1:], strict=True)
+    ]
+
+
+def divergence(
+    teacher: Reading, student: Reading, padding_mask: np.ndarray
+) -> tuple[float, float] | None:
+    """Attention and value KL of one batch: means over its examples, in nats.
+
+    Returns:
+        `None` where teacher and student differ in their number of heads.
+    """
+    from tfminilm import losses
+
+    if teacher.queries.shape[1] != student.queries.shape[1]:
+        return None
+    attention = losses.attention_transfer(
+        scores(teacher), scores(student), padding_mask
+    )
+    value = losses.value_relation(teacher.values, student.values, padding_mask)
+    return float(attention), float(value)
+
+
+def scores(reading: Reading) -> np.ndarray:
+    """Scaled dot products of queries and keys, before mask and softmax.
+
+    Returns:
+        `[batch, heads, length, length]`; rows are queries.
+    """
+    scale = 1 / np.sqrt(reading.queries.shape[-1])
+    return (reading.queries * scale) @ np.swapaxes(reading.keys, -1, -2)
+
+
+def attention_probs(
+    reading: Reading, padding_mask: np.ndarray | None = None
+) -> np.ndarray:
+    """Softmax of `scores` over the real keys.
+
+    Args:
+        reading: of one batch.
+        padding_mask: `[batch, length]`, nonzero at real tokens.
+    """
+    raw = scores(reading)
+    if padding_mask is not None:
+        raw = np.where(padding_mask[:, None, None, :] != 0, raw, -np.inf)
+    raw = np.exp(raw - raw.max(axis=-1, keepdims=True))
+    return raw / raw.sum(axis=-1, keepdims=True)
+
+
+def mean_pool(states: np.ndarray, padding_mask: np.ndarray) -> np.ndarray:
+    """Means of the states of real tokens.
+
+    Args:
+        states: `[batch, length, hidden_dim]`.
+        padding_mask: `[batch, length]`, nonzero at real tokens.
+
+    Returns:
+        `[batch, hidden_dim]`.
+    """
+    real = (np.asarray(padding_mask) != 0)[..., None]
+    total = np.where(real, states, 0).sum(axis=1, dtype="float64")
+    return total / np.maximum(real.sum(axis=1), 1)
+
+
+def rank_correlation(teacher: np.ndarray, student: np.ndarray) -> float:
+    """Spearman's correlation of the pairwise cosine similarities.
+
+    Args:
+        teacher: `[sentences, hidden_dim]` embeddings.
+        student: `[sentences, student_hidden_dim]`, of the same sentences.
+
+    Returns:
+        -1 to 1; 1 where the student orders all pairs as the teacher does.
+        NaN where one of them finds every pair equally similar.
+    """
+    from scipy import stats
+
+    pairs = np.triu_indices(len(teacher), k=1)
+    return float(
+        stats.spearmanr(_cosines(teacher)[pairs], _cosines(student)[pairs])[0]
+    )
+
+
+def _cosines(embeddings: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(embeddings, axis=-1, keepdims=True)
+    unit = embeddings / np.maximum(lengths, 1e-12)
+    return unit @ unit.T
+
+
+def _mean(
+    values: Sequence[tuple[float, float] | None], sizes: Sequence[int]
+) -> tuple[float | None, float | None]:
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return None, None
+    attention, value = np.average(np.array(known), axis=0, weights=sizes)
+    return float(attention), float(value)

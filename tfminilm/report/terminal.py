@@ -1,0 +1,100 @@
+"""The tables on a terminal, or as plain text where there is none."""
+
+from typing import Any
+
+from tfminilm.report import measures
+from tfminilm.report.describe import Description
+
+_WIDTH = 100
+
+
+def print_table(evaluation: dict[str, Any]) -> None:
+    """Prints an evaluation's table: a column per model, 100 wide at most.
+
+    Args:
+        evaluation: the content of `evaluation.json`.
+    """
+    names = measures.model_names(evaluation)
+    table = _table()
+    table.add_column("")
+    for name in names:
+        table.add_column(name, justify="right")
+    rows = measures.measures(evaluation)
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        ends = following is not None and following.group != row.group
+        cells = [_with_gain(cell) for cell in row.cells]
+        table.add_row(row.name, *cells, end_section=ends)
+    machine = evaluation.get("machine", {})
+    table.caption = _machine(machine)
+    _console().print(table)
+
+
+def print_description(name: str, description: Description) -> None:
+    """Prints what `describe` counted."""
+    d = description
+    table = _table()
+    table.title = (
+        f"{name}: {d.architecture}, {d.num_layers} layers x {d.hidden_dim}, "
+        f"{d.num_heads} heads"
+    )
+    table.add_column("")
+    table.add_column("", justify="right")
+    table.add_column("exactly", justify="right")
+    table.show_header = False
+    for label, value in (
+        ("Parameters", d.parameters),
+        (f"  token table ({d.vocabulary_size:,} tokens)",
+         d.embedding_parameters),
+        ("  transformer layers", d.transformer_parameters),
+        ("  other (positions, segments, norm, pooler)",
+         d.other_parameters),
+    ):  # fmt: skip
+        last = "other" in label
+        table.add_row(
+            label, measures.count(value), f"{value:,}", end_section=last
+        )
+    for length, flops in d.flops.items():
+        table.add_row(
+            f"FLOPs, length {length}", measures.count(flops), f"{flops:,}"
+        )
+    table.rows[-1].end_section = True
+    for precision, size in d.size_bytes.items():
+        table.add_row(
+            f"Weights, {precision}", measures.megabytes(size), f"{size:,}"
+        )
+    table.caption = "FLOPs: two per multiply-add of the matrix products"
+    _console().print(table)
+
+
+def _with_gain(cell: measures.Cell) -> str:
+    return f"{cell.text} ({cell.gain})" if cell.gain else cell.text
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    known = [
+        str(machine[key]) + unit
+        for key, unit in (
+            ("cpu", ""),
+            ("cores", " cores"),
+            ("memory_gib", " GiB"),
+        )
+        if machine.get(key)
+    ]
+    return ", ".join([*known, "latency on one thread"])
+
+
+def _table() -> Any:
+    from rich import box
+    from rich.table import Table
+
+    return Table(box=box.SIMPLE_HEAD, caption_justify="left")
+
+
+def _console() -> Any:
+    """Standard output; a pipe gets plain text of the same layout."""
+    from rich.console import Console
+
+    console = Console()
+    width = min(console.width, _WIDTH) if console.is_terminal else _WIDTH
+    # Names come from recipes: "[red]" in one is text, not markup.
+    return Console(highlight=False, markup=False, emoji=False, width=width)
