@@ -7,13 +7,12 @@ typed form which the rest of the code sees.
 """
 
 import dataclasses
-import difflib
-import typing
 from collections.abc import Mapping
 from typing import Any
 
 import ml_collections
 
+import tfminilm.config
 from tfminilm.errors import UsageError
 
 
@@ -110,50 +109,9 @@ class Recipe:
             UsageError: an unknown key (the nearest known one is named), a
                 value of the wrong type, or one outside its range.
         """
-        if isinstance(config, ml_collections.ConfigDict):
-            config = config.to_dict()
-        recipe = _parse(cls, config, "")
+        recipe = tfminilm.config.parse(cls, config, "recipe")
         _check_ranges(recipe)
         return recipe
-
-
-def _parse(cls: type, config: Any, prefix: str) -> Any:
-    if not isinstance(config, Mapping):
-        raise UsageError(
-            f"recipe: {prefix.rstrip('.') or 'the recipe'} is {config!r}, "
-            f"expected keys {', '.join(_fields(cls))}"
-        )
-    types = _fields(cls)
-    for key in config:
-        if key not in types:
-            near = difflib.get_close_matches(key, types, n=1, cutoff=0.0)[0]
-            raise UsageError(
-                f"recipe: unknown key {prefix}{key}; "
-                f"did you mean {prefix}{near}?"
-            )
-    values = {
-        key: _value(types[key], value, prefix + key)
-        for key, value in config.items()
-    }
-    return cls(**values)
-
-
-def _fields(cls: type) -> dict[str, type]:
-    hints = typing.get_type_hints(cls)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
-
-
-def _value(kind: type, value: Any, name: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return _parse(kind, value, name + ".")
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise UsageError(
-            f"recipe: {name} is {value!r} ({type(value).__name__}), "
-            f"expected {kind.__name__}"
-        )
-    return value
 
 
 _AT_LEAST_ONE = (
