@@ -1,0 +1,148 @@
+"""LiteRT files: a mobile graph written as float32 or with int8 weights.
+
+Precisions carry ai-edge-quantizer's names. `dynamic_wi8_afp32` stores weights
+as int8 with one scale per output channel (per row of the embedding table) and
+rounds activations to int8 row by row at run time, in front of each product.
+"""
+
+import collections
+import contextlib
+import io
+import logging
+import os
+import pathlib
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+
+import keras
+
+from tfminilm.errors import UserError
+from tfminilm.export import mobile_graph
+from tfminilm.export.target import PRECISIONS
+
+_SIGNATURE = "encode_{}"
+
+
+def convert(
+    backbone: keras.Model,
+    precision: str = "float32",
+    lengths: Sequence[int] = (32, 128),
+    outputs: Sequence[str] = mobile_graph.OUTPUTS,
+) -> bytes:
+    """Writes a backbone as one LiteRT file.
+
+    Args:
+        backbone: a KerasHub encoder, see `weights.read_encoder`.
+        precision: one of `PRECISIONS`.
+        lengths: one signature `encode_LENGTH` each; they share the weights.
+        outputs: see `mobile_graph.MobileGraph`.
+
+    Returns:
+        The file's content.
+
+    Raises:
+        UserError: an unknown precision or output, a length that the model
+            has no positions for, or a graph that needs operators which the
+            LiteRT runtime does not carry.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(
+            f"unknown precision {precision!r}, expected "
+            f"{' or '.join(PRECISIONS)}"
+        )
+    if not lengths:
+        raise UserError("no lengths given, expected at least one")
+    graph = mobile_graph.MobileGraph(backbone, outputs)
+    signatures = {
+        _SIGNATURE.format(length): graph.signature(length)
+        for length in sorted(set(lengths))
+    }
+    model = _convert_float(graph, signatures)
+    if precision != "float32":
+        model = _quantize(model, precision)
+    _require_builtins(model)
+    return model
+
+
+def signature_length(name: str) -> int | None:
+    """The length in a signature's name, or None: not one of `convert`'s."""
+    match = re.fullmatch(_SIGNATURE.format(r"(\d+)"), name)
+    return int(match[1]) if match else None
+
+
+def operators(model: bytes) -> dict[str, collections.Counter[str]]:
+    """How often each signature of a file uses each operator."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    read = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    names = {
+        signature.subgraphIndex: signature.signatureKey.decode()
+        for signature in read.signatureDefs or []
+    }
+    return {
+        names.get(index, str(index)): collections.Counter(
+            flatbuffer_utils.opcode_to_name(read, operator.opcodeIndex)
+            for operator in graph.operators
+        )
+        for index, graph in enumerate(read.subgraphs)
+    }
+
+
+def _convert_float(graph, signatures) -> bytes:
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        tf.saved_model.save(graph, folder, signatures=signatures)
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=list(signatures)
+        )
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        return converter.convert()
+
+
+def _quantize(model: bytes, precision: str) -> bytes:
+    from ai_edge_quantizer import quantizer, recipe
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "float32.tflite")
+        path.write_bytes(model)
+        with _quiet(), contextlib.redirect_stdout(io.StringIO()):
+            worker = quantizer.Quantizer(str(path))
+            worker.load_quantization_recipe(getattr(recipe, precision)())
+            return bytes(worker.quantize().quantized_model)
+
+
+def _require_builtins(model: bytes) -> None:
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    read = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    foreign = [
+        code.customCode.decode()
+        for code in read.operatorCodes
+        if code.customCode is not None
+    ]
+    if foreign:
+        raise UserError(
+            f"the graph needs {', '.join(sorted(foreign))}, which a phone's "
+            "LiteRT does not carry: expected builtin operators only"
+        )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences the converters' progress notes; errors are raised anyway.
+
+    MLIR writes to the process' stderr, not to Python's.
+    """
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        logging.disable(disabled)

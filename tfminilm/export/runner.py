@@ -1,0 +1,129 @@
+"""Runs a LiteRT encoder the way an app does."""
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tfminilm.errors import UserError
+
+# Where the length stands in each output; the others have none.
+_LENGTH_AXIS = {"sequence_output": 1, "queries": 2, "keys": 2, "values": 2}
+
+
+class LiteRTEncoder:
+    """An encoder in a `.tflite` file, for one sentence at a time.
+
+    A file has one signature per length. A sentence runs in the shortest one
+    that it fits, padded; the outputs are cut back to its own length.
+    """
+
+    def __init__(self, path: str | os.PathLike, num_threads: int = 1):
+        """Opens a file written by `tfminilm.export`, or one like it.
+
+        Raises:
+            UserError: no LiteRT file, or none of its signatures takes
+                `token_ids` `[1, length]`.
+        """
+        self.interpreter = open_interpreter(path, num_threads)
+        self._runners = {}
+        for name in self.interpreter.get_signature_list():
+            runner = self.interpreter.get_signature_runner(name)
+            shape = runner.get_input_details().get("token_ids", {}).get("shape")
+            if shape is not None and len(shape) == 2:
+                self._runners[int(shape[1])] = runner
+        if not self._runners:
+            raise UserError(
+                f"{path} is no encoder: expected a signature with an input "
+                "token_ids [1, length]"
+            )
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The lengths of the signatures, shortest first."""
+        return tuple(sorted(self._runners))
+
+    def __call__(
+        self,
+        token_ids: Sequence[int] | np.ndarray,
+        segment_ids: Sequence[int] | np.ndarray | None = None,
+        padding_mask: Sequence[int] | np.ndarray | None = None,
+        length: int | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Runs one sentence.
+
+        Args:
+            token_ids: int `[n]`.
+            segment_ids: int `[n]`; zeros when left out.
+            padding_mask: int `[n]`, 1 for a real token; ones when left out.
+            length: the signature to use instead of the shortest that fits.
+
+        Returns:
+            The file's outputs by name, `[1, n, hidden_dim]` and the like.
+
+        Raises:
+            UserError: no signature is long enough.
+        """
+        given: dict[str, np.ndarray] = {"token_ids": np.asarray(token_ids)}
+        count = given["token_ids"].shape[0]
+        given["segment_ids"] = np.asarray(
+            np.zeros(count) if segment_ids is None else segment_ids
+        )
+        given["padding_mask"] = np.asarray(
+            np.ones(count) if padding_mask is None else padding_mask
+        )
+        runner = self._runner(count, length)
+        outputs = runner(**_padded(given, runner.get_input_details()))
+        return {
+            name: _cut(value, _LENGTH_AXIS.get(name), count)
+            for name, value in outputs.items()
+        }
+
+    def _runner(self, count: int, length: int | None):
+        fitting = [known for known in self.lengths if known >= count]
+        if length is not None:
+            fitting = [known for known in fitting if known == length]
+        if not fitting:
+            wanted = "" if length is None else f" at length {length}"
+            raise UserError(
+                f"{count} tokens do not fit{wanted}: the file has lengths "
+                f"{', '.join(map(str, self.lengths))}"
+            )
+        return self._runners[fitting[0]]
+
+
+def open_interpreter(path: str | os.PathLike, num_threads: int = 1):
+    """An `ai_edge_litert` interpreter for a file.
+
+    Raises:
+        UserError: the file is missing or no LiteRT file.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    if not pathlib.Path(path).is_file():
+        raise UserError(f"no such file: {path}; expected a .tflite file")
+    try:
+        return Interpreter(str(path), num_threads=num_threads)
+    except ValueError as error:
+        raise UserError(
+            f"{path} is no LiteRT file: expected what `tfminilm export` writes"
+        ) from error
+
+
+def _padded(
+    given: Mapping[str, np.ndarray], wanted: Mapping[str, Mapping]
+) -> dict[str, np.ndarray]:
+    """Those of the given rows which a signature wants, in its shapes.
+
+    By name: a signature's inputs come in alphabetical order, not in ours.
+    """
+    padded = {}
+    for name, detail in wanted.items():
+        padded[name] = np.zeros(detail["shape"], detail["dtype"])
+        padded[name][0, : given[name].shape[0]] = given[name]
+    return padded
+
+
+def _cut(value: np.ndarray, axis: int | None, count: int) -> np.ndarray:
+    return value if axis is None else value.take(np.arange(count), axis)

@@ -1,0 +1,70 @@
+"""Targets: for which kind of device a model is written, and how exactly.
+
+A target is a Python file whose `get_config()` returns `Target(...).config()`;
+see the folder `export/`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import ml_collections
+
+import tfminilm.config
+from tfminilm.errors import UsageError
+
+PRECISIONS = ("float32", "dynamic_wi8_afp32")
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What `tfminilm export` writes, and how far it may be from Keras.
+
+    `precision` is float32, or dynamic_wi8_afp32 (int8 weights, activations
+    rounded at run time). There is one signature per length, in tokens.
+    `max_difference` bounds each number of each output, `min_cosine` the
+    cosine of each vector (a token's state, or a sentence's) with Keras'.
+    """
+
+    name: str = ""
+    precision: str = "float32"
+    lengths: tuple[int, ...] = (32, 128)
+    max_difference: float = 1e-4
+    min_cosine: float = 0.9999
+
+    def config(self) -> ml_collections.ConfigDict:
+        """The target as the `ConfigDict` that `get_config()` returns."""
+        return ml_collections.ConfigDict(dataclasses.asdict(self))
+
+    @classmethod
+    def parse(cls, config: Mapping[str, Any]) -> "Target":
+        """Reads a mapping into a checked target.
+
+        Raises:
+            UsageError: an unknown key (the nearest known one is named), a
+                value of the wrong type, or one outside its range.
+        """
+        target = tfminilm.config.parse(cls, config, "target")
+        _require(
+            target.precision in PRECISIONS,
+            target,
+            "precision",
+            " | ".join(PRECISIONS),
+        )
+        fine = bool(target.lengths) and min(target.lengths) >= 1
+        _require(fine, target, "lengths", "one or more, each 1 or more")
+        _require(target.max_difference > 0, target, "max_difference", "above 0")
+        _require(
+            -1 <= target.min_cosine < 1,
+            target,
+            "min_cosine",
+            "-1 to 1, below 1",
+        )
+        return target
+
+
+def _require(fine: bool, target: Target, name: str, expected: str) -> None:
+    if not fine:
+        raise UsageError(
+            f"target: {name} is {getattr(target, name)!r}, expected {expected}"
+        )
