@@ -291,10 +291,11 @@ def _bubble_label(
     """Two lines where they hide least; `taken` grows by their box."""
     wide = max(map(len, bubble.lines)) * _CHARACTER
     tall = 32
+    middle = max(_LEFT, cx - wide / 2)  # Not over the axis' numbers.
     corners = [
         (cx + radius + 6, cy - tall / 2),
-        (cx - wide / 2, cy + radius + 4),
-        (cx - wide / 2, cy - radius - tall - 4),
+        (middle, cy + radius + 4),
+        (middle, cy - radius - tall - 4),
         (cx - radius - 6 - wide, cy - tall / 2),
     ]
 
@@ -305,7 +306,7 @@ def _bubble_label(
             * max(0, min(top + tall, bottom) - max(top, box_top))
             for box_left, box_top, right, bottom in taken
         )
-        outside = max(0, 4 - left) + max(0, left + wide - width)
+        outside = max(0, _LEFT - left) + max(0, left + wide - width)
         return over + 1e3 * outside
 
     left, top = min(corners, key=hidden)

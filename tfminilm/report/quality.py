@@ -1,12 +1,17 @@
 """How near a student is to its teacher, on text neither was shown."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 Batch = Mapping[str, np.ndarray]
+
+PARTS = ("queries", "keys", "values")
+# What `litert_reader` reads, in the order of `Reading`.
+LITERT_OUTPUTS = (*PARTS, "sequence_output")
 
 
 class Reading(NamedTuple):
@@ -49,8 +54,7 @@ def keras_reader(backbone: Any, layer: int = -1) -> Reader:
 
     from tfminilm.teachers.expose import expose
 
-    parts = ("queries", "keys", "values")
-    wanted = {part: [layer] for part in parts} | {"hidden_states": [-1]}
+    wanted = {part: [layer] for part in PARTS} | {"hidden_states": [-1]}
     model = expose(backbone, wanted)
 
     def read(batch: Batch) -> Reading:
@@ -62,9 +66,37 @@ def keras_reader(backbone: Any, layer: int = -1) -> Reader:
         return Reading(
             *(
                 np.asarray(ops.convert_to_numpy(by_name[name]), "float32")
-                for name in (*parts, "hidden_states")
+                for name in (*PARTS, "hidden_states")
             )
         )
+
+    return read
+
+
+def litert_reader(path: str | os.PathLike) -> Reader:
+    """Reads the last layer of an encoder in a LiteRT file.
+
+    Args:
+        path: a file with the outputs `queries`, `keys`, `values` and
+            `sequence_output`. Rows run one by one, cut to their real tokens.
+
+    Raises:
+        UserError: it is no such file.
+    """
+    from tfminilm.export.runner import LiteRTEncoder
+
+    encoder = LiteRTEncoder(path)
+    names = LITERT_OUTPUTS
+
+    def read(batch: Batch) -> Reading:
+        found: list[list[np.ndarray]] = [[] for _ in names]
+        length = batch["token_ids"].shape[1]
+        masks = np.asarray(batch["padding_mask"])
+        for ids, mask in zip(batch["token_ids"], masks, strict=True):
+            outputs = encoder(ids[: int(mask.sum())])
+            for rows, name in zip(found, names, strict=True):
+                rows.append(_pad_length(outputs[name], length))
+        return Reading(*(np.concatenate(rows) for rows in found))
 
     return read
 
@@ -194,6 +226,13 @@ def _cosines(embeddings: np.ndarray) -> np.ndarray:
     lengths = np.linalg.norm(embeddings, axis=-1, keepdims=True)
     unit = embeddings / np.maximum(lengths, 1e-12)
     return unit @ unit.T
+
+
+def _pad_length(output: np.ndarray, length: int) -> np.ndarray:
+    """Zeros after the last token, on the axis before the features."""
+    widths = [(0, 0)] * output.ndim
+    widths[-2] = (0, length - output.shape[-2])
+    return np.pad(output, widths)
 
 
 def _mean(

@@ -1,5 +1,7 @@
 """The tables on a terminal, or as plain text where there is none."""
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tfminilm.report import measures
@@ -64,6 +66,44 @@ def print_description(name: str, description: Description) -> None:
         )
     table.caption = "FLOPs: two per multiply-add of the matrix products"
     _console().print(table)
+
+
+@contextlib.contextmanager
+def progress(steps: int) -> Iterator[Callable[[str], None]]:
+    """A bar on stderr with the time left; plain lines without a terminal.
+
+    Args:
+        steps: how often the yielded function will be called, each time with
+            what begins.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("starting", total=steps - 1)
+        begun = 0
+
+        def begin(what: str) -> None:
+            nonlocal begun
+            bar.update(task, description=what, completed=begun)
+            begun += 1
+            if not console.is_terminal:
+                console.print(f"[{begun}/{steps}] {what}")
+
+        yield begin
 
 
 def _with_gain(cell: measures.Cell) -> str:

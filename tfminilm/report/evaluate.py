@@ -1,0 +1,250 @@
+"""What a run gave, measured: `evaluation.json`."""
+
+import dataclasses
+import os
+import pathlib
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfminilm import files
+from tfminilm.errors import UserError
+from tfminilm.report import describe, held_out, quality
+from tfminilm.report.machine import machine
+from tfminilm.report.run_files import Run, is_number, read_run
+from tfminilm.train.recipe import Recipe
+
+LENGTHS = (32, 128)
+_INT8 = "dynamic_wi8_afp32"
+
+Progress = Callable[[str], None]
+# How often `evaluate_run` reports progress.
+STEPS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class _Models:
+    """Teacher and student of a run, and the layers that met in training."""
+
+    teacher: Any
+    student: Any
+    tokenizer: Any
+    teacher_layer: int
+    student_layer: int
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The table's lengths, as far as both have positions for them."""
+        most = min(
+            model.max_sequence_length for model in (self.teacher, self.student)
+        )
+        return tuple(n for n in LENGTHS if n <= most) or (most,)
+
+
+def evaluate_run(
+    workdir: str | os.PathLike, progress: Progress = lambda what: None
+) -> dict[str, Any]:
+    """Measures a finished run and writes its `evaluation.json`.
+
+    Teacher and student are converted to LiteRT, timed on one thread, all
+    files in turn, and compared on the text that the run held out.
+
+    Args:
+        workdir: of `tfminilm distill`, with a trained student.
+        progress: called with what is done next, `STEPS` times.
+
+    Returns:
+        What was written: `machine`, `rows` (teacher float32, student float32,
+        student int8), `start` (the divergences before training) and
+        `attention_example`.
+
+    Raises:
+        UserError: it is no workdir, its run is unfinished, or the teacher
+            cannot be loaded.
+    """
+    run = read_run(workdir)
+    recipe = Recipe.parse(run.recipe)
+    sentences = held_out.read_sentences(run.workdir)
+    progress("loading teacher and student")
+    models = _load(run.workdir, recipe)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = _costs(models, pathlib.Path(folder), progress)
+        progress("writing the student as int8, for measuring")
+        length = min(recipe.data.sequence_length, max(models.lengths))
+        readers = _readers(models, pathlib.Path(folder), length)
+        progress("comparing on held-out text")
+        _add_quality(rows, readers, models, sentences, length)
+        progress("done")
+    evaluation = {
+        "machine": machine(),
+        "rows": rows,
+        "start": _start(run),
+        "attention_example": _example(readers, sentences, models.tokenizer),
+    }
+    files.write_json(run.workdir / "evaluation.json", evaluation)
+    return evaluation
+
+
+def is_current(workdir: str | os.PathLike) -> bool:
+    """Whether `evaluation.json` is there, and no older than the student."""
+    written = pathlib.Path(workdir, "evaluation.json")
+    weights = pathlib.Path(workdir, "student").rglob("*")
+    newest = max((path.stat().st_mtime for path in weights), default=0)
+    return written.is_file() and written.stat().st_mtime >= newest
+
+
+def _load(workdir: pathlib.Path, recipe: Recipe) -> _Models:
+    from tfminilm.teachers import load_backbone, load_tokenizer
+
+    return _Models(
+        teacher=load_backbone(recipe.teacher, dtype="float32"),
+        student=load_backbone(workdir, dtype="float32"),
+        tokenizer=load_tokenizer(workdir),
+        teacher_layer=recipe.method.teacher_layer,
+        student_layer=recipe.method.student_layer,
+    )
+
+
+def _costs(
+    models: _Models, folder: pathlib.Path, progress: Progress
+) -> list[dict[str, Any]]:
+    """The rows without their qualities."""
+    lengths = models.lengths
+    rows, paths = [], []
+    for model, precision in (
+        ("teacher", "float32"),
+        ("student", "float32"),
+        ("student", "int8"),
+    ):
+        progress(f"writing the {model} as {precision}")
+        backbone = getattr(models, model)
+        counts = describe.describe(backbone, lengths)
+        path = folder / f"{model}_{precision}.tflite"
+        size = _convert(backbone, precision, lengths, path)
+        paths.append(path if size else None)
+        rows.append(
+            {
+                "model": model,
+                "precision": precision,
+                "parameters": counts.parameters,
+                "embedding_parameters": counts.embedding_parameters,
+                "transformer_parameters": counts.transformer_parameters,
+                "flops": counts.as_json()["flops"],
+                "file_bytes": size,
+            }
+        )
+    progress("timing all files in turn")
+    for row, latency in zip(rows, _latencies(paths, lengths), strict=True):
+        row["latency_ms"] = latency
+    return rows
+
+
+def _convert(
+    backbone: Any, precision: str, lengths: Sequence[int], path: pathlib.Path
+) -> int | None:
+    """Writes a LiteRT file; returns its bytes.
+
+    A teacher may be of a family that only trains here: it is then left
+    without a file, not the run without a report.
+    """
+    from tfminilm.export import litert
+
+    kind = _INT8 if precision == "int8" else precision
+    try:
+        content = litert.convert(backbone, kind, lengths)
+    except UserError:
+        return None
+    path.write_bytes(content)
+    return len(content)
+
+
+def _latencies(
+    paths: Sequence[pathlib.Path | None], lengths: Sequence[int]
+) -> list[dict[str, dict[str, float]] | None]:
+    """Median and 95th percentile by length, in ms, on one thread."""
+    from tfminilm.export import latency
+
+    known = [path for path in paths if path]
+    measured = latency.measure_latencies(known, lengths, num_threads=1)
+    return [
+        {
+            str(length): {"median": taken.median, "p95": taken.p95}
+            for length, taken in measured[str(path)].items()
+        }
+        if path
+        else None
+        for path in paths
+    ]
+
+
+def _readers(
+    models: _Models, folder: pathlib.Path, length: int
+) -> list[quality.Reader]:
+    """Of the teacher, the student in float32, and the student in int8."""
+    from tfminilm.export import litert
+
+    path = folder / "measuring.tflite"
+    path.write_bytes(
+        litert.convert(models.student, _INT8, (length,), quality.LITERT_OUTPUTS)
+    )
+    return [
+        quality.keras_reader(models.teacher, models.teacher_layer),
+        quality.keras_reader(models.student, models.student_layer),
+        quality.litert_reader(path),
+    ]
+
+
+def _add_quality(
+    rows: list[dict[str, Any]],
+    readers: Sequence[quality.Reader],
+    models: _Models,
+    sentences: Sequence[str],
+    length: int,
+) -> None:
+    kept = quality.compare(
+        readers[0],
+        readers[1:],
+        held_out.text_batches(sentences, models.tokenizer, length),
+        held_out.sentence_batches(sentences, models.tokenizer, length),
+    )
+    rows[0] |= {"attention_kl": None, "value_kl": None, "rank_correlation": 1.0}
+    for row, values in zip(rows[1:], kept, strict=True):
+        row |= {
+            name: value if is_number(value) else None
+            for name, value in dataclasses.asdict(values).items()
+        }
+    top = models.student.num_layers - 1
+    if models.student_layer % models.student.num_layers != top:
+        # The LiteRT file gives the last layer, and another one was taught.
+        rows[-1] |= {"attention_kl": None, "value_kl": None}
+
+
+def _start(run: Run) -> dict[str, float | None]:
+    """The divergences on held-out text before the first step."""
+    first = run.held_out[0] if run.held_out else {}
+    if first.get("step") != 0:
+        first = {}
+    values = {
+        "attention_kl": first.get("attention_transfer"),
+        "value_kl": first.get("value_relation"),
+    }
+    return {k: v if is_number(v) else None for k, v in values.items()}
+
+
+def _example(
+    readers: Sequence[quality.Reader], sentences: Sequence[str], tokenizer: Any
+) -> dict[str, Any]:
+    """Attention `[heads][query][key]` of teacher and student (float32)."""
+    sentence, tokens, batch = held_out.example(sentences, tokenizer)
+    teacher, student = (
+        np.round(quality.attention_probs(read(batch))[0], 4).tolist()
+        for read in readers[:2]
+    )
+    return {
+        "sentence": sentence,
+        "tokens": tokens,
+        "teacher": teacher,
+        "student": student,
+    }

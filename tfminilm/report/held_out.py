@@ -1,0 +1,121 @@
+"""Batches of the text that a run held out."""
+
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfminilm.errors import UserError
+from tfminilm.report.quality import Batch
+
+_EXAMPLE_TOKENS = range(8, 19)
+
+
+def read_sentences(workdir: pathlib.Path) -> list[str]:
+    """The sentences of `held_out.json`.
+
+    Raises:
+        UserError: the file is missing or damaged, or has fewer than three:
+            a rank correlation needs three pairs.
+    """
+    path = workdir / "held_out.json"
+    try:
+        sentences = json.loads(path.read_text("utf-8"))["sentences"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} cannot be read; expected held-out sentences as "
+            "`tfminilm distill` writes them; start it again"
+        ) from error
+    if len(sentences) < 3:
+        raise UserError(
+            f"{path} has {len(sentences)} sentences, expected 3 or more; "
+            "give more text or a larger data.held_out_fraction"
+        )
+    return sentences
+
+
+def sentence_batches(
+    sentences: Sequence[str], tokenizer: Any, length: int, batch_size: int = 32
+) -> list[Batch]:
+    """One sentence a row, cut to `length` tokens, the shortest first.
+
+    Returns:
+        Dicts of `token_ids`, `segment_ids` and `padding_mask`, int32
+        `[rows, tokens of the longest]`.
+    """
+    rows = sorted(token_ids(sentences, tokenizer, length), key=len)
+    return [
+        _padded(rows[i : i + batch_size])
+        for i in range(0, len(rows), batch_size)
+    ]
+
+
+def text_batches(
+    sentences: Sequence[str], tokenizer: Any, length: int, batch_size: int = 8
+) -> list[Batch]:
+    """The sentences packed as for training: rows of exactly `length` tokens.
+
+    Sentences that do not fill a row together come one a row.
+    """
+    from tfminilm.data import packing
+
+    encoded = packing.encode([list(sentences)], tokenizer)
+    try:
+        packed = packing.pack(encoded, tokenizer, length).token_ids
+    except UserError:
+        return sentence_batches(sentences, tokenizer, length, batch_size)
+    return [
+        _padded(list(packed[i : i + batch_size]))
+        for i in range(0, len(packed), batch_size)
+    ]
+
+
+def token_ids(
+    sentences: Sequence[str], tokenizer: Any, length: int
+) -> list[np.ndarray]:
+    """`[CLS] sentence [SEP]` as ids, at most `length` of them each."""
+    from tfminilm.data import packing
+
+    start, end = packing.special_ids(tokenizer)
+    # One document each, so that none has the space of a following sentence.
+    documents = packing.encode([[text] for text in sentences], tokenizer)
+    return [
+        np.concatenate([[start], document.token_ids[: length - 2], [end]])
+        for document in documents
+    ]
+
+
+def example(
+    sentences: Sequence[str], tokenizer: Any
+) -> tuple[str, list[str], Batch]:
+    """A sentence short enough to show its attention.
+
+    Returns:
+        The sentence, its tokens, and the batch that holds it alone.
+    """
+    longest = _EXAMPLE_TOKENS[-1]
+    rows = token_ids(sentences, tokenizer, longest + 1)
+    fitting = [i for i, row in enumerate(rows) if len(row) in _EXAMPLE_TOKENS]
+    chosen = (
+        fitting[0]
+        if fitting
+        else min(range(len(rows)), key=lambda i: len(rows[i]))
+    )
+    row = rows[chosen]
+    tokens = [str(tokenizer.id_to_token(int(token_id))) for token_id in row]
+    return sentences[chosen], tokens, _padded([row])
+
+
+def _padded(rows: Sequence[np.ndarray]) -> Batch:
+    shape = (len(rows), max(map(len, rows)))
+    ids, mask = np.zeros(shape, "int32"), np.zeros(shape, "int32")
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = row
+        mask[i, : len(row)] = 1
+    return {
+        "token_ids": ids,
+        "segment_ids": np.zeros(shape, "int32"),
+        "padding_mask": mask,
+    }
