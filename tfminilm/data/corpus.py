@@ -104,14 +104,15 @@ def _lines(path: pathlib.Path) -> Iterator[str]:
     try:
         with open(path, "rb") as file:
             for raw in file:
-                if offset == 0:
-                    raw = raw.removeprefix(b"\xef\xbb\xbf")
                 if (zero := raw.find(0)) >= 0:
                     raise UserError(
                         f"{path} is a binary file (a zero byte at offset "
                         f"{offset + zero}); expected text in UTF-8"
                     )
-                yield raw.decode().strip()
+                line = raw.decode()
+                if offset == 0:
+                    line = line.removeprefix("\ufeff")
+                yield line.strip()
                 offset = file.tell()
     except UnicodeDecodeError as error:
         raise UserError(

@@ -90,14 +90,14 @@ def _ends(text: str, start: int, match: re.Match) -> bool:
     if last is None:
         return True
     word = last.group().casefold()
-    if word in _TITLES or _is_initial(last.group()):
+    if word in _TITLES:
         return False
-    if word in _BEFORE_NUMBER:
-        return not following[:1].isdigit()
     if word in _MAYBE:
         opener = _WORD.match(following)
         return opener is not None and opener.group().lower() in _STARTERS
-    return True
+    if _is_initial(last.group()):
+        return False
+    return word not in _BEFORE_NUMBER or not following[:1].isdigit()
 
 
 def _is_initial(word: str) -> bool:

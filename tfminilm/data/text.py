@@ -61,41 +61,30 @@ def text_data(
         raise UserError(
             f"held-out fraction is {held_out_fraction}, expected 0 to below 1"
         )
-    if cache_dir is not None:
-        identity = {
-            "source": corpus.identity(source),
-            "tokenizer": cache.tokenizer_identity(tokenizer),
-            "sequence_length": sequence_length,
-            "seed": seed,
-            "held_out_fraction": held_out_fraction,
-            "max_tokens": max_tokens,
-        }
-        if found := cache.load(cache_dir, identity):
-            return _from_cache(*found)
-    train, held_out = _split(
-        packing.encode(corpus.documents(source), tokenizer),
-        seed,
-        held_out_fraction,
-        max_tokens,
-        progress,
-    )
-    data = TextData(
-        packing.pack(
-            train,
-            tokenizer,
-            sequence_length,
-            f"the text to train on of {source}",
-        ),
-        _pack_held_out(
-            held_out, tokenizer, sequence_length, source, held_out_fraction
-        ),
-        _sentences(held_out, seed),
-    )
+
+    def build() -> TextData:
+        encoded = packing.encode(corpus.documents(source), tokenizer)
+        parts = _split(encoded, seed, held_out_fraction, max_tokens, progress)
+        train, held_out = _pack(
+            *parts, tokenizer, sequence_length, source, held_out_fraction
+        )
+        return TextData(train, held_out, _sentences(parts[1], seed))
+
     if cache_dir is None:
-        return data
+        return build()
+    identity = {
+        "source": corpus.identity(source),
+        "tokenizer": cache.tokenizer_identity(tokenizer),
+        "sequence_length": sequence_length,
+        "seed": seed,
+        "held_out_fraction": held_out_fraction,
+        "max_tokens": max_tokens,
+    }
+    if found := cache.load(cache_dir, identity):
+        return _from_cache(*found)
+    data = build()
     cache.save(cache_dir, identity, *_to_cache(data))
-    found = cache.load(cache_dir, identity)
-    return _from_cache(*found) if found else data
+    return data
 
 
 def _split(
@@ -122,22 +111,28 @@ def _split(
     return train, held_out
 
 
-def _pack_held_out(
-    documents: list[EncodedDocument],
+def _pack(
+    train: list[EncodedDocument],
+    held_out: list[EncodedDocument],
     tokenizer: Any,
     sequence_length: int,
     source: str | os.PathLike,
     fraction: float,
-) -> PackedText:
+) -> tuple[PackedText, PackedText]:
+    packed = packing.pack(
+        train, tokenizer, sequence_length, f"the text to train on of {source}"
+    )
     if fraction == 0:
-        return PackedText(np.empty((0, sequence_length), np.int32), 0)
-    return packing.pack(
-        documents,
+        return packed, PackedText(packed.token_ids[:0], 0)
+    packed_out = packing.pack(
+        held_out,
         tokenizer,
         sequence_length,
-        f"the held-out part of {source} ({len(documents)} documents by a "
-        f"held-out fraction of {fraction:g})",
+        f"the held-out part of {source} ({len(held_out)} documents of "
+        f"{len(train) + len(held_out)} by a held-out fraction of "
+        f"{fraction:g})",
     )
+    return packed, packed_out
 
 
 def _sentences(documents: list[EncodedDocument], seed: int) -> list[str]:

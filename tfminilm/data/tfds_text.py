@@ -89,7 +89,12 @@ def _prepared(name: str) -> Any:
         ) from error
     try:
         builder.download_and_prepare()
-    except Exception as error:  # As above: sockets, archives, imports.
+    except ImportError as error:
+        raise UserError(
+            f"TFDS lacks a package to prepare {name!r}: {_first_line(error)}; "
+            "install it"
+        ) from error
+    except Exception as error:  # As above: sockets, archives, disks.
         raise UserError(
             f"TFDS data set {name!r} is not prepared in {builder.data_dir} and "
             f"cannot be downloaded ({_first_line(error)}); prepare it where "
