@@ -35,10 +35,6 @@ def print_description(name: str, description: Description) -> None:
     """Prints what `describe` counted."""
     d = description
     table = _table()
-    table.title = (
-        f"{name}: {d.architecture}, {d.num_layers} layers x {d.hidden_dim}, "
-        f"{d.num_heads} heads"
-    )
     table.add_column("")
     table.add_column("", justify="right")
     table.add_column("exactly", justify="right")
@@ -65,7 +61,13 @@ def print_description(name: str, description: Description) -> None:
             f"Weights, {precision}", measures.megabytes(size), f"{size:,}"
         )
     table.caption = "FLOPs: two per multiply-add of the matrix products"
-    _console().print(table)
+    console = _console()
+    console.print(
+        f"{name}: {d.architecture}, {d.num_layers} layers x {d.hidden_dim}, "
+        f"{d.num_heads} heads",
+        soft_wrap=True,
+    )
+    console.print(table)
 
 
 @contextlib.contextmanager
