@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from tfminilm.errors import UserError
-from tfminilm.methods.terms import Method, Term
+from tfminilm.methods.terms import Method
 from tfminilm.teachers.expose import encoder_calls, expose
 
 _STUDENT_OUTPUT = "student_output"

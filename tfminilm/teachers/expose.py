@@ -58,7 +58,6 @@ class EncoderCall(NamedTuple):
     layer: keras.layers.Layer
     inputs: Any
     padding_mask: Any
-    output: Any
 
 
 def encoder_calls(model: keras.Model) -> list[EncoderCall]:
@@ -92,7 +91,7 @@ def encoder_calls(model: keras.Model) -> list[EncoderCall]:
     while node is not None:
         inputs, output = node.arguments.args[0], node.outputs[0]
         mask = node.arguments.kwargs["padding_mask"]
-        calls.append(EncoderCall(node.operation, inputs, mask, output))
+        calls.append(EncoderCall(node.operation, inputs, mask))
         node = by_input.get(id(output))
     return calls
 
@@ -130,30 +129,22 @@ def _outputs(
     calls: Sequence[EncoderCall], wanted: Sequence[tuple[str, int]]
 ) -> dict[str, Any]:
     """Symbolic outputs, keyed "queries/11", of the shortest graph."""
-    parts = {
-        index: [name for name, at in wanted if at == index and name != STATES]
-        for index in range(len(calls))
-    }
-    # The highest state that an output, or a tapped layer above it, needs.
     top = max(index for _, index in wanted)
-    found = {(STATES, 0): calls[0].inputs}
-    state, rebuilt = calls[0].inputs, False
+    state = calls[0].inputs
+    found = {(STATES, 0): state}
     for index, call in enumerate(calls[: top + 1]):
-        mask = call.padding_mask
-        if index == top:
-            if parts[index]:
-                name = f"{call.layer.name}_parts_{index}"
-                layer = AttentionParts(call.layer, parts[index], name=name)
-                tensors = layer(state, mask)
-        elif parts[index]:
-            name = f"{call.layer.name}_exposed_{index}"
-            layer = ExposedEncoder(call.layer, parts[index], name=name)
-            tensors = layer(state, mask)
-            state, rebuilt = tensors[STATES], True
-        elif rebuilt:
-            state = call.layer(state, padding_mask=mask)
-        else:
-            state = call.output
-        found |= {(part, index): tensors[part] for part in parts[index]}
-        found[STATES, index + 1] = state
+        parts = [name for name, at in wanted if at == index and name != STATES]
+        if index < top:
+            layer = ExposedEncoder(
+                call.layer, parts, name=f"{call.layer.name}_exposed_{index}"
+            )
+            tensors = layer(state, call.padding_mask)
+            state = tensors[STATES]
+            found[STATES, index + 1] = state
+        elif parts:
+            layer = AttentionParts(
+                call.layer, parts, name=f"{call.layer.name}_parts_{index}"
+            )
+            tensors = layer(state, call.padding_mask)
+        found |= {(part, index): tensors[part] for part in parts}
     return {f"{name}/{index}": found[name, index] for name, index in wanted}

@@ -160,4 +160,6 @@ def _check_ranges(recipe: Recipe) -> None:
     fraction = value("data.held_out_fraction")
     require(0 < fraction <= 0.5, "data.held_out_fraction", "0 to 0.5, above 0")
     precision = value("train.precision")
-    require(precision in _PRECISIONS, "train.precision", " | ".join(_PRECISIONS))
+    require(
+        precision in _PRECISIONS, "train.precision", " | ".join(_PRECISIONS)
+    )

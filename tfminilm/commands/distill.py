@@ -1,0 +1,41 @@
+"""`tfminilm distill`: runs a recipe, or goes on with a run."""
+
+from typing import Any
+
+from tfminilm.errors import UsageError
+
+DESCRIPTION = "Runs a recipe in a workdir; started again, it goes on."
+
+
+def define_flags(flags: Any) -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_config_file(
+        "config",
+        None,
+        "Recipe: a file or a shipped name, such as minilm_l3_h384. Its keys "
+        "are flags: --config.train.steps=1000.",
+    )
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the run: checkpoints, metrics, student."
+    )
+
+
+def run(flags: Any) -> None:
+    """Distils.
+
+    Raises:
+        UsageError: a flag is missing, or the recipe is malformed.
+        UserError: the run cannot be made, or it was interrupted.
+    """
+    from tfminilm.train.recipe import Recipe
+
+    if not flags.config:
+        raise UsageError("distill: expected --config=, such as demo")
+    recipe = Recipe.parse(flags.config)
+    if not flags.workdir:
+        raise UsageError("distill: expected --workdir=, the run's folder")
+
+    # TensorFlow takes seconds to import: after the flags are known to be good.
+    from tfminilm.train.distill import distill
+
+    distill(recipe, flags.workdir)

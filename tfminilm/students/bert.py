@@ -1,0 +1,49 @@
+"""Students of BERT's shape: fewer layers, narrower, otherwise the same."""
+
+from typing import Any
+
+import keras
+
+
+def bert(
+    num_layers: int,
+    hidden_dim: int,
+    num_heads: int = 12,
+    intermediate_dim: int | None = None,
+    vocabulary_size: int = 30522,
+    max_sequence_length: int = 512,
+    dropout: float = 0.1,
+    **kwargs: Any,
+) -> keras.Model:
+    """A randomly initialised `keras_hub.models.BertBackbone`.
+
+    Nothing of this package is inside: it saves, loads and fine-tunes like any
+    KerasHub backbone.
+
+    Args:
+        num_layers: encoder layers.
+        hidden_dim: width; a multiple of `num_heads`.
+        num_heads: attention heads. MiniLM needs the teacher's number.
+        intermediate_dim: width of the feed-forward block; four times
+            `hidden_dim` if not given.
+        vocabulary_size: the teacher's.
+        max_sequence_length: rows of the position table.
+        dropout: rate in training.
+        **kwargs: what else `BertBackbone` takes, such as `dtype` or `name`.
+
+    Returns:
+        The backbone. Its inputs are `token_ids`, `segment_ids` and
+        `padding_mask`, all `[batch, length]` integers.
+    """
+    import keras_hub
+
+    return keras_hub.models.BertBackbone(
+        vocabulary_size=vocabulary_size,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        hidden_dim=hidden_dim,
+        intermediate_dim=intermediate_dim or 4 * hidden_dim,
+        dropout=dropout,
+        max_sequence_length=max_sequence_length,
+        **kwargs,
+    )

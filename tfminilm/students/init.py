@@ -1,0 +1,108 @@
+"""A student's first weights, taken from its teacher."""
+
+from collections.abc import Sequence
+
+import keras
+
+from tfminilm.errors import UserError
+from tfminilm.teachers.expose import encoder_calls
+
+
+def init_from_teacher(
+    student: keras.Model,
+    teacher: keras.Model,
+    layers: str | Sequence[int] = "uniform",
+) -> None:
+    """Copies the teacher's embeddings and some of its layers.
+
+    The student keeps its architecture and becomes no part of the teacher:
+    values are copied, not shared. Everything else, such as a pooler, is
+    copied where name and shapes agree. A shorter position table takes the
+    teacher's first rows.
+
+    Args:
+        student: a KerasHub encoder of the teacher's kind and width.
+        teacher: a KerasHub encoder.
+        layers: "uniform" for every k-th layer, the last one included (of 6
+            layers, 3 take the 2nd, 4th and 6th); "embeddings" for no encoder
+            layer; or the teacher's layers, counted from 0 (negative from the
+            top), one for each of the student's, lowest first.
+
+    Raises:
+        UserError: widths differ, or the layers do not fit.
+    """
+    theirs = [call.layer for call in encoder_calls(teacher)]
+    ours = [call.layer for call in encoder_calls(student)]
+    indices = _indices(layers, len(theirs), len(ours))
+    pairs = [
+        (layer, theirs[i]) for layer, i in zip(ours, indices, strict=False)
+    ]
+    encoders = {id(layer) for layer in ours}
+    for layer in student.layers:
+        if id(layer) not in encoders and layer.weights:
+            pairs.append((layer, _same_layer(layer, teacher)))
+    copies = [
+        pair for ours, theirs in pairs for pair in _weight_pairs(ours, theirs)
+    ]
+    for weight, value in copies:
+        weight.assign(value)
+
+
+def _indices(
+    layers: str | Sequence[int], num_teacher: int, num_student: int
+) -> list[int]:
+    if layers == "embeddings":
+        return []
+    if layers == "uniform":
+        if num_teacher % num_student:
+            raise UserError(
+                f"cannot take every k-th of {num_teacher} layers for "
+                f"{num_student}: name the layers, such as layers=(0, 2, 5)"
+            )
+        step = num_teacher // num_student
+        return list(range(step - 1, num_teacher, step))
+    if isinstance(layers, str) or len(layers) != num_student:
+        raise UserError(
+            f"layers is {layers!r}, expected 'uniform', 'embeddings' or "
+            f"{num_student} teacher layers, one for each of the student's"
+        )
+    for index in layers:
+        if not -num_teacher <= index < num_teacher:
+            raise UserError(
+                f"the teacher has no layer {index}: its {num_teacher} layers "
+                f"are 0 to {num_teacher - 1}"
+            )
+    return [index % num_teacher for index in layers]
+
+
+def _same_layer(
+    layer: keras.layers.Layer, teacher: keras.Model
+) -> keras.layers.Layer:
+    try:
+        return teacher.get_layer(layer.name)
+    except ValueError:
+        raise UserError(
+            f"the teacher has no layer {layer.name!r} to initialise the "
+            f"student's from: expected a teacher of the student's kind, got "
+            f"{type(teacher).__name__}"
+        ) from None
+
+
+def _weight_pairs(
+    ours: keras.layers.Layer, theirs: keras.layers.Layer
+) -> list[tuple]:
+    """Each of our weights with the value it takes."""
+    pairs = []
+    for weight, source in zip(ours.weights, theirs.weights, strict=True):
+        value = keras.ops.convert_to_numpy(source)
+        if ours.name == "position_embedding":
+            value = value[: weight.shape[0]]
+        if tuple(weight.shape) != value.shape:
+            raise UserError(
+                f"cannot initialise {weight.path} {tuple(weight.shape)} from "
+                f"the teacher's {source.path} {value.shape}: widths differ; "
+                "start from random weights or use a student as wide as its "
+                "teacher"
+            )
+        pairs.append((weight, value))
+    return pairs

@@ -1,0 +1,136 @@
+"""Runs a recipe: a student learns from a teacher, and survives a kill."""
+
+import os
+from typing import Any
+
+import keras
+
+from tfminilm import data, files, methods, students, teachers
+from tfminilm.distiller import Distiller
+from tfminilm.errors import UserError
+from tfminilm.train.loop import Loop
+from tfminilm.train.optimizer import build_optimizer
+from tfminilm.train.precision import resolve_precision
+from tfminilm.train.progress import Progress
+from tfminilm.train.recipe import Recipe, StudentSpec
+from tfminilm.train.workdir import Workdir
+
+
+def distill(recipe: Recipe, workdir: str | os.PathLike) -> keras.Model:
+    """Distils as the recipe says, going on where an earlier start stopped.
+
+    Writes `recipe.json`, `metrics.jsonl`, `checkpoints/`, `held_out.json`
+    and, at the end, `student/` (a KerasHub preset) into `workdir`.
+
+    Returns:
+        The trained student, a KerasHub backbone in float32.
+
+    Raises:
+        UserError: the recipe cannot be run, the workdir holds another
+            recipe's run, the disk is full, the loss is no longer finite, or
+            the run was interrupted (its checkpoint is kept).
+    """
+    folder = Workdir(workdir, recipe)
+    if folder.student.is_dir():
+        return teachers.load_backbone(folder.student)
+    keras.utils.set_random_seed(recipe.seed)
+    precision = folder.decide(
+        "precision", lambda: resolve_precision(recipe.train.precision)
+    )
+    with Progress() as progress:
+        progress.say(f"teacher: {recipe.teacher}")
+        teacher = teachers.load_backbone(recipe.teacher, dtype=precision)
+        tokenizer = teachers.load_tokenizer(recipe.teacher)
+        distiller = build_distiller(recipe, teacher, precision)
+        text = _read_text(recipe, folder, tokenizer, progress)
+        optimizer = build_optimizer(recipe.train)
+        distiller.compile(optimizer)
+        optimizer.build(distiller.trainable_variables)
+        Loop(recipe, folder, distiller, text, progress).run()
+        student = _plain(distiller.student)
+        with files.new_directory(folder.student) as beside:
+            student.save_to_preset(str(beside))
+            tokenizer.save_to_preset(str(beside))
+        progress.say(f"student: {folder.student}")
+    return student
+
+
+def build_distiller(
+    recipe: Recipe, teacher: keras.Model, precision: str
+) -> Distiller:
+    """The recipe's student, initialised, beside its teacher.
+
+    Raises:
+        UserError: student, teacher and method do not go together.
+    """
+    length = recipe.data.sequence_length
+    longest = getattr(teacher, "max_sequence_length", length)
+    if length > longest:
+        raise UserError(
+            f"recipe: data.sequence_length is {length}, but the teacher's "
+            f"position table ends at {longest}"
+        )
+    spec = recipe.student
+    student = students.bert(
+        num_layers=spec.num_layers,
+        hidden_dim=spec.hidden_dim,
+        num_heads=spec.num_heads,
+        intermediate_dim=spec.intermediate_dim,
+        vocabulary_size=teacher.vocabulary_size,
+        max_sequence_length=spec.max_sequence_length,
+        dropout=spec.dropout,
+        dtype=precision,
+    )
+    _initialise(student, teacher, spec)
+    options = {
+        key: value
+        for key, value in vars(recipe.method).items()
+        if key != "name"
+    }
+    method = getattr(methods, recipe.method.name)(**options)
+    return Distiller(teacher, student, method)
+
+
+def _initialise(
+    student: keras.Model, teacher: keras.Model, spec: StudentSpec
+) -> None:
+    if spec.init == "random":
+        return
+    layers: Any = spec.init
+    if layers not in ("uniform", "embeddings"):
+        try:
+            layers = [int(index) for index in spec.init.split(",")]
+        except ValueError:
+            raise UserError(
+                f"recipe: student.init is {spec.init!r}, expected uniform, "
+                "embeddings, random, or teacher layers such as 1,3,5"
+            ) from None
+    students.init_from_teacher(student, teacher, layers)
+
+
+def _read_text(
+    recipe: Recipe, folder: Workdir, tokenizer: Any, progress: Progress
+) -> data.TextData:
+    spec = recipe.data
+    with progress.counting("reading text", "tokens") as count:
+        text = data.text_data(
+            spec.source,
+            tokenizer,
+            spec.sequence_length,
+            seed=recipe.seed,
+            held_out_fraction=spec.held_out_fraction,
+            cache_dir=folder.path / "text",
+            max_tokens=spec.max_tokens,
+            progress=count,
+        )
+    sentences = {"sentences": text.held_out_sentences}
+    files.write_json(folder.path / "held_out.json", sentences)
+    return text
+
+
+def _plain(student: keras.Model) -> keras.Model:
+    """The student in float32, whatever it was trained in."""
+    config = student.get_config() | {"dtype": "float32"}
+    plain = type(student).from_config(config)
+    plain.set_weights(student.get_weights())
+    return plain

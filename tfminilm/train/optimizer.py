@@ -1,0 +1,47 @@
+"""The optimizer of the papers: AdamW, linear warm-up, linear decay."""
+
+import keras
+
+from tfminilm.train.recipe import TrainSpec
+
+
+@keras.saving.register_keras_serializable(package="tfminilm")
+class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises from 0 to `peak` in `warmup_steps`, then falls to 0 at `steps`."""
+
+    def __init__(self, peak: float, warmup_steps: int, steps: int):
+        self.peak = peak
+        self.warmup_steps = warmup_steps
+        self.steps = steps
+
+    def __call__(self, step):
+        """The learning rate of a step, counted from 0; never quite 0."""
+        step = keras.ops.cast(step, "float32") + 1.0
+        rise = step / max(self.warmup_steps, 1)
+        fall = (self.steps + 1 - step) / max(self.steps - self.warmup_steps, 1)
+        share = keras.ops.minimum(rise, fall)
+        return self.peak * keras.ops.clip(share, 0.0, 1.0)
+
+    def get_config(self):
+        return {
+            "peak": self.peak,
+            "warmup_steps": self.warmup_steps,
+            "steps": self.steps,
+        }
+
+
+def build_optimizer(spec: TrainSpec) -> keras.optimizers.Optimizer:
+    """AdamW as a recipe describes it; no decay on norms and biases."""
+    accumulation = spec.gradient_accumulation
+    optimizer = keras.optimizers.AdamW(
+        WarmupLinearDecay(spec.learning_rate, spec.warmup_steps, spec.steps),
+        weight_decay=spec.weight_decay,
+        beta_2=0.999,
+        epsilon=1e-6,
+        global_clipnorm=spec.clip_norm or None,
+        gradient_accumulation_steps=accumulation if accumulation > 1 else None,
+    )
+    optimizer.exclude_from_weight_decay(
+        var_names=["bias", "gamma", "beta", "layer_norm"]
+    )
+    return optimizer
