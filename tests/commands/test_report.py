@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from tfminilm.commands import report
+from tfminilm.commands import main, report
 from tfminilm.errors import UsageError, UserError
 from tfminilm.report import evaluate
 from tfminilm.train.recipe import Recipe
@@ -89,3 +89,13 @@ def test_bad_workdirs(tmp_path):
     with pytest.raises(UserError, match="is no folder"):
         run(tmp_path / "missing")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_from_the_command_line(workdir, capsys):
+    assert main(["report", f"--workdir={workdir}"]) == 0
+    assert (workdir / "report.html").is_file()
+    assert main(["report"]) == 2
+    assert main(["report", f"--workdir={workdir / 'missing'}"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert "is no folder" in said[1]

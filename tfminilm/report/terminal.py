@@ -34,39 +34,35 @@ def print_table(evaluation: dict[str, Any]) -> None:
 def print_description(name: str, description: Description) -> None:
     """Prints what `describe` counted."""
     d = description
-    table = _table()
-    table.add_column("")
-    table.add_column("", justify="right")
-    table.add_column("exactly", justify="right")
-    table.show_header = False
-    for label, value in (
-        ("Parameters", d.parameters),
-        (f"  token table ({d.vocabulary_size:,} tokens)",
-         d.embedding_parameters),
-        ("  transformer layers", d.transformer_parameters),
-        ("  other (positions, segments, norm, pooler)",
-         d.other_parameters),
-    ):  # fmt: skip
-        last = "other" in label
-        table.add_row(
-            label, measures.count(value), f"{value:,}", end_section=last
-        )
-    for length, flops in d.flops.items():
-        table.add_row(
-            f"FLOPs, length {length}", measures.count(flops), f"{flops:,}"
-        )
-    table.rows[-1].end_section = True
-    for precision, size in d.size_bytes.items():
-        table.add_row(
-            f"Weights, {precision}", measures.megabytes(size), f"{size:,}"
-        )
-    table.caption = "FLOPs: two per multiply-add of the matrix products"
     console = _console()
     console.print(
         f"{name}: {d.architecture}, {d.num_layers} layers x {d.hidden_dim}, "
         f"{d.num_heads} heads",
         soft_wrap=True,
     )
+    table = _table()
+    table.show_header = False
+    for justify in ("left", "right", "right"):
+        table.add_column("", justify=justify)
+    vocabulary = f"  token table ({d.vocabulary_size:,} tokens)"
+    other = "  other (positions, segments, norm, pooler)"
+    counts = {
+        "Parameters": d.parameters,
+        vocabulary: d.embedding_parameters,
+        "  transformer layers": d.transformer_parameters,
+        other: d.other_parameters,
+    }
+    flops = {f"FLOPs, length {n}": value for n, value in d.flops.items()}
+    sizes = {f"Weights, {kind}": size for kind, size in d.size_bytes.items()}
+    for section, show in (
+        (counts, measures.count),
+        (flops, measures.count),
+        (sizes, measures.megabytes),
+    ):
+        for label, value in section.items():
+            table.add_row(label, show(value), f"{value:,}")
+        table.add_section()
+    table.caption = "FLOPs: two per multiply-add of the matrix products"
     console.print(table)
 
 
