@@ -155,6 +155,12 @@ def test_values_that_are_not_finite_break_the_line(tmp_path, sample):
     assert not any("nan" in line for line in lines)
 
 
+def test_a_divergence_of_zero_has_no_place_on_a_log_axis(tmp_path, sample):
+    rows = sample.metrics(100)
+    rows[1]["attention_transfer"] = 0.0
+    assert len(read(write(tmp_path, sample, rows)).labels()) == 2
+
+
 def test_no_finite_value_at_all(tmp_path, sample):
     rows = [
         {"step": 20, "split": "train", "loss": math.nan}

@@ -16,6 +16,10 @@
       probs(model).forEach((p, i) => {
         cells[model][i].setAttribute("fill-opacity", Math.sqrt(p).toFixed(3));
       });
+      const map = cells[model][0].ownerSVGElement;
+      const name = "Attention of the " + model + "'s head " + (head + 1);
+      map.setAttribute("aria-label", name);
+      map.querySelector("title").textContent = name;
     }
   }
 
