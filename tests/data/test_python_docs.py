@@ -30,6 +30,8 @@ def test_documents_are_topics_then_files_in_order(python):
     write(library / "abc.py", 'def f():\n  """The f is of abc."""\n')
     write(packages / "b.py", '"""The package b comes last."""\n')
     write(packages / "a" / "x.py", '"""The package a comes before."""\n')
+    for name in "gfedc":
+        write(packages / name / "x.py", f'"""The package is {name} here."""')
     write(packages / "tests" / "x.py", '"""The tests are not for us."""\n')
     write(packages / "test_x.py", '"""The tests are not for us."""\n')
     assert list(python_docs.documents()) == [
@@ -39,6 +41,7 @@ def test_documents_are_topics_then_files_in_order(python):
         ["The zoo is in the library."],
         ["The package b comes last."],
         ["The package a comes before."],
+        *[[f"The package is {name} here."] for name in "cdefg"],
     ]
 
 
@@ -60,14 +63,16 @@ def test_only_docstrings_are_read_and_nothing_is_run(python):
         'f"""The f-string is no {docstring}."""\n'
         'b"""The bytes are no docstring."""\n',
     )
+    write(library / "l.py", '# A comment: """\n"""The l has a docstring."""')
     write(library / "broken.py", 'x = """The string is never closed.')
     (library / "latin.py").write_bytes(b'"""The \xe9."""')
     assert list(python_docs.documents()) == [
+        ["The l has a docstring."],
         [
             'The class has a raw docstring with "quotes" in it.',
             "The second paragraph is of two lines.",
             "The attribute is described so.",
-        ]
+        ],
     ]
 
 

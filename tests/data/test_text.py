@@ -1,5 +1,6 @@
 import itertools
 import pathlib
+import shutil
 import string
 import time
 
@@ -194,10 +195,7 @@ def test_cache_of_anything_else_is_not_used(
     base = [folder, tokenizer, 16, 0, 0.2, place, 0]
     text_data(*base)
     swapped = make_tokenizer([*WORDS[::-1], "."])
-    other = folder.with_name("other")
-    other.mkdir()
-    (other / "a.txt").write_bytes((folder / "a.txt").read_bytes())
-    (other / "b.txt").write_bytes((folder / "b.txt").read_bytes())
+    other = shutil.copytree(folder, folder.with_name("other"))
     changes = {0: other, 1: swapped, 2: 17, 3: 1, 4: 0.3, 6: 999}
     for count, (position, value) in enumerate(changes.items(), start=2):
         arguments = list(base)
@@ -214,7 +212,9 @@ def test_cache_of_anything_else_is_not_used(
     assert len(reads) == 8
 
 
-@pytest.mark.parametrize("harm", ["cut", "foreign", "garbage", "gone"])
+@pytest.mark.parametrize(
+    "harm", ["cut", "swapped", "foreign", "garbage", "gone"]
+)
 def test_damaged_cache_is_built_again(folder, tokenizer, tmp_path, reads, harm):
     place = tmp_path / "cache"
     whole = rows(text_data(folder, tokenizer, 16, 0, 0.2, place))
@@ -222,6 +222,8 @@ def test_damaged_cache_is_built_again(folder, tokenizer, tmp_path, reads, harm):
     if harm == "cut":
         content = (entry / "train.npy").read_bytes()
         (entry / "train.npy").write_bytes(content[:-64])
+    elif harm == "swapped":
+        shutil.copy(entry / "held_out.npy", entry / "train.npy")
     elif harm == "foreign":
         about = entry / "entry.json"
         about.write_text(about.read_text().replace('"seed": 0', '"seed": 1'))
