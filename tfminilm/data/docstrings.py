@@ -1,4 +1,3 @@
-# ruff: noqa: SIM905 (word lists as text)
 """Paragraphs of running text in a docstring, without what surrounds them.
 
 Docstrings are reStructuredText, Markdown, or the sections of Google's and

@@ -158,7 +158,7 @@ def _stream(
         if not document.token_ids.size:
             continue
         pieces += [document.token_ids, separator]
-        ends.append(size + np.cumsum(document.lengths[document.lengths > 0]))
+        ends.append(size + np.cumsum(document.lengths))
         num_tokens += document.token_ids.size
         size += document.token_ids.size + 1
         ends.append(np.array([-size]))

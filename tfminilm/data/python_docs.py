@@ -1,4 +1,3 @@
-# ruff: noqa: SIM905 (word lists as text)
 """English prose of the Python documentation that every machine carries.
 
 The topics of `pydoc_data`, then the docstrings of the standard library and of

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001, SIM905 (quotation marks are meant; word lists as text)
+# ruff: noqa: RUF001 (quotation marks are meant; word lists as text)
 """Splits a paragraph into sentences by rule, and tells prose from the rest.
 
 The rules know abbreviations, initials, decimals, closing quotes and brackets,
