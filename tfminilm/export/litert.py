@@ -5,7 +5,6 @@ as int8 with one scale per output channel (per row of the embedding table) and
 rounds activations to int8 row by row at run time, in front of each product.
 """
 
-import collections
 import contextlib
 import io
 import logging
@@ -18,7 +17,7 @@ from collections.abc import Iterator, Sequence
 import keras
 
 from tfminilm.errors import UserError
-from tfminilm.export import mobile_graph
+from tfminilm.export import mobile_graph, profile
 from tfminilm.export.target import PRECISIONS
 
 _SIGNATURE = "encode_{}"
@@ -71,28 +70,10 @@ def signature_length(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def operators(model: bytes) -> dict[str, collections.Counter[str]]:
-    """How often each signature of a file uses each operator."""
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    read = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
-    names = {
-        signature.subgraphIndex: signature.signatureKey.decode()
-        for signature in read.signatureDefs or []
-    }
-    return {
-        names.get(index, str(index)): collections.Counter(
-            flatbuffer_utils.opcode_to_name(read, operator.opcodeIndex)
-            for operator in graph.operators
-        )
-        for index, graph in enumerate(read.subgraphs)
-    }
-
-
 def _convert_float(graph, signatures) -> bytes:
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         tf.saved_model.save(graph, folder, signatures=signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=list(signatures)
@@ -107,41 +88,39 @@ def _quantize(model: bytes, precision: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "float32.tflite")
         path.write_bytes(model)
-        with _quiet(), contextlib.redirect_stdout(io.StringIO()):
+        with quiet():
             worker = quantizer.Quantizer(str(path))
             worker.load_quantization_recipe(getattr(recipe, precision)())
             return bytes(worker.quantize().quantized_model)
 
 
 def _require_builtins(model: bytes) -> None:
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    read = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
-    foreign = [
-        code.customCode.decode()
-        for code in read.operatorCodes
-        if code.customCode is not None
-    ]
+    foreign = profile.custom_operators(model)
     if foreign:
         raise UserError(
-            f"the graph needs {', '.join(sorted(foreign))}, which a phone's "
-            "LiteRT does not carry: expected builtin operators only"
+            f"the graph needs {', '.join(foreign)}, which a phone's LiteRT "
+            "does not carry: expected builtin operators only"
         )
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silences the converters' progress notes; errors are raised anyway.
 
-    MLIR writes to the process' stderr, not to Python's.
+    MLIR writes to the process' own stderr, the quantiser to Python's.
     """
+    nowhere = io.StringIO()
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     saved = os.dup(2)
     try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
+        with open(os.devnull, "wb") as file:
+            os.dup2(file.fileno(), 2)
+        with (
+            contextlib.redirect_stdout(nowhere),
+            contextlib.redirect_stderr(nowhere),
+        ):
+            yield
     finally:
         os.dup2(saved, 2)
         os.close(saved)

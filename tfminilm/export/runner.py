@@ -3,6 +3,7 @@
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -73,24 +74,26 @@ class LiteRTEncoder:
         given["padding_mask"] = np.asarray(
             np.ones(count) if padding_mask is None else padding_mask
         )
-        runner = self._runner(count, length)
+        runner = self.runner(self._fitting(count, length))
         outputs = runner(**_padded(given, runner.get_input_details()))
         return {
             name: _cut(value, _LENGTH_AXIS.get(name), count)
             for name, value in outputs.items()
         }
 
-    def _runner(self, count: int, length: int | None):
-        fitting = [known for known in self.lengths if known >= count]
-        if length is not None:
-            fitting = [known for known in fitting if known == length]
-        if not fitting:
-            wanted = "" if length is None else f" at length {length}"
-            raise UserError(
-                f"{count} tokens do not fit{wanted}: the file has lengths "
-                f"{', '.join(map(str, self.lengths))}"
-            )
-        return self._runners[fitting[0]]
+    def runner(self, length: int) -> Any:
+        """The interpreter's own runner of the signature of this length."""
+        return self._runners[length]
+
+    def _fitting(self, count: int, length: int | None) -> int:
+        wanted = self.lengths if length is None else (length,)
+        for known in wanted:
+            if known in self._runners and known >= count:
+                return known
+        raise UserError(
+            f"{count} tokens do not fit length {length or self.lengths[-1]}: "
+            f"the file has lengths {', '.join(map(str, self.lengths))}"
+        )
 
 
 def open_interpreter(path: str | os.PathLike, num_threads: int = 1):

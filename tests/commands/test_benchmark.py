@@ -1,0 +1,95 @@
+"""The benchmark command, end to end."""
+
+import json
+import types
+
+import keras_hub
+import pytest
+
+from tfminilm.commands import benchmark
+from tfminilm.errors import UsageError, UserError
+from tfminilm.export import litert
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=20,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=8,
+        intermediate_dim=16,
+        max_sequence_length=16,
+    )
+    path = tmp_path_factory.mktemp("bundle") / "model.tflite"
+    path.write_bytes(litert.convert(backbone, "float32", (8, 16)))
+    return path
+
+
+def flags(**given):
+    defaults = {
+        "model": None,
+        "lengths": None,
+        "threads": ["1"],
+        "repeats": 2,
+        "operators": True,
+        "output": None,
+    }
+    return types.SimpleNamespace(**(defaults | given))
+
+
+def test_a_bundle_and_a_file(file, tmp_path, capsys):
+    output = tmp_path / "result.json"
+    benchmark.run(
+        flags(
+            model=[str(file.parent)],
+            threads=["1", "2"],
+            output=str(output),
+        )
+    )
+    result = json.loads(output.read_text())
+    rows = result["latency_ms"]
+    assert [(row["length"], row["threads"]) for row in rows] == [
+        (8, 1),
+        (16, 1),
+        (8, 2),
+        (16, 2),
+    ]
+    assert all(0 < row["median"] <= row["p95"] for row in rows)
+    inside = result["files"][str(file)]
+    assert inside["partitions"] == {"encode_8": 1, "encode_16": 1}
+    assert inside["bytes"] == file.stat().st_size
+    assert inside["custom_operators"] == []
+    names = [row["operator"] for row in inside["operators"]["encode_8"]]
+    assert "FULLY_CONNECTED" in names
+    assert result["machine"]["cores"] >= 1
+    printed = capsys.readouterr().out
+    assert "median ms" in printed
+    assert "FULLY_CONNECTED" in printed
+
+
+def test_chosen_lengths_without_operators(file, capsys):
+    benchmark.run(flags(model=[str(file)], lengths=["16"], operators=False))
+    assert "FULLY_CONNECTED" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "expected --model="),
+        ({"lengths": ["x"]}, "--lengths=x, expected numbers"),
+        ({"threads": ["0"]}, "--threads=0, expected numbers"),
+    ],
+)
+def test_usage(file, given, message):
+    if given:
+        given["model"] = [str(file)]
+    with pytest.raises(UsageError, match=message):
+        benchmark.run(flags(**given))
+
+
+def test_bad_files(file, tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        benchmark.run(flags(model=[str(tmp_path)]))
+    with pytest.raises(UserError, match="no signature of length 9"):
+        benchmark.run(flags(model=[str(file)], lengths=["9"]))

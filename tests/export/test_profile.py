@@ -1,0 +1,53 @@
+"""What is inside a file."""
+
+import sys
+
+import pytest
+
+from tfminilm.errors import UserError
+from tfminilm.export import profile
+
+
+def test_partitions_of_a_graph_that_falls_apart(tmp_path):
+    """CUMSUM is builtin, and XNNPACK does not take it."""
+    import tensorflow as tf
+
+    function = tf.function(
+        lambda x: tf.exp(tf.cumsum(tf.exp(x), axis=1)) + 1.0,
+        input_signature=[tf.TensorSpec([1, 8], tf.float32, "x")],
+    )
+    module = tf.Module()
+    module.f = function
+    folder = str(tmp_path / "saved")
+    tf.saved_model.save(
+        module, folder, signatures={"f": function.get_concrete_function()}
+    )
+    converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(converter.convert())
+    assert profile.partitions(path) == {"f": 2}
+
+
+def test_every_operator_is_timed(int8_file):
+    times = profile.operator_times(int8_file, "encode_32", repeats=2)
+    used = profile.operators(int8_file)["encode_32"]
+    assert {row.operator: row.count for row in times} == used
+    assert all(row.milliseconds > 0 for row in times)
+    taken = [row.milliseconds for row in times]
+    assert taken == sorted(taken, reverse=True)
+
+
+def test_unknown_signature(int8_file):
+    with pytest.raises(UserError, match="expected one of encode_"):
+        profile.operator_times(int8_file, "encode_9")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_peak_memory(float_file):
+    assert 1e5 < profile.peak_memory(float_file) < 1e8
+
+
+def test_no_file(tmp_path):
+    for measure in (profile.partitions, profile.peak_memory):
+        with pytest.raises(UserError, match="no such file"):
+            measure(tmp_path / "none.tflite")

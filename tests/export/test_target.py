@@ -1,0 +1,48 @@
+"""Targets and their recipes."""
+
+import importlib.util
+import pathlib
+
+import pytest
+
+from tfminilm.errors import UsageError
+from tfminilm.export.target import Target
+
+RECIPES = sorted((pathlib.Path(__file__).parents[2] / "export").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    target = Target.parse(module.get_config())
+    assert target.name == path.stem
+    assert target.lengths == (32, 128)
+
+
+def test_there_are_recipes():
+    assert {path.stem for path in RECIPES} >= {"android_fp32", "android_int8"}
+
+
+def test_survives_a_round_trip():
+    target = Target(name="x", lengths=(4, 8), min_cosine=0.5)
+    assert Target.parse(target.config()) == target
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"precison": "float32"}, "unknown key precison; .* precision"),
+        ({"precision": "int3"}, "precision is 'int3', expected float32"),
+        ({"lengths": ()}, "lengths is .*, expected one or more"),
+        ({"lengths": (0, 8)}, "lengths is .*, expected one or more"),
+        ({"lengths": ("a",)}, r"lengths\[0\] is 'a' \(str\), expected int"),
+        ({"lengths": 32}, "lengths is 32"),
+        ({"max_difference": 0}, "max_difference is 0.0, expected above 0"),
+        ({"min_cosine": 1}, "min_cosine is 1.0"),
+    ],
+)
+def test_bad_targets(config, message):
+    with pytest.raises(UsageError, match=message):
+        Target.parse(config)

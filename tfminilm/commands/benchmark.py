@@ -1,0 +1,185 @@
+"""`tfminilm benchmark`: what LiteRT files cost to run on this machine."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from tfminilm.errors import UsageError, UserError
+
+DESCRIPTION = "Times .tflite files: latency, memory, operators, partitions."
+
+
+def define_flags(flags: Any) -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_list("model", None, ".tflite files or bundles to compare.")
+    flags.DEFINE_list("lengths", None, "Lengths in tokens (default: all).")
+    flags.DEFINE_list("threads", ["1"], "Numbers of threads.")
+    flags.DEFINE_integer("repeats", 100, "Timed runs of each.", lower_bound=1)
+    flags.DEFINE_bool("operators", True, "Time each kind of operator, too.")
+    flags.DEFINE_string("output", None, "JSON file to write as well.")
+
+
+def run(flags: Any) -> None:
+    """Measures, prints tables, and writes JSON where `--output` says.
+
+    Raises:
+        UsageError: no model is given, or a number is none.
+        UserError: a file is missing, no LiteRT encoder, or lacks a length.
+    """
+    from tfminilm import files
+    from tfminilm.report.machine import machine
+
+    if not flags.model:
+        raise UsageError("benchmark: expected --model=F.tflite[,G.tflite]")
+    paths = [_file(name) for name in flags.model]
+    lengths = _numbers("lengths", flags.lengths) if flags.lengths else None
+    threads = _numbers("threads", flags.threads)
+    result = {
+        "machine": machine(),
+        "latency_ms": _latencies(paths, lengths, threads, flags.repeats),
+        "files": {str(path): _inside(path, flags.operators) for path in paths},
+    }
+    _print(result)
+    if flags.output:
+        files.write_json(flags.output, result)
+
+
+def _file(name: str) -> pathlib.Path:
+    path = pathlib.Path(name)
+    if path.is_dir():
+        path = path / "model.tflite"
+    if not path.is_file():
+        raise UserError(
+            f"no such file: {path}; expected a .tflite file or a bundle"
+        )
+    return path
+
+
+def _numbers(name: str, given: Sequence[str]) -> list[int]:
+    try:
+        numbers = [int(part) for part in given]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise UsageError(
+            f"benchmark: --{name}={','.join(given)}, expected numbers of 1 "
+            "or more, such as 1,2"
+        )
+    return numbers
+
+
+def _latencies(
+    paths: Sequence[pathlib.Path],
+    lengths: Sequence[int] | None,
+    threads: Sequence[int],
+    repeats: int,
+) -> list[dict[str, Any]]:
+    """One row per file, length and number of threads."""
+    from tfminilm.export import latency
+
+    rows = []
+    for count in threads:
+        measured = latency.measure_latencies(paths, lengths, count, repeats)
+        for path, by_length in measured.items():
+            for length, taken in by_length.items():
+                row = {"file": path, "length": length, "threads": count}
+                rows.append({**row, **dataclasses.asdict(taken)})
+    return rows
+
+
+def _inside(path: pathlib.Path, operators: bool) -> dict[str, Any]:
+    """Size, memory, partitions and operators of one file."""
+    from tfminilm.export import profile
+
+    inside: dict[str, Any] = {
+        "bytes": path.stat().st_size,
+        "peak_memory_bytes": profile.peak_memory(path),
+        "partitions": profile.partitions(path),
+        "custom_operators": profile.custom_operators(path),
+    }
+    if operators:
+        inside["operators"] = {
+            signature: [
+                dataclasses.asdict(row)
+                for row in profile.operator_times(path, signature)
+            ]
+            for signature in inside["partitions"]
+        }
+    return inside
+
+
+def _print(result: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(_latency_table(result))
+    console.print(_file_table(result["files"]))
+    for path, inside in result["files"].items():
+        for signature, rows in inside.get("operators", {}).items():
+            console.print(_operator_table(f"{path} {signature}", rows))
+
+
+def _table(*titles: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, caption_justify="left")
+    table.add_column(titles[0], overflow="fold")
+    for title in titles[1:]:
+        table.add_column(title, justify="right")
+    return table
+
+
+def _latency_table(result: dict[str, Any]) -> Any:
+    table = _table("file", "length", "threads", "median ms", "p95", "fastest")
+    for row in result["latency_ms"]:
+        table.add_row(
+            row["file"],
+            str(row["length"]),
+            str(row["threads"]),
+            *(f"{row[key]:.2f}" for key in ("median", "p95", "fastest")),
+        )
+    known = result["machine"]
+    table.caption = (
+        f"{known['cpu']}, {known['cores']} cores, LiteRT {known['litert']}; "
+        f"{result['latency_ms'][0]['repeats']} runs each, in turns"
+    )
+    return table
+
+
+def _file_table(files: dict[str, Any]) -> Any:
+    table = _table("file", "MB", "memory MB", "partitions", "custom operators")
+    for path, inside in files.items():
+        memory = inside["peak_memory_bytes"]
+        partitions = inside["partitions"].values()
+        table.add_row(
+            path,
+            f"{inside['bytes'] / 1e6:.1f}",
+            f"{memory / 1e6:.1f}" if memory else "-",
+            ", ".join(map(str, partitions)),
+            ", ".join(inside["custom_operators"]) or "none",
+        )
+    table.caption = (
+        "Memory: what a fresh process needs more, all lengths run once. "
+        "Partitions: of XNNPACK, per length"
+    )
+    return table
+
+
+def _operator_table(title: str, rows: Sequence[dict[str, Any]]) -> Any:
+    table = _table(title, "uses", "ms", "share")
+    total = sum(row["milliseconds"] for row in rows)
+    for row in rows:
+        share = row["milliseconds"] / total
+        if share >= 0.005:
+            table.add_row(
+                row["operator"],
+                str(row["count"]),
+                f"{row['milliseconds']:.2f}",
+                f"{share:.0%}",
+            )
+    table.add_section()
+    table.add_row("all", "", f"{total:.2f}", "")
+    table.caption = "Each operator alone, on one thread"
+    return table

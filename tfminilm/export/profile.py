@@ -1,0 +1,258 @@
+"""What is inside a LiteRT file: operators, their time, and the memory needed.
+
+The Python runtime has no profiler. The number of delegate partitions is read
+from the interpreter's own list of nodes; an operator's time is measured by
+cutting the operator out into a file of its own, with the same weights and
+shapes, so that small ones carry the cost of a call (some microseconds).
+"""
+
+import collections
+import copy
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from tfminilm.errors import UserError
+from tfminilm.export.runner import open_interpreter
+
+
+@dataclasses.dataclass(frozen=True)
+class OperatorTime:
+    """All uses of one operator in a signature, in milliseconds a run."""
+
+    operator: str
+    count: int
+    milliseconds: float
+
+
+def operators(
+    model: bytes | str | os.PathLike,
+) -> dict[str, collections.Counter[str]]:
+    """How often each signature of a file uses each operator."""
+    read = _read(model)
+    return {
+        name: collections.Counter(
+            _operator_name(read, operator)
+            for operator in read.subgraphs[index].operators
+        )
+        for name, index in _signatures(read).items()
+    }
+
+
+def custom_operators(model: bytes | str | os.PathLike) -> list[str]:
+    """The operators that the plain LiteRT runtime does not carry.
+
+    TensorFlow's own ("Flex") operators are among them.
+    """
+    codes = _read(model).operatorCodes
+    return sorted(code.customCode.decode() for code in codes if code.customCode)
+
+
+def partitions(path: str | os.PathLike) -> dict[str, int]:
+    """Into how many delegate partitions XNNPACK takes each signature.
+
+    Raises:
+        UserError: no LiteRT file.
+    """
+    open_interpreter(path)
+    read = _read(path)
+    counts = {}
+    for name, index in _signatures(read).items():
+        # The interpreter lists the nodes of its first graph only.
+        interpreter = _interpreter(_with_graph(read, read.subgraphs[index]))
+        nodes = [node["op_name"] for node in interpreter._get_ops_details()]
+        counts[name] = nodes.count("DELEGATE")
+    return counts
+
+
+def operator_times(
+    path: str | os.PathLike,
+    signature: str,
+    num_threads: int = 1,
+    repeats: int = 30,
+) -> list[OperatorTime]:
+    """Times every operator of a signature alone, the costliest kind first.
+
+    Raises:
+        UserError: no LiteRT file, or it has no such signature.
+    """
+    open_interpreter(path)
+    read = _read(path)
+    signatures = _signatures(read)
+    if signature not in signatures:
+        raise UserError(
+            f"{path} has no signature {signature!r}, expected one of "
+            f"{', '.join(signatures)}"
+        )
+    graph = read.subgraphs[signatures[signature]]
+    same = collections.defaultdict(list)
+    for operator in graph.operators:
+        same[_kind(read, graph, operator)].append(operator)
+    count: collections.Counter[str] = collections.Counter()
+    total: dict[str, float] = collections.defaultdict(float)
+    for alike in same.values():
+        name = _operator_name(read, alike[0])
+        taken = _time_alone(read, graph, alike[0], num_threads, repeats)
+        count[name] += len(alike)
+        total[name] += taken * len(alike)
+    return [
+        OperatorTime(name, count[name], total[name])
+        for name in sorted(total, key=total.__getitem__, reverse=True)
+    ]
+
+
+def peak_memory(path: str | os.PathLike, num_threads: int = 1) -> int | None:
+    """Bytes that a fresh process needs more to open a file and run it.
+
+    Every signature runs once. Pages of the file that were read count, as
+    they do on a phone. None where the system does not tell (not Linux).
+    """
+    open_interpreter(path)
+    done = subprocess.run(
+        [sys.executable, "-m", __spec__.name, str(path), str(num_threads)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout.split()[-1]) or None
+
+
+def _signatures(read: Any) -> dict[str, int]:
+    """Signature names and the graphs they stand for."""
+    return {
+        signature.signatureKey.decode(): signature.subgraphIndex
+        for signature in read.signatureDefs or []
+    }
+
+
+def _read(model: bytes | str | os.PathLike) -> Any:
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    if not isinstance(model, bytes):
+        model = pathlib.Path(model).read_bytes()
+    read = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    for buffer in read.buffers:
+        # Written back, an array is copied whole, and a bytearray byte by byte.
+        if isinstance(buffer.data, bytearray):
+            buffer.data = np.frombuffer(buffer.data, np.uint8)
+    return read
+
+
+def _operator_name(read: Any, operator: Any) -> str:
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    return flatbuffer_utils.opcode_to_name(read, operator.opcodeIndex) or "?"
+
+
+def _kind(read: Any, graph: Any, operator: Any) -> tuple:
+    """Operators of equal kind do the same work on different numbers."""
+    tensors = [graph.tensors[i] for i in operator.inputs if i >= 0]
+    shapes = [(tuple(np.ravel(t.shape)), t.type) for t in tensors]
+    constant = [_is_constant(read, tensor) for tensor in tensors]
+    options = operator.builtinOptions
+    given = tuple(sorted(map(str, vars(options).items()))) if options else ()
+    return operator.opcodeIndex, tuple(shapes), tuple(constant), given
+
+
+def _is_constant(read: Any, tensor: Any) -> bool:
+    data = read.buffers[tensor.buffer].data
+    return data is not None and len(data) > 0
+
+
+def _with_graph(read: Any, graph: Any) -> Any:
+    """The same model with one graph and no signatures."""
+    alone = copy.copy(read)
+    alone.subgraphs = [graph]
+    alone.signatureDefs = []
+    alone.metadata = []
+    return alone
+
+
+def _cut_out(read: Any, graph: Any, operator: Any) -> Any:
+    """A model of one operator; what it takes from others becomes an input."""
+    piece = copy.copy(graph)
+    alone = _with_graph(read, piece)
+    used = [*operator.inputs, *operator.outputs]
+    place = {index: i for i, index in enumerate(dict.fromkeys(used))}
+    place.pop(-1, None)
+    place = {index: i for i, index in enumerate(place)}
+    piece.tensors = [copy.copy(graph.tensors[index]) for index in place]
+    alone.buffers = [copy.copy(read.buffers[0])]
+    for tensor in piece.tensors:
+        alone.buffers.append(read.buffers[tensor.buffer])
+        tensor.buffer = len(alone.buffers) - 1
+    moved = copy.copy(operator)
+    moved.inputs = [place.get(index, -1) for index in operator.inputs]
+    moved.outputs = [place[index] for index in operator.outputs]
+    piece.operators = [moved]
+    piece.inputs = [
+        index
+        for index in dict.fromkeys(moved.inputs)
+        if index >= 0 and not _is_constant(alone, piece.tensors[index])
+    ]
+    piece.outputs = moved.outputs
+    return alone
+
+
+def _interpreter(model: Any, num_threads: int = 1) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    content = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    interpreter = Interpreter(model_content=content, num_threads=num_threads)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _time_alone(
+    read: Any, graph: Any, operator: Any, num_threads: int, repeats: int
+) -> float:
+    """Median milliseconds of one operator by itself."""
+    interpreter = _interpreter(_cut_out(read, graph, operator), num_threads)
+    random = np.random.default_rng(0)
+    for detail in interpreter.get_input_details():
+        # Below 1: as an integer this is index 0, which every table has.
+        value = random.random(detail["shape"]).astype(detail["dtype"])
+        interpreter.set_tensor(detail["index"], value)
+    times = []
+    for _ in range(repeats + 2):
+        begin = time.perf_counter()
+        interpreter.invoke()
+        times.append(1e3 * (time.perf_counter() - begin))
+    return float(np.median(times[2:]))
+
+
+def _memory(field: str) -> int:
+    """A field of this process' status, in bytes; 0 where there is none."""
+    try:
+        status = pathlib.Path("/proc/self/status").read_text()
+    except OSError:
+        return 0
+    line = next(line for line in status.splitlines() if field in line)
+    return int(line.split()[1]) * 1024
+
+
+def _print_peak_memory(path: str, num_threads: str) -> None:
+    import ai_edge_litert.interpreter  # noqa: F401  (not the file's doing)
+
+    before = _memory("VmRSS")
+    interpreter = open_interpreter(path, int(num_threads))
+    for name in interpreter.get_signature_list():
+        runner = interpreter.get_signature_runner(name)
+        runner(
+            **{
+                key: np.ones(detail["shape"], detail["dtype"])
+                for key, detail in runner.get_input_details().items()
+            }
+        )
+    print(max(_memory("VmHWM") - before, 0))
+
+
+if __name__ == "__main__":
+    _print_peak_memory(*sys.argv[1:])
