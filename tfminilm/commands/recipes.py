@@ -43,6 +43,8 @@ class Definer:
 def resolve_configs(arguments: Sequence[str]) -> list[str]:
     """Replaces the recipe after `--config` by its path.
 
+    A mode behind a colon (`demo:smoke`) stays.
+
     Raises:
         UsageError: there is no such recipe.
     """
@@ -52,10 +54,15 @@ def resolve_configs(arguments: Sequence[str]) -> list[str]:
         if flag not in ("--config", "-config"):
             continue
         if equals:
-            resolved[index] = f"{flag}={find_recipe(name)}"
+            resolved[index] = f"{flag}={_resolve(name)}"
         elif index + 1 < len(resolved):
-            resolved[index + 1] = str(find_recipe(resolved[index + 1]))
+            resolved[index + 1] = _resolve(resolved[index + 1])
     return resolved
+
+
+def _resolve(name: str) -> str:
+    name, colon, mode = name.partition(":")
+    return f"{find_recipe(name)}{colon}{mode}"
 
 
 def find_recipe(name: str) -> pathlib.Path:

@@ -1,0 +1,1 @@
+"""Recipes, strategies, checkpoints: how a run is made and survives."""

