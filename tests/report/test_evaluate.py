@@ -174,11 +174,18 @@ def test_sentences_are_framed_cut_and_padded():
     assert only["padding_mask"].tolist() == [[1] * 4 + [0] * 4, [1] * 8]
 
 
-def test_the_example_is_short_if_there_is_a_short_one():
+def test_the_example_is_short_and_of_whole_words():
+    words = keras_hub.models.BertTokenizer(
+        vocabulary=[*SPECIAL, "ba", "bei", "##bei"]
+    )
     long = " ".join(["ba"] * 60)
-    short = " ".join(["bei"] * 9)
-    assert held_out.example([long, short, "ba"], tokenizer())[0] == short
-    assert held_out.example(["ba", long], tokenizer())[0] == "ba"
+    pieces = " ".join(["beibei"] * 5)
+    whole = " ".join(["bei"] * 9)
+    sentence, tokens, _ = held_out.example([long, pieces, whole, "ba"], words)
+    assert sentence == whole
+    assert tokens == ["[CLS]", *["bei"] * 9, "[SEP]"]
+    assert held_out.example(["ba", pieces, long], words)[0] == pieces
+    assert held_out.example(["ba", long], words)[0] in ("ba", long)
 
 
 def test_only_the_last_layer_is_measured_in_int8(measured, tmp_path):

@@ -90,19 +90,19 @@ def token_ids(
 def example(
     sentences: Sequence[str], tokenizer: Any
 ) -> tuple[str, list[str], Batch]:
-    """A sentence short enough to show its attention.
+    """A sentence that shows well: short, and of words that are one token.
 
     Returns:
         The sentence, its tokens, and the batch that holds it alone.
     """
-    longest = _EXAMPLE_TOKENS[-1]
-    rows = token_ids(sentences, tokenizer, longest + 1)
-    fitting = [i for i, row in enumerate(rows) if len(row) in _EXAMPLE_TOKENS]
-    chosen = (
-        fitting[0]
-        if fitting
-        else min(range(len(rows)), key=lambda i: len(rows[i]))
-    )
+    rows = token_ids(sentences, tokenizer, _EXAMPLE_TOKENS.stop)
+
+    def rank(index: int) -> tuple[bool, float]:
+        size = len(rows[index])
+        pieces = size / len(sentences[index].split() or [""])
+        return size not in _EXAMPLE_TOKENS, pieces
+
+    chosen = min(range(len(rows)), key=rank)
     row = rows[chosen]
     tokens = [str(tokenizer.id_to_token(int(token_id))) for token_id in row]
     return sentences[chosen], tokens, _padded([row])
