@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tfminilm.export import latency, litert, profile
+from tfminilm.export.quiet import quiet
 from tfminilm.report.machine import machine
 from tfminilm.teachers import load
 
@@ -62,7 +63,7 @@ def _write_keras_hub(backbone, precision, length, folder):
 
     path = folder / f"keras_hub_{precision}_{length}.tflite"
     quantised = precision != "float32"
-    with litert.quiet():
+    with quiet():
         backbone.export(
             str(path),
             format="litert",

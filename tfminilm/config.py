@@ -52,10 +52,7 @@ def _parse(cls: type, config: Any, kind: str, prefix: str) -> Any:
 
 def _fields(cls: type) -> dict[str, type]:
     hints = typing.get_type_hints(cls)
-    return {
-        field.name: hints[field.name]
-        for field in dataclasses.fields(cls)  # type: ignore[arg-type]
-    }
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
 def _value(expected: Any, value: Any, kind: str, name: str) -> Any:

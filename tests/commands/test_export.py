@@ -6,6 +6,7 @@ import types
 import keras_hub
 import pytest
 
+from tfminilm import commands
 from tfminilm.commands import export
 from tfminilm.errors import UsageError, UserError
 from tfminilm.export.runner import LiteRTEncoder
@@ -54,6 +55,21 @@ def test_writes_a_bundle(model, tmp_path, capsys):
     assert "sentence_embedding" in printed
     assert "dynamic_wi8_afp32" in printed
     assert "lengths 8, 16" in printed
+
+
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+def test_from_the_command_line(model, tmp_path, capsys):
+    output = tmp_path / "bundle"
+    command = ["export", f"--model={model}", "--config=android_fp32"]
+    options = ["--config.lengths=4,16", f"--output={output}"]
+    assert commands.main([*command, *options]) == 0
+    assert LiteRTEncoder(output / "model.tflite").lengths == (4, 16)
+    impossible = ["--config.max_difference=1e-12", f"--output={output}2"]
+    assert commands.main([*command, "--config.lengths=4", *impossible]) == 1
+    message = capsys.readouterr().err.strip()
+    assert message.startswith("tfminilm: LiteRT and Keras disagree: ")
+    assert "\n" not in message
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
 def test_a_run_is_checked_on_its_own_held_out_sentences(tmp_path):

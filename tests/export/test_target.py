@@ -19,6 +19,9 @@ def test_recipes(path):
     target = Target.parse(module.get_config())
     assert target.name == path.stem
     assert target.lengths == (32, 128)
+    assert Target.parse(module.get_config("smoke")).lengths == (8,)
+    with pytest.raises(UsageError, match="unknown mode 'fast'"):
+        module.get_config("fast")
 
 
 def test_there_are_recipes():

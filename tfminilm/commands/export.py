@@ -4,6 +4,7 @@ import json
 import pathlib
 from typing import Any
 
+from tfminilm.commands import quiet
 from tfminilm.errors import UsageError
 
 DESCRIPTION = "Writes model.tflite, vocab.txt and manifest.json, checked."
@@ -44,6 +45,7 @@ def run(flags: Any) -> None:
     target = Target.parse(flags.config)
 
     # TensorFlow takes seconds to import: after the flags are known to be good.
+    quiet.import_tensorflow()
     from tfminilm.export import bundle
     from tfminilm.teachers import load
 

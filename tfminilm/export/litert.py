@@ -5,19 +5,16 @@ as int8 with one scale per output channel (per row of the embedding table) and
 rounds activations to int8 row by row at run time, in front of each product.
 """
 
-import contextlib
-import io
-import logging
-import os
 import pathlib
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import keras
 
 from tfminilm.errors import UserError
 from tfminilm.export import mobile_graph, profile
+from tfminilm.export.quiet import quiet
 from tfminilm.export.target import PRECISIONS
 
 _SIGNATURE = "encode_{}"
@@ -101,27 +98,3 @@ def _require_builtins(model: bytes) -> None:
             f"the graph needs {', '.join(foreign)}, which a phone's LiteRT "
             "does not carry: expected builtin operators only"
         )
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silences the converters' progress notes; errors are raised anyway.
-
-    MLIR writes to the process' own stderr, the quantiser to Python's.
-    """
-    nowhere = io.StringIO()
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as file:
-            os.dup2(file.fileno(), 2)
-        with (
-            contextlib.redirect_stdout(nowhere),
-            contextlib.redirect_stderr(nowhere),
-        ):
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        logging.disable(disabled)

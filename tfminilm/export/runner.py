@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.export.quiet import quiet
 
 # Where the length stands in each output; the others have none.
 _LENGTH_AXIS = {"sequence_output": 1, "queries": 2, "keys": 2, "values": 2}
@@ -96,7 +97,7 @@ class LiteRTEncoder:
         )
 
 
-def open_interpreter(path: str | os.PathLike, num_threads: int = 1):
+def open_interpreter(path: str | os.PathLike, num_threads: int = 1) -> Any:
     """An `ai_edge_litert` interpreter for a file.
 
     Raises:
@@ -107,7 +108,11 @@ def open_interpreter(path: str | os.PathLike, num_threads: int = 1):
     if not pathlib.Path(path).is_file():
         raise UserError(f"no such file: {path}; expected a .tflite file")
     try:
-        return Interpreter(str(path), num_threads=num_threads)
+        with quiet():
+            interpreter = Interpreter(str(path), num_threads=num_threads)
+            # Now, as the delegate announces itself here.
+            interpreter.allocate_tensors()
+        return interpreter
     except ValueError as error:
         raise UserError(
             f"{path} is no LiteRT file: expected what `tfminilm export` writes"

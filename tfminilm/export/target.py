@@ -32,9 +32,20 @@ class Target:
     max_difference: float = 1e-4
     min_cosine: float = 0.9999
 
-    def config(self) -> ml_collections.ConfigDict:
-        """The target as the `ConfigDict` that `get_config()` returns."""
-        return ml_collections.ConfigDict(dataclasses.asdict(self))
+    def config(self, mode: str = "") -> ml_collections.ConfigDict:
+        """The target as the `ConfigDict` that `get_config()` returns.
+
+        Args:
+            mode: "" for the target as it is; "smoke" for one short length,
+                which converts in seconds (`--config=android_int8:smoke`).
+
+        Raises:
+            UsageError: another mode.
+        """
+        if mode not in ("", "smoke"):
+            raise UsageError(f"target: unknown mode {mode!r}, expected smoke")
+        target = dataclasses.replace(self, lengths=(8,)) if mode else self
+        return ml_collections.ConfigDict(dataclasses.asdict(target))
 
     @classmethod
     def parse(cls, config: Mapping[str, Any]) -> "Target":
