@@ -1,7 +1,6 @@
 """The `tfminilm` command: one absl command per file of this folder."""
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -20,8 +19,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 on success, 2 on a usage error, 1 on any other failure, each with one
     line on stderr. `--debug` shows the traceback instead.
     """
-    # TensorFlow tells of missing GPU drivers as if they were errors.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments.pop(0) if arguments else "--help"
     if name in ("-h", "--help", "help"):

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tfminilm.commands import quiet
 from tfminilm.errors import UsageError
 
 DESCRIPTION = "Prints parameters, FLOPs and sizes of a model or a student."
@@ -46,6 +47,7 @@ def run(flags: Any) -> None:
             f"(a recipe's student), got {'both' if flags.model else 'neither'}"
         )
     lengths = describe.parse_lengths(flags.lengths)
+    quiet.import_tensorflow()
     if flags.model:
         from tfminilm.teachers.load import load_backbone
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tfminilm.commands import quiet
 from tfminilm.errors import UsageError
 
 DESCRIPTION = "Runs a recipe in a workdir; started again, it goes on."
@@ -36,6 +37,7 @@ def run(flags: Any) -> None:
         raise UsageError("distill: expected --workdir=, the run's folder")
 
     # TensorFlow takes seconds to import: after the flags are known to be good.
+    quiet.import_tensorflow()
     from tfminilm.train.distill import distill
 
     distill(recipe, flags.workdir)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tfminilm.commands import quiet
 from tfminilm.errors import UsageError
 
 DESCRIPTION = "Writes report.html: curves, tables, attention, trade-off."
@@ -33,6 +34,7 @@ def run(flags: Any) -> None:
     workdir = run_files.check_workdir(flags.workdir)
     has_student = (workdir / "student").is_dir()
     if flags.evaluate and has_student and not evaluate.is_current(workdir):
+        quiet.import_tensorflow()
         with terminal.progress(evaluate.STEPS) as progress:
             evaluate.evaluate_run(workdir, progress)
     path = page.write_page(workdir)

@@ -97,7 +97,7 @@ class Loop:
             start * parts,
             (stop - start) * parts,
         )
-        self.distiller.fit(batches, verbose=0, callbacks=[watch])
+        self.distiller.fit(batches, shuffle=False, verbose=0, callbacks=[watch])
 
     def _evaluate(self, step: int) -> None:
         self.distiller.reset_metrics()
