@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tfminilm.errors import UserError
+from tfminilm.layers import fused
 from tfminilm.methods.terms import Method
 from tfminilm.teachers.expose import encoder_calls, expose
 
@@ -88,6 +89,7 @@ class Distiller(keras.Model):
             jit_compile=jit_compile,
             **kwargs,
         )
+        fused.fuse_updates(self.optimizer)
         if metrics is not None:
             self._student_view = _with_output(self._student_view, self.student)
 

@@ -10,6 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfminilm.layers import fused
+
 ATTENTION_PARTS = (
     "queries",
     "keys",
@@ -134,28 +136,56 @@ class ExposedEncoder(keras.layers.Layer):
         if attention.dropout > 0:
             probs = attention._dropout_layer(probs, training=training)
         context = _heads_first(ops.matmul(probs, tensors["values"]))
-        x = attention.output_dense(context)
-        x = encoder._self_attention_dropout(x, training=training)
-        x = x + hidden_states
-        if not encoder.normalize_first:
-            x = encoder._self_attention_layer_norm(x)
-        output = self._feed_forward(x, training)
+        output = attention.output_dense
+        width = output.kernel.shape[-1]
+        kernel = ops.reshape(output.kernel, (-1, width))
+        context = ops.reshape(context, (*ops.shape(context)[:2], -1))
+        x = self._add(
+            ops.matmul(context, kernel),
+            output.bias,
+            hidden_states,
+            encoder._self_attention_dropout,
+            encoder._self_attention_layer_norm,
+            training,
+        )
         return {part: tensors[part] for part in self.parts} | {
-            "hidden_states": output
+            "hidden_states": self._feed_forward(x, training)
         }
 
-    def _feed_forward(self, x: Any, training: bool | None) -> Any:
+    def _feed_forward(self, residual: Any, training: bool | None) -> Any:
         encoder = self.encoder
-        residual = x
+        x = residual
         if encoder.normalize_first:
             x = encoder._feedforward_layer_norm(x)
-        x = encoder._feedforward_intermediate_dense(x)
-        x = encoder._feedforward_output_dense(x)
-        x = encoder._feedforward_dropout(x, training=training)
-        x = x + residual
-        if not encoder.normalize_first:
-            x = encoder._feedforward_layer_norm(x)
-        return x
+        wide = encoder._feedforward_intermediate_dense
+        narrow = encoder._feedforward_output_dense
+        activate = fused.bias_activation(wide.activation)
+        x = activate(ops.matmul(x, wide.kernel), wide.bias)
+        return self._add(
+            ops.matmul(x, narrow.kernel),
+            narrow.bias,
+            residual,
+            encoder._feedforward_dropout,
+            encoder._feedforward_layer_norm,
+            training,
+        )
+
+    def _add(
+        self,
+        x: Any,
+        bias: Any,
+        residual: Any,
+        dropout: Any,
+        norm: Any,
+        training: bool | None,
+    ) -> Any:
+        """Bias, dropout, residual and, behind the sum, the norm."""
+        if self.encoder.normalize_first:
+            return dropout(x + bias, training=training) + residual
+        if training and dropout.rate > 0:
+            x, bias = dropout(x + bias, training=training), ops.zeros_like(bias)
+        add = fused.residual_norm(norm.epsilon)
+        return add(x, bias, residual, norm.gamma, norm.beta)
 
 
 def scaled_scores(queries: Any, keys: Any) -> Any:
@@ -180,8 +210,19 @@ def masked_softmax(scores: Any, padding_mask: Any) -> Any:
         scores: `[batch, heads, length, length]`.
         padding_mask: `[batch, length]`, nonzero at real tokens.
     """
-    is_real = ops.cast(padding_mask, "bool")[:, None, None, :]
-    return ops.softmax(ops.where(is_real, scores, -1e9), axis=-1)
+    return ops.softmax(scores + key_bias(padding_mask), axis=-1)
+
+
+def key_bias(padding_mask: Any) -> Any:
+    """What to add to scores so that padded keys vanish behind a softmax.
+
+    Returns:
+        `[batch, 1, 1, length]` float32: 0 at real keys; elsewhere a number
+        that outweighs any score and still leaves room for one below it, so
+        that rows without a real key stay finite.
+    """
+    is_padded = 1.0 - ops.cast(ops.cast(padding_mask, "bool"), "float32")
+    return -1e38 * is_padded[:, None, None, :]
 
 
 def _heads_first(x: Any) -> Any:

@@ -12,8 +12,7 @@ from typing import Any
 
 from keras import ops
 
-# Far below any score, and finite: a row without real keys stays finite too.
-_MASKED = -1e9
+from tfminilm.layers.attention import key_bias
 
 
 def relation_divergence(
@@ -43,18 +42,18 @@ def relation_divergence(
         A float32 scalar.
     """
     teacher_scores = ops.stop_gradient(teacher_scores)
-    is_real = ops.cast(padding_mask, "bool")
+    bias = key_bias(padding_mask)
     row_weights = _row_weights(
-        is_real, ops.shape(student_scores)[1], sample_weight
+        padding_mask, ops.shape(student_scores)[1], sample_weight
     )
 
     @ops.custom_gradient
     def divergence(student_scores):
         teacher, teacher_probs, teacher_log_sum = _softmax(
-            teacher_scores, is_real
+            teacher_scores, bias
         )
         student, student_probs, student_log_sum = _softmax(
-            student_scores, is_real
+            student_scores, bias
         )
         # sum p log(p / q), with log p = teacher - log_sum_exp(teacher).
         per_row = ops.sum(teacher_probs * (teacher - student), axis=-1)
@@ -89,10 +88,9 @@ def self_relation(vectors: Any) -> Any:
     return ops.matmul(vectors * scale, ops.transpose(vectors, (0, 1, 3, 2)))
 
 
-def _softmax(scores: Any, is_real: Any) -> tuple[Any, Any, Any]:
+def _softmax(scores: Any, bias: Any) -> tuple[Any, Any, Any]:
     """Masked scores, their softmax over keys, and the log of its sum."""
-    scores = ops.cast(scores, "float32")
-    scores = ops.where(is_real[:, None, None, :], scores, _MASKED)
+    scores = ops.cast(scores, "float32") + bias
     probs = ops.softmax(scores, axis=-1)
     # At the largest score: log_sum_exp = score - log p. Two reductions are
     # cheaper than another pass of exponentials.
@@ -100,9 +98,11 @@ def _softmax(scores: Any, is_real: Any) -> tuple[Any, Any, Any]:
     return scores, probs, log_sum
 
 
-def _row_weights(is_real: Any, num_heads: int, sample_weight: Any) -> Any:
+def _row_weights(
+    padding_mask: Any, num_heads: int, sample_weight: Any
+) -> Any:
     """`[batch, 1 or heads, length]`: what each query's row adds to the mean."""
-    real = ops.cast(is_real, "float32")
+    real = ops.cast(ops.cast(padding_mask, "bool"), "float32")
     lengths = ops.sum(real, axis=-1, keepdims=True)
     weights = real / ops.maximum(lengths, 1.0)
     if sample_weight is None:
