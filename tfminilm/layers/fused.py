@@ -42,8 +42,13 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
     forward = compiled(function)
 
     @tf.custom_gradient
-    def call(*arguments):
+    def differentiable(*arguments):
         return forward(*arguments), lambda up: backward(arguments, up)
+
+    def call(*arguments):
+        # Variables are read out here: TensorFlow's eager mode refuses a
+        # custom gradient that reads them itself.
+        return differentiable(*map(tf.convert_to_tensor, arguments))
 
     return call
 

@@ -1,0 +1,102 @@
+"""Fused chains compute what their operations compute one by one."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from tfminilm.layers import fused
+
+WIDTH = 8
+SHAPE = (2, 3, WIDTH)
+
+
+@pytest.fixture
+def tensors():
+    random = np.random.default_rng(0)
+    shapes = (SHAPE, (WIDTH,), SHAPE, (WIDTH,), (WIDTH,))
+    return [random.normal(size=shape).astype("float32") for shape in shapes]
+
+
+def plain_norm(x, bias, residual, gamma, beta):
+    total = x + bias + residual
+    mean = ops.mean(total, axis=-1, keepdims=True)
+    variance = ops.var(total, axis=-1, keepdims=True)
+    return (total - mean) / ops.sqrt(variance + 1e-5) * gamma + beta
+
+
+CHAINS = pytest.mark.parametrize(
+    ("chain", "plain"),
+    [
+        (fused.residual_norm(1e-5), plain_norm),
+        (
+            fused.bias_activation(keras.activations.gelu),
+            lambda x, bias: keras.activations.gelu(x + bias),
+        ),
+    ],
+    ids=["residual_norm", "bias_activation"],
+)
+
+
+def arguments_of(chain, tensors):
+    return tensors if chain is fused.residual_norm(1e-5) else tensors[:2]
+
+
+@CHAINS
+def test_value_and_gradient_are_those_of_the_chain(
+    chain, plain, tensors, gradient
+):
+    arguments = arguments_of(chain, tensors)
+    np.testing.assert_allclose(
+        chain(*arguments), plain(*arguments), rtol=1e-5, atol=1e-5
+    )
+    weight = np.arange(np.prod(SHAPE), dtype="float32").reshape(SHAPE)
+    ours, theirs = (
+        gradient(lambda *x, f=f: ops.sum(weight * f(*x)), *arguments)
+        for f in (chain, plain)
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)
+
+
+@CHAINS
+def test_takes_variables(chain, plain, tensors):
+    arguments = arguments_of(chain, tensors)
+    variables = [keras.Variable(x) for x in arguments]
+    np.testing.assert_allclose(
+        chain(*variables), plain(*arguments), rtol=1e-5, atol=1e-5
+    )
+
+
+def test_norms_are_computed_in_float32(tensors):
+    low = [ops.cast(x, "bfloat16") for x in tensors[:3]]
+    output = fused.residual_norm(1e-5)(*low, *tensors[3:])
+    assert keras.backend.standardize_dtype(output.dtype) == "bfloat16"
+    rounded = [ops.cast(x, "float32") for x in low]
+    np.testing.assert_allclose(
+        ops.cast(output, "float32"),
+        plain_norm(*rounded, *tensors[3:]),
+        rtol=0.02,
+        atol=0.05,
+    )
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_large_tables_are_updated_alike(weight_decay, monkeypatch):
+    monkeypatch.setattr(fused, "_LARGE", 8)
+    random = np.random.default_rng(1)
+    start = random.normal(size=(4, 3)).astype("float32")
+    gradients = random.normal(size=(3, 4, 3)).astype("float32")
+    tables = []
+    for fuse in (True, False):
+        table = keras.Variable(start)
+        optimizer = keras.optimizers.AdamW(0.1, weight_decay=weight_decay)
+        optimizer.build([table])
+        if fuse:
+            fused.fuse_updates(optimizer)
+            fused.fuse_updates(optimizer)  # Once more changes nothing.
+        for slope in gradients:
+            optimizer.apply([ops.convert_to_tensor(slope)])
+        tables.append(ops.convert_to_numpy(table))
+    assert np.abs(tables[0] - start).max() > 0.1
+    np.testing.assert_allclose(*tables, rtol=1e-5, atol=1e-6)
