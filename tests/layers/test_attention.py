@@ -1,0 +1,189 @@
+"""Layers that show the inside of a KerasHub encoder layer."""
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+
+from tfminilm.layers import AttentionParts, ExposedEncoder
+
+PARTS = ("queries", "keys", "values", "attention_scores", "attention_probs")
+LENGTHS = (6, 2)
+SHAPE = (2, 6, 24)
+HEADS, HEAD_DIM = 3, 8
+
+
+@pytest.fixture(params=["norm last", "norm first"])
+def encoder(request, randomise):
+    return make_encoder(randomise, request.param == "norm first")
+
+
+def make_encoder(randomise, normalize_first=False, **options):
+    layer = keras_hub.layers.TransformerEncoder(
+        intermediate_dim=40,
+        num_heads=HEADS,
+        dropout=0.3,
+        activation="gelu",
+        normalize_first=normalize_first,
+        **options,
+    )
+    layer.build(SHAPE)
+    return randomise(layer)
+
+
+@pytest.fixture
+def states():
+    return np.random.default_rng(1).normal(size=SHAPE).astype("float32")
+
+
+@pytest.fixture
+def mask():
+    return (np.arange(6) < np.array(LENGTHS)[:, None]).astype("int32")
+
+
+def numpy_parts(encoder, states, mask):
+    """Queries, keys, values, scores and probabilities in NumPy float64."""
+    if encoder.normalize_first:
+        states = keras.ops.convert_to_numpy(
+            encoder._self_attention_layer_norm(states)
+        )
+    attention = encoder._self_attention_layer
+    parts = {
+        name: np.einsum(
+            "bti,ihd->bhtd",
+            states.astype("float64"),
+            keras.ops.convert_to_numpy(dense.kernel).astype("float64"),
+        )
+        + keras.ops.convert_to_numpy(dense.bias)[:, None, :]
+        for name, dense in (
+            ("queries", attention.query_dense),
+            ("keys", attention.key_dense),
+            ("values", attention.value_dense),
+        )
+    }
+    scores = parts["queries"] @ parts["keys"].swapaxes(-1, -2)
+    parts["attention_scores"] = scores / np.sqrt(HEAD_DIM)
+    powers = np.exp(parts["attention_scores"]) * mask[:, None, None, :]
+    parts["attention_probs"] = powers / powers.sum(-1, keepdims=True)
+    return parts
+
+
+@pytest.mark.parametrize("layer", [AttentionParts, ExposedEncoder])
+def test_parts_are_those_of_the_definition(layer, encoder, states, mask):
+    outputs = layer(encoder, PARTS)(states, mask)
+    for name, exact in numpy_parts(encoder, states, mask).items():
+        np.testing.assert_allclose(outputs[name], exact, atol=1e-5)
+
+
+def test_probabilities_are_kerashubs_own(encoder, states, mask):
+    _, theirs = encoder(states, padding_mask=mask, return_attention_scores=True)
+    ours = AttentionParts(encoder, ["attention_probs"])(states, mask)
+    np.testing.assert_allclose(ours["attention_probs"], theirs, atol=1e-5)
+
+
+def test_output_is_kerashubs_own(encoder, states, mask):
+    ours = ExposedEncoder(encoder, [])(states, mask)
+    assert set(ours) == {"hidden_states"}
+    np.testing.assert_allclose(
+        ours["hidden_states"], encoder(states, padding_mask=mask), atol=1e-5
+    )
+
+
+def test_output_has_the_layers_dropout_in_training(encoder, states, mask):
+    layer = ExposedEncoder(encoder, ["queries", "attention_probs"])
+    calm = layer(states, mask, training=False)
+    samples = np.stack(
+        [layer(states, mask, training=True)["hidden_states"] for _ in range(2)]
+    )
+    assert np.abs(samples[0] - samples[1]).max() > 0.1
+    # What a loss reads is never dropped out itself.
+    noisy = layer(states, mask, training=True)
+    for name in ("queries", "attention_probs"):
+        np.testing.assert_array_equal(noisy[name], calm[name])
+
+
+def test_dropout_is_that_of_the_layer(randomise, states, mask):
+    encoder = make_encoder(randomise)
+    layer = ExposedEncoder(encoder, [])
+    dropouts = [
+        part
+        for part in encoder._flatten_layers()
+        if isinstance(part, keras.layers.Dropout)
+    ]
+    before = [
+        keras.ops.convert_to_numpy(dropout.seed_generator.state)
+        for dropout in dropouts
+    ]
+    theirs = encoder(states, padding_mask=mask, training=True)
+    for dropout, state in zip(dropouts, before, strict=True):
+        dropout.seed_generator.state.assign(state)
+    ours = layer(states, mask, training=True)["hidden_states"]
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [AttentionParts, ExposedEncoder])
+def test_returns_what_was_asked_for(layer, encoder, states, mask):
+    for parts in (["values"], ["attention_probs"], ["attention_scores"], []):
+        outputs = layer(encoder, parts)(states, mask)
+        assert set(outputs) - {"hidden_states"} == set(parts)
+
+
+def test_parts_hold_no_weights_beyond_their_own(encoder):
+    attention = encoder._self_attention_layer
+    norm = (
+        encoder._self_attention_layer_norm.weights
+        if encoder.normalize_first
+        else []
+    )
+    for parts, layers in (
+        (["values"], [attention.value_dense]),
+        (["attention_scores"], [attention.query_dense, attention.key_dense]),
+        (["queries"], [attention.query_dense]),
+    ):
+        expected = {id(w) for layer in layers for w in layer.weights}
+        expected |= {id(w) for w in norm}
+        held = AttentionParts(encoder, parts).weights
+        assert {id(w) for w in held} == expected
+
+
+def test_encoder_holds_the_layers_own_variables(encoder):
+    layer = ExposedEncoder(encoder, PARTS)
+    assert {id(w) for w in layer.weights} == {id(w) for w in encoder.weights}
+
+
+@pytest.mark.parametrize("layer", [AttentionParts, ExposedEncoder])
+def test_padding_changes_nothing(layer, encoder, states, mask):
+    real = mask.astype(bool)
+    noisy = np.where(real[..., None], states, 1e3).astype("float32")
+    ours = layer(encoder, PARTS)(noisy, mask)
+    plain = layer(encoder, PARTS)(states, mask)
+    for name in plain:
+        a, b = np.asarray(ours[name]), np.asarray(plain[name])
+        if name == "hidden_states":
+            a, b = a[real], b[real]
+        elif name.startswith("attention"):
+            a = np.where(real[:, None, :, None] & real[:, None, None], a, 0)
+            b = np.where(real[:, None, :, None] & real[:, None, None], b, 0)
+        else:
+            a, b = a.swapaxes(1, 2)[real], b.swapaxes(1, 2)[real]
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    probs = np.asarray(ours["attention_probs"])
+    assert not np.any(probs[1, :, :, LENGTHS[1] :])
+
+
+@pytest.mark.parametrize("layer", [AttentionParts, ExposedEncoder])
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_scores_are_float32_under_any_policy(
+    layer, policy, randomise, states, mask
+):
+    low = make_encoder(randomise, dtype=policy)
+    exact = make_encoder(randomise)
+    outputs = layer(low, PARTS)(states, mask)
+    close = layer(exact, PARTS)(states, mask)
+    for name in PARTS:
+        dtype = keras.backend.standardize_dtype(outputs[name].dtype)
+        is_score = name.startswith("attention")
+        assert dtype == ("float32" if is_score else policy.split("_")[1])
+        np.testing.assert_allclose(
+            keras.ops.cast(outputs[name], "float32"), close[name], atol=0.15
+        )
