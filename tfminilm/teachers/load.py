@@ -104,7 +104,10 @@ def resolve(source: str | os.PathLike) -> str:
 
 def _package_folder(name: str) -> str:
     package, _, inside = name.removeprefix("package:").partition("/")
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):  # No parent package; no name at all.
+        spec = None
     if spec is None or not spec.submodule_search_locations:
         raise UserError(
             f"{name}: package {package!r} is not installed; "
