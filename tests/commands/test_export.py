@@ -1,6 +1,7 @@
 """The export command, end to end."""
 
 import json
+import shutil
 import types
 
 import keras_hub
@@ -72,13 +73,18 @@ def test_from_the_command_line(model, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
-def test_a_run_is_checked_on_its_own_held_out_sentences(tmp_path):
-    assert export._held_out(str(tmp_path)) == []
-    sentences = [f"sentence {number}" for number in range(50)]
-    (tmp_path / "held_out.json").write_text(
-        json.dumps({"sentences": sentences})
-    )
-    assert export._held_out(str(tmp_path)) == sentences[:32]
+def test_a_run_is_checked_on_its_own_held_out_sentences(model, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(model, run)
+    sentences = [f"a cat sat {number} times" for number in range(50)]
+    (run / "held_out.json").write_text(json.dumps({"sentences": sentences}))
+    output = tmp_path / "bundle"
+    target = Target(lengths=(16,)).config()
+    export.run(flags(model=str(run), config=target, output=str(output)))
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["parity"]["sentences"] == 32
+    worst = manifest["parity"]["outputs"]["pooled_output"]["worst_sentence"]
+    assert worst.split(" [SEP] ")[0] in sentences
 
 
 def test_too_strict_a_target_leaves_nothing(model, tmp_path):

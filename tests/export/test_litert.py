@@ -91,6 +91,12 @@ def test_foreign_operators_are_refused():
         litert._require_builtins(converter.convert())
 
 
+def test_every_file_is_looked_through(backbone, monkeypatch):
+    monkeypatch.setattr(profile, "custom_operators", lambda _: ["FlexFoo"])
+    with pytest.raises(UserError, match="the graph needs FlexFoo"):
+        litert.convert(backbone, "float32", (4,))
+
+
 def test_bad_requests(backbone):
     with pytest.raises(UserError, match="unknown precision 'int3'"):
         litert.convert(backbone, "int3")

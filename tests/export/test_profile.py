@@ -12,20 +12,25 @@ def test_partitions_of_a_graph_that_falls_apart(tmp_path):
     """CUMSUM is builtin, and XNNPACK does not take it."""
     import tensorflow as tf
 
-    function = tf.function(
-        lambda x: tf.exp(tf.cumsum(tf.exp(x), axis=1)) + 1.0,
-        input_signature=[tf.TensorSpec([1, 8], tf.float32, "x")],
-    )
+    spec = tf.TensorSpec([1, 8], tf.float32, "x")
     module = tf.Module()
-    module.f = function
+    module.apart = tf.function(
+        lambda x: tf.exp(tf.cumsum(tf.exp(x), axis=1)) + 1.0
+    )
+    module.whole = tf.function(lambda x: tf.exp(x) + 1.0)
     folder = str(tmp_path / "saved")
     tf.saved_model.save(
-        module, folder, signatures={"f": function.get_concrete_function()}
+        module,
+        folder,
+        signatures={
+            "apart": module.apart.get_concrete_function(spec),
+            "whole": module.whole.get_concrete_function(spec),
+        },
     )
     converter = tf.lite.TFLiteConverter.from_saved_model(folder)
     path = tmp_path / "model.tflite"
     path.write_bytes(converter.convert())
-    assert profile.partitions(path) == {"f": 2}
+    assert profile.partitions(path) == {"apart": 2, "whole": 1}
 
 
 def test_every_operator_is_timed(int8_file):
