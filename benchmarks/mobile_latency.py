@@ -126,7 +126,7 @@ def _products(path, length, threads):
 def table(rows, options):
     """The rows as a table, with the machine and the settings below."""
     shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    left = ("length", "threads", "weights", "export")
+    left = ("tokens", "thr.", "weights", "export")
     right = ("median ms", "fastest", "gain", "products", "share", "MB", "parts")
     for title in left + right:
         shown.add_column(title, justify="left" if title in left else "right")
