@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfminilm.losses.relations import relation_divergence, self_relation
+from tfminilm.losses.relations import score_divergence, vector_divergence
 
 
 def attention_transfer(
@@ -27,7 +27,7 @@ def attention_transfer(
     Returns:
         A float32 scalar, in nats; gradients reach the student's scores only.
     """
-    return relation_divergence(
+    return score_divergence(
         teacher_scores, student_scores, padding_mask, sample_weight
     )
 
@@ -53,9 +53,6 @@ def value_relation(
     Returns:
         A float32 scalar, in nats; gradients reach the student's values only.
     """
-    return relation_divergence(
-        self_relation(teacher_values),
-        self_relation(student_values),
-        padding_mask,
-        sample_weight,
+    return vector_divergence(
+        teacher_values, student_values, padding_mask, sample_weight
     )

@@ -8,6 +8,7 @@ over A heads and the |x| real queries of an example, each a softmax over its
 real keys; then the mean over the batch.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
@@ -15,7 +16,7 @@ from keras import ops
 from tfminilm.layers.attention import key_bias
 
 
-def relation_divergence(
+def score_divergence(
     teacher_scores: Any,
     student_scores: Any,
     padding_mask: Any,
@@ -42,66 +43,135 @@ def relation_divergence(
         A float32 scalar.
     """
     teacher_scores = ops.stop_gradient(teacher_scores)
+    weights = _row_weights(padding_mask, teacher_scores, sample_weight)
     bias = key_bias(padding_mask)
-    row_weights = _row_weights(
-        padding_mask, ops.shape(student_scores)[1], sample_weight
-    )
 
     @ops.custom_gradient
     def divergence(student_scores):
-        teacher, teacher_probs, teacher_log_sum = _softmax(
-            teacher_scores, bias
+        def gap(probs):
+            teacher = ops.cast(teacher_scores, "float32")
+            student = ops.cast(student_scores, "float32")
+            return ops.sum(probs * (teacher - student), axis=-1)
+
+        rows, difference = _compare(
+            teacher_scores, lambda after: student_scores, bias, gap
         )
-        student, student_probs, student_log_sum = _softmax(
-            student_scores, bias
-        )
-        # sum p log(p / q), with log p = teacher - log_sum_exp(teacher).
-        per_row = ops.sum(teacher_probs * (teacher - student), axis=-1)
-        per_row = per_row - teacher_log_sum + student_log_sum
-        difference = ops.cast(
-            student_probs - teacher_probs, student_scores.dtype
-        )
+        difference = ops.cast(difference, student_scores.dtype)
 
         def gradient(*args, upstream=None):
-            if upstream is None:
-                (upstream,) = args
-            scale = ops.expand_dims(row_weights * upstream, -1)
-            scaled = ops.cast(difference, "float32") * scale
-            return ops.cast(scaled, difference.dtype)
+            scores = _weigh(difference, weights, upstream, args)
+            return ops.cast(scores, difference.dtype)
 
-        return ops.sum(per_row * row_weights), gradient
+        return ops.sum(rows * weights), gradient
 
     return divergence(student_scores)
 
 
-def self_relation(vectors: Any) -> Any:
-    """Scaled dot products of the vectors of one layer with each other.
+def vector_divergence(
+    teacher_vectors: Any,
+    student_vectors: Any,
+    padding_mask: Any,
+    sample_weight: Any = None,
+) -> Any:
+    """`score_divergence` of how alike a layer's vectors are to each other.
+
+    The scores are X X^T / sqrt(head_dim). They are needed for the softmaxes
+    only: the expected score of a row under its distribution p is X (p X)^T,
+    which takes no tensor of their size.
 
     Args:
-        vectors: `[batch, heads, length, head_dim]`: queries, keys or values.
+        teacher_vectors: `[batch, heads, length, head_dim]`: queries, keys or
+            values. Any float dtype; the arithmetic is float32.
+        student_vectors: the same but for `head_dim`; each model is scaled by
+            its own.
+        padding_mask: as in `score_divergence`.
+        sample_weight: as in `score_divergence`.
 
     Returns:
-        `[batch, heads, length, length]`, float32, scaled by 1/sqrt(head_dim).
+        A float32 scalar.
     """
+    teacher_vectors = ops.stop_gradient(ops.cast(teacher_vectors, "float32"))
+    student_vectors = ops.cast(student_vectors, "float32")
+    weights = _row_weights(padding_mask, teacher_vectors, sample_weight)
+    bias = key_bias(padding_mask)
+
+    @ops.custom_gradient
+    def divergence(vectors):
+        def gap(probs):
+            return _expected(probs, teacher_vectors) - _expected(probs, vectors)
+
+        rows, difference = _compare(
+            _self_relation(teacher_vectors),
+            lambda after: _self_relation(vectors + after),
+            bias,
+            gap,
+        )
+
+        def gradient(*args, upstream=None):
+            scores = _weigh(difference, weights, upstream, args)
+            as_query = ops.matmul(scores, vectors)
+            as_key = ops.einsum("bhqk,bhqd->bhkd", scores, vectors)
+            return (as_query + as_key) * vectors.shape[-1] ** -0.5
+
+        return ops.sum(rows * weights), gradient
+
+    return divergence(student_vectors)
+
+
+def _compare(
+    teacher_scores: Any,
+    student_scores: Callable[[Any], Any],
+    bias: Any,
+    gap: Callable[[Any], Any],
+) -> tuple[Any, Any]:
+    """KL of each row, and softmax(student) - softmax(teacher).
+
+    sum p (log p - log q) = sum p (teacher - student) - log_sum_exp(teacher)
+    + log_sum_exp(student), of which `gap(p)` is the first sum.
+    """
+    teacher_probs, log_sum = _softmax(teacher_scores, bias)
+    rows = gap(teacher_probs) - log_sum
+    # TensorFlow would work on both models at once, and hold the tensors of
+    # both: this zero makes the student's wait for the teacher's.
+    after = 0.0 * ops.max(rows)
+    student_probs, log_sum = _softmax(student_scores(after), bias + after)
+    return rows + log_sum, student_probs - teacher_probs
+
+
+def _softmax(scores: Any, bias: Any) -> tuple[Any, Any]:
+    """The softmax over real keys, and the logarithm of its denominator.
+
+    Step by step, since each step can work in place of the one before.
+    """
+    scores = ops.cast(scores, "float32") + bias
+    largest = ops.max(scores, axis=-1, keepdims=True)
+    exponentials = ops.exp(scores - largest)
+    total = ops.sum(exponentials, axis=-1, keepdims=True)
+    log_sum = ops.squeeze(largest + ops.log(total), axis=-1)
+    return exponentials / total, log_sum
+
+
+def _self_relation(vectors: Any) -> Any:
     scale = vectors.shape[-1] ** -0.5
-    vectors = ops.cast(vectors, "float32")
     return ops.matmul(vectors * scale, ops.transpose(vectors, (0, 1, 3, 2)))
 
 
-def _softmax(scores: Any, bias: Any) -> tuple[Any, Any, Any]:
-    """Masked scores, their softmax over keys, and the log of its sum."""
-    scores = ops.cast(scores, "float32") + bias
-    probs = ops.softmax(scores, axis=-1)
-    # At the largest score: log_sum_exp = score - log p. Two reductions are
-    # cheaper than another pass of exponentials.
-    log_sum = ops.max(scores, axis=-1) - ops.log(ops.max(probs, axis=-1))
-    return scores, probs, log_sum
+def _expected(probs: Any, vectors: Any) -> Any:
+    """Each row's mean self-relation under `probs`."""
+    scale = vectors.shape[-1] ** -0.5
+    return ops.sum(vectors * scale * ops.matmul(probs, vectors), axis=-1)
 
 
-def _row_weights(
-    padding_mask: Any, num_heads: int, sample_weight: Any
-) -> Any:
-    """`[batch, 1 or heads, length]`: what each query's row adds to the mean."""
+def _weigh(difference: Any, weights: Any, upstream: Any, args: Any) -> Any:
+    """The gradient in the scores. Backends differ in how `upstream` comes."""
+    if upstream is None:
+        (upstream,) = args
+    scale = ops.expand_dims(weights * upstream, -1)
+    return ops.cast(difference, "float32") * scale
+
+
+def _row_weights(padding_mask: Any, scores: Any, sample_weight: Any) -> Any:
+    """`[batch, 1, length]`: what each query's row adds to the mean."""
     real = ops.cast(ops.cast(padding_mask, "bool"), "float32")
     lengths = ops.sum(real, axis=-1, keepdims=True)
     weights = real / ops.maximum(lengths, 1.0)
@@ -113,5 +183,6 @@ def _row_weights(
         share = ops.expand_dims(
             ops.where(total > 0, sample_weight / total, 0.0), -1
         )
-    weights = weights * share / ops.cast(num_heads, "float32")
+    num_heads = ops.cast(ops.shape(scores)[1], "float32")
+    weights = weights * share / num_heads
     return ops.expand_dims(weights, 1)

@@ -1,0 +1,162 @@
+"""Peak memory of MiniLM's losses and their gradient, in score tensors.
+
+    python benchmarks/relation_memory.py
+
+A score tensor is [batch, heads, length, length] in float32. The teacher's and
+the student's scores and values are there before: they are the encoders' own.
+What is counted comes on top of them. Each row is a process of its own, since
+a process never gives its peak back.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+
+HEAD_DIM = 32
+TERMS = {
+    "attention transfer": ("scores",),
+    "value relation": ("values",),
+    "both": ("scores", "values"),
+    "both, by the book": ("scores", "values"),
+}
+
+
+def main() -> None:
+    """Measures every row in a process of its own and prints the table."""
+    options = _options()
+    if options.row:
+        print(json.dumps(measure(options.row, options)))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from tfminilm.report.machine import machine
+
+    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
+    shown.add_column("loss and gradient")
+    for title in ("above the encoders' own", "MB", "ms"):
+        shown.add_column(title, justify="right")
+    for row in TERMS:
+        command = [sys.executable, __file__, f"--row={row}"]
+        for name in ("batch", "heads", "length"):
+            command.append(f"--{name}={getattr(options, name)}")
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True
+        )
+        found = json.loads(done.stdout.splitlines()[-1])
+        shown.add_row(
+            row,
+            f"{found['tensors']:.2f} score tensors",
+            f"{found['bytes'] / 1e6:,.0f}",
+            f"{found['ms']:,.0f}",
+        )
+    known = machine()
+    shown.caption = (
+        f"batch {options.batch}, {options.heads} heads, length "
+        f"{options.length}, head size {HEAD_DIM}, float32, in a tf.function; "
+        f"{known['cpu']}, {known['cores']} cores, TensorFlow "
+        f"{known['tensorflow']}. By the book: log_softmax of all four and "
+        "automatic differentiation"
+    )
+    Console(width=100).print(shown)
+
+
+def measure(row, options):
+    """Peak bytes above the inputs, and the milliseconds of a second run."""
+    import resource
+    import time
+
+    import tensorflow as tf
+
+    scores = (options.batch, options.heads, options.length, options.length)
+    values = (*scores[:3], HEAD_DIM)
+    shapes = {"scores": scores, "values": values}
+    run = tf.function(_by_the_book if "book" in row else _loss_and_gradient)
+    # Code and libraries are loaded, and the graph is traced, before.
+    small = {
+        kind: [tf.zeros((1, 1, 8, 8)) for _ in range(2)] for kind in TERMS[row]
+    }
+    run(small, tf.ones((1, 8), tf.int32))
+    before = _resident()
+    tensors = {
+        kind: [tf.random.uniform(shapes[kind], seed=i) for i in range(2)]
+        for kind in TERMS[row]
+    }
+    mask = tf.ones((options.batch, options.length), tf.int32)
+    for pair in tensors.values():
+        before += sum(4 * int(tf.size(tensor)) for tensor in pair)
+    run(tensors, mask)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    start = time.perf_counter()
+    run(tensors, mask)
+    seconds = time.perf_counter() - start
+    size = 4 * scores[0] * scores[1] * scores[2] * scores[3]
+    return {
+        "tensors": (peak - before) / size,
+        "bytes": peak - before,
+        "ms": 1e3 * seconds,
+    }
+
+
+def _loss_and_gradient(tensors, mask):
+    import tensorflow as tf
+
+    from tfminilm import losses
+
+    terms = {
+        "scores": losses.attention_transfer,
+        "values": losses.value_relation,
+    }
+    students = [student for _, student in tensors.values()]
+    with tf.GradientTape() as tape:
+        tape.watch(students)
+        loss = sum(
+            terms[kind](teacher, student, mask)
+            for kind, (teacher, student) in tensors.items()
+        )
+    return loss, tape.gradient(loss, students)
+
+
+def _by_the_book(tensors, mask):
+    import tensorflow as tf
+
+    def relation(vectors):
+        scale = HEAD_DIM**-0.5
+        return tf.matmul(vectors * scale, vectors, transpose_b=True)
+
+    bias = tf.where(mask[:, None, None, :] > 0, 0.0, -1e9)
+    students = [student for _, student in tensors.values()]
+    with tf.GradientTape() as tape:
+        tape.watch(students)
+        loss = 0.0
+        for kind, pair in tensors.items():
+            if kind == "values":
+                pair = [relation(vectors) for vectors in pair]
+            teacher, student = (tf.nn.log_softmax(x + bias) for x in pair)
+            rows = tf.reduce_sum(tf.exp(teacher) * (teacher - student), -1)
+            loss += tf.reduce_mean(rows)
+    return loss, tape.gradient(loss, students)
+
+
+def _resident():
+    """Bytes of memory this process holds now."""
+    with open("/proc/self/status") as status:
+        for line in status:
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) * 1024
+    raise RuntimeError("no VmRSS in /proc/self/status: Linux is needed")
+
+
+def _options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--heads", type=int, default=12)
+    parser.add_argument("--length", type=int, default=512)
+    parser.add_argument("--row", choices=TERMS, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
