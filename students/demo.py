@@ -26,10 +26,10 @@ def get_config(mode: str = ""):
             source="docs", sequence_length=128, max_tokens=2_000_000
         ),
         train=recipe.TrainSpec(
-            steps=300,
+            steps=200,
             batch_size=32,
             learning_rate=5e-4,
-            warmup_steps=30,
+            warmup_steps=20,
             log_every=5,
             evaluate_every=100,
             checkpoint_every=100,

@@ -80,7 +80,7 @@ def encoder_calls(model: keras.Model) -> list[EncoderCall]:
             f"({type(model).__name__}): expected a KerasHub encoder backbone "
             "such as keras_hub.models.BertBackbone"
         )
-    by_input = {}
+    by_input: dict[int, Any] = {}
     for layer in layers:
         for node in layer._inbound_nodes:
             by_input.setdefault(id(node.arguments.args[0]), node)

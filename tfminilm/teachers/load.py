@@ -126,8 +126,12 @@ def _check_folder(folder: pathlib.Path) -> None:
     if not config.is_file():
         raise UserError(f"{folder} has no config.json: expected {_FORMS}")
     _read_json(config)
-    weights = ("model.weights.h5", "model.weights.json", "model.safetensors")
-    weights += ("model.safetensors.index.json",)
+    weights = (
+        "model.weights.h5",
+        "model.weights.json",
+        "model.safetensors",
+        "model.safetensors.index.json",
+    )
     if not any((folder / file).is_file() for file in weights):
         raise UserError(
             f"{folder} has no weights: expected model.weights.h5 (KerasHub) "

@@ -1,0 +1,57 @@
+"""Every code block in README.md and docs/ runs."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(*kinds):
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        found = BLOCK.findall(page.read_text(encoding="utf-8"))
+        for number, (kind, code) in enumerate(found):
+            if kind in kinds:
+                name = f"{page.relative_to(ROOT)}:{number}"
+                yield pytest.param(code, id=name)
+
+
+def run(command, folder, code):
+    # The environment's commands come first, as after activating it.
+    path = os.pathsep.join(
+        [os.path.dirname(sys.executable), os.environ["PATH"]]
+    )
+    return subprocess.run(
+        command,
+        input=code,
+        text=True,
+        capture_output=True,
+        cwd=folder,
+        env=os.environ | {"PATH": path},
+    )
+
+
+def test_every_block_says_its_language():
+    assert not list(blocks(""))
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_block(code, tmp_path):
+    done = run([sys.executable, "-"], tmp_path, code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("code", blocks("sh"))
+def test_shell_block(code, tmp_path):
+    if "make " in code:
+        # What these do is what this very run and the demo do.
+        done = run(["bash", "-e"], ROOT, code.replace("make ", "make -n "))
+        assert "tfminilm distill" in done.stdout
+    else:
+        done = run(["bash", "-e"], tmp_path, code)
+    assert done.returncode == 0, done.stderr
