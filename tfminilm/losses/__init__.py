@@ -1,5 +1,26 @@
-"""Losses, one paper per file: pure functions of tensors."""
+"""Losses: pure functions of tensors, each with its paper's equation."""
 
+from tfminilm.losses.hidden import (
+    attention_scores_mse,
+    cosine_distance,
+    hidden_mse,
+    patient,
+)
 from tfminilm.losses.minilm import attention_transfer, value_relation
+from tfminilm.losses.minilmv2 import relation
+from tfminilm.losses.pretraining import masked_lm, next_sentence
+from tfminilm.losses.soft_targets import logits_mse, soft_targets
 
-__all__ = ["attention_transfer", "value_relation"]
+__all__ = [
+    "attention_scores_mse",
+    "attention_transfer",
+    "cosine_distance",
+    "hidden_mse",
+    "logits_mse",
+    "masked_lm",
+    "next_sentence",
+    "patient",
+    "relation",
+    "soft_targets",
+    "value_relation",
+]

@@ -1,0 +1,111 @@
+"""Losses between hidden states of equal width, and attention scores.
+
+TinyBERT (arXiv 1909.10351, equations 7 to 9), DistilBERT (arXiv 1910.01108,
+section 3) and BERT-PKD (arXiv 1908.09355, equation 7).
+"""
+
+from typing import Any
+
+from keras import ops
+
+from tfminilm.losses.means import token_mean, weighted_mean
+
+
+def hidden_mse(
+    teacher_hidden: Any,
+    student_hidden: Any,
+    padding_mask: Any,
+    sample_weight: Any = None,
+) -> Any:
+    """TinyBERT's L_hidn and L_embd, behind the learned projection.
+
+    Args:
+        teacher_hidden: `[batch, length, width]`.
+        student_hidden: the same shape: project a narrower student first.
+        padding_mask: `[batch, length]`, nonzero at real tokens.
+        sample_weight: `[batch]` weights of the examples, or `None`.
+
+    Returns:
+        A float32 scalar: the mean over real tokens and features.
+    """
+    difference = _constant(teacher_hidden) - ops.cast(student_hidden, "float32")
+    per_token = ops.mean(ops.square(difference), axis=-1)
+    return token_mean(per_token, padding_mask, sample_weight)
+
+
+def attention_scores_mse(
+    teacher_scores: Any,
+    student_scores: Any,
+    padding_mask: Any,
+    sample_weight: Any = None,
+) -> Any:
+    """TinyBERT's L_attn (equation 7): on the scores before the softmax.
+
+    Args:
+        teacher_scores: `[batch, heads, length, length]`.
+        student_scores: the same shape.
+        padding_mask: `[batch, length]`, nonzero at real tokens.
+        sample_weight: `[batch]` weights of the examples, or `None`.
+
+    Returns:
+        A float32 scalar: the mean over heads and real (query, key) pairs.
+    """
+    real = ops.cast(ops.cast(padding_mask, "bool"), "float32")
+    weights = real[:, :, None] * real[:, None, :]
+    if sample_weight is not None:
+        weights = weights * ops.cast(sample_weight, "float32")[:, None, None]
+    difference = _constant(teacher_scores) - ops.cast(student_scores, "float32")
+    return weighted_mean(ops.mean(ops.square(difference), axis=1), weights)
+
+
+def cosine_distance(
+    teacher_hidden: Any,
+    student_hidden: Any,
+    padding_mask: Any,
+    sample_weight: Any = None,
+) -> Any:
+    """DistilBERT's L_cos: 1 - cos of the hidden states of a token.
+
+    Args:
+        teacher_hidden: `[batch, length, width]`.
+        student_hidden: the same shape.
+        padding_mask: `[batch, length]`, nonzero at real tokens.
+        sample_weight: `[batch]` weights of the examples, or `None`.
+
+    Returns:
+        A float32 scalar, 0 to 2: the mean over real tokens.
+    """
+    teacher = _unit(_constant(teacher_hidden))
+    student = _unit(ops.cast(student_hidden, "float32"))
+    distance = 1.0 - ops.sum(teacher * student, axis=-1)
+    return token_mean(distance, padding_mask, sample_weight)
+
+
+def patient(
+    teacher_cls: Any, student_cls: Any, sample_weight: Any = None
+) -> Any:
+    """BERT-PKD's L_PT (equation 7): on the [CLS] states of several layers.
+
+    Args:
+        teacher_cls: `[batch, layers, hidden_dim]`.
+        student_cls: the same shape.
+        sample_weight: `[batch]` weights of the examples, or `None`.
+
+    Returns:
+        A float32 scalar: the mean over the batch of the sum over layers of
+        the squared distance of the L2-normalised states.
+    """
+    teacher = _unit(_constant(teacher_cls))
+    student = _unit(ops.cast(student_cls, "float32"))
+    squares = ops.sum(ops.square(student - teacher), axis=(1, 2))
+    return weighted_mean(squares, sample_weight)
+
+
+def _constant(x: Any) -> Any:
+    return ops.stop_gradient(ops.cast(x, "float32"))
+
+
+def _unit(x: Any) -> Any:
+    """L2-normalised along the last axis; a zero vector stays zero."""
+    squared = ops.sum(ops.square(x), axis=-1, keepdims=True)
+    return x * ops.rsqrt(ops.maximum(squared, 1e-24))

@@ -1,0 +1,67 @@
+"""Soft targets: Distilling the Knowledge in a Neural Network.
+
+Hinton, Vinyals and Dean (arXiv 1503.02531), section 2.
+"""
+
+from typing import Any
+
+from keras import ops
+
+from tfminilm.losses.means import weighted_mean
+
+
+def soft_targets(
+    teacher_logits: Any,
+    student_logits: Any,
+    temperature: float = 1.0,
+    sample_weight: Any = None,
+) -> Any:
+    """T² KL(softmax(teacher / T) || softmax(student / T)).
+
+    The factor keeps the gradient as large as that of hard labels, whatever
+    the temperature.
+
+    Args:
+        teacher_logits: `[..., classes]`.
+        student_logits: the same shape.
+        temperature: T, above 0; higher is softer.
+        sample_weight: the shape of the logits without classes, or `None`:
+            the weights of examples, or, for `[batch, length, classes]`, a
+            padding mask that makes this the mean over real tokens.
+
+    Returns:
+        A float32 scalar, in nats: the (weighted) mean over examples.
+
+    Raises:
+        ValueError: the temperature is not above 0.
+    """
+    if temperature <= 0:
+        raise ValueError(f"temperature is {temperature}, expected above 0")
+    teacher = ops.cast(teacher_logits, "float32") / temperature
+    student = ops.cast(student_logits, "float32") / temperature
+    log_p = ops.log_softmax(ops.stop_gradient(teacher), axis=-1)
+    log_q = ops.log_softmax(student, axis=-1)
+    divergence = ops.sum(ops.exp(log_p) * (log_p - log_q), axis=-1)
+    return temperature**2 * weighted_mean(divergence, sample_weight)
+
+
+def logits_mse(
+    teacher_logits: Any, student_logits: Any, sample_weight: Any = None
+) -> Any:
+    """Squared distance of the logits themselves.
+
+    The limit of `soft_targets` at high temperatures (section 2.1), and the
+    loss of Distilled BiLSTM (arXiv 1903.12136, equation 5).
+
+    Args:
+        teacher_logits: `[..., classes]`.
+        student_logits: the same shape.
+        sample_weight: the shape of the logits without classes, or `None`.
+
+    Returns:
+        A float32 scalar: the mean over classes and (weighted) examples.
+    """
+    teacher = ops.stop_gradient(ops.cast(teacher_logits, "float32"))
+    student = ops.cast(student_logits, "float32")
+    per_example = ops.mean(ops.square(student - teacher), axis=-1)
+    return weighted_mean(per_example, sample_weight)
