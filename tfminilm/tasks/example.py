@@ -1,0 +1,36 @@
+"""What one example of a task is."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """One or two texts and what is to be said of them.
+
+    Attributes:
+        id: the example's name within its split. For GLUE the row's number
+            from 0, which is the index that the leaderboard asks for.
+        texts: one or two texts, as the data has them.
+        label: the class' index in `Task.labels`, the score of a regression,
+            or None where the data gives none, as in GLUE's test files.
+    """
+
+    id: str
+    texts: tuple[str, ...]
+    label: int | float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class QAExample:
+    """A question, the text to find the answer in, and the gold answers.
+
+    `context[start : start + len(answer)] == answer` holds for every answer
+    and its start; both are counted in characters.
+    """
+
+    id: str
+    question: str
+    context: str
+    answers: tuple[str, ...]
+    answer_starts: tuple[int, ...]
+    is_impossible: bool
