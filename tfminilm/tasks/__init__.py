@@ -2,6 +2,15 @@
 
 from tfminilm.tasks.example import Example, QAExample
 from tfminilm.tasks.examples import read
+from tfminilm.tasks.readers.csv_file import csv_task
 from tfminilm.tasks.task import TASKS, Task, get_task
 
-__all__ = ["TASKS", "Example", "QAExample", "Task", "get_task", "read"]
+__all__ = [
+    "TASKS",
+    "Example",
+    "QAExample",
+    "Task",
+    "csv_task",
+    "get_task",
+    "read",
+]

@@ -44,6 +44,7 @@ class Task:
         eval_splits: the splits to score on.
         test_splits: further splits, which often have no labels.
         files: the layouts of the original files.
+        has_impossible: some questions have no answer in their context.
         drops_broken_rows: the original files are known to hold rows of a
             wrong number of columns, which every reader of them leaves out.
         tfds: the name in TensorFlow Datasets; "{language}" as in `Files`.
@@ -65,6 +66,7 @@ class Task:
     train_task: str | None = None
     eval_splits: tuple[str, ...] = ("validation",)
     test_splits: tuple[str, ...] = ()
+    has_impossible: bool = False
     drops_broken_rows: bool = False
     tfds: str = ""
     tfds_texts: tuple[str, ...] = ()
@@ -133,6 +135,7 @@ def _squad(name: str, version: str, tfds: str) -> Task:
         metrics=("f1", "exact"),
         files=(Files(names, reader="squad"),),
         texts=("question", "context"),
+        has_impossible=version == "2.0",
         tfds=tfds,
     )
 

@@ -1,0 +1,127 @@
+"""The metrics of classification and regression, as the benchmarks define them.
+
+scikit-learn and SciPy compute them. For questions see `squad_metrics`.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tfminilm.errors import UserError
+from tfminilm.tasks.task import Task
+
+
+def compute(
+    task: Task,
+    labels: npt.ArrayLike | Sequence[int | float | None],
+    predictions: npt.ArrayLike,
+) -> dict[str, float]:
+    """The task's metrics, the one that papers report first.
+
+    Args:
+        labels: `[examples]`, class indices or scores.
+        predictions: `[examples]`, class indices or scores.
+
+    Returns:
+        A dictionary from the names in `task.metrics` to fractions: 1 is best.
+        `f1` is that of class 1, `macro_f1` the mean over the classes. Where a
+        metric is not defined it is 0: Matthews' and the correlations of
+        something constant, F1 without a positive anywhere.
+
+    Raises:
+        UserError: the task is for predictions only or for `squad_metrics`,
+            examples have no labels, the lengths differ, there are none, or a
+            prediction is no class of the task or no finite number.
+    """
+    given = np.asarray(predictions, float)
+    _check(task, np.asarray(labels, object), given)
+    kind = int if task.kind == "classification" else float
+    expected = np.asarray(labels, kind)
+    given = given.astype(kind)
+    return {name: _METRICS[name](expected, given) for name in task.metrics}
+
+
+def _check(task: Task, labels: np.ndarray, predictions: np.ndarray) -> None:
+    if not task.metrics or not set(task.metrics) <= set(_METRICS):
+        raise UserError(
+            f"{task.name} has no metric of labels and predictions; it is "
+            + ("scored by text" if task.metrics else "for predictions only")
+        )
+    if labels.shape != predictions.shape or labels.ndim != 1:
+        raise UserError(
+            f"{task.name}: labels of shape {labels.shape} and predictions of "
+            f"shape {predictions.shape}; expected one of each an example"
+        )
+    if labels.size == 0:
+        raise UserError(f"{task.name}: there are no examples to score")
+    if any(label is None for label in labels):
+        raise UserError(
+            f"{task.name}: the examples have no labels to score against; "
+            f"score on {' or '.join(task.eval_splits)}"
+        )
+    if not np.isfinite(predictions).all():
+        raise UserError(f"{task.name}: a prediction is not a finite number")
+    classes = range(len(task.labels))
+    if (
+        task.kind == "classification"
+        and not np.isin(predictions, classes).all()
+    ):
+        raise UserError(
+            f"{task.name}: a prediction is not one of the classes 0 to "
+            f"{len(classes) - 1}"
+        )
+
+
+def _accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
+    return float(np.mean(labels == predictions))
+
+
+def _matthews(labels: np.ndarray, predictions: np.ndarray) -> float:
+    from sklearn.metrics import matthews_corrcoef
+
+    return float(matthews_corrcoef(labels, predictions))
+
+
+def _f1(labels: np.ndarray, predictions: np.ndarray) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(labels, predictions, zero_division=0))
+
+
+def _macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(
+        f1_score(labels, predictions, average="macro", zero_division=0)
+    )
+
+
+def _pearson(labels: np.ndarray, predictions: np.ndarray) -> float:
+    from scipy.stats import pearsonr
+
+    return _correlation(pearsonr, labels, predictions)
+
+
+def _spearman(labels: np.ndarray, predictions: np.ndarray) -> float:
+    from scipy.stats import spearmanr
+
+    return _correlation(spearmanr, labels, predictions)
+
+
+def _correlation(
+    function: Callable, labels: np.ndarray, predictions: np.ndarray
+) -> float:
+    if np.ptp(labels) == 0 or np.ptp(predictions) == 0:
+        return 0.0
+    return float(function(labels, predictions).statistic)
+
+
+_METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "accuracy": _accuracy,
+    "f1": _f1,
+    "macro_f1": _macro_f1,
+    "matthews": _matthews,
+    "pearson": _pearson,
+    "spearman": _spearman,
+}

@@ -1,0 +1,181 @@
+"""A user's own labelled text in a .csv or .tsv file with a header."""
+
+import csv
+import io
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+
+from tfminilm.errors import UserError
+from tfminilm.tasks.example import Example
+from tfminilm.tasks.labels import parse
+from tfminilm.tasks.readers import paths
+from tfminilm.tasks.task import Files, Task
+
+# Where there is no file to validate on, each row of this many is kept for it.
+_HELD_OUT = 10
+_KINDS = ("classification", "regression")
+
+
+def csv_task(
+    path: str | os.PathLike,
+    text_columns: Sequence[str],
+    label_column: str | None,
+    kind: str = "classification",
+    labels: Sequence[str] | None = None,
+    eval_path: str | os.PathLike | None = None,
+) -> Task:
+    """A task made of a user's own file.
+
+    The file is UTF-8 with a header line, fields parted by commas (by tabs if
+    it is called *.tsv) and quoted where needed, as spreadsheets write them.
+    The task's splits are "train" and "validation", and "all" for every row of
+    `path`. Validation is `eval_path`, or else every tenth row of `path`,
+    which "train" then leaves out.
+
+    Args:
+        path: the file.
+        text_columns: the names of the one or two columns of text.
+        label_column: the name of the column to predict; None if the file is
+            only to be predicted on, and then classes need `labels`.
+        kind: "classification" or "regression".
+        labels: the classes by index; if None, those found in `path`, sorted
+            (as numbers if they all are whole numbers).
+        eval_path: a file of the same columns.
+
+    Raises:
+        UserError: a file or a column is missing, a row has another number of
+            columns, or there are fewer than two classes.
+    """
+    if kind not in _KINDS:
+        raise UserError(f"kind {kind!r}: expected one of {', '.join(_KINDS)}")
+    if len(text_columns) not in (1, 2):
+        raise UserError(
+            f"{len(text_columns)} text columns are named; expected one or two"
+        )
+    found: tuple[str, ...] = ()
+    if kind == "classification":
+        given = labels if labels is not None else _found(path, label_column)
+        found = tuple(given)
+        if len(set(found)) < max(2, len(found)):
+            raise UserError(
+                f"{path}: the labels are {', '.join(found) or 'none'}; "
+                "expected two or more, each once"
+            )
+    own = os.fspath(path)
+    held_out = own if eval_path is None else os.fspath(eval_path)
+    names = {"train": (own,), "validation": (held_out,), "all": (own,)}
+    return Task(
+        name=f"csv:{own}",
+        kind=kind,
+        metrics=_metrics(kind, found),
+        files=(Files(names, reader="csv"),),
+        labels=found,
+        texts=tuple(text_columns),
+        label=label_column or "",
+        test_splits=("all",),
+    )
+
+
+def read(task: Task, split: str) -> list[Example]:
+    """The examples of a split of a `csv_task`; ids are row numbers from 0.
+
+    Raises:
+        UserError: as `csv_task`, or a label is not the task's, or no row is
+            left for the split.
+    """
+    names = task.files[0].names
+    path = names[split][0]
+    examples = [
+        Example(
+            id=str(index),
+            texts=tuple(row[name] for name in task.texts),
+            label=parse(task, row[task.label].strip(), where)
+            if task.label
+            else None,
+        )
+        for index, (where, row) in enumerate(
+            _rows(path, (*task.texts, task.label))
+        )
+    ]
+    if split != "all" and names["train"] == names["validation"]:
+        last = _HELD_OUT - 1
+        examples = [
+            example
+            for index, example in enumerate(examples)
+            if (index % _HELD_OUT == last) == (split == "validation")
+        ]
+    if not examples:
+        raise UserError(
+            f"{path} has too few rows to keep one of {_HELD_OUT} for "
+            "validation; name a file to validate on"
+        )
+    return examples
+
+
+def _metrics(kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    if kind == "regression":
+        return ("spearman", "pearson")
+    return ("accuracy", "f1" if len(names) == 2 else "macro_f1")
+
+
+def _found(path: str | os.PathLike, column: str | None) -> list[str]:
+    """The distinct labels of a file."""
+    if not column:
+        raise UserError(f"{path}: name the label's column, or the labels")
+    found = set()
+    for where, row in _rows(path, (column,)):
+        label = row[column].strip()
+        if not label:
+            raise UserError(f"{where}: no label in column {column!r}")
+        found.add(label)
+    if all(label.lstrip("-").isdecimal() for label in found):
+        return sorted(found, key=lambda label: (int(label), label))
+    return sorted(found)
+
+
+def _rows(
+    path: str | os.PathLike, wanted: Sequence[str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows below the header, each with its place in the file."""
+    path = pathlib.Path(path).expanduser()
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    file = io.StringIO(paths.text(path), newline="")
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    first = 1
+    try:
+        header = next(reader)
+        _check_header(path, header, wanted)
+        first = reader.line_num + 1
+        rows = 0
+        for fields in reader:
+            where = f"{path}, line {first}"
+            first = reader.line_num + 1
+            if not fields:
+                continue
+            if len(fields) != len(header):
+                raise UserError(
+                    f"{where}: {len(fields)} columns, expected {len(header)}; "
+                    "is a text with the delimiter in it not quoted?"
+                )
+            rows += 1
+            yield where, dict(zip(header, fields, strict=True))
+    except csv.Error as error:
+        raise UserError(
+            f"{path}, line {first}: {error}; is a quote not closed, or not "
+            "doubled?"
+        ) from error
+    if not rows:
+        raise UserError(f"{path} has a header and no rows")
+
+
+def _check_header(
+    path: pathlib.Path, header: list[str], wanted: Sequence[str]
+) -> None:
+    for name in filter(None, wanted):
+        if header.count(name) != 1:
+            fault = "two columns" if name in header else "no column"
+            raise UserError(
+                f"{path}, line 1: {fault} {name!r}; the header reads "
+                f"{', '.join(header)[:200]!r}"
+            )

@@ -1,0 +1,96 @@
+"""Where a split's file lies, and what text files have in common."""
+
+import os
+import pathlib
+from collections.abc import Iterator
+
+from tfminilm.errors import UserError
+from tfminilm.tasks.task import Files, Task
+
+
+def find(
+    task: Task, split: str, data_dir: str | os.PathLike, language: str
+) -> tuple[pathlib.Path, Files]:
+    """The file (for IMDb the folder) of a split, and the layout it has.
+
+    Args:
+        language: as of `examples.read`; used by the tasks that have several.
+
+    Raises:
+        UserError: there is no such folder, or no file for the split in it, or
+            several of which none is the one.
+    """
+    folder = pathlib.Path(data_dir).expanduser()
+    if not folder.is_dir():
+        given = "is a file" if folder.exists() else "does not exist"
+        raise UserError(
+            f"data folder {folder} {given}; expected the folder of "
+            f"{task.name}'s original files"
+        )
+    context, _, question = language.partition("-")
+    codes = {
+        "language": language,
+        "context": context,
+        "question": question or context,
+    }
+    tried = []
+    for layout in task.files:
+        for pattern in layout.names.get(split, ()):
+            pattern = pattern.format(**codes)
+            found = sorted(folder.glob(pattern))
+            if len(found) > 1:
+                raise UserError(
+                    f"{folder} holds several files for {task.name}'s "
+                    f"{split}: {', '.join(path.name for path in found)}; keep "
+                    "one in a folder of its own"
+                )
+            if found:
+                return found[0], layout
+            tried.append(pattern)
+    raise UserError(
+        f"{folder} holds no file for {task.name}'s {split}; expected "
+        + " or ".join(tried)
+    )
+
+
+def text(path: pathlib.Path) -> str:
+    """A whole file in UTF-8, its line ends as they are, no byte-order mark.
+
+    Raises:
+        UserError: it cannot be read, is empty, binary, or not UTF-8.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    if not raw.strip():
+        raise UserError(f"{path} is empty; copy it again")
+    if (zero := raw.find(0)) >= 0:
+        raise UserError(
+            f"{path} is a binary file (a zero byte at offset {zero}); "
+            "expected text in UTF-8"
+        )
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # Told of the decoded part, which a byte-order mark does not count in.
+        start = error.start + len(raw) - len(error.object)
+        raise UserError(
+            f"{path} is not UTF-8 (byte 0x{raw[start]:02x} at offset {start}); "
+            "convert it to UTF-8"
+        ) from error
+
+
+def lines(path: pathlib.Path) -> Iterator[tuple[int, str]]:
+    """The lines that are not blank, with their numbers from 1.
+
+    Only line feeds end a line: the texts of GLUE may hold U+2028 and others
+    that `str.splitlines` cuts at.
+
+    Raises:
+        UserError: as `text`.
+    """
+    for number, line in enumerate(text(path).split("\n"), start=1):
+        line = line.removesuffix("\r")
+        if line:
+            yield number, line

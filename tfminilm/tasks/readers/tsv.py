@@ -1,0 +1,115 @@
+"""Tab-separated files as GLUE and XNLI write them: nothing is quoted."""
+
+import logging
+import pathlib
+from collections.abc import Iterator
+
+from tfminilm.errors import UserError
+from tfminilm.tasks import labels
+from tfminilm.tasks.example import Example
+from tfminilm.tasks.readers import paths
+from tfminilm.tasks.task import Task
+
+_LOG = logging.getLogger(__name__)
+_LANGUAGE = "language"
+
+
+def read(
+    task: Task,
+    path: pathlib.Path,
+    columns: tuple[str, ...] = (),
+    labelled: bool = True,
+    language: str = "",
+) -> list[Example]:
+    """The examples of a file, in its order; an id is the row's number from 0.
+
+    Fields are cut at tabs and nowhere else. A quoting reader would swallow
+    the lines between two of the lone quotes of MRPC and others.
+
+    Args:
+        columns: the columns' names; () if the first line tells them.
+        labelled: whether the label's column must be there. If it is not
+            there, labels are None.
+        language: the only language to read, in files with such a column.
+
+    Raises:
+        UserError: the file is missing, empty or cut, a column is missing, a
+            row has more or fewer than the others, or a label is not the
+            task's. The message names the file and the line.
+    """
+    rows = paths.lines(path)
+    if not columns:
+        number, line = next(rows)
+        columns = tuple(line.split("\t"))
+        wanted = task.texts + (task.label,) * labelled
+        wanted += (_LANGUAGE,) * bool(language)
+        _check_header(task, columns, wanted, f"{path}, line {number}")
+    places = {name: place for place, name in enumerate(columns)}
+    texts = [places[name] for name in task.texts]
+    label = places.get(task.label)
+    tongue = places.get(_LANGUAGE) if language else None
+    examples = []
+    tongues = set()
+    for index, (number, fields) in _whole_rows(task, path, rows, len(columns)):
+        if tongue is not None:
+            tongues.add(fields[tongue])
+            if fields[tongue] != language:
+                continue
+        where = f"{path}, line {number}"
+        examples.append(
+            Example(
+                id=str(index),
+                texts=tuple(fields[place] for place in texts),
+                label=None
+                if label is None
+                else labels.parse(task, fields[label], where),
+            )
+        )
+    if not examples:
+        raise UserError(
+            f"{path} has no example of language {language!r}; it has "
+            f"{', '.join(sorted(tongues))}"
+            if tongues
+            else f"{path} has a header and no examples; copy it again"
+        )
+    return examples
+
+
+def _check_header(
+    task: Task, columns: tuple[str, ...], wanted: tuple[str, ...], where: str
+) -> None:
+    for name in wanted:
+        if name not in columns:
+            raise UserError(
+                f"{where}: no column {name!r} as {task.name} has it; the "
+                f"header reads {', '.join(columns)[:200]!r}"
+            )
+
+
+def _whole_rows(
+    task: Task,
+    path: pathlib.Path,
+    rows: Iterator[tuple[int, str]],
+    num_columns: int,
+) -> Iterator[tuple[int, tuple[int, list[str]]]]:
+    """The rows as (index, (line, fields)), after their columns are counted."""
+    broken = []
+    for index, (number, line) in enumerate(rows):
+        fields = line.split("\t")
+        if len(fields) == num_columns:
+            yield index, (number, fields)
+        elif task.drops_broken_rows:
+            broken.append(number)
+        else:
+            raise UserError(
+                f"{path}, line {number}: {len(fields)} columns, expected "
+                f"{num_columns}; is the file cut, or another task's?"
+            )
+    if broken:
+        _LOG.warning(
+            "%s: left out %d rows of a wrong number of columns, the first in "
+            "line %d",
+            path,
+            len(broken),
+            broken[0],
+        )
