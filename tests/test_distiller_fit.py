@@ -227,9 +227,6 @@ def test_mixed_precision(policy, make_distiller, make_encoder, batch):
     assert np.linalg.norm(ours - theirs) < 0.1 * np.linalg.norm(theirs)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the student's own policy does not scale the loss"
-)
 def test_a_float16_student_gets_its_loss_scaled(make_distiller, make_encoder):
     student = make_encoder(dtype="mixed_float16", **SMALL)
     distiller = make_distiller(student=student)
@@ -286,10 +283,6 @@ def test_reads_a_tf_dataset(make_distiller, batch):
         np.testing.assert_allclose(one[name], other[name], rtol=1e-5)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="weights that only a metric needs are trained without a gradient",
-)
 def test_metrics_read_the_students_output(make_distiller, batch, run):
     distiller = make_distiller(
         metrics={"pooled_output": ["mse"]},

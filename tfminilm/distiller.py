@@ -46,7 +46,8 @@ class Distiller(keras.Model):
         *,
         name: str | None = None,
     ):
-        super().__init__(name=name)
+        # The student's policy: compile scales the loss of a float16 student.
+        super().__init__(name=name, dtype=student.dtype_policy)
         method.check(teacher, student)
         _check_vocabularies(teacher, student)
         teacher.trainable = False
@@ -63,7 +64,9 @@ class Distiller(keras.Model):
         self._term_trackers = [
             keras.metrics.Mean(name=term.name) for term in self.terms
         ]
+        self._trained = self._student_view.trainable_variables
         self._is_distilling = False
+        self.built = True
 
     def compile(
         self,
@@ -94,9 +97,8 @@ class Distiller(keras.Model):
             self._student_view = _with_output(self._student_view, self.student)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        if self._is_distilling:
-            return self._student_view(inputs, training=training)
-        return self.student(inputs, training=training)
+        model = self._student_view if self._is_distilling else self.student
+        return model(_inputs(model, inputs), training=training)
 
     def train_step(self, *args: Any) -> Any:
         return self._distilling(super().train_step, *args)
@@ -113,7 +115,8 @@ class Distiller(keras.Model):
         training: bool = True,
     ) -> Any:
         """The weighted sum of the method's terms, a scalar."""
-        teacher = self._teacher_view(x, training=False)
+        view = self._teacher_view
+        teacher = view(_inputs(view, x), training=False)
         mask = x["padding_mask"]
         total = 0.0
         for term, tracker, teacher_key, student_key in zip(
@@ -123,12 +126,11 @@ class Distiller(keras.Model):
             self._student_keys,
             strict=True,
         ):
-            value = term.loss(
-                teacher[teacher_key],
-                y_pred[student_key],
-                mask,
-                sample_weight=sample_weight,
-            )
+            pair = teacher[teacher_key], y_pred[student_key]
+            if isinstance(term.loss, keras.distillation.DistillationLoss):
+                value = term.loss.compute_loss(*pair)
+            else:
+                value = term.loss(*pair, mask, sample_weight=sample_weight)
             tracker.update_state(value, sample_weight=ops.shape(mask)[0])
             total = total + term.weight * value
         return total
@@ -136,13 +138,14 @@ class Distiller(keras.Model):
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
-        output = y_pred.get(_STUDENT_OUTPUT)
+        # Keras also calls this before it traces a step, on the plain output.
+        output = y_pred.get(_STUDENT_OUTPUT, y_pred)
         return super().compute_metrics(x, y, output, sample_weight)
 
     @property
     def trainable_variables(self) -> list[Any]:
         """The student's variables that a loss depends on."""
-        return self._student_view.trainable_variables
+        return [v for v in self._trained if v.trainable]
 
     @property
     def trainable_weights(self) -> list[Any]:
@@ -186,9 +189,21 @@ def _with_output(view: keras.Model, model: keras.Model) -> keras.Model:
     return keras.Model(view.input, outputs, name=view.name)
 
 
+def _inputs(model: keras.Model, batch: Any) -> dict[str, Any]:
+    """What this model reads of a batch; the other may read more, or less."""
+    if missing := sorted(set(model.input) - set(batch)):
+        raise UserError(
+            f"{model.name} reads {', '.join(model.input)}, but the batch has "
+            f"no {', '.join(missing)}: add it to the data"
+        )
+    return {name: batch[name] for name in model.input}
+
+
 def _check_vocabularies(teacher: keras.Model, student: keras.Model) -> None:
     theirs, ours = (
-        getattr(model, "vocabulary_size", None) for model in (teacher, student)
+        # ELECTRA alone calls it otherwise.
+        getattr(model, "vocabulary_size", getattr(model, "vocab_size", None))
+        for model in (teacher, student)
     )
     if theirs != ours:
         raise UserError(

@@ -183,7 +183,8 @@ class ExposedEncoder(keras.layers.Layer):
         if self.encoder.normalize_first:
             return dropout(x + bias, training=training) + residual
         if training and dropout.rate > 0:
-            x, bias = dropout(x + bias, training=training), ops.zeros_like(bias)
+            x = dropout(x + bias, training=training)
+            bias = ops.zeros(bias.shape, x.dtype)
         add = fused.residual_norm(norm.epsilon)
         return add(x, bias, residual, norm.gamma, norm.beta)
 
