@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import ml_collections
@@ -11,6 +11,18 @@ import ml_collections
 from tfminilm.errors import UsageError
 
 T = TypeVar("T")
+
+
+class Typed:
+    """Base of the dataclasses of a recipe: unknown keys name the nearest."""
+
+    def __new__(cls, *_: Any, **values: Any) -> Any:
+        known = [
+            field.name for field in dataclasses.fields(typing.cast(Any, cls))
+        ]
+        for key in values:
+            _require_known(key, known, f"{cls.__name__}: ", "")
+        return super().__new__(cls)
 
 
 def parse(cls: type[T], config: Any, kind: str) -> T:
@@ -37,17 +49,22 @@ def _parse(cls: type, config: Any, kind: str, prefix: str) -> Any:
             f"expected keys {', '.join(types)}"
         )
     for key in config:
-        if key not in types:
-            near = difflib.get_close_matches(key, types, n=1, cutoff=0.0)[0]
-            raise UsageError(
-                f"{kind}: unknown key {prefix}{key}; "
-                f"did you mean {prefix}{near}?"
-            )
+        _require_known(key, types, f"{kind}: ", prefix)
     values = {
         key: _value(types[key], value, kind, prefix + key)
         for key, value in config.items()
     }
     return cls(**values)
+
+
+def _require_known(
+    key: str, known: Iterable[str], kind: str, prefix: str
+) -> None:
+    if key not in known:
+        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)[0]
+        raise UsageError(
+            f"{kind}unknown key {prefix}{key}; did you mean {prefix}{near}?"
+        )
 
 
 def _fields(cls: type) -> dict[str, type]:

@@ -7,6 +7,7 @@ typed form which the rest of the code sees.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,9 +16,13 @@ import ml_collections
 import tfminilm.config
 from tfminilm.errors import UsageError
 
+_INITS = ("uniform", "embeddings", "random")
+_METHODS = ("MiniLM",)
+_PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+
 
 @dataclasses.dataclass(frozen=True)
-class StudentSpec:
+class StudentSpec(tfminilm.config.Typed):
     """The student's shape, and where its first weights come from.
 
     `init` is "uniform" (embeddings and every k-th layer of the teacher),
@@ -33,9 +38,25 @@ class StudentSpec:
     dropout: float = 0.1
     init: str = "random"
 
+    def init_layers(self) -> str | list[int]:
+        """`init` as `students.init_from_teacher` takes it.
+
+        Raises:
+            UsageError: it is neither a known word nor layers.
+        """
+        if self.init in _INITS:
+            return self.init
+        try:
+            return [int(index) for index in self.init.split(",")]
+        except ValueError:
+            raise UsageError(
+                f"recipe: student.init is {self.init!r}, expected "
+                f"{', '.join(_INITS)}, or teacher layers such as 1,3,5"
+            ) from None
+
 
 @dataclasses.dataclass(frozen=True)
-class MethodSpec:
+class MethodSpec(tfminilm.config.Typed):
     """Which method transfers what; layers count from 0, negative from the top.
 
     `attention_weight` and `value_weight` scale the two terms of MiniLM's loss.
@@ -49,7 +70,7 @@ class MethodSpec:
 
 
 @dataclasses.dataclass(frozen=True)
-class DataSpec:
+class DataSpec(tfminilm.config.Typed):
     """The text: "docs", a folder of .txt files, or "tfds:NAME".
 
     "docs" is the documentation that comes with every Python. `max_tokens`
@@ -63,7 +84,7 @@ class DataSpec:
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainSpec:
+class TrainSpec(tfminilm.config.Typed):
     """Steps, optimizer and rhythm. Linear warm-up, then linear decay to zero.
 
     `gradient_accumulation` > 1 splits the `batch_size` into that many parts.
@@ -86,7 +107,7 @@ class TrainSpec:
 
 
 @dataclasses.dataclass(frozen=True)
-class Recipe:
+class Recipe(tfminilm.config.Typed):
     """One distillation run, whole."""
 
     name: str = ""
@@ -151,13 +172,11 @@ _NOT_NEGATIVE = (
     "data.max_tokens train.warmup_steps train.weight_decay train.clip_norm "
     "train.learning_rate method.attention_weight method.value_weight"
 ).split()
-_PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
 def _check_ranges(recipe: Recipe) -> None:
     def value(name: str) -> Any:
-        room, key = name.split(".")
-        return getattr(getattr(recipe, room), key)
+        return functools.reduce(getattr, name.split("."), recipe)
 
     def require(fine: bool, name: str, expected: str) -> None:
         if not fine:
@@ -169,6 +188,7 @@ def _check_ranges(recipe: Recipe) -> None:
         require(value(name) >= 1, name, "1 or more")
     for name in _NOT_NEGATIVE:
         require(value(name) >= 0, name, "0 or more")
+    require(0 <= recipe.seed < 2**32, "seed", "0 to 2**32 - 1")
     require(
         recipe.student.hidden_dim % recipe.student.num_heads == 0,
         "student.hidden_dim",
@@ -186,7 +206,9 @@ def _check_ranges(recipe: Recipe) -> None:
     require(0 <= value("student.dropout") < 1, "student.dropout", "0 to 1")
     fraction = value("data.held_out_fraction")
     require(0 < fraction <= 0.5, "data.held_out_fraction", "0 to 0.5, above 0")
-    precision = value("train.precision")
-    require(
-        precision in _PRECISIONS, "train.precision", " | ".join(_PRECISIONS)
-    )
+    for name, known in (
+        ("train.precision", _PRECISIONS),
+        ("method.name", _METHODS),
+    ):
+        require(value(name) in known, name, " or ".join(known))
+    recipe.student.init_layers()

@@ -1,0 +1,88 @@
+"""Recipes: what is accepted, what is refused, and how smoke runs shrink."""
+
+import dataclasses
+
+import pytest
+
+from tfminilm import methods
+from tfminilm.errors import UsageError
+from tfminilm.train import recipe
+from tfminilm.train.recipe import Recipe, StudentSpec, TrainSpec
+
+
+def changed(key, value):
+    room, _, name = key.rpartition(".")
+    return {room: {name: value}} if room else {name: value}
+
+
+def test_a_recipe_survives_its_config():
+    given = Recipe(
+        name="a",
+        seed=3,
+        student=StudentSpec(init="1,3"),
+        train=TrainSpec(gradient_accumulation=2),
+    )
+    assert Recipe.parse(given.config()) == given
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("train.stepz", 1, "unknown key train.stepz; did you mean train.steps"),
+        ("train.steps", "1", "train.steps is '1' (str), expected int"),
+        ("train.steps", 0, "train.steps is 0, expected 1 or more"),
+        ("train.steps", -4, "train.steps is -4, expected 1 or more"),
+        ("train.log_every", 0, "train.log_every is 0, expected 1 or more"),
+        ("train.learning_rate", -0.1, "expected 0 or more"),
+        ("train.learning_rate", float("nan"), "expected 0 or more"),
+        ("train.precision", "float8", "expected auto or float32 or"),
+        ("train.gradient_accumulation", 3, "multiple of train.gradient_accu"),
+        ("method.name", "MiniML", "method.name is 'MiniML', expected MiniLM"),
+        ("method.value_weight", -1.0, "expected 0 or more"),
+        ("student.hidden_dim", 100, "a multiple of student.num_heads (12)"),
+        ("student.dropout", 1.0, "student.dropout is 1.0, expected 0 to 1"),
+        ("student.init", "last", "expected uniform, embeddings, random, or"),
+        ("student.init", "1,,2", "or teacher layers such as 1,3,5"),
+        ("data.sequence_length", 513, "is 513, expected 8 to 512"),
+        ("data.sequence_length", 7, "is 7, expected 8 to 512"),
+        ("data.held_out_fraction", 0.0, "expected 0 to 0.5, above 0"),
+        ("data.max_tokens", -1, "data.max_tokens is -1, expected 0 or more"),
+        ("seed", -1, "seed is -1, expected 0 to 2**32 - 1"),
+    ],
+)
+def test_refuses(key, value, said):
+    with pytest.raises(UsageError) as caught:
+        Recipe.parse(changed(key, value))
+    assert str(caught.value).startswith("recipe: ")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("init", "layers"),
+    [
+        ("uniform", "uniform"),
+        ("random", "random"),
+        ("1, 3", [1, 3]),
+        ("-1", [-1]),
+    ],
+)
+def test_init_layers(init, layers):
+    assert StudentSpec(init=init).init_layers() == layers
+
+
+def test_every_known_method_is_one():
+    for name in recipe._METHODS:
+        assert dataclasses.is_dataclass(getattr(methods, name))
+
+
+def test_smoke_mode_is_small_and_of_the_same_width():
+    given = Recipe(name="a", student=StudentSpec(num_layers=12, hidden_dim=768))
+    smoke = Recipe.parse(given.config("smoke"))
+    assert smoke.name == "a"
+    assert smoke.teacher.startswith("package:")
+    assert smoke.student.num_layers == 2
+    assert smoke.student.hidden_dim == 768
+    assert smoke.data.source == "docs"
+    assert smoke.train.steps <= 4
+    with pytest.raises(UsageError, match="mode is 'smok', expected smoke"):
+        given.config("smok")
