@@ -1,5 +1,6 @@
 """The `tfminilm` command: one absl command per file of this folder."""
 
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -7,10 +8,14 @@ from typing import Any
 
 from absl import flags
 
-from tfminilm.commands.recipes import Definer, resolve_configs
+from tfminilm.commands.recipes import Definer, keys, take_config
 from tfminilm.errors import UsageError, UserError
 
 COMMANDS = ("distill", "export", "benchmark", "describe", "report")
+_DEBUG = {"--debug", "-debug", "--debug=true"}
+_HELP = {"-h", "--help", "-help", "--helpfull", "--helpshort"}
+# TensorFlow's errors may carry a whole graph.
+_MOST_CHARACTERS = 500
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,62 +26,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments.pop(0) if arguments else "--help"
-    if name in ("-h", "--help", "help"):
-        print(_overview())
-        return 0
     try:
-        if name not in COMMANDS:
-            raise UsageError(
-                f"unknown command {name!r}: expected {', '.join(COMMANDS)}"
-            )
-        command = importlib.import_module(f"tfminilm.commands.{name}")
-        values = _parse(name, command, arguments)
-        if values is None:
-            return 0
-    except (UserError, flags.Error) as error:
-        return _fail(error, 2)
-    try:
-        command.run(values)
+        if name in _HELP or name == "help":
+            print(_overview())
+        else:
+            _run(name, arguments)
     except KeyboardInterrupt:
         return _fail("interrupted", 1)
-    except UserError as error:
-        if values.debug:
-            raise
-        return _fail(error, error.exit_code)
     except Exception as error:
-        if values.debug:
+        if not _DEBUG.isdisjoint(arguments):
             raise
-        return _fail(
-            f"{type(error).__name__}: {error} (--debug shows where)", 1
-        )
+        return _fail(*_described(error))
     return 0
 
 
-def _parse(name: str, command: Any, arguments: list[str]) -> Any:
-    """The command's flags, or `None` when it was only asked for help."""
+def _run(name: str, arguments: list[str]) -> None:
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, 1, 0.0)[0]
+        raise UsageError(
+            f"unknown command {name!r}; did you mean {near}? "
+            f"The commands are {', '.join(COMMANDS)}"
+        )
+    command = importlib.import_module(f"tfminilm.commands.{name}")
     values = flags.FlagValues()
-    arguments = values.read_flags_from_files(arguments)
-    asks_help = bool({"-h", "--help", "-help"} & set(arguments))
-    if not asks_help:
-        arguments = resolve_configs(arguments)
-    define = Definer(values, arguments)
+    arguments[:] = values.read_flags_from_files(arguments)
+    config, rest = take_config(arguments)
+    asks_help = not _HELP.isdisjoint(rest)
+    define = Definer(values, None if asks_help else config, rest)
+    command.define_flags(define)
     define.DEFINE_bool("debug", False, "Show a traceback when it fails.")
     define.DEFINE_string("flagfile", "", "Read flags from this file.")
-    command.define_flags(define)
     if asks_help:
-        print(f"tfminilm {name}: {command.DESCRIPTION}\n")
-        print(values.get_help())
-        return None
-    try:
-        rest = values([name, *arguments])[1:]
-    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
-        # What ml_collections raises for an override that does not fit. A
-        # KeyError's own text is a repr.
-        text = error.args[0] if isinstance(error, KeyError) else error
-        raise UsageError(f"--config: {text}") from error
-    if rest:
-        raise UsageError(f"{name}: unexpected argument {rest[0]!r}")
-    return values
+        print(_help(name, command, values, config))
+        return
+    unknown = values([name, *rest])[1:]
+    if unknown:
+        raise UsageError(f"{name}: unexpected argument {unknown[0]!r}")
+    command.run(values)
 
 
 def _overview() -> str:
@@ -87,6 +73,32 @@ def _overview() -> str:
     return "\n".join([*lines, "", "tfminilm COMMAND --help lists its flags."])
 
 
-def _fail(error: object, code: int) -> int:
-    print("tfminilm: " + " ".join(str(error).split()), file=sys.stderr)
+def _help(name: str, command: Any, values: Any, config: Any) -> str:
+    lines = [f"tfminilm {name}: {command.DESCRIPTION}", ""]
+    for module in (command.__name__, __name__):
+        for flag in values.get_flags_for_module(module):
+            text = f"--{'[no]' * flag.boolean}{flag.name}: {flag.help}"
+            if flag.default is not None and not flag.boolean and flag.default:
+                text += f" (default: {flag.serialize().partition('=')[2]})"
+            lines.append(flags.text_wrap(text, 80, "      ", "  "))
+    if config is not None:
+        lines += ["", "The recipe's keys, which are flags as well:", ""]
+        lines += [
+            f"  --config.{key}={value}" for key, value in keys(config.to_dict())
+        ]
+    return "\n".join(lines)
+
+
+def _described(error: Exception) -> tuple[str, int]:
+    """What to say of a failure, and its exit code."""
+    if isinstance(error, UserError):
+        return str(error), error.exit_code
+    if isinstance(error, flags.Error):
+        return str(error).removeprefix("ERROR:: "), 2
+    text = " ".join(str(error).split())[:_MOST_CHARACTERS]
+    return f"{type(error).__name__}: {text} (--debug shows where)", 1
+
+
+def _fail(text: str, code: int) -> int:
+    print("tfminilm: " + " ".join(text.split()), file=sys.stderr)
     return code

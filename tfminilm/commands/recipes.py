@@ -3,10 +3,12 @@
 import difflib
 import functools
 import pathlib
+import re
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
@@ -25,44 +27,94 @@ class Definer:
 
     absl's own registry is one for the process; here each call of a command
     has its own, so that two can run after each other.
+
+    Args:
+        values: where the flags are defined.
+        config: the recipe of `--config`, if one was given.
+        arguments: the command line, which names the recipe's keys to define.
     """
 
-    def __init__(self, values: flags.FlagValues, arguments: Sequence[str]):
+    def __init__(
+        self,
+        values: flags.FlagValues,
+        config: ml_collections.ConfigDict | None,
+        arguments: Sequence[str],
+    ):
         self._values = values
+        self._config = config
         self._arguments = list(arguments)
 
     def __getattr__(self, name: str) -> Any:
-        options = {"flag_values": self._values}
-        if name == "DEFINE_config_file":
-            # It looks for `--config.key=value` itself, by default in sys.argv.
-            options["sys_argv"] = ["tfminilm", *self._arguments]
-            return functools.partial(config_flags.DEFINE_config_file, **options)
-        return functools.partial(getattr(flags, name), **options)
+        if name != "DEFINE_config_file":
+            define = getattr(flags, name)
+        elif self._config is None:
+            define = flags.DEFINE_string
+        else:
+            return self._define_config
+        return functools.partial(define, flag_values=self._values)
+
+    def _define_config(self, name: str, default: Any, text: str) -> None:
+        config_flags.DEFINE_config_dict(
+            name,
+            self._config,
+            text,
+            flag_values=self._values,
+            # It looks for `--config.key=value`, by default in sys.argv.
+            sys_argv=["tfminilm", *self._arguments],
+        )
 
 
-def resolve_configs(arguments: Sequence[str]) -> list[str]:
-    """Replaces the recipe after `--config` by its path.
-
-    A mode behind a colon (`demo:smoke`) stays.
+def take_config(
+    arguments: Sequence[str],
+) -> tuple[ml_collections.ConfigDict | None, list[str]]:
+    """Loads the recipe after `--config`; returns it and the other arguments.
 
     Raises:
-        UsageError: there is no such recipe.
+        UsageError: there is no such recipe, it is broken, or the arguments
+            name a key that it does not have.
     """
-    resolved = list(arguments)
-    for index, argument in enumerate(resolved):
-        flag, equals, name = argument.partition("=")
+    name, rest, left = None, [], iter(arguments)
+    for argument in left:
+        flag, equals, value = argument.partition("=")
         if flag not in ("--config", "-config"):
-            continue
-        if equals:
-            resolved[index] = f"{flag}={_resolve(name)}"
-        elif index + 1 < len(resolved):
-            resolved[index + 1] = _resolve(resolved[index + 1])
-    return resolved
+            rest.append(argument)
+        elif equals:
+            name = value
+        elif (name := next(left, None)) is None:
+            raise UsageError("--config expects a recipe, such as demo")
+    config = None if name is None else load_recipe(name)
+    for key in _overridden(rest):
+        if config is None:
+            raise UsageError(f"--config.{key} expects a recipe: --config=demo")
+        _require_key(config.to_dict(), key)
+    return config, rest
 
 
-def _resolve(name: str) -> str:
+def load_recipe(name: str) -> ml_collections.ConfigDict:
+    """The `get_config()` of a recipe; `NAME:MODE` passes it the mode.
+
+    Raises:
+        UsageError: there is no such recipe, or it is broken.
+    """
     name, colon, mode = name.partition(":")
-    return f"{find_recipe(name)}{colon}{mode}"
+    path = find_recipe(name)
+    # Not by the import system: its cache may miss a change of the same second.
+    space: dict[str, Any] = {"__name__": "tfminilm_recipe", "__file__": path}
+    try:
+        exec(compile(path.read_bytes(), path, "exec"), space)
+        if "get_config" not in space:
+            raise UsageError("no get_config() in it, so it is no recipe")
+        config = space["get_config"](*[mode] if colon else [])
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    except Exception as error:  # It is a program: anything can happen.
+        raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
+    if not isinstance(config, ml_collections.ConfigDict):
+        raise UsageError(
+            f"{path}: get_config() returns a {type(config).__name__}, "
+            "expected a ConfigDict, such as Recipe(...).config(mode)"
+        )
+    return config
 
 
 def find_recipe(name: str) -> pathlib.Path:
@@ -82,6 +134,39 @@ def find_recipe(name: str) -> pathlib.Path:
     }
     if path.stem in known and path.suffix in ("", ".py"):
         return known[path.stem]
-    near = difflib.get_close_matches(path.stem, known, 1, 0.0)
+    near = difflib.get_close_matches(path.stem, known, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise UsageError(f"no recipe {name!r}: expected a file or a name{hint}")
+    raise UsageError(
+        f"no recipe {name!r}: expected a file or one of {', '.join(known)}"
+        f"{hint}"
+    )
+
+
+def keys(config: Mapping[str, Any], room: str = "") -> Iterator[tuple]:
+    """Each key of a recipe, with its dots, and its value."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from keys(value, f"{room}{key}.")
+        else:
+            yield room + key, value
+
+
+def _overridden(arguments: Sequence[str]) -> Iterator[str]:
+    for argument in arguments:
+        if found := re.match(r"--?config\.([^=]*)", argument):
+            yield found[1]
+
+
+def _require_key(config: Any, key: str) -> None:
+    room = ""
+    for part in key.split("."):
+        if not isinstance(config, Mapping):
+            raise UsageError(f"unknown key {key}: {room[:-1]} has no keys")
+        if part not in config:
+            near = difflib.get_close_matches(part, config, 1, 0.0)
+            hint = f"; did you mean {room}{near[0]}?" if near else ""
+            raise UsageError(f"unknown key {room}{part}{hint}")
+        config, room = config[part], f"{room}{part}."
+    if isinstance(config, Mapping):
+        inside = ", ".join(f"--config.{room}{part}" for part in config)
+        raise UsageError(f"{key} is no single value: expected {inside}")
