@@ -1,6 +1,7 @@
 """Files that are either whole or absent: written beside, then renamed."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -12,6 +13,9 @@ from typing import Any
 
 from tfminilm.errors import UserError
 
+_TEMPORARY = ".tmp-"
+_REPLACED = ".old-"
+
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     """Writes `content` to `path`; a kill leaves the old file or the new one.
@@ -22,7 +26,7 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     path = pathlib.Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -49,12 +53,20 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
 
 
 @contextlib.contextmanager
-def new_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+def new_directory(
+    path: str | os.PathLike, size: int = 0
+) -> Iterator[pathlib.Path]:
     """A folder that appears at `path` whole, when the block ends, or never.
 
     Yields a folder beside `path`. When the block ends it takes the place of
     `path`, of which an older version is removed; when the block raises, it
     is removed and `path` stays as it was.
+
+    Args:
+        path: the folder to make.
+        size: bytes that the block will write, if known. It is not begun if
+            the disk has no room for them: HDF5, for one, cannot close a file
+            on a full disk, and says so again and again.
 
     Raises:
         UserError: the disk is full or the folder cannot be written.
@@ -62,9 +74,10 @@ def new_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     path = pathlib.Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = pathlib.Path(
-            tempfile.mkdtemp(dir=path.parent, prefix=f".tmp-{path.name}-")
-        )
+        if shutil.disk_usage(path.parent).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        prefix = f"{_TEMPORARY}{path.name}-"
+        beside = pathlib.Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix))
         os.chmod(beside, 0o755)
         try:
             yield beside
@@ -73,6 +86,19 @@ def new_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise UserError(_cannot_write(path, error)) from error
+
+
+def sweep(folder: str | os.PathLike) -> None:
+    """Removes what killed processes left half-written in `folder`.
+
+    Nobody else may be writing in it.
+    """
+    for name in (_TEMPORARY, _REPLACED):
+        for path in pathlib.Path(folder).glob(name + "*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def sha256(path: str | os.PathLike) -> str:
@@ -86,7 +112,7 @@ def _replace_directory(beside: pathlib.Path, path: pathlib.Path) -> None:
     if not path.exists():
         beside.rename(path)
         return
-    old = pathlib.Path(tempfile.mkdtemp(dir=path.parent, prefix=".old-"))
+    old = pathlib.Path(tempfile.mkdtemp(dir=path.parent, prefix=_REPLACED))
     path.rename(old / path.name)
     beside.rename(path)
     shutil.rmtree(old, ignore_errors=True)
