@@ -7,15 +7,22 @@ from tfminilm.train.recipe import TrainSpec
 
 @keras.saving.register_keras_serializable(package="tfminilm")
 class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises from 0 to `peak` in `warmup_steps`, then falls to 0 at `steps`."""
+    """Rises from 0 to `peak` in `warmup_steps`, then falls to 0 at `steps`.
 
-    def __init__(self, peak: float, warmup_steps: int, steps: int):
+    Under gradient accumulation an optimizer counts the `parts` of a step.
+    """
+
+    def __init__(
+        self, peak: float, warmup_steps: int, steps: int, parts: int = 1
+    ):
         self.peak = peak
         self.warmup_steps = warmup_steps
         self.steps = steps
+        self.parts = parts
 
-    def __call__(self, step):
-        """The learning rate of a step, counted from 0; never quite 0."""
+    def __call__(self, iteration):
+        """The learning rate of an iteration, counted from 0; never quite 0."""
+        step = keras.ops.floor_divide(iteration, self.parts)
         step = keras.ops.cast(step, "float32") + 1.0
         rise = step / max(self.warmup_steps, 1)
         fall = (self.steps + 1 - step) / max(self.steps - self.warmup_steps, 1)
@@ -27,21 +34,31 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
             "peak": self.peak,
             "warmup_steps": self.warmup_steps,
             "steps": self.steps,
+            "parts": self.parts,
         }
 
 
-def build_optimizer(spec: TrainSpec) -> keras.optimizers.Optimizer:
-    """AdamW as a recipe describes it; no decay on norms and biases."""
-    accumulation = spec.gradient_accumulation
+def build_optimizer(
+    spec: TrainSpec, precision: str = "float32"
+) -> keras.optimizers.Optimizer:
+    """AdamW as a recipe describes it; no decay on norms and biases.
+
+    Args:
+        spec: the recipe's training part.
+        precision: the dtype policy trained in; float16 needs a scaled loss.
+    """
+    parts = spec.gradient_accumulation
     optimizer = keras.optimizers.AdamW(
-        WarmupLinearDecay(spec.learning_rate, spec.warmup_steps, spec.steps),
+        WarmupLinearDecay(
+            spec.learning_rate, spec.warmup_steps, spec.steps, parts
+        ),
         weight_decay=spec.weight_decay,
         beta_2=0.999,
         epsilon=1e-6,
         global_clipnorm=spec.clip_norm or None,
-        gradient_accumulation_steps=accumulation if accumulation > 1 else None,
+        gradient_accumulation_steps=parts if parts > 1 else None,
     )
-    optimizer.exclude_from_weight_decay(
-        var_names=["bias", "gamma", "beta", "layer_norm"]
-    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    if precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer

@@ -1,0 +1,88 @@
+"""The papers' optimizer: its schedule, its decay, and parts of a step."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfminilm.train.optimizer import WarmupLinearDecay, build_optimizer
+from tfminilm.train.recipe import TrainSpec
+
+
+def oracle(peak, warmup, steps):
+    """Both ends and the peak of the line, written as points to join."""
+    points = [(0, 0.0), (warmup, peak), (warmup + 1, peak), (steps + 1, 0.0)]
+    return np.interp(np.arange(1, steps + 1), *zip(*points, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("peak", "warmup", "steps"), [(5e-4, 4, 20), (1.0, 1, 7), (3e-4, 10, 100)]
+)
+def test_schedule(peak, warmup, steps):
+    schedule = WarmupLinearDecay(peak, warmup, steps)
+    found = [float(schedule(step)) for step in range(steps)]
+    np.testing.assert_allclose(found, oracle(peak, warmup, steps), rtol=1e-5)
+    assert max(found) == pytest.approx(peak)
+    assert min(found) > 0
+
+
+def test_schedule_without_warmup_or_without_decay():
+    first = float(WarmupLinearDecay(1.0, 0, 4)(0))
+    assert first == 1.0
+    rising = WarmupLinearDecay(1.0, 8, 4)
+    np.testing.assert_allclose(
+        [float(rising(step)) for step in range(4)], np.arange(1, 5) / 8
+    )
+
+
+def test_schedule_counts_parts():
+    whole, parts = WarmupLinearDecay(1.0, 2, 9), WarmupLinearDecay(1.0, 2, 9, 3)
+    found = [float(parts(iteration)) for iteration in range(27)]
+    assert found == list(np.repeat([float(whole(s)) for s in range(9)], 3))
+    again = WarmupLinearDecay.from_config(parts.get_config())
+    assert float(again(13)) == found[13]
+
+
+def train(gradients, **options):
+    """The values of a kernel and a bias after these gradients."""
+    settings = {"steps": 4, "warmup_steps": 1, "learning_rate": 0.1} | options
+    names = ("kernel", "bias")
+    variables = [keras.Variable([1.0, -2.0], name=name) for name in names]
+    optimizer = build_optimizer(TrainSpec(**settings))
+    for gradient in gradients:
+        optimizer.apply([keras.ops.array(gradient)] * 2, variables)
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def test_decay_spares_biases():
+    zero = [[0.0, 0.0]]
+    kernel, bias = train(zero, weight_decay=0.5)
+    np.testing.assert_allclose(kernel, np.array([1, -2]) * (1 - 0.1 * 0.5))
+    np.testing.assert_array_equal(bias, [1, -2])
+
+
+def test_parts_make_the_step_of_the_whole():
+    """Else the schedule ends when half of the steps are done."""
+    random = np.random.default_rng(0)
+    halves = random.normal(size=(4, 2, 2)).astype("float32")
+    expected = train(halves.mean(axis=1), clip_norm=0.5)
+    found = train(
+        halves.reshape(8, 2),
+        clip_norm=0.5,
+        gradient_accumulation=2,
+        batch_size=2,
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_gradients_are_clipped_together():
+    small, large = train([[3.0, 4.0]]), train([[3e3, 4e3]])
+    np.testing.assert_allclose(small, large, rtol=1e-4)
+    unclipped = build_optimizer(TrainSpec(clip_norm=0.0))
+    assert unclipped.global_clipnorm is None
+
+
+def test_float16_scales_the_loss():
+    optimizer = build_optimizer(TrainSpec(), "mixed_float16")
+    assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    plain = build_optimizer(TrainSpec(), "mixed_bfloat16")
+    assert isinstance(plain, keras.optimizers.AdamW)
