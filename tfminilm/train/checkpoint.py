@@ -1,14 +1,14 @@
 """Checkpoints: the whole state of a run, whole or not at all."""
 
+import hashlib
 import json
 import pathlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-import safetensors
 import safetensors.numpy
 
 from tfminilm import files
@@ -27,6 +27,9 @@ def save(
 ) -> None:
     """Writes the checkpoint of `step` and keeps the newest two.
 
+    Those of later steps go: they were damaged, or the run would not be at
+    `step` again.
+
     Args:
         folder: where a run's checkpoints lie.
         step: steps done.
@@ -42,21 +45,29 @@ def save(
         )
         for index, variable in enumerate(variables)
     }
-    with files.new_directory(folder / f"step-{step:09d}") as beside:
-        safetensors.numpy.save_file(tensors, beside / _TENSORS)
-        digest = files.sha256(beside / _TENSORS)
+    # Written by `files`: safetensors' own errors do not say that it is the
+    # disk that is full.
+    content = safetensors.numpy.save(tensors)
+    path = folder / f"step-{step:09d}"
+    with files.new_directory(path) as beside:
+        files.write_bytes(beside / _TENSORS, content)
+        digest = hashlib.sha256(content).hexdigest()
         meta = {"step": step, "sha256": digest, "facts": facts}
         files.write_json(beside / _META, meta)
-    for old in _newest_first(folder)[_KEEP:]:
-        shutil.rmtree(old)
+    newest = _newest_first(folder)
+    place = newest.index(path)
+    for other in newest[:place] + newest[place + _KEEP :]:
+        shutil.rmtree(other, ignore_errors=True)
 
 
 def restore(
-    folder: pathlib.Path, variables: Sequence[keras.Variable]
+    folder: pathlib.Path,
+    variables: Sequence[keras.Variable],
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[int, dict[str, Any]] | None:
     """Reads the newest whole checkpoint into `variables`.
 
-    A damaged one is passed over for the one before it.
+    A damaged one is passed over for the one before it, and `say` is told.
 
     Returns:
         The steps done and the facts saved with them, or `None` if there is
@@ -68,6 +79,7 @@ def restore(
     for path in _newest_first(folder):
         meta = _read_meta(path)
         if meta is None:
+            say(f"{path} is damaged and passed over")
             continue
         tensors = safetensors.numpy.load_file(path / _TENSORS)
         keys = [_key(i, variable) for i, variable in enumerate(variables)]
@@ -86,7 +98,11 @@ def _read_meta(path: pathlib.Path) -> dict[str, Any] | None:
     """The checkpoint's description, or `None` if it is damaged."""
     try:
         meta = json.loads((path / _META).read_text(encoding="utf-8"))
-        whole = files.sha256(path / _TENSORS) == meta["sha256"]
+        whole = (
+            isinstance(meta["step"], int)
+            and isinstance(meta["facts"], dict)
+            and files.sha256(path / _TENSORS) == meta["sha256"]
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return meta if whole else None
