@@ -1,6 +1,7 @@
 """Runs a recipe: a student learns from a teacher, and survives a kill."""
 
 import os
+import pathlib
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ from tfminilm.train.loop import Loop
 from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
-from tfminilm.train.recipe import Recipe, StudentSpec
+from tfminilm.train.recipe import Recipe
 from tfminilm.train.workdir import Workdir
 
 
@@ -31,26 +32,29 @@ def distill(recipe: Recipe, workdir: str | os.PathLike) -> keras.Model:
             the run was interrupted (its checkpoint is kept).
     """
     folder = Workdir(workdir, recipe)
-    if folder.student.is_dir():
-        return teachers.load_backbone(folder.student)
-    keras.utils.set_random_seed(recipe.seed)
-    precision = folder.decide(
-        "precision", lambda: resolve_precision(recipe.train.precision)
-    )
     with Progress() as progress:
-        progress.say(f"teacher: {recipe.teacher}")
-        teacher = teachers.load_backbone(recipe.teacher, dtype=precision)
-        tokenizer = teachers.load_tokenizer(recipe.teacher)
-        distiller = build_distiller(recipe, teacher, precision)
+        if folder.student.is_dir():
+            progress.say(f"already finished: {folder.student}")
+            return teachers.load_backbone(folder.student)
+        keras.utils.set_random_seed(recipe.seed)
+        precision = folder.decide(
+            "precision", lambda: resolve_precision(recipe.train.precision)
+        )
+        with progress.working("loading the teacher"):
+            teacher = teachers.load_backbone(recipe.teacher, dtype=precision)
+            tokenizer = teachers.load_tokenizer(recipe.teacher)
+            _require_same_tokens(recipe, teacher, tokenizer)
+            distiller = build_distiller(recipe, teacher, precision)
         text = _read_text(recipe, folder, tokenizer, progress)
-        optimizer = build_optimizer(recipe.train)
+        optimizer = build_optimizer(recipe.train, precision)
         distiller.compile(optimizer)
         optimizer.build(distiller.trainable_variables)
-        Loop(recipe, folder, distiller, text, progress).run()
-        student = _plain(distiller.student)
-        with files.new_directory(folder.student) as beside:
-            student.save_to_preset(str(beside))
-            tokenizer.save_to_preset(str(beside))
+        with folder.hold():
+            sentences = {"sentences": text.held_out_sentences}
+            files.write_json(folder.path / "held_out.json", sentences)
+            Loop(recipe, folder, distiller, text, progress).run()
+            student = _plain(distiller.student)
+            _save(student, tokenizer, folder.student)
         progress.say(f"student: {folder.student}")
     return student
 
@@ -81,7 +85,9 @@ def build_distiller(
         dropout=spec.dropout,
         dtype=precision,
     )
-    _initialise(student, teacher, spec)
+    layers = spec.init_layers()
+    if layers != "random":
+        students.init_from_teacher(student, teacher, layers)
     options = {
         key: value
         for key, value in vars(recipe.method).items()
@@ -91,21 +97,17 @@ def build_distiller(
     return Distiller(teacher, student, method)
 
 
-def _initialise(
-    student: keras.Model, teacher: keras.Model, spec: StudentSpec
+def _require_same_tokens(
+    recipe: Recipe, teacher: keras.Model, tokenizer: Any
 ) -> None:
-    if spec.init == "random":
-        return
-    layers: Any = spec.init
-    if layers not in ("uniform", "embeddings"):
-        try:
-            layers = [int(index) for index in spec.init.split(",")]
-        except ValueError:
-            raise UserError(
-                f"recipe: student.init is {spec.init!r}, expected uniform, "
-                "embeddings, random, or teacher layers such as 1,3,5"
-            ) from None
-    students.init_from_teacher(student, teacher, layers)
+    """A teacher's table may be longer, as padded ones are, never shorter."""
+    tokens = tokenizer.vocabulary_size()
+    if tokens > teacher.vocabulary_size:
+        raise UserError(
+            f"teacher {recipe.teacher}: its tokenizer has {tokens} tokens, "
+            f"its embedding table {teacher.vocabulary_size}; expected the "
+            "tokenizer that the model was trained with"
+        )
 
 
 def _read_text(
@@ -113,19 +115,24 @@ def _read_text(
 ) -> data.TextData:
     spec = recipe.data
     with progress.counting("reading text", "tokens") as count:
-        text = data.text_data(
+        return data.text_data(
             spec.source,
             tokenizer,
             spec.sequence_length,
             seed=recipe.seed,
             held_out_fraction=spec.held_out_fraction,
-            cache_dir=folder.path / "text",
+            cache_dir=folder.text,
             max_tokens=spec.max_tokens,
             progress=count,
         )
-    sentences = {"sentences": text.held_out_sentences}
-    files.write_json(folder.path / "held_out.json", sentences)
-    return text
+
+
+def _save(student: keras.Model, tokenizer: Any, path: pathlib.Path) -> None:
+    # float32, and a megabyte for the vocabulary and HDF5's own tables.
+    size = 4 * student.count_params() + 2**20
+    with files.new_directory(path, size) as beside:
+        student.save_to_preset(str(beside))
+        tokenizer.save_to_preset(str(beside))
 
 
 def _plain(student: keras.Model) -> keras.Model:

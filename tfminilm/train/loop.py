@@ -1,9 +1,10 @@
 """The training loop around `fit`: logs, evaluates, saves, stops, resumes."""
 
+import collections
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ from tfminilm import data
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
 from tfminilm.train import checkpoint
-from tfminilm.train.progress import Progress
+from tfminilm.train.progress import Progress, StepBar
 from tfminilm.train.recipe import Recipe
 from tfminilm.train.workdir import Workdir
 
@@ -21,9 +22,9 @@ class Loop:
     """Trains a compiled distiller from its last checkpoint to the end.
 
     The batch of a step is a function of the seed and the step, and a
-    checkpoint holds the student with its dropout's random state, and the
-    optimizer: a resumed run makes the steps that the first one would have
-    made.
+    checkpoint holds the student with its dropout's random state, the
+    optimizer, and what was summed since the last row of metrics: a resumed
+    run makes the steps and writes the rows that the first one would have.
     """
 
     def __init__(
@@ -44,43 +45,75 @@ class Loop:
             *distiller.student.variables,
             *distiller.optimizer.variables,
         ]
+        self.batch_size = (
+            self.spec.batch_size // self.spec.gradient_accumulation
+        )
         self.held_out = data.held_out_batches(
             text.held_out,
-            self._batch_size(),
-            math.ceil(self.spec.held_out_sequences / self._batch_size()),
+            self.batch_size,
+            math.ceil(self.spec.held_out_sequences / self.batch_size),
         )
 
     def run(self) -> None:
         """Trains to the last step.
 
         Raises:
-            UserError: the loss is not finite, or the run was interrupted.
+            UserError: the loss is not finite, the disk is full, or the run
+                was interrupted.
         """
-        step, seconds = self._resume()
+        step, facts = self._resume()
         steps = self.spec.steps
         with self.progress.training(steps, step) as bar, _Signals() as signals:
-            watch = _Watch(self, bar, signals, step, seconds)
-            if step == 0:
-                self._evaluate(0)
+            watch = _Watch(self, bar, signals, step, facts)
+            self._evaluate(step)
             for stop in self._stops(step):
                 self._fit(step, stop, watch)
                 step = stop
-                if step % self.spec.evaluate_every == 0 or step == steps:
-                    self._evaluate(step)
+                self._evaluate(step)
 
-    def save(self, step: int, seconds: float) -> None:
-        """Writes a checkpoint."""
-        checkpoint.save(
-            self.folder.checkpoints, step, self.variables, {"seconds": seconds}
+    def save(self, step: int, facts: dict[str, Any]) -> None:
+        """Writes a checkpoint, unless the student in it is broken."""
+        self.losses(step, 1)
+        checkpoint.save(self.folder.checkpoints, step, self.variables, facts)
+
+    def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
+        """The mean losses on the first held-out batches.
+
+        Raises:
+            UserError: one of them is not finite.
+        """
+        self.distiller.reset_metrics()
+        for batch in self.held_out[:num_batches]:
+            row = self.distiller.test_on_batch(batch, return_dict=True)
+        self.distiller.reset_metrics()
+        row = {key: float(value) for key, value in row.items()}
+        self.require_finite(row, f"on held-out text after step {step}")
+        return row
+
+    def require_finite(self, row: Mapping[str, float], when: str) -> None:
+        """Raises `UserError`, naming the terms, unless all are numbers."""
+        broken = [key for key, value in row.items() if not math.isfinite(value)]
+        if not broken:
+            return
+        terms = [key for key in broken if key != "loss"] or broken
+        good = max(self.folder.checkpoints.glob("step-*"), default=None)
+        raise UserError(
+            f"the loss is not finite {when}: "
+            + ", ".join(f"{key} is {row[key]}" for key in terms)
+            + (f"; the last good checkpoint is {good}" if good else "")
+            + "; try a lower train.learning_rate or train.precision=float32 "
+            "in a new --workdir"
         )
 
-    def _resume(self) -> tuple[int, float]:
-        found = checkpoint.restore(self.folder.checkpoints, self.variables)
-        step, facts = found or (0, {"seconds": 0.0})
+    def _resume(self) -> tuple[int, dict[str, Any]]:
+        found = checkpoint.restore(
+            self.folder.checkpoints, self.variables, self.progress.say
+        )
+        step, facts = found or (0, {})
         self.folder.forget_after(step if found else -1)
         if found:
             self.progress.say(f"resumed at step {step:,}")
-        return step, facts["seconds"]
+        return step, facts
 
     def _stops(self, step: int) -> Iterator[int]:
         every, steps = self.spec.evaluate_every, self.spec.steps
@@ -92,7 +125,7 @@ class Loop:
         parts = self.spec.gradient_accumulation
         batches = data.dataset(
             self.text.train,
-            self._batch_size(),
+            self.batch_size,
             self.recipe.seed,
             start * parts,
             (stop - start) * parts,
@@ -100,19 +133,16 @@ class Loop:
         self.distiller.fit(batches, shuffle=False, verbose=0, callbacks=[watch])
 
     def _evaluate(self, step: int) -> None:
-        self.distiller.reset_metrics()
-        for batch in self.held_out:
-            row = self.distiller.test_on_batch(batch, return_dict=True)
-        self.distiller.reset_metrics()
-        row = {key: float(value) for key, value in row.items()}
+        is_due = step % self.spec.evaluate_every == 0 or step == self.spec.steps
+        # A run may have been killed between a checkpoint and its evaluation.
+        if not is_due or self.folder.has_logged(step, "held_out"):
+            return
+        row = self.losses(step, None)
         self.folder.log({"step": step, "split": "held_out", **row})
         self.progress.say(
             f"held out at step {step:,}: "
             + ", ".join(f"{key} {value:.4f}" for key, value in row.items())
         )
-
-    def _batch_size(self) -> int:
-        return self.spec.batch_size // self.spec.gradient_accumulation
 
 
 class _Watch(keras.callbacks.Callback):
@@ -121,82 +151,119 @@ class _Watch(keras.callbacks.Callback):
     def __init__(
         self,
         loop: Loop,
-        bar: Any,
+        bar: StepBar,
         signals: "_Signals",
         step: int,
-        seconds: float,
+        facts: Mapping[str, Any],
     ):
         super().__init__()
         self.loop = loop
+        self.spec = loop.spec
         self.bar = bar
         self.signals = signals
         self.step = step
         self.part = 0
-        self.logged = step
-        self.before = seconds
-        self.start = self.last = time.monotonic()
+        # Of the steps since the last row.
+        self.sums = collections.Counter(facts.get("sums", {}))
+        self.summed = facts.get("summed", 0)
+        self.clock = _Clock(facts.get("seconds", 0.0))
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.clock.go_on()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if self._logs(self.step + 1):
+            # Before the update: afterwards it is the next step's.
+            rate = self.loop.distiller.optimizer.learning_rate
+            self.rate = float(keras.ops.convert_to_numpy(rate))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        spec = self.loop.spec
-        self.part = (self.part + 1) % spec.gradient_accumulation
-        if self.part:
-            return
-        self.step += 1
         row = {key: float(value) for key, value in (logs or {}).items()}
-        self._require_finite(row)
-        self.bar.update(self.step, row["loss"])
-        if self.step % spec.log_every == 0 or self.step == spec.steps:
-            self._log(row)
-        is_last = self.step == spec.steps
-        if (
-            self.step % spec.checkpoint_every == 0
-            or is_last
-            or self.signals.stop
-        ):
-            self.loop.save(self.step, self._seconds())
-        if self.signals.stop and not is_last:
+        # So that the next ones are of their own batch alone.
+        self.loop.distiller.reset_metrics()
+        self.loop.require_finite(row, f"at step {self.step + 1}")
+        self.sums.update(row)
+        self.summed += 1
+        self.clock.count(
+            self.loop.batch_size * self.loop.recipe.data.sequence_length
+        )
+        self.part = (self.part + 1) % self.spec.gradient_accumulation
+        if not self.part:
+            self._end_step(row["loss"])
+
+    def _end_step(self, loss: float) -> None:
+        self.step += 1
+        self.bar.update(self.step, loss)
+        if self._logs(self.step):
+            self._log()
+        is_last = self.step == self.spec.steps
+        is_due = self.step % self.spec.checkpoint_every == 0
+        stop = self.signals.stop
+        if is_due or is_last or stop:
+            facts = {
+                "seconds": self.clock.seconds(),
+                "sums": dict(self.sums),
+                "summed": self.summed,
+            }
+            self.loop.save(self.step, facts)
+        if stop and not is_last:
             raise UserError(
                 f"interrupted at step {self.step}, which is saved: start the "
                 "same command again to go on"
             )
 
-    def _log(self, row: dict[str, float]) -> None:
-        now = time.monotonic()
-        spec = self.loop.spec
-        tokens = (self.step - self.logged) * spec.batch_size
-        tokens *= self.loop.recipe.data.sequence_length
-        rate = self.loop.distiller.optimizer.learning_rate
+    def _logs(self, step: int) -> bool:
+        return step % self.spec.log_every == 0 or step == self.spec.steps
+
+    def _log(self) -> None:
+        means = {key: value / self.summed for key, value in self.sums.items()}
         self.loop.folder.log(
             {
                 "step": self.step,
                 "split": "train",
-                **row,
-                "learning_rate": float(keras.ops.convert_to_numpy(rate)),
-                "tokens_per_second": tokens / (now - self.last),
-                "seconds": self._seconds(),
+                **means,
+                "learning_rate": self.rate,
+                "tokens_per_second": self.clock.tokens_per_second(),
+                "seconds": self.clock.seconds(),
             }
         )
-        self.logged, self.last = self.step, now
-        self.loop.distiller.reset_metrics()
+        self.sums.clear()
+        self.summed = 0
 
-    def _require_finite(self, row: dict[str, float]) -> None:
-        broken = [key for key, value in row.items() if not math.isfinite(value)]
-        if not broken:
-            return
-        terms = [key for key in broken if key != "loss"] or broken
-        raise UserError(
-            f"the loss is not finite at step {self.step}: "
-            f"{', '.join(f'{key} is {row[key]}' for key in terms)}; the last "
-            f"good checkpoint is kept in {self.loop.folder.checkpoints}; "
-            "try a lower train.learning_rate or train.precision=float32"
-        )
 
-    def _seconds(self) -> float:
-        return self.before + time.monotonic() - self.start
+class _Clock:
+    """A run's seconds, and its tokens a second since it was last asked."""
+
+    def __init__(self, before: float):
+        self._start = time.monotonic() - before
+        self._batches = self._tokens = 0
+        self._busy = 0.0
+
+    def go_on(self) -> None:
+        """Batches are coming, after an evaluation or a start."""
+        self._last = time.monotonic()
+
+    def count(self, tokens: int) -> None:
+        """A batch is done."""
+        now = time.monotonic()
+        if self._batches == 1:  # The first one was spent on tracing.
+            self._tokens, self._busy = 0, 0.0
+        self._batches += 1
+        self._tokens += tokens
+        self._busy += now - self._last
+        self._last = now
+
+    def tokens_per_second(self) -> float:
+        rate = self._tokens / max(self._busy, 1e-9)
+        self._tokens, self._busy = 0, 0.0
+        return rate
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
 
 
 class _Signals:
-    """Notes Ctrl-C and SIGTERM; the second Ctrl-C stops at once."""
+    """Notes Ctrl-C and SIGTERM; the second one stops at once."""
 
     def __enter__(self) -> "_Signals":
         self.stop = False

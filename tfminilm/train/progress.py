@@ -38,18 +38,26 @@ class Progress:
         self.console.print(line, markup=False, soft_wrap=True)
 
     @contextlib.contextmanager
+    def working(self, what: str) -> Iterator[rich.progress.TaskID]:
+        """Work of unknown size: shown on a terminal only."""
+        task = self._bars.add_task(what, total=None, note="")
+        try:
+            yield task
+        finally:
+            self._bars.remove_task(task)
+
+    @contextlib.contextmanager
     def counting(self, what: str, unit: str) -> Iterator[Callable[[int], None]]:
         """Work of unknown size; yields a function to call with the count."""
-        task = self._bars.add_task(what, total=None, note="")
         start, most = time.monotonic(), 0
+        with self.working(what) as task:
 
-        def count(number: int) -> None:
-            nonlocal most
-            most = number
-            self._bars.update(task, note=f"{number:,} {unit}")
+            def count(number: int) -> None:
+                nonlocal most
+                most = number
+                self._bars.update(task, note=f"{number:,} {unit}")
 
-        yield count
-        self._bars.remove_task(task)
+            yield count
         if most:
             seconds = time.monotonic() - start
             self.say(f"{what}: {most:,} {unit} in {seconds:.0f} s")
@@ -60,25 +68,23 @@ class Progress:
         task = self._bars.add_task(
             "distilling", total=steps, completed=first_step, note=""
         )
-        yield StepBar(self, task, steps, first_step)
-        self._bars.remove_task(task)
+        try:
+            yield StepBar(self, task, steps)
+        finally:
+            self._bars.remove_task(task)
 
 
 class StepBar:
     """A run's steps, with the time left."""
 
     def __init__(
-        self,
-        progress: Progress,
-        task: rich.progress.TaskID,
-        steps: int,
-        first_step: int,
+        self, progress: Progress, task: rich.progress.TaskID, steps: int
     ):
         self._progress = progress
         self._task = task
         self._steps = steps
-        self._first = first_step
-        self._start = self._printed = time.monotonic()
+        self._first: tuple[int, float] | None = None
+        self._printed = time.monotonic()
 
     def update(self, step: int, loss: float) -> None:
         """Shows that `step` steps are done."""
@@ -88,10 +94,17 @@ class StepBar:
         now = time.monotonic()
         is_due = now - self._printed > _SECONDS_BETWEEN_LINES
         if bars.disable and (is_due or step == self._steps):
-            pace = (now - self._start) / max(step - self._first, 1)
-            left = pace * (self._steps - step)
-            self._progress.say(f"{note}, {_duration(left)} left")
+            self._progress.say(note + self._left(step, now))
             self._printed = now
+        # Counted from here: the first step is mostly tracing.
+        self._first = self._first or (step, now)
+
+    def _left(self, step: int, now: float) -> str:
+        if self._first is None:
+            return ""
+        first, start = self._first
+        left = (now - start) / (step - first) * (self._steps - step)
+        return f", {_duration(left)} left"
 
 
 def _duration(seconds: float) -> str:

@@ -1,10 +1,13 @@
 """The files of a run: what `distill` writes and the other commands read."""
 
+import contextlib
 import dataclasses
+import errno
+import fcntl
 import json
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfminilm import files
@@ -13,79 +16,165 @@ from tfminilm.train.recipe import Recipe
 
 
 class Workdir:
-    """A run's folder.
+    """A run's folder. Nothing is written before `hold`.
 
     Args:
-        path: the folder; made if it is not there.
+        path: the folder; made by `hold` if it is not there.
         recipe: the recipe to run in it.
 
     Raises:
-        UserError: the folder holds another recipe's run, or cannot be made.
+        UserError: the folder holds another recipe's run or damaged files,
+            or it cannot be made.
     """
 
     def __init__(self, path: str | os.PathLike, recipe: Recipe):
         self.path = pathlib.Path(path)
-        if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"--workdir={path} is a file, expected a folder")
-        written = self.path / "recipe.json"
-        wanted = dataclasses.asdict(recipe)
-        if written.is_file():
-            _require_same(self.path, json.loads(written.read_text()), wanted)
-        else:
-            files.write_json(written, wanted)
         self.checkpoints = self.path / "checkpoints"
         self.student = self.path / "student"
+        self.text = self.path / "text"
+        self._metrics = self.path / "metrics.jsonl"
+        self._recipe = json.loads(json.dumps(dataclasses.asdict(recipe)))
+        _require_place(self.path)
+        self._written = {
+            name: _read(self.path / name) for name in ("recipe", "decisions")
+        }
+        self._decisions = dict(self._written["decisions"] or {})
+        if (found := self._written["recipe"]) is not None:
+            _require_same(self.path, found, self._recipe)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Makes the folder this run's, and nobody else's meanwhile.
+
+        What a killed process left half-written is removed.
+
+        Raises:
+            UserError: another process holds it, or it cannot be written.
+        """
+        with _lock(self.path):
+            for folder in (self.path, self.checkpoints, self.text):
+                files.sweep(folder)
+            for name, content in (
+                ("recipe", self._recipe),
+                ("decisions", self._decisions),
+            ):
+                if self._written[name] != content:
+                    files.write_json(_json(self.path / name), content)
+            yield
 
     def decide(self, name: str, choose: Callable[[], Any]) -> Any:
         """What was chosen when the run began; a resumed run keeps to it."""
-        path = self.path / "decisions.json"
-        decisions = json.loads(path.read_text()) if path.is_file() else {}
-        if name not in decisions:
-            decisions[name] = choose()
-            files.write_json(path, decisions)
-        return decisions[name]
+        if name not in self._decisions:
+            self._decisions[name] = choose()
+        return self._decisions[name]
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Appends a row to metrics.jsonl."""
-        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        """Appends a row to metrics.jsonl.
+
+        Raises:
+            UserError: the disk is full, or the file cannot be written.
+        """
+        line = json.dumps(row, allow_nan=False) + "\n"
+        try:
+            with open(self._metrics, "a", encoding="utf-8") as file:
+                file.write(line)
+        except OSError as error:
+            raise UserError(
+                f"cannot write {self._metrics}: {error.strerror}"
+            ) from error
+
+    def has_logged(self, step: int, split: str) -> bool:
+        """Whether metrics.jsonl holds the row of this step and split."""
+        return any(
+            (row["step"], row["split"]) == (step, split) for row in self._rows()
+        )
 
     def forget_after(self, step: int) -> None:
         """Drops the rows of steps that a resumed run does again."""
-        path = self.path / "metrics.jsonl"
-        if not path.is_file():
+        if self._metrics.is_file():
+            kept = [row for row in self._rows() if row["step"] <= step]
+            text = "".join(json.dumps(row) + "\n" for row in kept)
+            files.write_text(self._metrics, text)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        if not self._metrics.is_file():
             return
-        kept = []
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue  # A kill cut the last line.
-            if row["step"] <= step:
-                kept.append(line + "\n")
-        files.write_text(path, "".join(kept))
+        for line in self._metrics.read_text("utf-8", "replace").splitlines():
+            # A kill may have cut the last line.
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)
+
+
+@contextlib.contextmanager
+def _lock(path: pathlib.Path) -> Iterator[None]:
+    """Two processes in one folder would spoil each other's run."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = open(path / ".lock", "w")  # noqa: SIM115
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # Some network file systems have no locks: there, users take care.
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                raise UserError(
+                    f"another process is running in {path}: wait for it, or "
+                    "use another --workdir"
+                ) from error
+        yield
+
+
+def _require_place(path: pathlib.Path) -> None:
+    """A folder is there, or can be made."""
+    there = next(
+        place for place in (path, *path.absolute().parents) if place.exists()
+    )
+    if not there.is_dir():
+        raise UserError(
+            f"--workdir={path}: {there} is a file, expected a folder"
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"--workdir={path}: {there} cannot be written")
+
+
+def _json(path: pathlib.Path) -> pathlib.Path:
+    return path.with_name(path.name + ".json")
+
+
+def _read(path: pathlib.Path) -> dict[str, Any] | None:
+    path = _json(path)
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = None
+    if not isinstance(content, dict):
+        raise UserError(
+            f"{path} is damaged: use another --workdir, or remove {path.parent}"
+        )
+    return content
 
 
 def _require_same(
     path: pathlib.Path, found: dict[str, Any], wanted: dict[str, Any]
 ) -> None:
     """A run goes on only under the recipe it was started with."""
-    for key in _changed(found, wanted):
+    for key, theirs, ours in _changed(found, wanted):
         raise UserError(
-            f"{path} holds the run of another recipe ({key} differs): "
-            "use another --workdir, or remove it"
+            f"{path} holds the run of another recipe ({key} is {theirs!r} "
+            f"there, {ours!r} here): use another --workdir, or remove it"
         )
 
 
-def _changed(found: Any, wanted: Any, prefix: str = "") -> list[str]:
-    # Through JSON: there, tuples are lists.
-    wanted = json.loads(json.dumps(wanted))
-    if not isinstance(found, dict) or not isinstance(wanted, dict):
-        return [] if found == wanted else [prefix.rstrip(".")]
-    return [
-        change
-        for key in sorted({*found, *wanted})
-        for change in _changed(
-            found.get(key), wanted.get(key), f"{prefix}{key}."
-        )
-    ]
+def _changed(found: Any, wanted: Any, key: str = "") -> Iterator[tuple]:
+    """Each key that differs, with both values."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for name in sorted({*found, *wanted}):
+            yield from _changed(
+                found.get(name), wanted.get(name), f"{key}.{name}"
+            )
+    elif found != wanted:
+        yield key.removeprefix("."), found, wanted

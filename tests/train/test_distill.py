@@ -1,0 +1,231 @@
+"""A run, stopped anywhere and started again, is the run it would have been."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tfminilm.teachers import load_backbone, load_tokenizer
+from tfminilm.train import checkpoint, loop
+from tfminilm.train import distill as distill_module
+from tfminilm.train.progress import StepBar
+
+# Starts the command in a process that is killed between the two files of the
+# checkpoint of step 9.
+KILLED = """
+import os, signal, sys
+from tfminilm import files
+from tfminilm.commands import main
+write_json = files.write_json
+def write(path, content):
+    if content.get("step") == 9:
+        os.kill(os.getpid(), signal.SIGKILL)
+    write_json(path, content)
+files.write_json = write
+sys.exit(main(sys.argv[1:]))
+"""
+# The keyboard's signal, while TensorFlow is being imported.
+INTERRUPTED = """
+import os, signal, sys
+from tfminilm.commands import main, quiet
+quiet.import_tensorflow = lambda: os.kill(os.getpid(), signal.SIGINT)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def process(code, tiny, workdir):
+    flags = [f"--config={tiny.recipe}", f"--workdir={workdir}"]
+    return subprocess.run(
+        [sys.executable, "-c", code, "distill", *flags],
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+@pytest.fixture
+def signal_at(monkeypatch):
+    """`signal_at(number, step)` sends this process a signal at a step."""
+
+    def send(number, step):
+        update = StepBar.update
+
+        def updated(bar, done, loss):
+            update(bar, done, loss)
+            if done == step:
+                os.kill(os.getpid(), number)
+
+        monkeypatch.setattr(StepBar, "update", updated)
+
+    return send
+
+
+def last_line(capsys):
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def steps_kept(workdir):
+    return sorted(path.name[-2:] for path in workdir.glob("checkpoints/step-*"))
+
+
+def test_a_run_leaves_what_the_other_commands_read(finished, rows):
+    assert json.loads((finished / "recipe.json").read_text())["name"] == "tiny"
+    held_out = json.loads((finished / "held_out.json").read_text())
+    assert held_out["sentences"]
+    steps = {
+        split: [row["step"] for row in rows(finished) if row["split"] == split]
+        for split in ("train", "held_out")
+    }
+    assert steps == {"train": [5, 10, 12], "held_out": [0, 8, 12]}
+    before, *_, after = [r for r in rows(finished) if r["split"] == "held_out"]
+    assert after["loss"] < 0.95 * before["loss"]
+    assert steps_kept(finished) == ["09", "12"]
+    assert not list(finished.rglob(".tmp-*"))
+    backbone = load_backbone(finished)
+    assert backbone.dtype_policy.name == "float32"
+    assert load_tokenizer(finished)("the of").shape == (2,)
+
+
+def test_each_row_has_its_own_learning_rate(finished, rows):
+    given = {
+        row["step"]: row["learning_rate"]
+        for row in rows(finished)
+        if row["split"] == "train"
+    }
+    # Peak 1e-2 after 2 steps; then a straight line to 0 after the 12th.
+    expected = {5: 8e-3, 10: 3e-3, 12: 1e-3}
+    assert given == pytest.approx(expected, rel=1e-5)
+
+
+def test_stopped_three_ways_it_ends_the_same(
+    tmp_path, tiny, distill, finished, rows, state, signal_at, capsys
+):
+    run = tmp_path / "run"
+    signal_at(signal.SIGINT, 4)
+    assert distill(run) == 1
+    assert last_line(capsys) == (
+        "tfminilm: interrupted at step 4, which is saved: start the same "
+        "command again to go on"
+    )
+    assert steps_kept(run) == ["03", "04"]
+
+    signal_at(signal.SIGTERM, 7)
+    assert distill(run) == 1
+    assert "interrupted at step 7" in last_line(capsys)
+
+    assert process(KILLED, tiny, run).returncode == -signal.SIGKILL
+    assert steps_kept(run) == ["06", "07"]  # Only whole ones have a name.
+    assert list(run.glob("checkpoints/.tmp-*"))
+    (run / "text" / ".tmp-dead").mkdir()
+    (run / ".tmp-file").touch()
+
+    assert distill(run) == 0
+    assert "resumed at step 7" in capsys.readouterr().err
+    assert not list(run.rglob(".tmp-*"))
+    assert rows(run) == rows(finished)
+    assert state(run) == state(finished)
+    for ours, theirs in zip(
+        load_backbone(run).get_weights(),
+        load_backbone(finished).get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_one_seed_is_one_run(tmp_path, distill, finished, rows, state):
+    assert distill(tmp_path / "same") == 0
+    assert rows(tmp_path / "same") == rows(finished)
+    assert state(tmp_path / "same") == state(finished)
+    assert distill(tmp_path / "other", "--config.seed=1") == 0
+    for ours, theirs in zip(
+        rows(tmp_path / "other"), rows(finished), strict=True
+    ):
+        assert ours["loss"] != theirs["loss"]
+
+
+def test_stopped_before_the_last_evaluation(
+    tmp_path, distill, finished, rows, state
+):
+    run = shutil.copytree(finished, tmp_path / "run")
+    shutil.rmtree(run / "student")
+    lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
+    # The kill also cut a line that was being written.
+    (run / "metrics.jsonl").write_text("".join(lines[:-1]) + lines[-1][:30])
+    assert distill(run) == 0
+    assert rows(run) == rows(finished)
+    assert state(run) == state(finished)
+    assert (run / "student" / "model.weights.h5").is_file()
+
+
+def test_damaged_newest_checkpoint(
+    tmp_path, distill, finished, rows, state, capsys
+):
+    run = shutil.copytree(finished, tmp_path / "run")
+    shutil.rmtree(run / "student")
+    newest = run / "checkpoints" / "step-000000012" / "state.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[-1] ^= 1
+    newest.write_bytes(content)
+    assert distill(run) == 0
+    said = capsys.readouterr().err
+    assert "step-000000012 is damaged" in said
+    assert "resumed at step 9" in said
+    assert rows(run) == rows(finished)
+    assert state(run) == state(finished)
+
+
+def test_finished_run_returns_at_once(distill, finished, monkeypatch, capsys):
+    monkeypatch.setattr(distill_module.data, "text_data", None)
+    assert distill(finished) == 0
+    assert "already finished" in last_line(capsys)
+
+
+def test_interrupted_while_loading(
+    tmp_path, tiny, distill, monkeypatch, capsys
+):
+    done = process(INTERRUPTED, tiny, tmp_path / "run")
+    assert (done.returncode, done.stderr) == (1, "tfminilm: interrupted\n")
+
+    def load(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(distill_module.teachers, "load_backbone", load)
+    assert distill(tmp_path / "run") == 1
+    assert capsys.readouterr().err == "tfminilm: interrupted\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_loss_that_is_no_number(tmp_path, distill, rows, capsys):
+    flags = ("learning_rate=1e30", "clip_norm=0.0", "checkpoint_every=1")
+    run = tmp_path / "run"
+    assert distill(run, *(f"--config.train.{flag}" for flag in flags)) == 1
+    line = last_line(capsys)
+    assert line.startswith("tfminilm: the loss is not finite on held-out text")
+    assert "after step 1: attention_transfer is nan" in line
+    assert not (run / "student").exists()
+    assert all(np.isfinite(row["loss"]) for row in rows(run))
+    assert "checkpoint" not in line  # None was good.
+    assert not list(run.glob("checkpoints/step-*"))
+
+
+def test_step_and_term_that_broke(tmp_path, distill, monkeypatch, capsys):
+    row = loop._Watch.on_train_batch_end
+
+    def broken(watch, batch, logs):
+        bad = watch.step == 4 and watch.part == 1
+        row(watch, batch, logs | {"value_relation": np.inf} if bad else logs)
+
+    monkeypatch.setattr(loop._Watch, "on_train_batch_end", broken)
+    run = tmp_path / "run"
+    assert distill(run) == 1
+    line = last_line(capsys)
+    assert "not finite at step 5: value_relation is inf;" in line
+    assert f"good checkpoint is {run}/checkpoints/step-000000003;" in line
+    assert steps_kept(run) == ["03"]
+    assert checkpoint._read_meta(run / "checkpoints" / "step-000000003")

@@ -1,0 +1,79 @@
+"""The parts of the loop that need no model: clock, time left, signals."""
+
+import os
+import signal
+
+import pytest
+
+from tfminilm.train import loop, progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that the test sets: `clock(7.0)`."""
+    now = [0.0]
+    monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
+
+    def tick(seconds):
+        now[0] = seconds
+
+    return tick
+
+
+def test_seconds_go_on_where_they_were(clock):
+    clock(100.0)
+    watch = loop._Clock(before=30.0)
+    clock(105.0)
+    assert watch.seconds() == 35.0
+
+
+def test_speed_without_tracing_and_evaluation(clock):
+    watch = loop._Clock(0.0)
+    watch.go_on()
+    clock(60.0)  # The first batch is traced.
+    watch.count(100)
+    for now in (61.0, 62.0):
+        clock(now)
+        watch.count(100)
+    clock(90.0)  # An evaluation.
+    watch.go_on()
+    clock(92.0)
+    watch.count(200)
+    assert watch.tokens_per_second() == pytest.approx(400 / 4)
+    clock(93.0)
+    watch.count(50)
+    assert watch.tokens_per_second() == pytest.approx(50)
+
+
+def test_time_left_does_not_count_the_first_step(clock, capsys):
+    with (
+        progress.Progress() as shown,
+        shown.training(steps=110, first_step=0) as bar,
+    ):
+        clock(60.0)
+        bar.update(1, 3.0)  # A minute of tracing.
+        for step in range(2, 12):
+            clock(58.0 + 2 * step)
+            bar.update(step, 2.0)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "step 1 of 110, loss 3.0000"
+    assert lines[-1] == "step 9 of 110, loss 2.0000, 3 min 22 s left"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(59, "59 s"), (61, "1 min 1 s"), (3600 * 30 + 120, "30 h 2 min")],
+)
+def test_duration(seconds, text):
+    assert progress._duration(seconds) == text
+
+
+def test_signals_are_noted_and_the_second_stops():
+    before = signal.getsignal(signal.SIGTERM)
+    with loop._Signals() as signals:
+        assert not signals.stop
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signals.stop
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,0 +1,132 @@
+"""A workdir belongs to one recipe and one process."""
+
+import dataclasses
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tfminilm.errors import UserError
+from tfminilm.train import workdir
+from tfminilm.train.recipe import Recipe, TrainSpec
+from tfminilm.train.workdir import Workdir
+
+RECIPE = Recipe(name="a")
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """The folder of a run that was begun."""
+    with Workdir(tmp_path / "run", RECIPE).hold():
+        return tmp_path / "run"
+
+
+def test_nothing_is_written_before_it_is_held(tmp_path):
+    folder = Workdir(tmp_path / "new" / "run", RECIPE)
+    assert folder.decide("precision", lambda: "float32") == "float32"
+    assert not list(tmp_path.iterdir())
+    with folder.hold():
+        written = json.loads((folder.path / "recipe.json").read_text())
+    assert Recipe.parse(written) == RECIPE
+
+
+def test_a_decision_stays(tmp_path):
+    first = Workdir(tmp_path, RECIPE)
+    first.decide("precision", lambda: "float32")
+    with first.hold():
+        pass
+    again = Workdir(tmp_path, RECIPE)
+    assert again.decide("precision", lambda: "mixed_bfloat16") == "float32"
+
+
+def test_run_of_another_recipe(begun):
+    other = dataclasses.replace(RECIPE, train=TrainSpec(steps=5))
+    with pytest.raises(UserError) as caught:
+        Workdir(begun, other)
+    assert str(caught.value) == (
+        f"{begun} holds the run of another recipe (train.steps is 400000 "
+        "there, 5 here): use another --workdir, or remove it"
+    )
+
+
+@pytest.mark.parametrize("content", ['{"name": "a"', "[1]", "\x00\x00"])
+@pytest.mark.parametrize("name", ["recipe.json", "decisions.json"])
+def test_damaged_file(begun, name, content):
+    (begun / name).write_text(content)
+    with pytest.raises(UserError, match=f"{name} is damaged: use another"):
+        Workdir(begun, RECIPE)
+
+
+def test_file_in_place_of_a_folder(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "inside" / "run"):
+        with pytest.raises(UserError, match="file is a file, expected a fold"):
+            Workdir(path, RECIPE)
+
+
+def test_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *args: False)
+    with pytest.raises(UserError, match=f"{tmp_path} cannot be written"):
+        Workdir(tmp_path / "run", RECIPE)
+
+
+def test_two_processes_in_one_folder(begun):
+    hold = (
+        "import sys; from tfminilm.train.workdir import *\n"
+        "with Workdir(sys.argv[1], Recipe(name='a')).hold(): pass"
+    )
+    with Workdir(begun, RECIPE).hold():
+        other = subprocess.run(
+            [sys.executable, "-c", hold, str(begun)],
+            capture_output=True,
+            text=True,
+        )
+    assert f"another process is running in {begun}: wait" in other.stderr
+    with Workdir(begun, RECIPE).hold():  # It is free again.
+        pass
+
+
+def test_file_system_without_locks(begun, monkeypatch):
+    def flock(*args):
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(workdir.fcntl, "flock", flock)
+    with Workdir(begun, RECIPE).hold():
+        pass
+
+
+def test_leftovers_are_swept(begun):
+    for place in ("", "checkpoints", "text"):
+        (begun / place / ".tmp-left").mkdir(parents=True)
+    with Workdir(begun, RECIPE).hold():
+        assert not list(begun.rglob(".tmp-*"))
+
+
+def test_rows(begun):
+    folder = Workdir(begun, RECIPE)
+    assert not folder.has_logged(0, "train")
+    folder.forget_after(0)
+    for step in (0, 5, 10):
+        folder.log({"step": step, "split": "train", "loss": step / 3})
+    with open(begun / "metrics.jsonl", "ab") as file:
+        file.write(b'{"step": 15, "spl\xff')  # A kill cut it.
+    assert folder.has_logged(10, "train")
+    assert not folder.has_logged(10, "held_out")
+    assert not folder.has_logged(15, "train")
+    before = (begun / "metrics.jsonl").read_text(errors="replace")
+    folder.forget_after(5)
+    after = (begun / "metrics.jsonl").read_text()
+    assert after.splitlines() == before.splitlines()[:2]
+    folder.log({"step": 10, "split": "train"})
+    assert folder.has_logged(10, "train")
+
+
+def test_row_on_a_full_disk(begun):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    (begun / "metrics.jsonl").symlink_to("/dev/full")
+    with pytest.raises(UserError, match="jsonl: No space left on device"):
+        Workdir(begun, RECIPE).log({"step": 1})
