@@ -21,10 +21,11 @@ demo: $(VENV)/ready
 	$(BIN)/tfminilm report --workdir=$(RUN)
 
 test: $(VENV)/ready-for-tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-jax: $(VENV)/ready-for-tests
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(CORE) $(ARGS)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile \
+		$(CORE) $(ARGS)
 
 lint: $(VENV)/ready-for-tests
 	$(BIN)/ruff check .
