@@ -44,8 +44,8 @@ def csv_task(
         eval_path: a file of the same columns.
 
     Raises:
-        UserError: a file or a column is missing, a row has another number of
-            columns, or there are fewer than two classes.
+        UserError: there are fewer than two classes, or `path`, which is only
+            read to find them, is not as it should be.
     """
     if kind not in _KINDS:
         raise UserError(f"kind {kind!r}: expected one of {', '.join(_KINDS)}")
@@ -55,8 +55,9 @@ def csv_task(
         )
     found: tuple[str, ...] = ()
     if kind == "classification":
-        given = labels if labels is not None else _found(path, label_column)
-        found = tuple(given)
+        if labels is None:
+            labels = _found(path, text_columns, label_column)
+        found = tuple(labels)
         if len(set(found)) < max(2, len(found)):
             raise UserError(
                 f"{path}: the labels are {', '.join(found) or 'none'}; "
@@ -81,8 +82,9 @@ def read(task: Task, split: str) -> list[Example]:
     """The examples of a split of a `csv_task`; ids are row numbers from 0.
 
     Raises:
-        UserError: as `csv_task`, or a label is not the task's, or no row is
-            left for the split.
+        UserError: the file or a column is missing, a row has another number
+            of columns, a label is not the task's, or no row is left for the
+            split. The message names the file and the line.
     """
     names = task.files[0].names
     path = names[split][0]
@@ -119,12 +121,14 @@ def _metrics(kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return ("accuracy", "f1" if len(names) == 2 else "macro_f1")
 
 
-def _found(path: str | os.PathLike, column: str | None) -> list[str]:
+def _found(
+    path: str | os.PathLike, text_columns: Sequence[str], column: str | None
+) -> list[str]:
     """The distinct labels of a file."""
     if not column:
         raise UserError(f"{path}: name the label's column, or the labels")
     found = set()
-    for where, row in _rows(path, (column,)):
+    for where, row in _rows(path, (*text_columns, column)):
         label = row[column].strip()
         if not label:
             raise UserError(f"{where}: no label in column {column!r}")
