@@ -1,0 +1,160 @@
+"""Batches of sequences of like length: little padding, and few shapes.
+
+Like those of `tfminilm.data.batches` they are a pure function of the seed and
+the step, so that a resumed run asks for the step where it stopped.
+"""
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfminilm.tasks.encode import Encoded
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_BUCKETS = 10
+
+
+class Batches:
+    """The batches of encoded sequences, each padded to its bucket's length.
+
+    Every epoch shuffles the sequences, sorts them by bucket, cuts them into
+    batches and shuffles those: each sequence comes once, and only one batch
+    may hold fewer than `batch_size`. It is filled up with repetitions whose
+    sample weight is 0, so that all batches are of the same size.
+
+    Args:
+        encoded: what to draw from.
+        batch_size: sequences of a batch.
+        seed: of the shuffling; `None` keeps the order (longest bucket last).
+        buckets: lengths to pad to, the last one the longest sequence's at
+            least; by default the ones that waste least on these sequences.
+    """
+
+    def __init__(
+        self,
+        encoded: Encoded,
+        batch_size: int,
+        seed: int | None = None,
+        buckets: Sequence[int] | None = None,
+    ):
+        self.encoded = encoded
+        self.batch_size = batch_size
+        self.seed = seed
+        self.buckets = np.array(buckets or best_buckets(encoded.lengths))
+        self._bucket = np.searchsorted(self.buckets, encoded.lengths)
+        self._plan = functools.lru_cache(maxsize=2)(self._make_plan)
+
+    def __len__(self) -> int:
+        """Batches of an epoch."""
+        return -(-len(self.encoded) // self.batch_size)
+
+    def rows(self, step: int) -> np.ndarray:
+        """Which sequences the batch of a step holds, -1 for a filler."""
+        epoch, place = divmod(step, len(self))
+        return self._plan(epoch)[place]
+
+    def batch(
+        self, step: int
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
+        """The batch of a global step, counted from 0.
+
+        Returns:
+            The model's inputs `[batch_size, bucket's length]`, the labels
+            and the sample weights, `[batch_size]` each.
+        """
+        rows = self.rows(step)
+        weights = (rows >= 0).astype(np.float32)
+        rows = np.where(rows >= 0, rows, rows[0])
+        length = int(self.buckets[self._bucket[rows].max()])
+        labels = {
+            name: values[rows] for name, values in self.encoded.labels.items()
+        }
+        return self.encoded.padded(rows, length), labels, weights
+
+    def epoch(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """All batches of the first epoch: the sequences, and the inputs."""
+        for step in range(len(self)):
+            yield self.rows(step), self.batch(step)[0]
+
+    def dataset(self, first_step: int, num_steps: int) -> "tf.data.Dataset":
+        """What `batch` gives for `num_steps` steps from `first_step` on."""
+        import tensorflow as tf
+
+        inputs, labels, _ = self.batch(first_step)
+        names, targets = list(inputs), list(labels)
+        types = [tf.int32] * len(names)
+        types += [tf.as_dtype(labels[name].dtype) for name in targets]
+
+        def draw(step: np.ndarray) -> list[np.ndarray]:
+            inputs, labels, weights = self.batch(int(step))
+            return [*inputs.values(), *labels.values(), weights]
+
+        def parts(step: Any) -> Any:
+            flat = tf.numpy_function(draw, [step], [*types, tf.float32])
+            for index, tensor in enumerate(flat):
+                of_tokens = [None] * (index < len(names))
+                tensor.set_shape([self.batch_size, *of_tokens])
+            found = dict(zip([*names, *targets], flat, strict=False))
+            return (
+                {name: found[name] for name in names},
+                {name: found[name] for name in targets},
+                flat[-1],
+            )
+
+        steps = tf.data.Dataset.range(first_step, first_step + num_steps)
+        return steps.map(parts).prefetch(tf.data.AUTOTUNE)
+
+    def waste(self, num_steps: int | None = None) -> float:
+        """The share of padding among the positions of an epoch's batches."""
+        steps = range(len(self) if num_steps is None else num_steps)
+        masks = [self.batch(step)[0]["padding_mask"] for step in steps]
+        used = sum(int(mask.sum()) for mask in masks)
+        return 1 - used / sum(mask.size for mask in masks)
+
+    def _make_plan(self, epoch: int) -> np.ndarray:
+        """`[batches, batch_size]`: the sequences of each batch, or -1."""
+        count = len(self.encoded)
+        if self.seed is None:
+            order = np.argsort(self.encoded.lengths, kind="stable")
+        else:
+            random = np.random.Generator(np.random.PCG64([self.seed, epoch]))
+            order = random.permutation(count)
+            order = order[np.argsort(self._bucket[order], kind="stable")]
+        filled = np.full(len(self) * self.batch_size, -1)
+        filled[:count] = order
+        plan = filled.reshape(-1, self.batch_size)
+        return plan if self.seed is None else random.permutation(plan)
+
+
+def best_buckets(lengths: np.ndarray, count: int = _BUCKETS) -> list[int]:
+    """The at most `count` lengths that need the least padding.
+
+    Args:
+        lengths: tokens of each sequence.
+        count: shapes to have at most.
+    """
+    known, often = np.unique(lengths, return_counts=True)
+    total = np.concatenate([[0], np.cumsum(often)])
+    # cost[i]: positions of all sequences up to known[i - 1]; the best split
+    # of each is found from the best splits of the shorter ones.
+    size = len(known)
+    cost = np.full(size + 1, np.inf)
+    cost[0] = 0.0
+    choices = []
+    for _ in range(min(count, size)):
+        padded = (total[1:, None] - total[None, :-1]) * known[:, None]
+        every = np.where(
+            np.tri(size, dtype=bool), cost[None, :-1] + padded, np.inf
+        )
+        choices.append(every.argmin(axis=1))
+        cost = np.concatenate([[np.inf], every.min(axis=1)])
+    buckets = []
+    end = size
+    for choice in reversed(choices):
+        buckets.append(int(known[end - 1]))
+        end = int(choice[end - 1])
+    return buckets[::-1]

@@ -1,0 +1,223 @@
+"""Texts in, token ids out: tokenised once and kept in a cache."""
+
+import dataclasses
+import functools
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfminilm.data import cache, packing
+from tfminilm.errors import UserError
+from tfminilm.tasks.example import Example
+from tfminilm.tasks.task import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+    """Sequences of any length, one after another.
+
+    `token_ids` and `segment_ids` are flat; sequence i lies between
+    `offsets[i]` and `offsets[i + 1]`. `labels` maps an output's name to one
+    number a sequence, and is empty where there are none.
+    """
+
+    token_ids: np.ndarray  # int32 [tokens]
+    segment_ids: np.ndarray  # int8 [tokens]
+    offsets: np.ndarray  # int64 [sequences + 1]
+    labels: dict[str, np.ndarray]
+    pad_id: int
+
+    def __len__(self) -> int:
+        """The number of sequences."""
+        return len(self.offsets) - 1
+
+    @functools.cached_property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each sequence, int64."""
+        return np.diff(self.offsets)
+
+    def padded(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
+        """The sequences `rows`, padded to `length`: a model's inputs.
+
+        Returns:
+            `token_ids`, `segment_ids` and `padding_mask`, int32
+            `[rows, length]` each.
+        """
+        places = np.arange(length)
+        mask = places < self.lengths[rows][:, None]
+        at = np.where(mask, self.offsets[rows][:, None] + places, 0)
+        return {
+            "token_ids": np.where(mask, self.token_ids[at], self.pad_id),
+            "segment_ids": np.where(mask, self.segment_ids[at], 0).astype(
+                np.int32
+            ),
+            "padding_mask": mask.astype(np.int32),
+        }
+
+
+def encode(
+    task: Task,
+    examples: Sequence[Example],
+    tokenizer: Any,
+    max_length: int,
+    cache_dir: str | os.PathLike | None = None,
+) -> Encoded:
+    """Tokenises examples as `[CLS] text [SEP]` or `[CLS] a [SEP] b [SEP]`.
+
+    Of a pair that is too long, the longer text is cut first. An entry of the
+    cache is found again only by the same tokenizer, texts and length.
+
+    Args:
+        task: says what the labels are.
+        examples: with one or two texts each.
+        tokenizer: a KerasHub tokenizer of an encoder.
+        max_length: tokens of the longest sequence, the special ones included.
+        cache_dir: where token ids are kept; nowhere if `None`.
+
+    Raises:
+        UserError: there is no example, `max_length` has no room for text, or
+            the tokenizer is none of an encoder.
+    """
+    if not examples:
+        raise UserError(f"{task.name}: there is no example to encode")
+    texts = [example.texts for example in examples]
+    arrays = cached(
+        cache_dir,
+        {
+            "source": digest(text for row in texts for text in (*row, "\0")),
+            "tokenizer": cache.tokenizer_identity(tokenizer),
+            "max_length": max_length,
+            "rules": code_of(__file__),
+        },
+        lambda: _tokenise(texts, tokenizer, max_length),
+    )
+    return Encoded(
+        **arrays,
+        labels=_labels(task, examples),
+        pad_id=pad_id(tokenizer),
+    )
+
+
+def cached(
+    cache_dir: str | os.PathLike | None,
+    identity: dict[str, Any],
+    build: Callable[[], dict[str, np.ndarray]],
+) -> dict[str, np.ndarray]:
+    """The arrays of `build()`, or those that it returned an earlier time."""
+    if cache_dir is None:
+        return build()
+    found = cache.load(cache_dir, identity)
+    if found is not None:
+        return found[0]
+    arrays = build()
+    cache.save(cache_dir, identity, arrays, {})
+    return arrays
+
+
+def digest(texts: Iterable[str]) -> str:
+    """A hash of texts and of where each of them ends."""
+    found = hashlib.sha256()
+    for text in texts:
+        content = text.encode("utf-8", "surrogatepass")
+        found.update(len(content).to_bytes(8, "big"))
+        found.update(content)
+    return found.hexdigest()
+
+
+def tokens_of(
+    texts: Sequence[str], tokenizer: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Token ids of texts in a row, and how many each of them has."""
+    documents = list(packing.encode([[text] for text in texts], tokenizer))
+    return (
+        np.concatenate([document.token_ids for document in documents]),
+        np.concatenate([document.lengths for document in documents]),
+    )
+
+
+def special_ids(tokenizer: Any, num_texts: int = 2) -> tuple[int, int, int]:
+    """The start's and the end's id, and how many ends part two texts."""
+    start, end = packing.special_ids(tokenizer)
+    # RoBERTa and XLM-R were trained with two of them between the texts.
+    count = 2 if "Roberta" in type(tokenizer).__name__ else 1
+    return start, end, count if num_texts == 2 else 0
+
+
+def _tokenise(
+    texts: Sequence[tuple[str, ...]], tokenizer: Any, max_length: int
+) -> dict[str, np.ndarray]:
+    count = len(texts[0])
+    start, end, between = special_ids(tokenizer, count)
+    room = max_length - 2 - between
+    if room < count:
+        raise UserError(
+            f"max length is {max_length}, expected {2 + between + count} or "
+            "more"
+        )
+    flat, sizes = tokens_of([t for row in texts for t in row], tokenizer)
+    starts = (np.cumsum(sizes) - sizes).reshape(-1, count)
+    kept = fit(sizes.reshape(-1, count), room)
+    offsets = np.concatenate([[0], np.cumsum(kept.sum(1) + 2 + between)])
+    # What is no text and no start is the end's id.
+    token_ids = np.full(offsets[-1], end, np.int32)
+    segment_ids = np.zeros(offsets[-1], np.int8)
+    token_ids[offsets[:-1]] = start
+    place = offsets[:-1] + 1
+    for text in range(count):
+        own = kept[:, text]
+        token_ids[runs(place, own)] = flat[runs(starts[:, text], own)]
+        if text:
+            segment_ids[runs(place, own + 1)] = 1
+        place = place + own + between
+    return {
+        "token_ids": token_ids,
+        "segment_ids": segment_ids,
+        "offsets": offsets,
+    }
+
+
+def pad_id(tokenizer: Any) -> int:
+    """The id that fills up a batch; no result depends on it."""
+    return int(getattr(tokenizer, "pad_token_id", 0) or 0)
+
+
+def runs(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """`starts[i], starts[i] + 1, ...`, `sizes[i]` of them, for all i."""
+    ends = np.cumsum(sizes)
+    return np.arange(ends[-1]) + np.repeat(starts - ends + sizes, sizes)
+
+
+def fit(lengths: np.ndarray, room: int) -> np.ndarray:
+    """How much of each text stays when `room` tokens are there for all.
+
+    Args:
+        lengths: `[examples, 1 or 2]`.
+        room: tokens.
+    """
+    if lengths.shape[1] == 1:
+        return np.minimum(lengths, room)
+    first, second = lengths.T
+    half = (room + 1) // 2
+    kept = np.minimum(first, np.maximum(room - second, half))
+    return np.stack([kept, np.minimum(second, room - kept)], axis=1)
+
+
+def _labels(task: Task, examples: Sequence[Example]) -> dict[str, np.ndarray]:
+    found = [example.label for example in examples]
+    if any(label is None for label in found):
+        return {}
+    dtype = np.float32 if task.kind == "regression" else np.int32
+    return {"labels": np.array(found, dtype)}
+
+
+@functools.cache
+def code_of(*files: str) -> str:
+    """A hash of source files: other rules give other arrays."""
+    found = hashlib.sha256()
+    for file in files:
+        found.update(pathlib.Path(file).read_bytes())
+    return found.hexdigest()

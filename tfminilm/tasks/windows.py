@@ -1,0 +1,313 @@
+"""Questions and long texts as windows, and answers out of their logits.
+
+A text that does not fit behind its question is read in windows that overlap
+(Devlin et al. 2019, section 4.2 and the released code). Every token knows its
+characters in the text as it was, so that an answer is a part of the text, not
+a string of tokens.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfminilm.data import cache
+from tfminilm.errors import UserError
+from tfminilm.tasks import encode
+from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.example import QAExample
+from tfminilm.tasks.spans import Spans, span_tokenizer
+
+MAX_QUESTION_TOKENS = 64
+DOC_STRIDE = 128
+MAX_ANSWER_TOKENS = 30
+NUM_BEST = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Windows:
+    """Windows `[CLS] question [SEP] a part of the context [SEP]`.
+
+    `encoded` has a sequence for each window; its labels `start_logits` and
+    `end_logits` are the places of the first gold answer, both 0 (`[CLS]`)
+    where the window does not hold it. Window w belongs to example
+    `question[w]`; `count[w]` tokens from its place `first[w]` on are the
+    context's, and stand for the characters `spans[token[w]]`,
+    `spans[token[w] + 1]`, ... of it.
+    """
+
+    encoded: Encoded
+    question: np.ndarray  # int32 [windows]
+    first: np.ndarray  # int32 [windows]
+    count: np.ndarray  # int32 [windows]
+    token: np.ndarray  # int64 [windows]
+    spans: np.ndarray  # int32 [tokens of all contexts, 2]
+
+    def __len__(self) -> int:
+        """The number of windows."""
+        return len(self.question)
+
+    def characters(self, window: int, start: int, end: int) -> tuple[int, int]:
+        """The characters of the tokens from place `start` to `end`, both in.
+
+        Returns:
+            The first character and the one behind the last.
+        """
+        shift = int(self.token[window]) - int(self.first[window])
+        return (
+            int(self.spans[start + shift, 0]),
+            int(self.spans[end + shift, 1]),
+        )
+
+
+def make_windows(
+    examples: Sequence[QAExample],
+    tokenizer: Any,
+    max_length: int,
+    doc_stride: int = DOC_STRIDE,
+    cache_dir: str | os.PathLike | None = None,
+) -> Windows:
+    """Cuts the examples' contexts into windows.
+
+    Args:
+        examples: questions with their contexts.
+        tokenizer: a KerasHub tokenizer that `span_tokenizer` knows.
+        max_length: tokens of the longest window, the special ones included.
+        doc_stride: tokens from the start of a window to the next one's.
+        cache_dir: where the arrays are kept; nowhere if `None`.
+
+    Raises:
+        UserError: there is no example, `max_length` leaves too little room
+            behind a question, or the tokenizer gives no offsets.
+    """
+    if not examples:
+        raise UserError("there is no question to encode")
+    if doc_stride < 1:
+        raise UserError(f"doc stride is {doc_stride}, expected 1 or more")
+    texts = (
+        part
+        for example in examples
+        for part in (
+            example.question,
+            example.context,
+            *(example.answers[:1]),
+            str(example.answer_starts[:1]),
+        )
+    )
+    arrays = encode.cached(
+        cache_dir,
+        {
+            "source": encode.digest(texts),
+            "tokenizer": cache.tokenizer_identity(tokenizer),
+            "max_length": max_length,
+            "doc_stride": doc_stride,
+            "rules": encode.code_of(__file__, encode.__file__),
+        },
+        lambda: _cut(examples, tokenizer, max_length, doc_stride),
+    )
+    names = ("token_ids", "segment_ids", "offsets")
+    encoded = Encoded(
+        **{name: arrays[name] for name in names},
+        labels={f"{side}_logits": arrays[side] for side in ("start", "end")},
+        pad_id=encode.pad_id(tokenizer),
+    )
+    others = ("question", "first", "count", "token", "spans")
+    return Windows(encoded, **{name: arrays[name] for name in others})
+
+
+def _cut(
+    examples: Sequence[QAExample],
+    tokenizer: Any,
+    max_length: int,
+    doc_stride: int,
+) -> dict[str, np.ndarray]:
+    start_id, end_id, between = encode.special_ids(tokenizer)
+    tokenize = span_tokenizer(tokenizer)
+    contexts, of_text, first_token = _contexts(examples, tokenize)
+    questions = tokenize([example.question for example in examples])
+    head = np.array([start_id], np.int32)
+    middle = np.full(between, end_id, np.int32)
+    pieces: list[np.ndarray] = []
+    rows = []
+    for index, example in enumerate(examples):
+        question = questions[index].ids[:MAX_QUESTION_TOKENS]
+        text = of_text[example.context]
+        ids, spans = contexts[text]
+        room = max_length - len(question) - 2 - between
+        if room < min(doc_stride, len(ids)):
+            raise UserError(
+                f"max length {max_length} leaves {room} tokens behind the "
+                f"question {example.id}, expected the doc stride "
+                f"({doc_stride}) or more"
+            )
+        gold = _gold_tokens(example, spans)
+        first = 1 + len(question) + between
+        for at in _starts(len(ids), room, doc_stride):
+            part = ids[at : at + room]
+            pieces += [head, question, middle, part, head * 0 + end_id]
+            label = _label(gold, at, len(part), first)
+            token = first_token[text] + at
+            rows.append((index, first, len(part), token, *label))
+    question_of, first, count, token, start, end = np.array(rows).T
+    lengths = first + count + 1
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    segment_ids = np.zeros(offsets[-1], np.int8)
+    segment_ids[encode.runs(offsets[:-1] + first, count + 1)] = 1
+    return {
+        "token_ids": np.concatenate(pieces),
+        "segment_ids": segment_ids,
+        "offsets": offsets,
+        "question": question_of.astype(np.int32),
+        "first": first.astype(np.int32),
+        "count": count.astype(np.int32),
+        "token": token,
+        "spans": np.concatenate([spans for _, spans in contexts]),
+        "start": start.astype(np.int32),
+        "end": end.astype(np.int32),
+    }
+
+
+def _contexts(
+    examples: Sequence[QAExample], tokenize: Any
+) -> tuple[list[Spans], dict[str, int], np.ndarray]:
+    """Each context once, its number by its text, and its first token's."""
+    texts = list(dict.fromkeys(example.context for example in examples))
+    found = tokenize(texts)
+    sizes = [len(each.ids) for each in found]
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    return found, {text: i for i, text in enumerate(texts)}, first
+
+
+def _starts(size: int, room: int, doc_stride: int) -> Iterable[int]:
+    """Where windows of `room` tokens start; the last one holds the end."""
+    last = max(0, size - room)
+    return range(0, last + doc_stride, doc_stride) if last else (0,)
+
+
+def _gold_tokens(
+    example: QAExample, spans: np.ndarray
+) -> tuple[int, int] | None:
+    """The tokens of the first gold answer, both in; None without one."""
+    if example.is_impossible or not example.answers or not len(spans):
+        return None
+    start = example.answer_starts[0]
+    end = start + len(example.answers[0])
+    # The first one that ends behind the start, the last one that starts
+    # before the end.
+    first = int(np.searchsorted(spans[:, 1], start, side="right"))
+    last = int(np.searchsorted(spans[:, 0], end, side="left")) - 1
+    return (first, last) if first <= last else None
+
+
+def _label(
+    gold: tuple[int, int] | None, at: int, size: int, first: int
+) -> tuple[int, int]:
+    """The answer's places in a window, or `[CLS]` twice."""
+    if gold is None or gold[0] < at or gold[1] >= at + size:
+        return 0, 0
+    return gold[0] - at + first, gold[1] - at + first
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a model answers to a question.
+
+    `texts` and `scores` are its best guesses, the best one first; a score is
+    the sum of two logits. `null_score` is that of "there is no answer".
+    """
+
+    texts: tuple[str, ...]
+    scores: tuple[float, ...]
+    null_score: float
+
+    @property
+    def no_answer_score(self) -> float:
+        """How much likelier "no answer" is than the best answer."""
+        best = self.scores[0] if self.scores else self.null_score
+        return self.null_score - best
+
+    def text(self, null_threshold: float | None) -> str:
+        """The best guess, or "" if `no_answer_score` is over the threshold.
+
+        Args:
+            null_threshold: `None` where every question has an answer.
+        """
+        if not self.texts:
+            return ""
+        is_null = (
+            null_threshold is not None and self.no_answer_score > null_threshold
+        )
+        return "" if is_null else self.texts[0]
+
+
+def answers(
+    examples: Sequence[QAExample],
+    windows: Windows,
+    logits: Mapping[int, tuple[np.ndarray, np.ndarray]],
+    num_best: int = NUM_BEST,
+    max_answer_tokens: int = MAX_ANSWER_TOKENS,
+) -> list[Answer]:
+    """The best answers to each question over all of its windows.
+
+    Args:
+        examples: the questions that `windows` were made of.
+        windows: all their windows.
+        logits: of each window the start's and the end's, `[length]` each.
+        num_best: starts and ends that are tried in a window, and answers.
+        max_answer_tokens: tokens of the longest answer.
+    """
+    guesses: list[dict[tuple[int, int], float]] = [{} for _ in examples]
+    null = np.full(len(examples), np.inf)
+    for window in range(len(windows)):
+        start, end = logits[window]
+        question = int(windows.question[window])
+        null[question] = min(null[question], float(start[0] + end[0]))
+        first, count = int(windows.first[window]), int(windows.count[window])
+        inside = slice(first, first + count)
+        for score, place, stop in _best_spans(
+            start[inside], end[inside], num_best, max_answer_tokens
+        ):
+            own = windows.characters(window, place + first, stop + first)
+            known = guesses[question].get(own, -np.inf)
+            guesses[question][own] = max(known, score)
+    return [
+        _answer(example.context, own, float(null_score), num_best)
+        for example, own, null_score in zip(
+            examples, guesses, null, strict=True
+        )
+    ]
+
+
+def _best_spans(
+    start: np.ndarray, end: np.ndarray, num_best: int, longest: int
+) -> Iterable[tuple[float, int, int]]:
+    starts = np.argsort(-start, kind="stable")[:num_best]
+    ends = np.argsort(-end, kind="stable")[:num_best]
+    size = ends[None, :] - starts[:, None] + 1
+    scores = start[starts][:, None] + end[ends][None, :]
+    rows, columns = np.nonzero((size >= 1) & (size <= longest))
+    own = scores[rows, columns]
+    order = np.argsort(-own, kind="stable")[:num_best]
+    return zip(
+        own[order].tolist(),
+        starts[rows[order]].tolist(),
+        ends[columns[order]].tolist(),
+        strict=True,
+    )
+
+
+def _answer(
+    context: str,
+    guesses: Mapping[tuple[int, int], float],
+    null_score: float,
+    num_best: int,
+) -> Answer:
+    best = sorted(guesses.items(), key=lambda item: (-item[1], item[0]))
+    best = best[:num_best]
+    return Answer(
+        tuple(context[start:end].strip() for (start, end), _ in best),
+        tuple(score for _, score in best),
+        null_score,
+    )
