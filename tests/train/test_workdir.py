@@ -75,7 +75,8 @@ def test_folder_that_cannot_be_written(tmp_path, monkeypatch):
 
 def test_two_processes_in_one_folder(begun):
     hold = (
-        "import sys; from tfminilm.train.workdir import *\n"
+        "import sys; from tfminilm.train.recipe import Recipe\n"
+        "from tfminilm.train.workdir import Workdir\n"
         "with Workdir(sys.argv[1], Recipe(name='a')).hold(): pass"
     )
     with Workdir(begun, RECIPE).hold():

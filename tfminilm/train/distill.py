@@ -1,5 +1,6 @@
 """Runs a recipe: a student learns from a teacher, and survives a kill."""
 
+import math
 import os
 import pathlib
 from typing import Any
@@ -52,11 +53,52 @@ def distill(recipe: Recipe, workdir: str | os.PathLike) -> keras.Model:
         with folder.hold():
             sentences = {"sentences": text.held_out_sentences}
             files.write_json(folder.path / "held_out.json", sentences)
-            Loop(recipe, folder, distiller, text, progress).run()
+            _TextLoop(recipe, folder, distiller, text, progress).run()
             student = _plain(distiller.student)
             _save(student, tokenizer, folder.student)
         progress.say(f"student: {folder.student}")
     return student
+
+
+class _TextLoop(Loop):
+    """Distils on packed text, all sequences of one length."""
+
+    doing = "distilling"
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        folder: Workdir,
+        distiller: Distiller,
+        text: data.TextData,
+        progress: Progress,
+    ):
+        spec = recipe.train
+        super().__init__(spec, folder, distiller, distiller.student, progress)
+        self.seed = recipe.seed
+        self.text = text
+        self.held_out = data.held_out_batches(
+            text.held_out,
+            self.batch_size,
+            math.ceil(spec.held_out_sequences / self.batch_size),
+        )
+
+    def batches(self, first: int, count: int) -> Any:
+        return data.dataset(
+            self.text.train, self.batch_size, self.seed, first, count
+        )
+
+    def tokens(self, batch: int) -> int:
+        return self.batch_size * self.text.train.sequence_length
+
+    def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
+        self.model.reset_metrics()
+        for batch in self.held_out[:num_batches]:
+            row = self.model.test_on_batch(batch, return_dict=True)
+        self.model.reset_metrics()
+        row = {key: float(value) for key, value in row.items()}
+        self.require_finite(row, f"on held-out text after step {step}")
+        return row
 
 
 def build_distiller(

@@ -9,50 +9,65 @@ from typing import Any
 
 import keras
 
-from tfminilm import data
-from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
 from tfminilm.train import checkpoint
 from tfminilm.train.progress import Progress, StepBar
-from tfminilm.train.recipe import Recipe
+from tfminilm.train.recipe import TrainSpec
 from tfminilm.train.workdir import Workdir
 
 
 class Loop:
-    """Trains a compiled distiller from its last checkpoint to the end.
+    """Trains a compiled model from its last checkpoint to the end.
 
     The batch of a step is a function of the seed and the step, and a
-    checkpoint holds the student with its dropout's random state, the
-    optimizer, and what was summed since the last row of metrics: a resumed
-    run makes the steps and writes the rows that the first one would have.
+    checkpoint holds the model with its dropout's random state, the optimizer,
+    and what was summed since the last row of metrics: a resumed run makes the
+    steps and writes the rows that the first one would have.
+
+    What is trained on, and how it is measured, a subclass says: `batches`,
+    `tokens` and `losses`.
+
+    Args:
+        spec: steps and rhythm.
+        folder: where metrics and checkpoints go.
+        model: what `fit` trains, compiled.
+        saved: the model whose variables a checkpoint holds.
+        progress: what a person sees.
     """
+
+    doing = "training"
+    split = "held_out"
 
     def __init__(
         self,
-        recipe: Recipe,
+        spec: TrainSpec,
         folder: Workdir,
-        distiller: Distiller,
-        text: data.TextData,
+        model: keras.Model,
+        saved: keras.Model,
         progress: Progress,
     ):
-        self.recipe = recipe
-        self.spec = recipe.train
+        self.spec = spec
         self.folder = folder
-        self.distiller = distiller
-        self.text = text
+        self.model = model
         self.progress = progress
-        self.variables = [
-            *distiller.student.variables,
-            *distiller.optimizer.variables,
-        ]
-        self.batch_size = (
-            self.spec.batch_size // self.spec.gradient_accumulation
-        )
-        self.held_out = data.held_out_batches(
-            text.held_out,
-            self.batch_size,
-            math.ceil(self.spec.held_out_sequences / self.batch_size),
-        )
+        self.variables = [*saved.variables, *model.optimizer.variables]
+        self.batch_size = spec.batch_size // spec.gradient_accumulation
+
+    def batches(self, first: int, count: int) -> Any:
+        """A dataset of `count` batches from number `first` on."""
+        raise NotImplementedError
+
+    def tokens(self, batch: int) -> int:
+        """Tokens of a batch, by its number."""
+        raise NotImplementedError
+
+    def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
+        """The losses on the first batches (`None`: all) held out, or alike.
+
+        Raises:
+            UserError: one of them is not finite.
+        """
+        raise NotImplementedError
 
     def run(self) -> None:
         """Trains to the last step.
@@ -63,7 +78,10 @@ class Loop:
         """
         step, facts = self._resume()
         steps = self.spec.steps
-        with self.progress.training(steps, step) as bar, _Signals() as signals:
+        with (
+            self.progress.training(steps, step, self.doing) as bar,
+            _Signals() as signals,
+        ):
             watch = _Watch(self, bar, signals, step, facts)
             self._evaluate(step)
             for stop in self._stops(step):
@@ -71,24 +89,14 @@ class Loop:
                 step = stop
                 self._evaluate(step)
 
+    def is_due(self, step: int) -> bool:
+        """Whether to evaluate after this step."""
+        return step % self.spec.evaluate_every == 0 or step == self.spec.steps
+
     def save(self, step: int, facts: dict[str, Any]) -> None:
-        """Writes a checkpoint, unless the student in it is broken."""
+        """Writes a checkpoint, unless the model in it is broken."""
         self.losses(step, 1)
         checkpoint.save(self.folder.checkpoints, step, self.variables, facts)
-
-    def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
-        """The mean losses on the first held-out batches.
-
-        Raises:
-            UserError: one of them is not finite.
-        """
-        self.distiller.reset_metrics()
-        for batch in self.held_out[:num_batches]:
-            row = self.distiller.test_on_batch(batch, return_dict=True)
-        self.distiller.reset_metrics()
-        row = {key: float(value) for key, value in row.items()}
-        self.require_finite(row, f"on held-out text after step {step}")
-        return row
 
     def require_finite(self, row: Mapping[str, float], when: str) -> None:
         """Raises `UserError`, naming the terms, unless all are numbers."""
@@ -123,24 +131,17 @@ class Loop:
 
     def _fit(self, start: int, stop: int, watch: "_Watch") -> None:
         parts = self.spec.gradient_accumulation
-        batches = data.dataset(
-            self.text.train,
-            self.batch_size,
-            self.recipe.seed,
-            start * parts,
-            (stop - start) * parts,
-        )
-        self.distiller.fit(batches, shuffle=False, verbose=0, callbacks=[watch])
+        batches = self.batches(start * parts, (stop - start) * parts)
+        self.model.fit(batches, shuffle=False, verbose=0, callbacks=[watch])
 
     def _evaluate(self, step: int) -> None:
-        is_due = step % self.spec.evaluate_every == 0 or step == self.spec.steps
         # A run may have been killed between a checkpoint and its evaluation.
-        if not is_due or self.folder.has_logged(step, "held_out"):
+        if not self.is_due(step) or self.folder.has_logged(step, self.split):
             return
         row = self.losses(step, None)
-        self.folder.log({"step": step, "split": "held_out", **row})
+        self.folder.log({"step": step, "split": self.split, **row})
         self.progress.say(
-            f"held out at step {step:,}: "
+            f"{self.split.replace('_', ' ')} at step {step:,}: "
             + ", ".join(f"{key} {value:.4f}" for key, value in row.items())
         )
 
@@ -174,20 +175,19 @@ class _Watch(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if self._logs(self.step + 1):
             # Before the update: afterwards it is the next step's.
-            rate = self.loop.distiller.optimizer.learning_rate
+            rate = self.loop.model.optimizer.learning_rate
             self.rate = float(keras.ops.convert_to_numpy(rate))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         row = {key: float(value) for key, value in (logs or {}).items()}
         # So that the next ones are of their own batch alone.
-        self.loop.distiller.reset_metrics()
+        self.loop.model.reset_metrics()
         self.loop.require_finite(row, f"at step {self.step + 1}")
         self.sums.update(row)
         self.summed += 1
-        self.clock.count(
-            self.loop.batch_size * self.loop.recipe.data.sequence_length
-        )
-        self.part = (self.part + 1) % self.spec.gradient_accumulation
+        parts = self.spec.gradient_accumulation
+        self.clock.count(self.loop.tokens(self.step * parts + self.part))
+        self.part = (self.part + 1) % parts
         if not self.part:
             self._end_step(row["loss"])
 

@@ -63,10 +63,12 @@ class Progress:
             self.say(f"{what}: {most:,} {unit} in {seconds:.0f} s")
 
     @contextlib.contextmanager
-    def training(self, steps: int, first_step: int) -> Iterator["StepBar"]:
+    def training(
+        self, steps: int, first_step: int, what: str = "training"
+    ) -> Iterator["StepBar"]:
         """The steps of a run; yields the bar to update after each."""
         task = self._bars.add_task(
-            "distilling", total=steps, completed=first_step, note=""
+            what, total=steps, completed=first_step, note=""
         )
         try:
             yield StepBar(self, task, steps)

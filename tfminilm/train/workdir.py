@@ -12,7 +12,6 @@ from typing import Any
 
 from tfminilm import files
 from tfminilm.errors import UserError
-from tfminilm.train.recipe import Recipe
 
 
 class Workdir:
@@ -20,14 +19,14 @@ class Workdir:
 
     Args:
         path: the folder; made by `hold` if it is not there.
-        recipe: the recipe to run in it.
+        recipe: the recipe to run in it, a dataclass.
 
     Raises:
         UserError: the folder holds another recipe's run or damaged files,
             or it cannot be made.
     """
 
-    def __init__(self, path: str | os.PathLike, recipe: Recipe):
+    def __init__(self, path: str | os.PathLike, recipe: Any):
         self.path = pathlib.Path(path)
         self.checkpoints = self.path / "checkpoints"
         self.student = self.path / "student"
