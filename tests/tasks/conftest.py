@@ -161,7 +161,7 @@ def _imdb():
     for split in ("train", "test"):
         for label in ("neg", "pos"):
             for name in ("2_4", "10_3"):
-                text = f"{split} {label} {name}<br /><br />é"
+                text = f"{split} {label} {name}<br /><br />é\n"
                 yield f"aclImdb/{split}/{label}/{name}.txt", text
         yield f"aclImdb/{split}/unsup/0_0.txt", "unknown"
 
