@@ -11,7 +11,15 @@ from absl import flags
 from tfminilm.commands.recipes import Definer, keys, take_config
 from tfminilm.errors import UsageError, UserError
 
-COMMANDS = ("distill", "export", "benchmark", "describe", "report")
+COMMANDS = (
+    "distill",
+    "finetune",
+    "evaluate",
+    "export",
+    "benchmark",
+    "describe",
+    "report",
+)
 _DEBUG = {"--debug", "-debug", "--debug=true"}
 _HELP = {"-h", "--help", "-help", "--helpfull", "--helpshort"}
 # TensorFlow's errors may carry a whole graph.

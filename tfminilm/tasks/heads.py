@@ -77,7 +77,7 @@ class FirstTokenClassifier(_Head):
         dropout: float = 0.1,
         **kwargs: Any,
     ):
-        x = _sequence(backbone(backbone.input))[:, 0, :]
+        x = _sequence(backbone)[:, 0, :]
         x = _dropout(backbone, dropout, "pooled_dropout")(x)
         x = _dense(backbone, x.shape[-1], "pooled_dense", "tanh")(x)
         x = _dropout(backbone, dropout, "classifier_dropout")(x)
@@ -110,7 +110,7 @@ class SpanFinder(_Head):
     def __init__(
         self, backbone: keras.Model, dropout: float = 0.1, **kwargs: Any
     ):
-        x = _sequence(backbone(backbone.input))
+        x = _sequence(backbone)
         x = _dropout(backbone, dropout, "span_dropout")(x)
         x = _dense(backbone, 2, "span_logits")(x)
         x = ops.cast(x, "float32")
@@ -224,7 +224,9 @@ def _classifiers() -> dict[type, Any]:
     return {cls.backbone_cls: cls for cls in found}
 
 
-def _sequence(output: Any) -> Any:
+def _sequence(backbone: Any) -> Any:
+    """The states of all tokens, without a pooler that nothing would train."""
+    output = backbone.output
     return output["sequence_output"] if isinstance(output, dict) else output
 
 

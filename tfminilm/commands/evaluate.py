@@ -1,0 +1,107 @@
+"""`tfminilm evaluate`: scores a fine-tuned model."""
+
+import json
+import pathlib
+from typing import Any
+
+from tfminilm.commands import quiet, task_flags
+from tfminilm.errors import UsageError, UserError
+
+DESCRIPTION = "Scores a fine-tuned model on a task."
+
+
+def define_flags(flags: Any) -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_string(
+        "model", None, "What finetune wrote: its workdir, or the model in it."
+    )
+    task_flags.define(flags)
+    flags.DEFINE_list(
+        "splits",
+        None,
+        "Such as validation or test; those that the task is scored on "
+        "without it. Of splits without labels only predictions are written.",
+    )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "Folder of evaluation-TASK.json and predictions; the model's own "
+        "workdir without it.",
+    )
+
+
+def run(flags: Any) -> None:
+    """Scores `--model`, and prints and writes the metrics.
+
+    Raises:
+        UsageError: a flag is missing.
+        UserError: the model is none for the task, or the data is broken.
+    """
+    if not flags.model:
+        raise UsageError("evaluate: expected --model=, what finetune wrote")
+    if not flags.task:
+        raise UsageError("evaluate: expected --task=, such as sst2")
+    models = _models(pathlib.Path(flags.model))
+    quiet.import_tensorflow()
+    from tfminilm import files
+    from tfminilm.report.machine import machine
+    from tfminilm.tasks.evaluate import Settings
+    from tfminilm.train import finetune
+    from tfminilm.train.progress import Progress
+
+    first = next(iter(models.values()))
+    known = Settings.load(first).labels if flags.task[:4] == "csv:" else ()
+    task = task_flags.parse(flags, "evaluate", known or None)
+    output = pathlib.Path(flags.output or flags.model)
+    data = finetune.Data(
+        flags.data_dir,
+        flags.language,
+        flags.max_examples,
+        flags.skip_bad_answers,
+    )
+    with Progress() as progress:
+        runs = {
+            seed: finetune.score_splits(
+                task,
+                model,
+                flags.splits or task.eval_splits,
+                data,
+                None,
+                output / model.parent.name if len(models) > 1 else output,
+                progress,
+            )
+            for seed, model in models.items()
+        }
+    results = {
+        "task": task.name,
+        "model": flags.model,
+        "seeds": [seed for seed in models if seed >= 0],
+        "metrics": finetune.summary(runs),
+        "machine": machine(),
+    }
+    name = task.name if ":" not in task.name else "csv"
+    files.write_json(output / f"evaluation-{name}.json", results)
+    shown = {key: results[key] for key in ("task", "seeds", "metrics")}
+    print(json.dumps(shown, indent=2))
+
+
+def _models(path: pathlib.Path) -> dict[int, pathlib.Path]:
+    """The model folders by seed (-1 if it is not known) in or at `path`."""
+    if (path / "recipe.json").is_file():
+        runs = [path]
+    else:
+        runs = [file.parent for file in path.glob("seed-*/recipe.json")]
+    found = {}
+    for run in runs:
+        if not (run / "student").is_dir():
+            raise UserError(
+                f"{run} holds an unfinished run: start `tfminilm finetune` "
+                "again with the same flags to finish it"
+            )
+        recipe = json.loads((run / "recipe.json").read_text("utf-8"))
+        found[int(recipe.get("seed", -1))] = run / "student"
+    if found:
+        return dict(sorted(found.items()))
+    if not path.is_dir():
+        raise UserError(f"no model at {path}: expected what finetune wrote")
+    return {-1: path}

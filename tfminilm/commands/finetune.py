@@ -1,0 +1,127 @@
+"""`tfminilm finetune`: a backbone learns a task, once a seed."""
+
+import json
+import pathlib
+import shlex
+import sys
+from typing import Any
+
+from tfminilm.commands import quiet, task_flags
+from tfminilm.errors import UsageError, UserError
+
+DESCRIPTION = "Fine-tunes a backbone on a task and scores it."
+
+
+def define_flags(flags: Any) -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_string(
+        "model",
+        None,
+        "Backbone: workdir, KerasHub preset folder or name, or Hugging Face "
+        "folder.",
+    )
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the run: checkpoints, model, results.json."
+    )
+    task_flags.define(flags)
+    flags.DEFINE_list(
+        "seeds", ["1"], "One run each; several give mean and spread."
+    )
+    flags.DEFINE_integer("epochs", 0, "Rounds (0: the task's own, 3 to 10).")
+    flags.DEFINE_float("learning_rate", 5e-5, "Its peak.")
+    flags.DEFINE_integer("batch_size", 32, "Sequences of a step.")
+    flags.DEFINE_integer(
+        "max_length", 0, "Longest sequence in tokens (0: 128, long texts 384)."
+    )
+    flags.DEFINE_integer(
+        "doc_stride", 128, "Tokens from a window on a context to the next."
+    )
+    flags.DEFINE_float("warmup", 0.1, "Share of the steps that warm up.")
+    flags.DEFINE_float("weight_decay", 0.01, "Of all but norms and biases.")
+    flags.DEFINE_float("dropout", 0.1, "At the head.")
+    flags.DEFINE_enum(
+        "precision",
+        "auto",
+        ["auto", "float32", "mixed_bfloat16", "mixed_float16"],
+        "What to compute in; auto is the fastest here.",
+    )
+
+
+def run(flags: Any) -> None:
+    """Fine-tunes, and writes and prints the results.
+
+    Raises:
+        UsageError: a flag is missing or malformed.
+        UserError: a run cannot be made, or it was interrupted.
+    """
+    if not flags.model:
+        raise UsageError("finetune: expected --model=, the backbone")
+    if not flags.workdir:
+        raise UsageError("finetune: expected --workdir=, the run's folder")
+    seeds = _seeds(flags.seeds)
+    task = task_flags.parse(flags, "finetune")
+    quiet.import_tensorflow()
+    from tfminilm import files
+    from tfminilm.report.machine import machine
+    from tfminilm.train import finetune
+
+    workdir = pathlib.Path(flags.workdir)
+    folders = _folders(workdir, seeds)
+    names = finetune.FineTuning.__dataclass_fields__.keys() - {"seed"}
+    options = {name: getattr(flags, name) for name in names}
+    specs = {
+        seed: finetune.FineTuning(seed=seed, **options).resolved(task)
+        for seed in seeds
+    }
+    runs = {
+        seed: finetune.finetune(
+            task, spec, folders[seed], cache_dir=workdir / "text"
+        )
+        for seed, spec in specs.items()
+    }
+    results = {
+        "task": task.name,
+        "model": flags.model,
+        "command": shlex.join(["tfminilm", *sys.argv[1:]]),
+        "seeds": seeds,
+        "metrics": finetune.summary(runs),
+        "settings": _settings(specs[seeds[0]]),
+        "machine": machine(),
+    }
+    files.write_json(workdir / "results.json", results)
+    shown = {key: results[key] for key in ("task", "seeds", "metrics")}
+    print(json.dumps(shown, indent=2))
+
+
+def _seeds(texts: list[str]) -> list[int]:
+    try:
+        seeds = [int(text) for text in texts]
+    except ValueError:
+        seeds = []
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise UsageError(
+            f"finetune: --seeds={','.join(texts)}: expected whole numbers, "
+            "each once, such as 1,2,3"
+        )
+    return seeds
+
+
+def _folders(
+    workdir: pathlib.Path, seeds: list[int]
+) -> dict[int, pathlib.Path]:
+    """One seed runs in the workdir itself, several in a folder each."""
+    one = (workdir / "recipe.json").exists()
+    many = any(workdir.glob("seed-*/recipe.json"))
+    if len(seeds) == 1 and not many:
+        return {seeds[0]: workdir}
+    if one:
+        raise UserError(
+            f"{workdir} holds the run of one seed: use another --workdir for "
+            "several"
+        )
+    return {seed: workdir / f"seed-{seed}" for seed in seeds}
+
+
+def _settings(spec: Any) -> dict[str, Any]:
+    about = ("model", "task", "seed")
+    return {key: value for key, value in vars(spec).items() if key not in about}

@@ -1,0 +1,83 @@
+"""The flags that say which task, and where its data lies."""
+
+from typing import Any
+
+from tfminilm.errors import UsageError
+
+
+def define(flags: Any) -> None:
+    """Defines the flags of a task's data."""
+    flags.DEFINE_string(
+        "task",
+        None,
+        "A benchmark, such as sst2, stsb, mnli, squad_v2 or xnli; or "
+        "csv:FILE for labelled text of your own (.csv or .tsv).",
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder of the benchmark's original files; TensorFlow Datasets "
+        "without it.",
+    )
+    flags.DEFINE_string(
+        "language", None, "Of XNLI and MLQA, such as de (MLQA: also de-en)."
+    )
+    flags.DEFINE_bool(
+        "skip_bad_answers",
+        False,
+        "Leave out SQuAD's answers that do not stand at their offset.",
+    )
+    flags.DEFINE_integer(
+        "max_examples",
+        0,
+        "Take only the first ones of every split (0: all).",
+        lower_bound=0,
+    )
+    flags.DEFINE_list(
+        "text_columns", None, "Of csv:FILE: the columns of the text or two."
+    )
+    flags.DEFINE_string("label_column", None, "Of csv:FILE: what to predict.")
+    flags.DEFINE_enum(
+        "kind",
+        "classification",
+        ["classification", "regression"],
+        "Of csv:FILE: what the labels are.",
+    )
+    flags.DEFINE_string(
+        "eval_file", None, "Of csv:FILE: score on this, not every tenth row."
+    )
+
+
+def parse(flags: Any, command: str, labels: Any = None) -> Any:
+    """The task that the flags name.
+
+    Args:
+        flags: their values.
+        command: whose they are, for messages.
+        labels: the classes of csv:FILE, if they are known.
+
+    Raises:
+        UsageError: a flag is missing.
+        UserError: there is no such task or file.
+    """
+    from tfminilm.tasks.readers.csv_file import csv_task
+    from tfminilm.tasks.task import get_task
+
+    if not flags.task:
+        raise UsageError(f"{command}: expected --task=, such as sst2")
+    prefix, colon, path = flags.task.partition(":")
+    if prefix != "csv" or not colon:
+        return get_task(flags.task)
+    if not flags.text_columns or not flags.label_column:
+        raise UsageError(
+            f"{command}: --task={flags.task} expects --text_columns=A[,B] "
+            "and --label_column=C"
+        )
+    return csv_task(
+        path,
+        flags.text_columns,
+        flags.label_column,
+        flags.kind,
+        labels,
+        flags.eval_file,
+    )

@@ -1,0 +1,429 @@
+"""Fine-tunes a backbone on a task, scores it, and survives a kill."""
+
+import dataclasses
+import os
+import pathlib
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from tfminilm import files, teachers
+from tfminilm.errors import UserError
+from tfminilm.layers import fused
+from tfminilm.tasks import heads, windows
+from tfminilm.tasks.batches import Batches
+from tfminilm.tasks.encode import Encoded, encode
+from tfminilm.tasks.evaluate import Settings, evaluate, write_predictions
+from tfminilm.tasks.examples import read
+from tfminilm.tasks.task import Task, get_task
+from tfminilm.train.faster import faster
+from tfminilm.train.loop import Loop
+from tfminilm.train.optimizer import build_optimizer
+from tfminilm.train.precision import resolve_precision
+from tfminilm.train.progress import Progress
+from tfminilm.train.recipe import TrainSpec
+from tfminilm.train.workdir import Workdir
+
+# Small sets need more rounds; the others are BERT's.
+_EPOCHS = {"cola": 5, "mrpc": 5, "stsb": 5, "rte": 10}
+_LONG_TEXTS = ("imdb", "squad", "squad_v2", "mlqa")
+# Where a text is long the positions, not the steps, are what memory limits.
+_MOST_STEPS_BETWEEN_CHECKPOINTS = 1000
+
+Scores = dict[str, dict[str, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuning:
+    """One run: a backbone, a task and a seed. It makes the workdir's recipe.
+
+    `epochs` and `max_length` of 0 are the task's own. `warmup` is the share
+    of the steps in which the learning rate rises; then it falls to 0.
+    `max_examples` takes the first ones of every split (0: all).
+    """
+
+    model: str
+    task: str
+    seed: int = 1
+    data_dir: str | None = None
+    language: str | None = None
+    epochs: int = 0
+    learning_rate: float = 5e-5
+    batch_size: int = 32
+    max_length: int = 0
+    doc_stride: int = windows.DOC_STRIDE
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    precision: str = "auto"
+    max_examples: int = 0
+    skip_bad_answers: bool = False
+
+    def resolved(self, task: Task) -> "FineTuning":
+        """With the task's own numbers where this has zeros.
+
+        Raises:
+            UserError: a number is out of its range.
+        """
+        for name in ("epochs", "max_length", "max_examples", "warmup"):
+            _require(getattr(self, name) >= 0, self, name, "0 or more")
+        for name in ("batch_size", "doc_stride"):
+            _require(getattr(self, name) >= 1, self, name, "1 or more")
+        _require(self.learning_rate > 0, self, "learning_rate", "above 0")
+        _require(0 <= self.dropout < 1, self, "dropout", "0 to below 1")
+        _require(self.warmup <= 1, self, "warmup", "0 to 1")
+        _require(0 <= self.seed < 2**32, self, "seed", "0 to 2**32 - 1")
+        long = 384 if task.name in _LONG_TEXTS else 128
+        return dataclasses.replace(
+            self,
+            epochs=self.epochs or _EPOCHS.get(task.name, 3),
+            max_length=self.max_length or long,
+        )
+
+
+def finetune(
+    task: Task,
+    spec: FineTuning,
+    workdir: str | os.PathLike,
+    cache_dir: str | os.PathLike | None = None,
+) -> Scores:
+    """Fine-tunes and scores, going on where an earlier start stopped.
+
+    Writes `recipe.json`, `metrics.jsonl`, `checkpoints/`, `student/` (a
+    KerasHub preset of the model with its head) and predictions in the
+    benchmark's own form into `workdir`. What is scored is the model as it
+    was saved.
+
+    Args:
+        task: what to learn.
+        spec: from what, and how.
+        workdir: the run's folder.
+        cache_dir: where token ids are kept; in `workdir` if `None`.
+
+    Returns:
+        The metrics of each of the task's evaluation splits.
+
+    Raises:
+        UserError: the model, the data or a number cannot be used, the
+            workdir holds another run, the disk is full, the loss is no longer
+            finite, or the run was interrupted (its checkpoint is kept).
+    """
+    spec = spec.resolved(task)
+    folder = Workdir(workdir, spec)
+    cache = pathlib.Path(cache_dir or folder.text)
+    with Progress() as progress, folder.hold():
+        if not folder.student.is_dir():
+            _train(task, spec, folder, cache, progress)
+        progress.say(f"model: {folder.student}")
+        return score_splits(
+            task,
+            folder.student,
+            task.eval_splits,
+            _data(spec),
+            cache,
+            folder.path,
+            progress,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Where examples come from, and how many of a split are taken."""
+
+    folder: str | None = None
+    language: str | None = None
+    max_examples: int = 0
+    skip_bad_answers: bool = False
+
+    def read(self, task: Task, split: str) -> list[Any]:
+        """The examples of a split.
+
+        Raises:
+            UserError: they are missing or broken.
+        """
+        found = read(
+            task, split, self.folder, self.language, self.skip_bad_answers
+        )
+        return found[: self.max_examples or None]
+
+
+def score_splits(
+    task: Task,
+    model: str | os.PathLike,
+    splits: Sequence[str],
+    data: Data,
+    cache_dir: str | os.PathLike | None,
+    output: str | os.PathLike,
+    progress: Progress,
+) -> Scores:
+    """Scores a saved model and writes its predictions into `output`.
+
+    Returns:
+        The metrics of each split; none of a split without labels.
+
+    Raises:
+        UserError: the model is none for the task, or the data is broken.
+    """
+    with progress.working("loading the model"):
+        head = heads.load_head(model)
+        settings = Settings.load(model)
+        heads.check_head(task, head, str(model))
+        _require_labels(task, settings, model)
+        tokenizer = teachers.load_tokenizer(model)
+    scores = {}
+    for split in splits:
+        examples = data.read(task, split)
+        result = evaluate(
+            task,
+            head,
+            tokenizer,
+            examples,
+            settings,
+            cache_dir,
+            progress,
+            data.language if task.name == "mlqa" else None,
+        )
+        scores[split] = result.metrics
+        path = write_predictions(task, split, result, output)
+        line = ", ".join(f"{k} {v:.4f}" for k, v in result.metrics.items())
+        progress.say(
+            f"{task.name} {split}: {line or 'no labels'} "
+            f"({len(examples):,} examples)"
+            + (f"; predictions: {path}" if path else "")
+        )
+    return scores
+
+
+def summary(runs: Mapping[int, Scores]) -> dict[str, dict[str, Any]]:
+    """Mean and spread of each metric of each split over the seeds.
+
+    The spread is the standard deviation of a sample; 0 for one seed.
+    """
+    first = next(iter(runs.values()))
+    found: dict[str, dict[str, Any]] = {}
+    for split, scores in first.items():
+        found[split] = {}
+        for name in scores:
+            values = [float(run[split][name]) for run in runs.values()]
+            found[split][name] = {
+                "mean": statistics.fmean(values),
+                "spread": statistics.stdev(values) if len(values) > 1 else 0.0,
+                "seeds": values,
+            }
+    return found
+
+
+def _train(
+    task: Task,
+    spec: FineTuning,
+    folder: Workdir,
+    cache: pathlib.Path,
+    progress: Progress,
+) -> None:
+    """Trains and saves the model."""
+    keras.utils.set_random_seed(spec.seed)
+    precision = folder.decide(
+        "precision", lambda: resolve_precision(spec.precision)
+    )
+    with progress.working("loading the model"):
+        backbone = teachers.load_backbone(spec.model, dtype=precision)
+        tokenizer = teachers.load_tokenizer(spec.model)
+        _require_length(spec, backbone)
+        head = heads.build_head(task, backbone, spec.dropout)
+    settings = Settings(
+        task=task.name,
+        kind=task.kind,
+        labels=task.labels,
+        max_length=spec.max_length,
+        doc_stride=spec.doc_stride,
+        null_threshold=0.0 if task.name == "squad_v2" else None,
+    )
+    with progress.working("reading examples"):
+        encoded = _training_data(task, spec, tokenizer, cache)
+    batches = Batches(encoded, spec.batch_size, spec.seed)
+    progress.say(
+        f"{task.name}: {len(encoded):,} sequences, "
+        f"{len(batches):,} steps an epoch, {batches.waste():.1%} padding"
+    )
+    train = _train_spec(spec, len(batches), precision)
+    model = faster(head)
+    _compile(task, model, build_optimizer(train, precision))
+    dev = _Dev(task, spec, head, tokenizer, settings, cache)
+    _TaskLoop(train, folder, model, head, batches, dev, progress).run()
+    saved = heads.plain(head)
+    with files.new_directory(folder.student) as beside:
+        saved.save_to_preset(str(beside))
+        tokenizer.save_to_preset(str(beside))
+        settings.save(beside)
+
+
+def _training_data(
+    task: Task, spec: FineTuning, tokenizer: Any, cache: pathlib.Path
+) -> Encoded:
+    source = task
+    if task.train_split is None:
+        source = get_task(task.train_task or task.name)
+    # The other task's data has one language only.
+    data = dataclasses.replace(
+        _data(spec), language=spec.language if source is task else None
+    )
+    examples = data.read(source, source.train_split or "train")
+    arguments = (examples, tokenizer, spec.max_length)
+    if task.kind == "qa":
+        return windows.make_windows(*arguments, spec.doc_stride, cache).encoded
+    encoded = encode(source, *arguments, cache)
+    if not encoded.labels:
+        raise UserError(f"{task.name}: its training examples have no labels")
+    return encoded
+
+
+def _train_spec(
+    spec: FineTuning, steps_per_epoch: int, precision: str
+) -> TrainSpec:
+    steps = spec.epochs * steps_per_epoch
+    return TrainSpec(
+        steps=steps,
+        batch_size=spec.batch_size,
+        learning_rate=spec.learning_rate,
+        warmup_steps=round(spec.warmup * steps),
+        weight_decay=spec.weight_decay,
+        precision=precision,
+        evaluate_every=steps_per_epoch,
+        checkpoint_every=min(steps_per_epoch, _MOST_STEPS_BETWEEN_CHECKPOINTS),
+    )
+
+
+def _compile(task: Task, model: keras.Model, optimizer: Any) -> None:
+    """Makes a model ready to train.
+
+    A batch's filler has weight 0: losses are means over the others.
+    """
+    losses = keras.losses
+    loss: Any
+    if task.kind == "regression":
+        loss = losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    else:
+        loss = losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        )
+    weights = None
+    if task.kind == "qa":
+        loss = {name: loss for name in model.output}
+        weights = {name: 0.5 for name in model.output}
+    model.compile(optimizer, loss=loss, loss_weights=weights)
+    fused.fuse_updates(model.optimizer)
+    optimizer.build(model.trainable_variables)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Dev:
+    """Scores the model between epochs."""
+
+    task: Task
+    spec: FineTuning
+    head: keras.Model
+    tokenizer: Any
+    settings: Settings
+    cache: pathlib.Path
+
+    def score(self) -> dict[str, float]:
+        split = self.task.eval_splits[0]
+        return evaluate(
+            self.task,
+            self.head,
+            self.tokenizer,
+            _data(self.spec).read(self.task, split),
+            self.settings,
+            self.cache,
+        ).metrics
+
+
+class _TaskLoop(Loop):
+    """Fine-tunes on batches of a task."""
+
+    doing = "fine-tuning"
+    split = "validation"
+
+    def __init__(
+        self,
+        spec: TrainSpec,
+        folder: Workdir,
+        model: keras.Model,
+        head: keras.Model,
+        data: Batches,
+        dev: _Dev,
+        progress: Progress,
+    ):
+        super().__init__(spec, folder, model, head, progress)
+        self.data = data
+        self.dev = dev
+
+    def batches(self, first: int, count: int) -> Any:
+        return self.data.dataset(first, count).map(self._given)
+
+    def tokens(self, batch: int) -> int:
+        rows = self.data.rows(batch)
+        return int(self.data.encoded.lengths[rows[rows >= 0]].sum())
+
+    def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
+        if num_batches is None:
+            return self.dev.score()
+        row = self.model.test_on_batch(
+            *self._given(*self.data.batch(0)), return_dict=True
+        )
+        self.model.reset_metrics()
+        row = {key: float(value) for key, value in row.items()}
+        self.require_finite(row, f"after step {step}")
+        return row
+
+    def is_due(self, step: int) -> bool:
+        # Questions take minutes; the last step's model is scored when saved.
+        return (
+            0 < step < self.spec.steps
+            and step % self.spec.evaluate_every == 0
+            and self.dev.task.kind != "qa"
+            and bool(self.dev.task.eval_splits)
+        )
+
+    def _given(self, inputs: Any, labels: Any, weights: Any) -> tuple:
+        """What the model reads and is compared with."""
+        inputs = {name: inputs[name] for name in self.model.input}
+        return inputs, labels.get("labels", labels), weights
+
+
+def _data(spec: FineTuning) -> Data:
+    return Data(
+        spec.data_dir, spec.language, spec.max_examples, spec.skip_bad_answers
+    )
+
+
+def _require(fine: bool, spec: FineTuning, name: str, expected: str) -> None:
+    if not fine:
+        raise UserError(
+            f"--{name} is {getattr(spec, name)!r}, expected {expected}"
+        )
+
+
+def _require_length(spec: FineTuning, backbone: keras.Model) -> None:
+    longest = getattr(backbone, "max_sequence_length", None)
+    if longest is not None and spec.max_length > longest:
+        raise UserError(
+            f"--max_length is {spec.max_length}, but the position table of "
+            f"{spec.model} ends at {longest}: give --max_length={longest} or "
+            "less"
+        )
+
+
+def _require_labels(
+    task: Task, settings: Settings, model: str | os.PathLike
+) -> None:
+    """The same number of classes is not yet the same classes."""
+    if (task.kind, task.labels) == (settings.kind, settings.labels):
+        return
+    raise UserError(
+        f"{model} was fine-tuned on {settings.task} "
+        f"({', '.join(settings.labels) or settings.kind}), not for "
+        f"{task.name} ({', '.join(task.labels) or task.kind})"
+    )
