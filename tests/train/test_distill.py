@@ -149,6 +149,32 @@ def test_one_seed_is_one_run(tmp_path, distill, finished, rows, state):
         assert ours["loss"] != theirs["loss"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_stopped_at_real_sizes_it_ends_the_same(
+    tmp_path, real_teacher, distill, rows, state, signal_at, precision
+):
+    """Here the fused updates and the threads of large products take part."""
+    flags = ["--config=demo", f"--config.train.precision={precision}"]
+    flags += ["--config.student.dropout=0.1", "--config.train.steps=5"]
+    flags += ["--config.data.max_tokens=60000"]
+    flags += ["--config.data.held_out_fraction=0.1"]
+    assert distill(tmp_path / "whole", *flags) == 0
+    signal_at(signal.SIGINT, 3)
+    assert distill(tmp_path / "stopped", *flags) == 1
+    assert distill(tmp_path / "stopped", *flags) == 0
+    assert rows(tmp_path / "stopped") == rows(tmp_path / "whole")
+    assert state(tmp_path / "stopped") == state(tmp_path / "whole")
+
+
+def test_float16_learns(tmp_path, distill, rows):
+    run = tmp_path / "run"
+    assert distill(run, "--config.train.precision=mixed_float16") == 0
+    before, *_, after = [r for r in rows(run) if r["split"] == "held_out"]
+    assert after["loss"] < 0.95 * before["loss"]
+    assert load_backbone(run).dtype_policy.name == "float32"
+
+
 def test_stopped_before_the_last_evaluation(
     tmp_path, distill, finished, rows, state
 ):
