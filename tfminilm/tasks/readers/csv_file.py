@@ -53,25 +53,21 @@ def csv_task(
         raise UserError(
             f"{len(text_columns)} text columns are named; expected one or two"
         )
-    found: tuple[str, ...] = ()
-    if kind == "classification":
+    if kind == "regression":
+        labels = ()
+    else:
         if labels is None:
             labels = _found(path, text_columns, label_column)
-        found = tuple(labels)
-        if len(set(found)) < max(2, len(found)):
-            raise UserError(
-                f"{path}: the labels are {', '.join(found) or 'none'}; "
-                "expected two or more, each once"
-            )
+        _check_classes(path, labels)
     own = os.fspath(path)
     held_out = own if eval_path is None else os.fspath(eval_path)
     names = {"train": (own,), "validation": (held_out,), "all": (own,)}
     return Task(
         name=f"csv:{own}",
         kind=kind,
-        metrics=_metrics(kind, found),
+        metrics=_metrics(kind, labels),
         files=(Files(names, reader="csv"),),
-        labels=found,
+        labels=tuple(labels),
         texts=tuple(text_columns),
         label=label_column or "",
         test_splits=("all",),
@@ -115,7 +111,15 @@ def read(task: Task, split: str) -> list[Example]:
     return examples
 
 
-def _metrics(kind: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def _check_classes(path: str | os.PathLike, names: Sequence[str]) -> None:
+    if len(set(names)) < max(2, len(names)):
+        raise UserError(
+            f"{path}: the labels are {', '.join(names) or 'none'}; expected "
+            "two or more, each once"
+        )
+
+
+def _metrics(kind: str, names: Sequence[str]) -> tuple[str, ...]:
     if kind == "regression":
         return ("spearman", "pearson")
     return ("accuracy", "f1" if len(names) == 2 else "macro_f1")

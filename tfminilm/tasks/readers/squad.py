@@ -1,5 +1,6 @@
 """Questions in SQuAD's JSON, which MLQA shares, and the check of answers."""
 
+import dataclasses
 import json
 import logging
 import pathlib
@@ -74,8 +75,7 @@ def check(
         if len(good) == len(example.answers):
             kept.append(example)
         elif good:
-            answers, starts = zip(*good, strict=True)
-            kept.append(_with_answers(example, answers, starts))
+            kept.append(_with_answers(example, good))
         else:
             lost += 1
     if not bad:
@@ -94,17 +94,9 @@ def check(
     return kept
 
 
-def _with_answers(
-    example: QAExample, answers: tuple[str, ...], starts: tuple[int, ...]
-) -> QAExample:
-    return QAExample(
-        id=example.id,
-        question=example.question,
-        context=example.context,
-        answers=answers,
-        answer_starts=starts,
-        is_impossible=example.is_impossible,
-    )
+def _with_answers(example: QAExample, good: list[tuple[str, int]]) -> QAExample:
+    answers, starts = zip(*good, strict=True)
+    return dataclasses.replace(example, answers=answers, answer_starts=starts)
 
 
 def _stands_at(context: str, answer: str, start: int) -> bool:

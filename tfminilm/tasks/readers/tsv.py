@@ -5,8 +5,8 @@ import pathlib
 from collections.abc import Iterator
 
 from tfminilm.errors import UserError
-from tfminilm.tasks import labels
 from tfminilm.tasks.example import Example
+from tfminilm.tasks.labels import parse
 from tfminilm.tasks.readers import paths
 from tfminilm.tasks.task import Task
 
@@ -44,25 +44,19 @@ def read(
         wanted = task.texts + (task.label,) * labelled
         wanted += (_LANGUAGE,) * bool(language)
         _check_header(task, columns, wanted, f"{path}, line {number}")
-    places = {name: place for place, name in enumerate(columns)}
-    texts = [places[name] for name in task.texts]
-    label = places.get(task.label)
-    tongue = places.get(_LANGUAGE) if language else None
     examples = []
     tongues = set()
-    for index, (number, fields) in _whole_rows(task, path, rows, len(columns)):
-        if tongue is not None:
-            tongues.add(fields[tongue])
-            if fields[tongue] != language:
-                continue
-        where = f"{path}, line {number}"
+    for index, where, row in _whole_rows(task, path, rows, columns):
+        tongue = row.get(_LANGUAGE, language)
+        tongues.add(tongue)
+        if language and tongue != language:
+            continue
+        label = row.get(task.label)
         examples.append(
             Example(
                 id=str(index),
-                texts=tuple(fields[place] for place in texts),
-                label=None
-                if label is None
-                else labels.parse(task, fields[label], where),
+                texts=tuple(row[name] for name in task.texts),
+                label=None if label is None else parse(task, label, where),
             )
         )
     if not examples:
@@ -90,20 +84,21 @@ def _whole_rows(
     task: Task,
     path: pathlib.Path,
     rows: Iterator[tuple[int, str]],
-    num_columns: int,
-) -> Iterator[tuple[int, tuple[int, list[str]]]]:
-    """The rows as (index, (line, fields)), after their columns are counted."""
+    columns: tuple[str, ...],
+) -> Iterator[tuple[int, str, dict[str, str]]]:
+    """Each row's index, place and fields, after its columns are counted."""
     broken = []
     for index, (number, line) in enumerate(rows):
         fields = line.split("\t")
-        if len(fields) == num_columns:
-            yield index, (number, fields)
+        if len(fields) == len(columns):
+            row = dict(zip(columns, fields, strict=True))
+            yield index, f"{path}, line {number}", row
         elif task.drops_broken_rows:
             broken.append(number)
         else:
             raise UserError(
                 f"{path}, line {number}: {len(fields)} columns, expected "
-                f"{num_columns}; is the file cut, or another task's?"
+                f"{len(columns)}; is the file cut, or another task's?"
             )
     if broken:
         _LOG.warning(
