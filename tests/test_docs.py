@@ -48,6 +48,7 @@ def test_python_block(code, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow  # Distils, exports, times and reports, as a reader would.
 @pytest.mark.parametrize("code", blocks("sh"))
 def test_shell_block(code, tmp_path):
     if "make " in code:
