@@ -17,7 +17,7 @@ PRECISIONS = ("float32", "dynamic_wi8_afp32")
 
 
 @dataclasses.dataclass(frozen=True)
-class Target:
+class Target(tfminilm.config.Typed):
     """What `tfminilm export` writes, and how far it may be from Keras.
 
     `precision` is float32, or dynamic_wi8_afp32 (int8 weights, activations

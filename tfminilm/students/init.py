@@ -100,9 +100,9 @@ def _weight_pairs(
         if tuple(weight.shape) != value.shape:
             raise UserError(
                 f"cannot initialise {weight.path} {tuple(weight.shape)} from "
-                f"the teacher's {source.path} {value.shape}: widths differ; "
-                "start from random weights or use a student as wide as its "
-                "teacher"
+                f"the teacher's {source.path} {value.shape}: shapes differ; "
+                "start from random weights, or build a student as wide (and "
+                "with as many positions) as its teacher"
             )
         pairs.append((weight, value))
     return pairs
