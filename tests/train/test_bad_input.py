@@ -48,7 +48,7 @@ def test_malformed_recipe(refused, flags, said):
         ),
         (["student.init=5"], "the teacher has no layer 5"),
         (["student.init=0,1"], "1 teacher layers, one for each"),
-        (["student.init=0", "student.hidden_dim=32"], "widths differ"),
+        (["student.init=0", "student.hidden_dim=32"], "shapes differ"),
         (["method.teacher_layer=2"], "layer 2: the model has 2 layers"),
         (["method.student_layer=-2"], "layer -2: the model has 1 layers"),
         (
