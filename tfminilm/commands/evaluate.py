@@ -41,19 +41,19 @@ def run(flags: Any) -> None:
         raise UsageError("evaluate: expected --model=, what finetune wrote")
     if not flags.task:
         raise UsageError("evaluate: expected --task=, such as sst2")
-    models = _models(pathlib.Path(flags.model))
+    models = _models(flags.model)
     quiet.import_tensorflow()
     from tfminilm import files
     from tfminilm.report.machine import machine
     from tfminilm.tasks.evaluate import Settings
-    from tfminilm.train import finetune
+    from tfminilm.train import score
     from tfminilm.train.progress import Progress
 
     first = next(iter(models.values()))
     known = Settings.load(first).labels if flags.task[:4] == "csv:" else ()
     task = task_flags.parse(flags, "evaluate", known or None)
     output = pathlib.Path(flags.output or flags.model)
-    data = finetune.Data(
+    data = score.Data(
         flags.data_dir,
         flags.language,
         flags.max_examples,
@@ -61,7 +61,7 @@ def run(flags: Any) -> None:
     )
     with Progress() as progress:
         runs = {
-            seed: finetune.score_splits(
+            seed: score.score_splits(
                 task,
                 model,
                 flags.splits or task.eval_splits,
@@ -76,7 +76,7 @@ def run(flags: Any) -> None:
         "task": task.name,
         "model": flags.model,
         "seeds": [seed for seed in models if seed >= 0],
-        "metrics": finetune.summary(runs),
+        "metrics": score.summary(runs),
         "machine": machine(),
     }
     name = task.name if ":" not in task.name else "csv"
@@ -85,8 +85,9 @@ def run(flags: Any) -> None:
     print(json.dumps(shown, indent=2))
 
 
-def _models(path: pathlib.Path) -> dict[int, pathlib.Path]:
-    """The model folders by seed (-1 if it is not known) in or at `path`."""
+def _models(name: str) -> dict[int, pathlib.Path]:
+    """The model folders by seed (-1 if it is not known) in or at `name`."""
+    path = pathlib.Path(name)
     if (path / "recipe.json").is_file():
         runs = [path]
     else:
@@ -103,5 +104,8 @@ def _models(path: pathlib.Path) -> dict[int, pathlib.Path]:
     if found:
         return dict(sorted(found.items()))
     if not path.is_dir():
-        raise UserError(f"no model at {path}: expected what finetune wrote")
+        raise UserError(
+            f"no fine-tuned model at {name}: expected the --workdir of "
+            "tfminilm finetune, or a model folder in it"
+        )
     return {-1: path}

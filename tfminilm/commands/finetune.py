@@ -29,7 +29,9 @@ def define_flags(flags: Any) -> None:
     )
     flags.DEFINE_integer("epochs", 0, "Rounds (0: the task's own, 3 to 10).")
     flags.DEFINE_float("learning_rate", 5e-5, "Its peak.")
-    flags.DEFINE_integer("batch_size", 32, "Sequences of a step.")
+    flags.DEFINE_integer(
+        "batch_size", 0, "Sequences of a step (0: 32, large sets 64)."
+    )
     flags.DEFINE_integer(
         "max_length", 0, "Longest sequence in tokens (0: 128, long texts 384)."
     )
@@ -63,7 +65,7 @@ def run(flags: Any) -> None:
     quiet.import_tensorflow()
     from tfminilm import files
     from tfminilm.report.machine import machine
-    from tfminilm.train import finetune
+    from tfminilm.train import finetune, score
 
     workdir = pathlib.Path(flags.workdir)
     folders = _folders(workdir, seeds)
@@ -84,7 +86,7 @@ def run(flags: Any) -> None:
         "model": flags.model,
         "command": shlex.join(["tfminilm", *sys.argv[1:]]),
         "seeds": seeds,
-        "metrics": finetune.summary(runs),
+        "metrics": score.summary(runs),
         "settings": _settings(specs[seeds[0]]),
         "machine": machine(),
     }

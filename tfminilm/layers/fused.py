@@ -53,11 +53,18 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def fuse_updates(optimizer: keras.optimizers.Optimizer) -> None:
-    """Makes the optimizer update large tables in one pass.
+def fuse_updates(
+    optimizer: keras.optimizers.Optimizer, least_elements: int = _LARGE
+) -> None:
+    """Makes the optimizer update large variables in one pass.
 
     AdamW takes nine passes over its embedding table where one will do.
     Without effect on other backends, and where replicas share the update.
+
+    Args:
+        optimizer: is changed in place.
+        least_elements: of a variable for which it is compiled, which takes
+            a tenth of a second each.
     """
     if keras.backend.backend() != "tensorflow":
         return
@@ -70,7 +77,7 @@ def fuse_updates(optimizer: keras.optimizers.Optimizer) -> None:
     compiled: dict[int, Any] = {}
 
     def update_step(gradient: Any, variable: Any, learning_rate: Any) -> None:
-        if math.prod(variable.shape) < _LARGE:
+        if math.prod(variable.shape) < least_elements:
             plain(gradient, variable, learning_rate)
             return
         if id(variable) not in compiled:

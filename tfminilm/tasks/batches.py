@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _BUCKETS = 10
+# That a bucket holds on average.
+_LEAST_BATCHES = 8
 
 
 class Batches:
@@ -31,7 +33,8 @@ class Batches:
         batch_size: sequences of a batch.
         seed: of the shuffling; `None` keeps the order (longest bucket last).
         buckets: lengths to pad to, the last one the longest sequence's at
-            least; by default the ones that waste least on these sequences.
+            least; by default the ones that waste least on these sequences,
+            up to ten, but one for each eight batches if they are shuffled.
     """
 
     def __init__(
@@ -44,7 +47,11 @@ class Batches:
         self.encoded = encoded
         self.batch_size = batch_size
         self.seed = seed
-        self.buckets = np.array(buckets or best_buckets(encoded.lengths))
+        count = _BUCKETS
+        if seed is not None:  # Who meets whom in a batch is to be random.
+            batches_of_each = len(encoded) // (_LEAST_BATCHES * batch_size)
+            count = min(max(batches_of_each, 1), count)
+        self.buckets = np.array(buckets or best_buckets(encoded.lengths, count))
         self._bucket = np.searchsorted(self.buckets, encoded.lengths)
         self._plan = functools.lru_cache(maxsize=2)(self._make_plan)
 

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -20,8 +20,7 @@ from tfminilm.tasks import metrics, squad_metrics, submission, windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import encode
 from tfminilm.tasks.task import Task
-from tfminilm.train.faster import faster
-from tfminilm.train.progress import Progress
+from tfminilm.teachers.faster import faster
 
 SETTINGS = "tfminilm.json"
 # Other sizes would add in another order.
@@ -90,7 +89,7 @@ def evaluate(
     examples: Sequence[Any],
     settings: Settings,
     cache_dir: str | os.PathLike | None = None,
-    progress: Progress | None = None,
+    count: Callable[[int], None] | None = None,
     language: str | None = None,
 ) -> Result:
     """Predicts every example and scores the predictions.
@@ -102,7 +101,7 @@ def evaluate(
         examples: of one split.
         settings: as the model was fine-tuned.
         cache_dir: where token ids are kept; nowhere if `None`.
-        progress: shows how far it is.
+        count: is called with the number of sequences done.
         language: of the answers, for MLQA's normalisation.
 
     Raises:
@@ -112,7 +111,7 @@ def evaluate(
     ids = [example.id for example in examples]
     if task.kind == "qa":
         cut = windows.make_windows(*arguments, settings.doc_stride, cache_dir)
-        found = predict(head, Batches(cut.encoded, _BATCH_SIZE), progress)
+        found = predict(head, Batches(cut.encoded, _BATCH_SIZE), count)
         logits = {
             row: (own["start_logits"], own["end_logits"])
             for row, own in enumerate(found)
@@ -120,7 +119,7 @@ def evaluate(
         answers = windows.answers(examples, cut, logits)
         return _score_answers(task, examples, answers, settings, language)
     encoded = encode(task, *arguments, cache_dir)
-    outputs = np.stack(predict(head, Batches(encoded, _BATCH_SIZE), progress))
+    outputs = np.stack(predict(head, Batches(encoded, _BATCH_SIZE), count))
     if task.kind == "regression":
         predictions = outputs[:, 0].astype(float).tolist()
     else:
@@ -133,7 +132,9 @@ def evaluate(
 
 
 def predict(
-    head: keras.Model, batches: Batches, progress: Progress | None = None
+    head: keras.Model,
+    batches: Batches,
+    count: Callable[[int], None] | None = None,
 ) -> list[Any]:
     """The model's outputs for each sequence, in the sequences' order.
 
@@ -146,23 +147,23 @@ def predict(
     """
     model = faster(head)
     outputs: list[Any] = [None] * len(batches.encoded)
-    with (progress or Progress()).counting("predicting", "sequences") as count:
-        done = 0
-        for rows, inputs in batches.epoch():
-            given = {name: inputs[name] for name in model.input}
-            found = model.predict_on_batch(given)
-            if not all(
-                np.isfinite(value).all() for value in keras.tree.flatten(found)
-            ):
-                raise UserError(
-                    "the model's output is not finite: its weights are broken"
+    done = 0
+    for rows, inputs in batches.epoch():
+        given = {name: inputs[name] for name in model.input}
+        found = model.predict_on_batch(given)
+        if not all(
+            np.isfinite(value).all() for value in keras.tree.flatten(found)
+        ):
+            raise UserError(
+                "the model's output is not finite: its weights are broken"
+            )
+        for place, row in enumerate(rows):
+            if row >= 0:
+                outputs[row] = keras.tree.map_structure(
+                    lambda value, place=place: value[place], found
                 )
-            for place, row in enumerate(rows):
-                if row >= 0:
-                    outputs[row] = keras.tree.map_structure(
-                        lambda value, place=place: value[place], found
-                    )
-            done += int((rows >= 0).sum())
+        done += int((rows >= 0).sum())
+        if count is not None:
             count(done)
     return outputs
 

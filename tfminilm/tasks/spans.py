@@ -114,7 +114,9 @@ def _sentence_piece(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
 
     from tfminilm.tasks.encode import tokens_of
 
-    engine: Any = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.proto)
+    engine: Any = sentencepiece.SentencePieceProcessor(
+        model_proto=tokenizer.proto
+    )
 
     def tokenize(texts: Sequence[str]) -> list[Spans]:
         # XLM-R's ids are not SentencePiece's: the tokenizer's own are taken.

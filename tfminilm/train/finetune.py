@@ -3,8 +3,7 @@
 import dataclasses
 import os
 import pathlib
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -15,33 +14,34 @@ from tfminilm.layers import fused
 from tfminilm.tasks import heads, windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, encode
-from tfminilm.tasks.evaluate import Settings, evaluate, write_predictions
-from tfminilm.tasks.examples import read
+from tfminilm.tasks.evaluate import Settings, evaluate
 from tfminilm.tasks.task import Task, get_task
-from tfminilm.train.faster import faster
+from tfminilm.teachers.faster import faster
 from tfminilm.train.loop import Loop
 from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import TrainSpec
+from tfminilm.train.score import Data, Scores, score_splits
 from tfminilm.train.workdir import Workdir
 
 # Small sets need more rounds; the others are BERT's.
 _EPOCHS = {"cola": 5, "mrpc": 5, "stsb": 5, "rte": 10}
+# A step of 32 short sentences keeps no core busy.
+_LARGE = ("sst2", "qqp", "mnli", "xnli", "qnli")
 _LONG_TEXTS = ("imdb", "squad", "squad_v2", "mlqa")
-# Where a text is long the positions, not the steps, are what memory limits.
+# Short texts make steps in which the update is a fifth: all kernels count.
+_FUSED_ELEMENTS = 2**16
 _MOST_STEPS_BETWEEN_CHECKPOINTS = 1000
-
-Scores = dict[str, dict[str, float]]
 
 
 @dataclasses.dataclass(frozen=True)
 class FineTuning:
     """One run: a backbone, a task and a seed. It makes the workdir's recipe.
 
-    `epochs` and `max_length` of 0 are the task's own. `warmup` is the share
-    of the steps in which the learning rate rises; then it falls to 0.
-    `max_examples` takes the first ones of every split (0: all).
+    `epochs`, `batch_size` and `max_length` of 0 are the task's own. `warmup`
+    is the share of the steps in which the learning rate rises; then it falls
+    to 0. `max_examples` takes the first ones of every split (0: all).
     """
 
     model: str
@@ -51,7 +51,7 @@ class FineTuning:
     language: str | None = None
     epochs: int = 0
     learning_rate: float = 5e-5
-    batch_size: int = 32
+    batch_size: int = 0
     max_length: int = 0
     doc_stride: int = windows.DOC_STRIDE
     warmup: float = 0.1
@@ -67,10 +67,12 @@ class FineTuning:
         Raises:
             UserError: a number is out of its range.
         """
-        for name in ("epochs", "max_length", "max_examples", "warmup"):
+        for name in (
+            *("epochs", "batch_size", "max_length", "max_examples"),
+            *("warmup", "weight_decay"),
+        ):
             _require(getattr(self, name) >= 0, self, name, "0 or more")
-        for name in ("batch_size", "doc_stride"):
-            _require(getattr(self, name) >= 1, self, name, "1 or more")
+        _require(self.doc_stride >= 1, self, "doc_stride", "1 or more")
         _require(self.learning_rate > 0, self, "learning_rate", "above 0")
         _require(0 <= self.dropout < 1, self, "dropout", "0 to below 1")
         _require(self.warmup <= 1, self, "warmup", "0 to 1")
@@ -79,6 +81,7 @@ class FineTuning:
         return dataclasses.replace(
             self,
             epochs=self.epochs or _EPOCHS.get(task.name, 3),
+            batch_size=self.batch_size or (64 if task.name in _LARGE else 32),
             max_length=self.max_length or long,
         )
 
@@ -113,7 +116,7 @@ def finetune(
     spec = spec.resolved(task)
     folder = Workdir(workdir, spec)
     cache = pathlib.Path(cache_dir or folder.text)
-    with Progress() as progress, folder.hold():
+    with Progress() as progress:
         if not folder.student.is_dir():
             _train(task, spec, folder, cache, progress)
         progress.say(f"model: {folder.student}")
@@ -126,93 +129,6 @@ def finetune(
             folder.path,
             progress,
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class Data:
-    """Where examples come from, and how many of a split are taken."""
-
-    folder: str | None = None
-    language: str | None = None
-    max_examples: int = 0
-    skip_bad_answers: bool = False
-
-    def read(self, task: Task, split: str) -> list[Any]:
-        """The examples of a split.
-
-        Raises:
-            UserError: they are missing or broken.
-        """
-        found = read(
-            task, split, self.folder, self.language, self.skip_bad_answers
-        )
-        return found[: self.max_examples or None]
-
-
-def score_splits(
-    task: Task,
-    model: str | os.PathLike,
-    splits: Sequence[str],
-    data: Data,
-    cache_dir: str | os.PathLike | None,
-    output: str | os.PathLike,
-    progress: Progress,
-) -> Scores:
-    """Scores a saved model and writes its predictions into `output`.
-
-    Returns:
-        The metrics of each split; none of a split without labels.
-
-    Raises:
-        UserError: the model is none for the task, or the data is broken.
-    """
-    with progress.working("loading the model"):
-        head = heads.load_head(model)
-        settings = Settings.load(model)
-        heads.check_head(task, head, str(model))
-        _require_labels(task, settings, model)
-        tokenizer = teachers.load_tokenizer(model)
-    scores = {}
-    for split in splits:
-        examples = data.read(task, split)
-        result = evaluate(
-            task,
-            head,
-            tokenizer,
-            examples,
-            settings,
-            cache_dir,
-            progress,
-            data.language if task.name == "mlqa" else None,
-        )
-        scores[split] = result.metrics
-        path = write_predictions(task, split, result, output)
-        line = ", ".join(f"{k} {v:.4f}" for k, v in result.metrics.items())
-        progress.say(
-            f"{task.name} {split}: {line or 'no labels'} "
-            f"({len(examples):,} examples)"
-            + (f"; predictions: {path}" if path else "")
-        )
-    return scores
-
-
-def summary(runs: Mapping[int, Scores]) -> dict[str, dict[str, Any]]:
-    """Mean and spread of each metric of each split over the seeds.
-
-    The spread is the standard deviation of a sample; 0 for one seed.
-    """
-    first = next(iter(runs.values()))
-    found: dict[str, dict[str, Any]] = {}
-    for split, scores in first.items():
-        found[split] = {}
-        for name in scores:
-            values = [float(run[split][name]) for run in runs.values()]
-            found[split][name] = {
-                "mean": statistics.fmean(values),
-                "spread": statistics.stdev(values) if len(values) > 1 else 0.0,
-                "seeds": values,
-            }
-    return found
 
 
 def _train(
@@ -241,6 +157,8 @@ def _train(
         null_threshold=0.0 if task.name == "squad_v2" else None,
     )
     with progress.working("reading examples"):
+        # All of them: a mistake is to be found before hours of training.
+        dev = {name: _data(spec).read(task, name) for name in task.eval_splits}
         encoded = _training_data(task, spec, tokenizer, cache)
     batches = Batches(encoded, spec.batch_size, spec.seed)
     progress.say(
@@ -249,14 +167,30 @@ def _train(
     )
     train = _train_spec(spec, len(batches), precision)
     model = faster(head)
-    _compile(task, model, build_optimizer(train, precision))
-    dev = _Dev(task, spec, head, tokenizer, settings, cache)
-    _TaskLoop(train, folder, model, head, batches, dev, progress).run()
-    saved = heads.plain(head)
-    with files.new_directory(folder.student) as beside:
-        saved.save_to_preset(str(beside))
-        tokenizer.save_to_preset(str(beside))
-        settings.save(beside)
+    compile_for(task, model, build_optimizer(train, precision))
+
+    def score() -> dict[str, float]:
+        examples = dev[task.eval_splits[0]]
+        return evaluate(
+            task, head, tokenizer, examples, settings, cache
+        ).metrics
+
+    # Questions take minutes; the last step's model is scored when saved.
+    is_scored = task.kind != "qa" and bool(dev)
+    with folder.hold():
+        _TaskLoop(
+            train,
+            folder,
+            model,
+            head,
+            batches,
+            score if is_scored else None,
+            progress,
+        ).run()
+        with files.new_directory(folder.student) as beside:
+            heads.plain(head).save_to_preset(str(beside))
+            tokenizer.save_to_preset(str(beside))
+            settings.save(beside)
 
 
 def _training_data(
@@ -295,7 +229,7 @@ def _train_spec(
     )
 
 
-def _compile(task: Task, model: keras.Model, optimizer: Any) -> None:
+def compile_for(task: Task, model: keras.Model, optimizer: Any) -> None:
     """Makes a model ready to train.
 
     A batch's filler has weight 0: losses are means over the others.
@@ -313,31 +247,8 @@ def _compile(task: Task, model: keras.Model, optimizer: Any) -> None:
         loss = {name: loss for name in model.output}
         weights = {name: 0.5 for name in model.output}
     model.compile(optimizer, loss=loss, loss_weights=weights)
-    fused.fuse_updates(model.optimizer)
+    fused.fuse_updates(model.optimizer, _FUSED_ELEMENTS)
     optimizer.build(model.trainable_variables)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Dev:
-    """Scores the model between epochs."""
-
-    task: Task
-    spec: FineTuning
-    head: keras.Model
-    tokenizer: Any
-    settings: Settings
-    cache: pathlib.Path
-
-    def score(self) -> dict[str, float]:
-        split = self.task.eval_splits[0]
-        return evaluate(
-            self.task,
-            self.head,
-            self.tokenizer,
-            _data(self.spec).read(self.task, split),
-            self.settings,
-            self.cache,
-        ).metrics
 
 
 class _TaskLoop(Loop):
@@ -353,12 +264,12 @@ class _TaskLoop(Loop):
         model: keras.Model,
         head: keras.Model,
         data: Batches,
-        dev: _Dev,
+        score: Callable[[], dict[str, float]] | None,
         progress: Progress,
     ):
         super().__init__(spec, folder, model, head, progress)
         self.data = data
-        self.dev = dev
+        self.score = score
 
     def batches(self, first: int, count: int) -> Any:
         return self.data.dataset(first, count).map(self._given)
@@ -368,8 +279,8 @@ class _TaskLoop(Loop):
         return int(self.data.encoded.lengths[rows[rows >= 0]].sum())
 
     def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
-        if num_batches is None:
-            return self.dev.score()
+        if num_batches is None and self.score is not None:
+            return self.score()
         row = self.model.test_on_batch(
             *self._given(*self.data.batch(0)), return_dict=True
         )
@@ -379,12 +290,10 @@ class _TaskLoop(Loop):
         return row
 
     def is_due(self, step: int) -> bool:
-        # Questions take minutes; the last step's model is scored when saved.
         return (
-            0 < step < self.spec.steps
+            self.score is not None
+            and 0 < step < self.spec.steps
             and step % self.spec.evaluate_every == 0
-            and self.dev.task.kind != "qa"
-            and bool(self.dev.task.eval_splits)
         )
 
     def _given(self, inputs: Any, labels: Any, weights: Any) -> tuple:
@@ -414,16 +323,3 @@ def _require_length(spec: FineTuning, backbone: keras.Model) -> None:
             f"{spec.model} ends at {longest}: give --max_length={longest} or "
             "less"
         )
-
-
-def _require_labels(
-    task: Task, settings: Settings, model: str | os.PathLike
-) -> None:
-    """The same number of classes is not yet the same classes."""
-    if (task.kind, task.labels) == (settings.kind, settings.labels):
-        return
-    raise UserError(
-        f"{model} was fine-tuned on {settings.task} "
-        f"({', '.join(settings.labels) or settings.kind}), not for "
-        f"{task.name} ({', '.join(task.labels) or task.kind})"
-    )

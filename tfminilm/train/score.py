@@ -1,0 +1,118 @@
+"""Scores saved models on the splits of a task."""
+
+import dataclasses
+import os
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfminilm import teachers
+from tfminilm.errors import UserError
+from tfminilm.tasks import heads
+from tfminilm.tasks.evaluate import Settings, evaluate, write_predictions
+from tfminilm.tasks.examples import read
+from tfminilm.tasks.task import Task
+from tfminilm.train.progress import Progress
+
+Scores = dict[str, dict[str, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Where examples come from, and how many of a split are taken."""
+
+    folder: str | None = None
+    language: str | None = None
+    max_examples: int = 0
+    skip_bad_answers: bool = False
+
+    def read(self, task: Task, split: str) -> list[Any]:
+        """The examples of a split.
+
+        Raises:
+            UserError: they are missing or broken.
+        """
+        found = read(
+            task, split, self.folder, self.language, self.skip_bad_answers
+        )
+        return found[: self.max_examples or None]
+
+
+def score_splits(
+    task: Task,
+    model: str | os.PathLike,
+    splits: Sequence[str],
+    data: Data,
+    cache_dir: str | os.PathLike | None,
+    output: str | os.PathLike,
+    progress: Progress,
+) -> Scores:
+    """Scores a saved model and writes its predictions into `output`.
+
+    Returns:
+        The metrics of each split; none of a split without labels.
+
+    Raises:
+        UserError: the model is none for the task, or the data is broken.
+    """
+    with progress.working("loading the model"):
+        head = heads.load_head(model)
+        settings = Settings.load(model)
+        heads.check_head(task, head, str(model))
+        _require_labels(task, settings, model)
+        tokenizer = teachers.load_tokenizer(model)
+    scores = {}
+    for split in splits:
+        examples = data.read(task, split)
+        with progress.counting("predicting", "sequences") as count:
+            result = evaluate(
+                task,
+                head,
+                tokenizer,
+                examples,
+                settings,
+                cache_dir,
+                count,
+                data.language if task.name == "mlqa" else None,
+            )
+        scores[split] = result.metrics
+        path = write_predictions(task, split, result, output)
+        line = ", ".join(f"{k} {v:.4f}" for k, v in result.metrics.items())
+        progress.say(
+            f"{task.name} {split}: {line or 'no labels'} "
+            f"({len(examples):,} examples)"
+            + (f"; predictions: {path}" if path else "")
+        )
+    return scores
+
+
+def summary(runs: Mapping[int, Scores]) -> dict[str, dict[str, Any]]:
+    """Mean and spread of each metric of each split over the seeds.
+
+    The spread is the standard deviation of a sample; 0 for one seed.
+    """
+    first = next(iter(runs.values()))
+    found: dict[str, dict[str, Any]] = {}
+    for split, scores in first.items():
+        found[split] = {}
+        for name in scores:
+            values = [float(run[split][name]) for run in runs.values()]
+            found[split][name] = {
+                "mean": statistics.fmean(values),
+                "spread": statistics.stdev(values) if len(values) > 1 else 0.0,
+                "seeds": values,
+            }
+    return found
+
+
+def _require_labels(
+    task: Task, settings: Settings, model: str | os.PathLike
+) -> None:
+    """The same number of classes is not yet the same classes."""
+    if (task.kind, task.labels) == (settings.kind, settings.labels):
+        return
+    raise UserError(
+        f"{model} was fine-tuned on {settings.task} "
+        f"({', '.join(settings.labels) or settings.kind}), not for "
+        f"{task.name} ({', '.join(task.labels) or task.kind})"
+    )
