@@ -152,6 +152,16 @@ def test_an_answer_inside_a_word_is_the_word():
     ) == (3, 8)
 
 
+def test_an_answer_ends_where_the_next_token_starts():
+    context = "a (under) b"
+    found = make_windows([question(context, "under")], tokenizer(), 32)
+    labels = found.encoded.labels
+    start, end = found.characters(
+        0, labels["start_logits"][0], labels["end_logits"][0]
+    )
+    assert context[start:end] == "under"
+
+
 def test_questions_without_an_answer():
     found = make_windows([question("a b"), question("")], tokenizer(), 32)
     assert found.encoded.labels["start_logits"].tolist() == [0, 0]

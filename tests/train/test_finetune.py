@@ -256,6 +256,17 @@ def test_several_seeds(run, data, tmp_path, capsys):
     assert shown["seeds"] == [1, 2]
 
 
+def test_a_seed_makes_the_head_as_well(run, tmp_path):
+    still = ("--learning_rate=1e-12", "--max_examples=8", "--epochs=1")
+    assert run(tmp_path, "sst2", "--seeds=1,2", *still) == 0
+    first, second = (
+        heads.load_head(tmp_path / f"seed-{seed}" / "student").output_dense
+        for seed in (1, 2)
+    )
+    gap = np.asarray(first.kernel) - np.asarray(second.kernel)
+    assert np.abs(gap).max() > 1e-3
+
+
 def weights(workdir):
     model = heads.load_head(workdir / "student")
     return [np.asarray(variable) for variable in model.weights]
