@@ -53,12 +53,8 @@ def run(flags: Any) -> None:
     known = Settings.load(first).labels if flags.task[:4] == "csv:" else ()
     task = task_flags.parse(flags, "evaluate", known or None)
     output = pathlib.Path(flags.output or flags.model)
-    data = score.Data(
-        flags.data_dir,
-        flags.language,
-        flags.max_examples,
-        flags.skip_bad_answers,
-    )
+    names = ("data_dir", "language", "max_examples", "skip_bad_answers")
+    data = score.Data(*(getattr(flags, name) for name in names))
     with Progress() as progress:
         runs = {
             seed: score.score_splits(

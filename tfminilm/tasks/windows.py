@@ -86,20 +86,10 @@ def make_windows(
         raise UserError("there is no question to encode")
     if doc_stride < 1:
         raise UserError(f"doc stride is {doc_stride}, expected 1 or more")
-    texts = (
-        part
-        for example in examples
-        for part in (
-            example.question,
-            example.context,
-            *(example.answers[:1]),
-            str(example.answer_starts[:1]),
-        )
-    )
     arrays = encode.cached(
         cache_dir,
         {
-            "source": encode.digest(texts),
+            "source": encode.digest(_parts(examples)),
             "tokenizer": cache.tokenizer_identity(tokenizer),
             "max_length": max_length,
             "doc_stride": doc_stride,
@@ -115,6 +105,13 @@ def make_windows(
     )
     others = ("question", "first", "count", "token", "spans")
     return Windows(encoded, **{name: arrays[name] for name in others})
+
+
+def _parts(examples: Sequence[QAExample]) -> Iterable[str]:
+    """All that windows and their labels are made of."""
+    for example in examples:
+        yield from (example.question, example.context, *example.answers[:1])
+        yield str(example.answer_starts[:1])
 
 
 def _cut(

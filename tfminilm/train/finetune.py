@@ -148,14 +148,7 @@ def _train(
         tokenizer = teachers.load_tokenizer(spec.model)
         _require_length(spec, backbone)
         head = heads.build_head(task, backbone, spec.dropout)
-    settings = Settings(
-        task=task.name,
-        kind=task.kind,
-        labels=task.labels,
-        max_length=spec.max_length,
-        doc_stride=spec.doc_stride,
-        null_threshold=0.0 if task.name == "squad_v2" else None,
-    )
+    settings = _settings(task, spec)
     with progress.working("reading examples"):
         # All of them: a mistake is to be found before hours of training.
         dev = {name: _data(spec).read(task, name) for name in task.eval_splits}
@@ -177,20 +170,24 @@ def _train(
 
     # Questions take minutes; the last step's model is scored when saved.
     is_scored = task.kind != "qa" and bool(dev)
+    scored = score if is_scored else None
     with folder.hold():
-        _TaskLoop(
-            train,
-            folder,
-            model,
-            head,
-            batches,
-            score if is_scored else None,
-            progress,
-        ).run()
+        _TaskLoop(train, folder, model, head, batches, scored, progress).run()
         with files.new_directory(folder.student) as beside:
             heads.plain(head).save_to_preset(str(beside))
             tokenizer.save_to_preset(str(beside))
             settings.save(beside)
+
+
+def _settings(task: Task, spec: FineTuning) -> Settings:
+    return Settings(
+        task=task.name,
+        kind=task.kind,
+        labels=task.labels,
+        max_length=spec.max_length,
+        doc_stride=spec.doc_stride,
+        null_threshold=0.0 if task.name == "squad_v2" else None,
+    )
 
 
 def _training_data(
