@@ -2,11 +2,12 @@
 
 import copy
 import dataclasses
+from typing import Any, Literal
 
 import ml_collections
 import pytest
 
-from tfminilm.config import Typed, parse
+from tfminilm.config import Typed, one_of, parse, to_dict
 from tfminilm.errors import UsageError
 
 
@@ -14,6 +15,21 @@ from tfminilm.errors import UsageError
 class Engine(Typed):
     power: float = 1.0
     gears: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Horse:
+    legs: int = 4
+    rider: str | None = None
+    gait: Literal["walk", "trot"] = "walk"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cart(Typed):
+    pulled_by: Any = one_of(  # noqa: RUF009 (a field)
+        lambda: {"Engine": Engine, "Horse": Horse}, "Horse"
+    )
+    cargo: dict[str, Engine] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +81,47 @@ def test_reads_nested_mappings():
 def test_refuses(config, said):
     with pytest.raises(UsageError) as caught:
         parse(Car, config, "car")
+    assert str(caught.value).startswith(said)
+
+
+def test_one_of_several_classes_and_a_mapping_of_them():
+    cart = Cart(Engine(gears=2), {"b": Engine(1.0), "a": Engine()})
+    config = to_dict(cart)
+    assert config["pulled_by"] == {"name": "Engine", "power": 1.0, "gears": 2}
+    assert list(config["cargo"]) == ["b", "a"]
+    assert parse(Cart, config, "cart") == cart
+    assert parse(Cart, {}, "cart") == Cart(Horse())
+    assert parse(Cart, {"pulled_by": {"rider": "A"}}, "cart") == Cart(
+        Horse(rider="A")
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (
+            {"pulled_by": {"name": "Hors"}},
+            "cart: pulled_by.name is 'Hors'; did you mean Horse? There are",
+        ),
+        (
+            {"pulled_by": {"lexs": 4}},
+            "cart: unknown key pulled_by.lexs; did you mean pulled_by.legs?",
+        ),
+        ({"pulled_by": "Horse"}, "cart: pulled_by is 'Horse', expected keys"),
+        (
+            {"pulled_by": {"gait": "run"}},
+            "cart: pulled_by.gait is 'run' (str), expected 'walk' or 'trot'",
+        ),
+        (
+            {"cargo": {"a": {"powr": 1.0}}},
+            "cart: unknown key cargo.a.powr; did you mean cargo.a.power?",
+        ),
+        ({"cargo": 3}, "cart: cargo is 3, expected keys of its own"),
+    ],
+)
+def test_refuses_in_them(config, said):
+    with pytest.raises(UsageError) as caught:
+        parse(Cart, config, "cart")
     assert str(caught.value).startswith(said)
 
 

@@ -45,7 +45,7 @@ def distinct():
             id=path.stem,
             marks=[pytest.mark.slow] * (recipe.student.hidden_dim > 384),
         )
-        for recipe, path in {smoke(path): path for path in STUDENTS}.items()
+        for recipe, path in {str(smoke(p)): p for p in STUDENTS}.items()
     ]
 
 

@@ -2,8 +2,9 @@
 
 import dataclasses
 import difflib
+import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import ml_collections
@@ -25,12 +26,41 @@ class Typed:
         return super().__new__(cls)
 
 
+def one_of(classes: Callable[[], Mapping[str, type]], default: str) -> Any:
+    """A field that holds an instance of one of several dataclasses.
+
+    In a mapping it is the instance's fields and, as `name`, its class.
+
+    Args:
+        classes: gives them by name; called when one is needed.
+        default: the name of the one that is meant where none is named.
+    """
+    return dataclasses.field(
+        default_factory=lambda: classes()[default](),
+        metadata={"classes": classes, "default": default},
+    )
+
+
+def to_dict(value: Any) -> Any:
+    """A dataclass as the nested mappings that `parse` reads."""
+    if isinstance(value, Mapping):
+        return {key: to_dict(item) for key, item in value.items()}
+    if not dataclasses.is_dataclass(value):
+        return value
+    found = {}
+    for field in dataclasses.fields(value):
+        item = getattr(value, field.name)
+        name = {"name": type(item).__name__} if field.metadata else {}
+        found[field.name] = name | to_dict(item) if name else to_dict(item)
+    return found
+
+
 def parse(cls: type[T], config: Any, kind: str) -> T:
     """Reads a mapping, or a `ConfigDict`, into the dataclass `cls`.
 
-    Fields that are dataclasses are read from nested mappings; an int may
-    stand for a float, and a list for a tuple. `kind` is what messages call
-    the whole, such as "recipe".
+    Fields that are dataclasses, and the values of fields that are mappings,
+    are read from nested mappings; an int may stand for a float, and a list
+    for a tuple. `kind` is what messages call the whole, such as "recipe".
 
     Raises:
         UsageError: an unknown key (the nearest known one is named), or a
@@ -41,51 +71,82 @@ def parse(cls: type[T], config: Any, kind: str) -> T:
     return _parse(cls, config, kind, "")
 
 
-def _parse(cls: type, config: Any, kind: str, prefix: str) -> Any:
-    types = _fields(cls)
+def _parse(cls: Any, config: Any, kind: str, prefix: str) -> Any:
+    hints = typing.get_type_hints(cls)
+    known = {field.name: field.metadata for field in dataclasses.fields(cls)}
+    _require_mapping(config, known, kind, prefix)
+    for key in config:
+        _require_known(key, known, f"{kind}: ", prefix)
+    values = {}
+    for key, value in config.items():
+        if known[key]:
+            values[key] = _one(known[key], value, kind, f"{prefix}{key}.")
+        else:
+            values[key] = _value(hints[key], value, kind, prefix + key)
+    return cls(**values)
+
+
+def _one(about: Mapping, config: Any, kind: str, prefix: str) -> Any:
+    """An instance of the class that the mapping names."""
+    classes = about["classes"]()
+    _require_mapping(config, ("name",), kind, prefix)
+    name = config.get("name", about["default"])
+    if name not in classes:
+        near = difflib.get_close_matches(str(name), classes, n=1, cutoff=0.0)
+        raise UsageError(
+            f"{kind}: {prefix}name is {name!r}; did you mean {near[0]}? "
+            f"There are {', '.join(classes)}"
+        )
+    fields = {key: value for key, value in config.items() if key != "name"}
+    return _parse(classes[name], fields, kind, prefix)
+
+
+def _require_mapping(
+    config: Any, known: Iterable[str], kind: str, prefix: str
+) -> None:
     if not isinstance(config, Mapping):
         raise UsageError(
             f"{kind}: {prefix.rstrip('.') or 'the ' + kind} is {config!r}, "
-            f"expected keys {', '.join(types)}"
+            f"expected keys {', '.join(known)}"
         )
-    for key in config:
-        _require_known(key, types, f"{kind}: ", prefix)
-    values = {
-        key: _value(types[key], value, kind, prefix + key)
-        for key, value in config.items()
-    }
-    return cls(**values)
 
 
 def _require_known(
     key: str, known: Iterable[str], kind: str, prefix: str
 ) -> None:
     if key not in known:
-        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)[0]
-        raise UsageError(
-            f"{kind}unknown key {prefix}{key}; did you mean {prefix}{near}?"
-        )
-
-
-def _fields(cls: type) -> dict[str, type]:
-    hints = typing.get_type_hints(cls)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)
+        hint = f"; did you mean {prefix}{near[0]}?" if near else ""
+        raise UsageError(f"{kind}unknown key {prefix}{key}{hint}")
 
 
 def _value(expected: Any, value: Any, kind: str, name: str) -> Any:
     if dataclasses.is_dataclass(expected):
-        return _parse(typing.cast(type, expected), value, kind, name + ".")
+        return _parse(expected, value, kind, name + ".")
+    origin, inside = typing.get_origin(expected), typing.get_args(expected)
+    if origin is dict:
+        _require_mapping(value, ("of its own",), kind, name + ".")
+        return {
+            key: _value(inside[1], item, kind, f"{name}.{key}")
+            for key, item in value.items()
+        }
+    if origin is types.UnionType and types.NoneType in inside:
+        return None if value is None else _value(inside[0], value, kind, name)
     if expected is float and type(value) is int:
         return float(value)
-    if typing.get_origin(expected) is tuple and isinstance(value, list | tuple):
-        item, *_ = typing.get_args(expected)
+    if origin is tuple and isinstance(value, list | tuple):
         return tuple(
-            _value(item, part, kind, f"{name}[{index}]")
+            _value(inside[0], part, kind, f"{name}[{index}]")
             for index, part in enumerate(value)
         )
+    if origin is typing.Literal and value in inside:
+        return value
     if type(value) is not expected:
+        wanted = (
+            " or ".join(map(repr, inside)) if origin is typing.Literal else ""
+        )
         raise UsageError(
             f"{kind}: {name} is {value!r} ({type(value).__name__}), "
-            f"expected {getattr(expected, '__name__', expected)}"
+            f"expected {wanted or getattr(expected, '__name__', expected)}"
         )
     return value

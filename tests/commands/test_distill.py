@@ -3,7 +3,6 @@
 import pytest
 
 from tfminilm import commands
-from tfminilm.commands import quiet
 from tfminilm.train.recipe import Recipe
 
 RECIPE = """
@@ -104,8 +103,7 @@ def test_broken_recipe(recipe, content, capsys):
         ("config=no/where/demo2.txt", "no recipe 'no/where/demo2.txt': expec"),
     ],
 )
-def test_bad_flags(recipe, flag, said, capsys, monkeypatch):
-    monkeypatch.setattr(quiet, "import_tensorflow", None)
+def test_bad_flags(recipe, flag, said, capsys):
     path = recipe(RECIPE.format(keys="name='mine'"))
     flags = [f"--config={path}", "--workdir=x", f"--{flag}"]
     assert commands.main(["distill", *flags]) == 2

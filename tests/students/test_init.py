@@ -40,6 +40,7 @@ def sources(student, teacher):
     ("layers", "expected"),
     [
         ("uniform", [1, 3, 5]),
+        ("bottom", [0, 1, 2]),
         ([0, 2, 5], [0, 2, 5]),
         ((5, -2, 0), [5, 4, 0]),
         ([3, 3, -6], [3, 3, 0]),
@@ -142,7 +143,7 @@ def refusal(student, teacher, layers="uniform"):
     [
         ([0, 1], ["[0, 1]", "3 teacher layers"]),
         ([], ["3 teacher layers"]),
-        ("top", ["'top'", "'uniform', 'embeddings'"]),
+        ("top", ["'top'", "'uniform', 'bottom', 'embeddings'"]),
         ([0, 1, 6], ["no layer 6", "0 to 5"]),
         ([0, 1, -7], ["no layer -7"]),
     ],
@@ -159,6 +160,11 @@ def test_refuses_uniform_where_it_does_not_divide(teacher, make_encoder):
     assert "every k-th of 6 layers for 8" in refusal(
         make_encoder(num_layers=8), teacher
     )
+
+
+def test_refuses_more_layers_than_there_are(teacher, make_encoder):
+    text = refusal(make_encoder(num_layers=8), teacher, "bottom")
+    assert "cannot take the 8 lowest of 6 layers" in text
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ def refused(tmp_path, distill, capfd):
         (["train.stepz=1"], "unknown key train.stepz; did you mean train.ste"),
         (["train.steps=many"], "invalid literal for int()"),
         (["train.steps=-1"], "train.steps is -1, expected 1 or more"),
-        (["method.name=MiniML"], "expected MiniLM"),
-        (["student.init=1;2"], "expected uniform, embeddings, random, or"),
+        (["method.name=MiniML"], "did you mean MiniLM?"),
+        (["student.init=1;2"], "expected uniform, bottom, embeddings, random"),
         (["data.sequence_length=64"], "is 64, expected 8 to 32"),
     ],
 )

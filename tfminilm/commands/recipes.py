@@ -12,6 +12,7 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
+from tfminilm.commands import quiet
 from tfminilm.errors import UsageError
 
 # A checkout's top folder, or where a wheel puts its data files.
@@ -98,6 +99,7 @@ def load_recipe(name: str) -> ml_collections.ConfigDict:
     """
     name, colon, mode = name.partition(":")
     path = find_recipe(name)
+    quiet.import_tensorflow()  # The recipe will, for the methods' losses.
     # Not by the import system: its cache may miss a change of the same second.
     space: dict[str, Any] = {"__name__": "tfminilm_recipe", "__file__": path}
     try:

@@ -102,8 +102,8 @@ def _load(workdir: pathlib.Path, recipe: Recipe) -> _Models:
         teacher=load_backbone(recipe.teacher, dtype="float32"),
         student=load_backbone(workdir, dtype="float32"),
         tokenizer=load_tokenizer(workdir),
-        teacher_layer=recipe.method.teacher_layer,
-        student_layer=recipe.method.student_layer,
+        teacher_layer=getattr(recipe.method, "teacher_layer", -1),
+        student_layer=getattr(recipe.method, "student_layer", -1),
     )
 
 

@@ -24,9 +24,10 @@ def init_from_teacher(
         student: a KerasHub encoder of the teacher's kind and width.
         teacher: a KerasHub encoder.
         layers: "uniform" for every k-th layer, the last one included (of 6
-            layers, 3 take the 2nd, 4th and 6th); "embeddings" for no encoder
-            layer; or the teacher's layers, counted from 0 (negative from the
-            top), one for each of the student's, lowest first.
+            layers, 3 take the 2nd, 4th and 6th); "bottom" for the lowest;
+            "embeddings" for no encoder layer; or the teacher's layers,
+            counted from 0 (negative from the top), one for each of the
+            student's, lowest first.
 
     Raises:
         UserError: widths differ, or the layers do not fit.
@@ -61,10 +62,17 @@ def _indices(
             )
         step = num_teacher // num_student
         return list(range(step - 1, num_teacher, step))
+    if layers == "bottom":
+        if num_teacher < num_student:
+            raise UserError(
+                f"cannot take the {num_student} lowest of {num_teacher} layers"
+            )
+        return list(range(num_student))
     if isinstance(layers, str) or len(layers) != num_student:
         raise UserError(
-            f"layers is {layers!r}, expected 'uniform', 'embeddings' or "
-            f"{num_student} teacher layers, one for each of the student's"
+            f"layers is {layers!r}, expected 'uniform', 'bottom', "
+            f"'embeddings' or {num_student} teacher layers, one for each of "
+            "the student's"
         )
     for index in layers:
         if not -num_teacher <= index < num_teacher:

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from tfminilm import data, files, methods, students, teachers
+from tfminilm import data, files, students, teachers
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
 from tfminilm.train.loop import Loop
@@ -32,7 +32,7 @@ def distill(recipe: Recipe, workdir: str | os.PathLike) -> keras.Model:
             recipe's run, the disk is full, the loss is no longer finite, or
             the run was interrupted (its checkpoint is kept).
     """
-    folder = Workdir(workdir, recipe)
+    folder = Workdir(workdir, recipe.to_dict())
     with Progress() as progress:
         if folder.student.is_dir():
             progress.say(f"already finished: {folder.student}")
@@ -130,13 +130,7 @@ def build_distiller(
     layers = spec.init_layers()
     if layers != "random":
         students.init_from_teacher(student, teacher, layers)
-    options = {
-        key: value
-        for key, value in vars(recipe.method).items()
-        if key != "name"
-    }
-    method = getattr(methods, recipe.method.name)(**options)
-    return Distiller(teacher, student, method)
+    return Distiller(teacher, student, recipe.method)
 
 
 def _require_same_tokens(

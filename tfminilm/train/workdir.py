@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pathlib
+import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ class Workdir:
 
     Args:
         path: the folder; made by `hold` if it is not there.
-        recipe: the recipe to run in it, a dataclass.
+        recipe: what runs in it, a dataclass or nested mappings.
 
     Raises:
         UserError: the folder holds another recipe's run or damaged files,
@@ -32,7 +33,9 @@ class Workdir:
         self.student = self.path / "student"
         self.text = self.path / "text"
         self._metrics = self.path / "metrics.jsonl"
-        self._recipe = json.loads(json.dumps(dataclasses.asdict(recipe)))
+        if dataclasses.is_dataclass(recipe):
+            recipe = dataclasses.asdict(typing.cast(Any, recipe))
+        self._recipe = json.loads(json.dumps(recipe))
         _require_place(self.path)
         self._written = {
             name: _read(self.path / name) for name in ("recipe", "decisions")

@@ -1,0 +1,115 @@
+"""What a recipe may say: ranges, and how stages may build on each other."""
+
+import dataclasses
+import functools
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tfminilm.errors import UsageError
+from tfminilm.train.stage import KINDS, PRECISIONS, Stage
+
+_AT_LEAST_ONE = (
+    "student.num_layers student.hidden_dim student.num_heads "
+    "student.intermediate_dim student.max_sequence_length train.steps "
+    "train.batch_size train.gradient_accumulation train.log_every "
+    "train.evaluate_every train.checkpoint_every train.held_out_sequences"
+).split()
+_NOT_NEGATIVE = (
+    "data.max_tokens data.max_examples train.warmup_steps train.weight_decay "
+    "train.clip_norm train.learning_rate"
+).split()
+# A stage's folder lies beside these files of a run.
+_TAKEN = ("student", "checkpoints", "text", "bundle")
+
+
+def check_ranges(stage: Stage, prefix: str) -> None:
+    """Refuses values that no run can have.
+
+    Args:
+        stage: one stage.
+        prefix: what stands before its keys in the recipe.
+
+    Raises:
+        UsageError: one is out of its range.
+    """
+
+    def value(name: str) -> Any:
+        return functools.reduce(getattr, name.split("."), stage)
+
+    def require(fine: bool, name: str, expected: str) -> None:
+        if not fine:
+            raise UsageError(
+                f"recipe: {prefix}{name} is {value(name)!r}, "
+                f"expected {expected}"
+            )
+
+    for name in _AT_LEAST_ONE:
+        require(value(name) >= 1, name, "1 or more")
+    for name in _NOT_NEGATIVE + _weights(stage.method):
+        require(value(name) >= 0, name, "0 or more")
+    if hasattr(stage.method, "temperature"):
+        require(stage.method.temperature > 0, "method.temperature", "above 0")
+    student, train, data = stage.student, stage.train, stage.data
+    require(
+        student.hidden_dim % student.num_heads == 0,
+        "student.hidden_dim",
+        f"a multiple of student.num_heads ({student.num_heads})",
+    )
+    require(
+        train.batch_size % train.gradient_accumulation == 0,
+        "train.batch_size",
+        "a multiple of train.gradient_accumulation "
+        f"({train.gradient_accumulation})",
+    )
+    most = student.max_sequence_length
+    fits = 8 <= data.sequence_length <= most
+    require(fits, "data.sequence_length", f"8 to {most}")
+    require(0 <= student.dropout < 1, "student.dropout", "0 to 1")
+    fine = 0 < data.held_out_fraction <= 0.5
+    require(fine, "data.held_out_fraction", "0 to 0.5, above 0")
+    for name, known in (
+        ("train.precision", PRECISIONS),
+        ("student.kind", KINDS),
+    ):
+        require(value(name) in known, name, " or ".join(known))
+    for read in (student.init_layers, student.frozen_parts):
+        try:
+            read()
+        except UsageError as error:
+            text = str(error).replace("recipe: ", f"recipe: {prefix}")
+            raise UsageError(text) from None
+
+
+def check_stages(stages: Mapping[str, Stage]) -> None:
+    """Refuses names that are no folders, and models of later stages.
+
+    Raises:
+        UsageError: naming the stage.
+    """
+    done: list[str] = []
+    for name, stage in stages.items():
+        if not re.fullmatch(r"[A-Za-z0-9][\w-]*", name) or name in _TAKEN:
+            raise UsageError(
+                f"recipe: no stage can be called {name!r}, as its folder "
+                "would be; expected letters, digits, - and _, but not "
+                f"{', '.join(_TAKEN)}"
+            )
+        for key, source in stage.sources.items():
+            if source in stages and source not in done:
+                itself = "itself" if source == name else "a later stage"
+                raise UsageError(
+                    f"recipe: stages.{name}.{key} is {source!r}, {itself}; "
+                    f"expected a model, or an earlier stage"
+                    + (f" ({', '.join(done)})" if done else "")
+                )
+        done.append(name)
+
+
+def _weights(method: Any) -> list[str]:
+    """The factors among a method's fields."""
+    return [
+        f"method.{field.name}"
+        for field in dataclasses.fields(method)
+        if field.name.endswith("weight") or field.name in ("alpha", "beta")
+    ]

@@ -1,0 +1,160 @@
+"""A stage: what is distilled into what, from which data, and for how long."""
+
+import dataclasses
+from typing import Any
+
+import tfminilm.config
+from tfminilm.errors import UsageError
+
+INITS = ("uniform", "bottom", "embeddings", "random")
+KINDS = ("bert", "xlm_roberta")
+PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+TASK = "task:"
+
+
+def known_methods() -> dict[str, Any]:
+    """The classes of `tfminilm.methods` that a stage may name."""
+    # Imported late: the losses need Keras, which takes seconds to import.
+    from tfminilm import methods
+
+    found = {name: getattr(methods, name) for name in methods.__all__}
+    return {
+        name: cls
+        for name, cls in found.items()
+        if hasattr(cls, "terms") and dataclasses.is_dataclass(cls)
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class StudentSpec(tfminilm.config.Typed):
+    """The student's shape, and where its first weights come from.
+
+    `kind` is the architecture: "bert", or "xlm_roberta" for the vocabulary of
+    XLM-R. `init` is "uniform" (embeddings and every k-th layer of the model
+    that it comes from), "bottom" (embeddings and the lowest layers),
+    "embeddings" (only those), "random", or explicit layers counted from 0,
+    lowest first, such as "1,3,5". That model is the teacher, or `init_from`:
+    an earlier stage's student, or a model as `teacher` takes it. `frozen`
+    names what is not trained: "embeddings", layers counted from 0 (negative
+    from the top), or both, such as "embeddings,0,1".
+    """
+
+    kind: str = "bert"
+    num_layers: int = 6
+    hidden_dim: int = 384
+    num_heads: int = 12
+    intermediate_dim: int = 1536
+    max_sequence_length: int = 512
+    dropout: float = 0.1
+    init: str = "random"
+    init_from: str = ""
+    frozen: str = ""
+
+    def init_layers(self) -> str | list[int]:
+        """`init` as `students.init_from_teacher` takes it.
+
+        Raises:
+            UsageError: it is neither a known word nor layers.
+        """
+        if self.init in INITS:
+            return self.init
+        try:
+            return [int(index) for index in self.init.split(",")]
+        except ValueError:
+            raise UsageError(
+                f"recipe: student.init is {self.init!r}, expected "
+                f"{', '.join(INITS)}, or layers such as 1,3,5"
+            ) from None
+
+    def frozen_parts(self) -> list[str | int]:
+        """`frozen` as a list of "embeddings" and layers' indices.
+
+        Raises:
+            UsageError: it names something else.
+        """
+        parts = [part.strip() for part in self.frozen.split(",") if part]
+        try:
+            return [
+                part if part == "embeddings" else int(part) for part in parts
+            ]
+        except ValueError:
+            raise UsageError(
+                f"recipe: student.frozen is {self.frozen!r}, expected "
+                "embeddings, layers such as 0,1, or both"
+            ) from None
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSpec(tfminilm.config.Typed):
+    """Text: "docs", a folder of .txt files, or "tfds:NAME"; or "task:NAME".
+
+    "docs" is the documentation that comes with every Python. Text is packed
+    into sequences of one length, or, with `sentences`, cut into sentences.
+    `max_tokens` stops reading early (0: all of it). A task's examples come
+    from the original files in `folder`, or from TensorFlow Datasets;
+    `max_examples` takes the first ones of every split (0: all).
+    """
+
+    source: str = "docs"
+    sequence_length: int = 512
+    held_out_fraction: float = 0.02
+    max_tokens: int = 0
+    sentences: bool = False
+    folder: str = ""
+    max_examples: int = 0
+
+    @property
+    def task(self) -> str:
+        """The name of the task; empty if the source is text."""
+        is_task = self.source.startswith(TASK)
+        return self.source.removeprefix(TASK) if is_task else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSpec(tfminilm.config.Typed):
+    """Steps, optimizer and rhythm. Linear warm-up, then linear decay to zero.
+
+    `gradient_accumulation` > 1 splits the `batch_size` into that many parts.
+    `precision` is "float32", "mixed_bfloat16", "mixed_float16", or "auto":
+    what is fastest on this machine.
+    """
+
+    steps: int = 400_000
+    batch_size: int = 256
+    gradient_accumulation: int = 1
+    learning_rate: float = 5e-4
+    warmup_steps: int = 4_000
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    precision: str = "auto"
+    log_every: int = 20
+    evaluate_every: int = 1_000
+    checkpoint_every: int = 1_000
+    held_out_sequences: int = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage(tfminilm.config.Typed):
+    """One distillation: teacher, student, method, data and training.
+
+    `teacher` is a model as `tfminilm.teachers.load_backbone` takes it, or, in
+    a recipe of several stages, the name of an earlier one: its student. For
+    a task it is a model that was fine-tuned on it. `method` is one of
+    `tfminilm.methods`; in a config its class stands as `method.name`.
+    """
+
+    teacher: str = "bert_base_en_uncased"
+    student: StudentSpec = StudentSpec()
+    method: Any = tfminilm.config.one_of(  # noqa: RUF009 (a field)
+        known_methods, "MiniLM"
+    )
+    data: DataSpec = DataSpec()
+    train: TrainSpec = TrainSpec()
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The models that the stage starts from, by the key that names them."""
+        found = {"teacher": self.teacher}
+        if self.student.init_from:
+            found["student.init_from"] = self.student.init_from
+        return found
