@@ -7,6 +7,8 @@ import keras_hub
 import numpy as np
 import pytest
 
+from tfminilm.tasks.heads import SpanFinder
+
 VOCABULARY = 100
 HEADS = 4
 SIZES = {
@@ -50,6 +52,27 @@ def _make_encoder(kind="bert", seed=0, **options):
     return _randomise(cls(**settings), seed)
 
 
+HEADS_OF = {
+    ("classifier", "bert"): keras_hub.models.BertTextClassifier,
+    ("classifier", "roberta"): keras_hub.models.RobertaTextClassifier,
+    ("masked_lm", "bert"): keras_hub.models.BertMaskedLM,
+    ("masked_lm", "roberta"): keras_hub.models.RobertaMaskedLM,
+    ("masked_lm", "distil_bert"): keras_hub.models.DistilBertMaskedLM,
+    ("spans", "bert"): SpanFinder,
+    ("spans", "distil_bert"): SpanFinder,
+}
+
+
+def _make_head(head, kind="bert", seed=0, num_classes=3, **options):
+    more = {"num_classes": num_classes} if head == "classifier" else {}
+    if "dropout" in options and head != "masked_lm":
+        more["dropout"] = options["dropout"]
+    backbone = _make_encoder(kind, seed, **options)
+    if head != "spans":
+        more["compile"] = False
+    return _randomise(HEADS_OF[head, kind](backbone, **more), seed)
+
+
 def _make_batch(model, lengths=(9, 4, 1), total=9, seed=0):
     """What `model` reads: rows of `lengths` real tokens, padded to `total`."""
     random = np.random.default_rng(seed)
@@ -62,6 +85,7 @@ def _make_batch(model, lengths=(9, 4, 1), total=9, seed=0):
         "token_ids": np.pad(tokens, padding) * mask,
         "segment_ids": np.pad(segments, padding) * mask,
         "padding_mask": mask,
+        "mask_positions": random.integers(0, lengths, (2, len(lengths))).T,
     }
     return {name: batch[name].astype("int32") for name in model.input}
 
@@ -97,6 +121,18 @@ def _run(model, *args, **kwargs):
 def make_encoder():
     """Makes a small KerasHub encoder: `make_encoder(kind, seed, **sizes)`."""
     return _make_encoder
+
+
+@pytest.fixture(scope="session")
+def make_head():
+    """Makes a small model with a head: `make_head("classifier", "bert")`."""
+    return _make_head
+
+
+@pytest.fixture(scope="session", params=list(HEADS_OF), ids="-".join)
+def headed(request):
+    """Each model with a head in turn. Shared: tests leave it as it is."""
+    return _make_head(*request.param)
 
 
 @pytest.fixture(scope="session")

@@ -323,7 +323,7 @@ class OneTerm:
     def check(self, teacher, student):
         pass
 
-    def terms(self):
+    def terms(self, teacher, student):
         states = ("hidden_states", -1)
         return (Term("feature", self.loss, states, states, weight=2.0),)
 

@@ -1,5 +1,6 @@
 """The model that `fit` trains: a student that learns from a teacher."""
 
+import typing
 from typing import Any
 
 import keras
@@ -7,8 +8,13 @@ from keras import ops
 
 from tfminilm.errors import UserError
 from tfminilm.layers import fused
-from tfminilm.methods.terms import Method
-from tfminilm.teachers.expose import encoder_calls, expose
+from tfminilm.methods.terms import Method, Tensor, Term
+from tfminilm.teachers.expose import (
+    expose,
+    head_outputs,
+    num_indices,
+    with_output,
+)
 
 _STUDENT_OUTPUT = "student_output"
 
@@ -28,9 +34,14 @@ class Distiller(keras.Model):
     get no gradient and are not trained. Calling the distiller, and `predict`,
     give the student's own output; `save` writes the student alone.
 
+    Batches are what Keras takes: `x` alone, or with labels for the methods
+    that compare with them, `(x, y)` or `(x, y, sample_weight)`. `x` is a dict
+    with what both models read.
+
     Args:
-        teacher: a KerasHub encoder. Its `trainable` is set to `False`.
-        student: a KerasHub encoder with the teacher's vocabulary.
+        teacher: a KerasHub encoder, or a model with a head on one. Its
+            `trainable` is set to `False`.
+        student: the same, with the teacher's vocabulary.
         method: which tensors meet in which loss.
         name: the model's name.
 
@@ -50,21 +61,26 @@ class Distiller(keras.Model):
         super().__init__(name=name, dtype=student.dtype_policy)
         method.check(teacher, student)
         _check_vocabularies(teacher, student)
+        self.terms = method.terms(teacher, student)
+        self._student_view = _view(student, [t.student for t in self.terms])
+        taught = [term.teacher for term in self.terms if term.teacher]
+        self._teacher_view = _view(teacher, taught) if taught else None
         teacher.trainable = False
         self.teacher = teacher
         self.student = student
         self.method = method
-        self.terms = method.terms()
-        self._teacher_view, self._teacher_keys = _view(
-            teacher, [term.teacher for term in self.terms]
-        )
-        self._student_view, self._student_keys = _view(
-            student, [term.student for term in self.terms]
-        )
+        self.projections = {
+            term.projection: self._projection(term)
+            for term in self.terms
+            if term.projection
+        }
         self._term_trackers = [
             keras.metrics.Mean(name=term.name) for term in self.terms
         ]
-        self._trained = self._student_view.trainable_variables
+        self._trained = [
+            *self._student_view.trainable_variables,
+            *(v for p in self.projections.values() for v in p.weights),
+        ]
         self._is_distilling = False
         self.built = True
 
@@ -94,7 +110,8 @@ class Distiller(keras.Model):
         )
         fused.fuse_updates(self.optimizer)
         if metrics is not None:
-            self._student_view = _with_output(self._student_view, self.student)
+            tensors = [term.student for term in self.terms]
+            self._student_view = _view(self.student, tensors, _STUDENT_OUTPUT)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         model = self._student_view if self._is_distilling else self.student
@@ -116,21 +133,20 @@ class Distiller(keras.Model):
     ) -> Any:
         """The weighted sum of the method's terms, a scalar."""
         view = self._teacher_view
-        teacher = view(_inputs(view, x), training=False)
+        teacher = view and view(_inputs(view, x), training=False)
         mask = x["padding_mask"]
         total = 0.0
-        for term, tracker, teacher_key, student_key in zip(
-            self.terms,
-            self._term_trackers,
-            self._teacher_keys,
-            self._student_keys,
-            strict=True,
-        ):
-            pair = teacher[teacher_key], y_pred[student_key]
-            if isinstance(term.loss, keras.distillation.DistillationLoss):
-                value = term.loss.compute_loss(*pair)
+        for term, tracker in zip(self.terms, self._term_trackers, strict=True):
+            learnt = self._learnt(term, y_pred)
+            if term.teacher is None:
+                target = _labels(term, y)
             else:
-                value = term.loss(*pair, mask, sample_weight=sample_weight)
+                target = _pick(self.teacher, term.teacher, teacher)
+            if isinstance(term.loss, keras.distillation.DistillationLoss):
+                value = term.loss.compute_loss(target, learnt)
+            else:
+                weight = self._weight(term, sample_weight)
+                value = term.loss(target, learnt, mask, sample_weight=weight)
             tracker.update_state(value, sample_weight=ops.shape(mask)[0])
             total = total + term.weight * value
         return total
@@ -139,12 +155,16 @@ class Distiller(keras.Model):
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
         # Keras also calls this before it traces a step, on the plain output.
-        output = y_pred.get(_STUDENT_OUTPUT, y_pred)
-        return super().compute_metrics(x, y, output, sample_weight)
+        if isinstance(y_pred, dict):
+            y_pred = y_pred.get(_STUDENT_OUTPUT, y_pred)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
 
     @property
     def trainable_variables(self) -> list[Any]:
-        """The student's variables that a loss depends on."""
+        """The variables that a loss depends on.
+
+        They are the student's, and those of the projections.
+        """
         return [v for v in self._trained if v.trainable]
 
     @property
@@ -160,6 +180,49 @@ class Distiller(keras.Model):
         """Saves the student alone; see `keras.Model.save`."""
         self.student.save(filepath, *args, **kwargs)
 
+    @property
+    def own_variables(self) -> list[Any]:
+        """What a checkpoint has to hold: all but the teacher and metrics."""
+        projections = self.projections.values()
+        return [
+            *self.student.variables,
+            *(v for layer in projections for v in layer.variables),
+        ]
+
+    def _projection(self, term: Term) -> keras.layers.Layer:
+        """A new linear map from the student's width to the teacher's."""
+        theirs, ours = (
+            _view(model, [tensor]).outputs[0].shape[-1]
+            for model, tensor in (
+                (self.teacher, typing.cast(Tensor, term.teacher)),
+                (self.student, term.student),
+            )
+        )
+        layer = keras.layers.Dense(
+            theirs,
+            use_bias=False,
+            dtype=self.student.dtype_policy,
+            name=term.projection,
+        )
+        layer.build((None, ours))
+        return layer
+
+    def _learnt(self, term: Term, tensors: Any) -> Any:
+        """What a term reads of the student."""
+        learnt = _pick(self.student, term.student, tensors)
+        if not term.projection:
+            return learnt
+        return keras.tree.map_structure(
+            self.projections[term.projection], learnt
+        )
+
+    def _weight(self, term: Term, sample_weight: Any) -> Any:
+        """Weights of masked tokens mean nothing to a loss on all tokens."""
+        if sample_weight is None or len(sample_weight.shape) == 1:
+            return sample_weight
+        is_head = term.student[0] in head_outputs(self.student)
+        return sample_weight if is_head else None
+
     def _distilling(self, step: Any, *args: Any) -> Any:
         # Runs while Keras traces its step, so that `call` shows the losses
         # what is inside the student instead of its output.
@@ -171,22 +234,39 @@ class Distiller(keras.Model):
 
 
 def _view(
-    model: keras.Model, tensors: list[tuple[str, int]]
-) -> tuple[keras.Model, list[str]]:
-    """The model exposed for these tensors, and the key of each of them."""
-    num_layers = len(encoder_calls(model))
+    model: keras.Model, tensors: list[Tensor], output: str = ""
+) -> keras.Model:
+    """The model exposed for these tensors, and for its own output as well."""
     outputs: dict[str, list[int]] = {}
-    keys = []
     for name, index in tensors:
-        outputs.setdefault(name, []).append(index)
-        count = num_layers + (name == "hidden_states")
-        keys.append(f"{name}/{index % count}")
-    return expose(model, outputs), keys
+        indices = [index] if isinstance(index, int) else index
+        outputs.setdefault(name, []).extend(indices)
+    if output:
+        return with_output(model, outputs, output)
+    return expose(model, outputs)
 
 
-def _with_output(view: keras.Model, model: keras.Model) -> keras.Model:
-    outputs = view.output | {_STUDENT_OUTPUT: model.output}
-    return keras.Model(view.input, outputs, name=view.name)
+def _pick(model: keras.Model, tensor: Tensor, tensors: Any) -> Any:
+    """A term's tensor, or list of them, among those of the model's view."""
+    name, index = tensor
+    count = num_indices(model, name)
+    if isinstance(index, int):
+        return tensors[f"{name}/{index % count}"]
+    return [tensors[f"{name}/{each % count}"] for each in index]
+
+
+def _labels(term: Term, y: Any) -> Any:
+    """The labels that a term compares the student's tensor with."""
+    name = term.student[0]
+    if isinstance(y, dict):
+        y = next(iter(y.values())) if len(y) == 1 else y.get(name)
+    if y is None:
+        raise UserError(
+            f"{term.name} compares the student's {name} with labels, but the "
+            f"batch has none for it: give (x, y), where y is the labels or a "
+            f"dict with {name!r}"
+        )
+    return y
 
 
 def _inputs(model: keras.Model, batch: Any) -> dict[str, Any]:
@@ -203,7 +283,9 @@ def _check_vocabularies(teacher: keras.Model, student: keras.Model) -> None:
     theirs, ours = (
         # ELECTRA alone calls it otherwise.
         getattr(model, "vocabulary_size", getattr(model, "vocab_size", None))
-        for model in (teacher, student)
+        for model in (
+            getattr(model, "backbone", model) for model in (teacher, student)
+        )
     )
     if theirs != ours:
         raise UserError(

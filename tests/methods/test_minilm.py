@@ -10,7 +10,7 @@ from tfminilm.methods import MiniLM
 
 
 def test_the_last_layer_teaches_the_last_layer():
-    attention, value = MiniLM().terms()
+    attention, value = MiniLM().terms(None, None)
     assert attention.name == "attention_transfer"
     assert attention.loss is losses.attention_transfer
     assert attention.teacher == ("attention_scores", -1)
@@ -27,7 +27,7 @@ def test_layers_and_weights_can_be_chosen():
         student_layer=2,
         attention_weight=0.5,
         value_weight=2.0,
-    ).terms()
+    ).terms(None, None)
     assert [term.weight for term in terms] == [0.5, 2.0]
     assert {term.teacher[1] for term in terms} == {20}
     assert {term.student[1] for term in terms} == {2}
@@ -42,7 +42,8 @@ def test_layers_and_weights_can_be_chosen():
     ],
 )
 def test_a_term_without_weight_is_left_out(weights, names):
-    assert [term.name for term in MiniLM(**weights).terms()] == names
+    terms = MiniLM(**weights).terms(None, None)
+    assert [term.name for term in terms] == names
 
 
 def test_is_frozen():

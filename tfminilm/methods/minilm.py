@@ -1,6 +1,7 @@
 """MiniLM: Deep Self-Attention Distillation (arXiv 2002.10957)."""
 
 import dataclasses
+from typing import ClassVar
 
 import keras
 
@@ -32,12 +33,16 @@ class MiniLM:
         value_weight: the factor of L_VR; 1 in the paper, 0 leaves it out.
     """
 
+    reads: ClassVar = "text"
+
     teacher_layer: int = -1
     student_layer: int = -1
     attention_weight: float = 1.0
     value_weight: float = 1.0
 
-    def terms(self) -> tuple[Term, ...]:
+    def terms(
+        self, teacher: keras.Model, student: keras.Model
+    ) -> tuple[Term, ...]:
         """L_AT on the attention scores and L_VR on the values."""
         terms = (
             Term(
@@ -69,7 +74,7 @@ class MiniLM:
                 f"teacher: the teacher has {theirs}, the student {ours}; "
                 f"build the student with num_heads={theirs}"
             )
-        if not self.terms():
+        if not self.terms(teacher, student):
             raise UserError(
                 "MiniLM has no loss left: attention_weight and value_weight "
                 "are both 0; set at least one above 0"

@@ -2,9 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import keras
+
+# A tensor's name and its layer's index, as `tfminilm.expose` takes them; with
+# a tuple of indices the loss gets a list of tensors.
+Tensor = tuple[str, int | tuple[int, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,24 +19,40 @@ class Term:
         name: the metric under which `Distiller` reports it.
         loss: `loss(teacher, student, padding_mask, sample_weight=...)`, a
             function out of `tfminilm.losses`, or a
-            `keras.distillation.DistillationLoss`.
-        teacher: the teacher's tensor: its name and the layer's index, as
-            `tfminilm.expose` takes them.
+            `keras.distillation.DistillationLoss`. The weights are the
+            batch's; where those are of masked tokens (`[batch, masked]`),
+            only a loss on an output of the student's head gets them.
+        teacher: the teacher's tensor. `None` compares the student's with the
+            labels: `loss(labels, student, padding_mask, sample_weight=...)`.
+            Of a dict of labels it is the one named as the student's tensor,
+            or the only one.
         student: the student's tensor.
         weight: the factor in the sum.
+        projection: the name of a learned linear map of the student's tensor
+            to the teacher's width; terms that name the same one share it.
+            It is trained with the student and no part of it. None if empty.
     """
 
     name: str
     loss: Callable[..., Any] | Any
-    teacher: tuple[str, int]
-    student: tuple[str, int]
+    teacher: Tensor | None
+    student: Tensor
     weight: float = 1.0
+    projection: str = ""
 
 
 class Method(Protocol):
-    """What `Distiller` asks of a method."""
+    """What `Distiller` asks of a method.
 
-    def terms(self) -> tuple[Term, ...]:
+    `reads` says what its batches hold: "text" (token ids), "masked_text" (as
+    `tfminilm.data.masked_batch` makes them) or "labels" (of a task).
+    """
+
+    reads: ClassVar[Literal["text", "masked_text", "labels"]]
+
+    def terms(
+        self, teacher: keras.Model, student: keras.Model
+    ) -> tuple[Term, ...]:
         """The summands of the loss."""
         ...
 

@@ -24,7 +24,8 @@ def expose(
 
     Args:
         model: a KerasHub encoder backbone: BERT, RoBERTa, XLM-R, DistilBERT,
-            ALBERT or ELECTRA, or a student of this package.
+            ALBERT or ELECTRA; a model with a head on one, such as a KerasHub
+            text classifier; or a student of this package.
         outputs: tensor names mapped to layer indices, for example
             `{"queries": [-1], "hidden_states": [0, 4]}`. Names are
             "queries", "keys", "values" `[batch, heads, length, head_dim]`,
@@ -33,23 +34,68 @@ def expose(
             float32, and "hidden_states" `[batch, length, hidden_dim]`, where
             index 0 is the embedding output and index i the output of the i-th
             layer. Layers count from 0; negative indices count from the top.
-            A layer that is shared (ALBERT) is counted once per call.
+            A layer that is shared (ALBERT) is counted once per call. A model
+            with a head also has its output, "logits", or its outputs by their
+            own names, such as "start_logits"; their only index is -1, or 0.
 
     Returns:
-        A `keras.Model` with the inputs of `model` and a flat dict of outputs,
-        keyed "queries/11": name and index from the bottom. It holds the
-        variables of `model` itself, and only those that an output needs;
-        nothing else is computed.
+        A `keras.Model` with the inputs of `model` (of its backbone, where no
+        output of the head is asked for) and a flat dict of outputs, keyed
+        "queries/11": name and index from the bottom. It holds the variables
+        of `model` itself, and only those that an output needs; nothing else
+        is computed, and nothing twice.
 
     Raises:
         UserError: `model` is no KerasHub encoder, or a name or an index does
             not exist.
     """
-    calls = encoder_calls(model)
-    wanted = _wanted(outputs, len(calls))
-    return keras.Model(
-        model.input, _outputs(calls, wanted), name=f"{model.name}_exposed"
-    )
+    return with_output(model, outputs)
+
+
+def with_output(
+    model: keras.Model, outputs: Mapping[str, Sequence[int]], name: str = ""
+) -> keras.Model:
+    """`expose` whose outputs hold the model's own one under `name`."""
+    heads = head_outputs(model)
+    calls = _calls(model, heads)
+    wanted = _wanted(outputs, len(calls), heads)
+    inner = [pair for pair in wanted if pair[0] not in heads]
+    asked = {key: heads[key] for key, _ in wanted if key in heads}
+    is_whole = bool(asked or name)
+    found = _outputs(calls, inner, is_whole)
+    known = {
+        id(call.output): found[STATES, index + 1]
+        for index, call in enumerate(calls)
+        if (STATES, index + 1) in found
+    }
+
+    def replay(tensor: Any) -> Any:
+        return _replay(tensor, known) if calls else tensor
+
+    found |= {(key, 0): replay(output) for key, output in asked.items()}
+    tensors = {f"{key}/{index}": found[key, index] for key, index in wanted}
+    if name:
+        tensors[name] = keras.tree.map_structure(replay, model.output)
+    inputs = model.input if is_whole else _backbone(model).input
+    return keras.Model(inputs, tensors, name=f"{model.name}_exposed")
+
+
+def num_indices(model: keras.Model, name: str) -> int:
+    """How many indices a tensor of this name has in `model`."""
+    if name in head_outputs(model):
+        return 1
+    return len(encoder_calls(model)) + (name == STATES)
+
+
+def head_outputs(model: keras.Model) -> dict[str, Any]:
+    """The outputs of a model with a head by name; none of a backbone."""
+    # KerasHub takes a second to import, and `import tfminilm` should not.
+    import keras_hub
+
+    output = getattr(model, "output", None)
+    if output is None or isinstance(model, keras_hub.models.Backbone):
+        return {}
+    return dict(output) if isinstance(output, dict) else {"logits": output}
 
 
 class EncoderCall(NamedTuple):
@@ -58,20 +104,23 @@ class EncoderCall(NamedTuple):
     layer: keras.layers.Layer
     inputs: Any
     padding_mask: Any
+    output: Any
 
 
 def encoder_calls(model: keras.Model) -> list[EncoderCall]:
     """The calls of a backbone's encoder layers, from the bottom to the top.
 
+    Args:
+        model: a KerasHub encoder, or a model with a head on one.
+
     Raises:
         UserError: `model` is no KerasHub encoder.
     """
-    # KerasHub takes a second to import, and `import tfminilm` should not.
     import keras_hub
 
     layers = [
         layer
-        for layer in getattr(model, "layers", ())
+        for layer in getattr(_backbone(model), "layers", ())
         if isinstance(layer, keras_hub.layers.TransformerEncoder)
     ]
     if not layers or not isinstance(model, keras.Model):
@@ -91,24 +140,41 @@ def encoder_calls(model: keras.Model) -> list[EncoderCall]:
     while node is not None:
         inputs, output = node.arguments.args[0], node.outputs[0]
         mask = node.arguments.kwargs["padding_mask"]
-        calls.append(EncoderCall(node.operation, inputs, mask))
+        calls.append(EncoderCall(node.operation, inputs, mask, output))
         node = by_input.get(id(output))
     return calls
 
 
+def _backbone(model: keras.Model) -> keras.Model:
+    return getattr(model, "backbone", model)
+
+
+def _calls(model: keras.Model, heads: Mapping[str, Any]) -> list[EncoderCall]:
+    """None of a model that is no encoder, but has outputs to learn from."""
+    try:
+        return encoder_calls(model)
+    except UserError:
+        if heads and isinstance(model, keras.Model):
+            return []
+        raise
+
+
 def _wanted(
-    outputs: Mapping[str, Sequence[int]], num_layers: int
+    outputs: Mapping[str, Sequence[int]],
+    num_layers: int,
+    heads: Mapping[str, Any],
 ) -> list[tuple[str, int]]:
     """Names with indices from the bottom; what does not exist is refused."""
+    names = [*(TENSOR_NAMES if num_layers else ()), *heads]
     wanted = []
     for name, indices in outputs.items():
-        if name not in TENSOR_NAMES:
-            near = difflib.get_close_matches(name, TENSOR_NAMES, 1, 0.0)[0]
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1, 0.0)[0]
             raise UserError(
-                f"cannot expose {name!r}: tensors are "
-                f"{', '.join(TENSOR_NAMES)}; did you mean {near!r}?"
+                f"cannot expose {name!r}: tensors are {', '.join(names)}; "
+                f"did you mean {near!r}?"
             )
-        count = num_layers + (name == "hidden_states")
+        count = 1 if name in heads else num_layers + (name == STATES)
         for index in indices:
             if not -count <= index < count:
                 raise UserError(
@@ -126,10 +192,14 @@ def _wanted(
 
 
 def _outputs(
-    calls: Sequence[EncoderCall], wanted: Sequence[tuple[str, int]]
-) -> dict[str, Any]:
-    """Symbolic outputs, keyed "queries/11", of the shortest graph."""
-    top = max(index for _, index in wanted)
+    calls: Sequence[EncoderCall],
+    wanted: Sequence[tuple[str, int]],
+    to_the_top: bool = False,
+) -> dict[tuple[str, int], Any]:
+    """Symbolic tensors by name and index, of the shortest graph."""
+    if not calls:
+        return {}
+    top = len(calls) if to_the_top else max(index for _, index in wanted)
     state = calls[0].inputs
     found = {(STATES, 0): state}
     for index, call in enumerate(calls[: top + 1]):
@@ -147,4 +217,37 @@ def _outputs(
             )
             tensors = layer(state, call.padding_mask)
         found |= {(part, index): tensors[part] for part in parts}
-    return {f"{name}/{index}": found[name, index] for name, index in wanted}
+    return found
+
+
+def _replay(tensor: Any, known: dict[int, Any]) -> Any:
+    """The tensor computed anew from replacements of some it depends on.
+
+    Models inside the graph are entered, so that what they compute beside it
+    is left out.
+
+    Args:
+        tensor: a symbolic tensor of a functional graph.
+        known: replacements by the id of the tensor each stands for. What is
+            found on the way is added.
+    """
+    if id(tensor) in known:
+        return known[id(tensor)]
+    operation, node_index, place = tensor._keras_history
+    node = operation._inbound_nodes[node_index]
+    if node.is_input:
+        return tensor
+    if isinstance(operation, keras.Model):
+        given = keras.tree.flatten(node.arguments.args[0])
+        inner = keras.tree.flatten(operation.input)
+        for own, other in zip(inner, given, strict=True):
+            known[id(own)] = _replay(other, known)
+        outputs = keras.tree.flatten(operation.output)
+        known[id(tensor)] = _replay(outputs[place], known)
+        return known[id(tensor)]
+    args, kwargs = node.arguments.convert(
+        lambda x: _replay(x, known) if isinstance(x, keras.KerasTensor) else x
+    )
+    new = keras.tree.flatten(operation(*args, **kwargs))
+    known |= {id(old): x for old, x in zip(node.outputs, new, strict=True)}
+    return known[id(tensor)]
