@@ -9,12 +9,13 @@ from tfminilm.losses.hidden import (
 from tfminilm.losses.minilm import attention_transfer, value_relation
 from tfminilm.losses.minilmv2 import relation
 from tfminilm.losses.pretraining import masked_lm, next_sentence
-from tfminilm.losses.soft_targets import logits_mse, soft_targets
+from tfminilm.losses.soft_targets import hard_labels, logits_mse, soft_targets
 
 __all__ = [
     "attention_scores_mse",
     "attention_transfer",
     "cosine_distance",
+    "hard_labels",
     "hidden_mse",
     "logits_mse",
     "masked_lm",

@@ -18,7 +18,7 @@ def masked_lm(logits: Any, labels: Any, weights: Any) -> Any:
     Returns:
         A float32 scalar, in nats: the mean over masked tokens.
     """
-    return weighted_mean(_cross_entropy(logits, labels), weights)
+    return weighted_mean(cross_entropy(logits, labels), weights)
 
 
 def next_sentence(logits: Any, labels: Any) -> Any:
@@ -31,10 +31,16 @@ def next_sentence(logits: Any, labels: Any) -> Any:
     Returns:
         A float32 scalar, in nats.
     """
-    return weighted_mean(_cross_entropy(logits, labels))
+    return weighted_mean(cross_entropy(logits, labels))
 
 
-def _cross_entropy(logits: Any, labels: Any) -> Any:
+def cross_entropy(logits: Any, labels: Any) -> Any:
+    """-log softmax(logits) at the label, without a mean.
+
+    Args:
+        logits: `[..., classes]`.
+        labels: `[...]` class numbers.
+    """
     log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
     labels = ops.expand_dims(ops.cast(labels, "int32"), -1)
     return -ops.squeeze(ops.take_along_axis(log_probs, labels, axis=-1), -1)

@@ -8,6 +8,7 @@ from typing import Any
 from keras import ops
 
 from tfminilm.losses.means import weighted_mean
+from tfminilm.losses.pretraining import cross_entropy
 
 
 def soft_targets(
@@ -43,6 +44,22 @@ def soft_targets(
     log_q = ops.log_softmax(student, axis=-1)
     divergence = ops.sum(ops.exp(log_p) * (log_p - log_q), axis=-1)
     return temperature**2 * weighted_mean(divergence, sample_weight)
+
+
+def hard_labels(
+    labels: Any, student_logits: Any, sample_weight: Any = None
+) -> Any:
+    """Cross-entropy of the true classes, at temperature 1.
+
+    Args:
+        labels: class numbers, the shape of the logits without classes.
+        student_logits: `[..., classes]`.
+        sample_weight: the shape of the labels, or `None`.
+
+    Returns:
+        A float32 scalar, in nats: the (weighted) mean over examples.
+    """
+    return weighted_mean(cross_entropy(student_logits, labels), sample_weight)
 
 
 def logits_mse(

@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import keras
 
+from tfminilm.errors import UsageError
+
 # A tensor's name and its layer's index, as `tfminilm.expose` takes them; with
 # a tuple of indices the loss gets a list of tensors.
 Tensor = tuple[str, int | tuple[int, ...]]
@@ -59,3 +61,12 @@ class Method(Protocol):
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
         """Raises `UserError` if these two cannot be distilled this way."""
         ...
+
+
+def require(method: Any, field: str, fine: bool, expected: str) -> None:
+    """Raises `UsageError`, naming the field, unless its value is fine."""
+    if not fine:
+        raise UsageError(
+            f"{type(method).__name__}: {field} is "
+            f"{getattr(method, field)!r}, expected {expected}"
+        )

@@ -1,0 +1,187 @@
+"""Terms between the outputs of two heads, and with labels.
+
+What one head gives decides the form of the loss: scores of classes
+`[..., classes]`, a distribution over the positions of a text
+`[batch, length]`, where padding is no position, or a number `[batch, 1]`.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from tfminilm import losses
+from tfminilm.errors import UserError
+from tfminilm.methods.terms import Term
+from tfminilm.teachers.expose import head_outputs
+
+# Behind a softmax nothing, and still far from float32's end.
+_NEVER = -1e9
+
+
+def soft_terms(
+    student: keras.Model, temperature: float, weight: float
+) -> list[Term]:
+    """T² KL(teacher / T ‖ student / T) for every output of the head.
+
+    One number is no distribution: there it is the squared distance.
+    """
+
+    def loss(width: int | None) -> Callable[..., Any]:
+        if width == 1:
+            return _squared
+        return functools.partial(
+            _soft, temperature=temperature, is_over_tokens=width is None
+        )
+
+    return _terms("soft_targets", student, loss, weight)
+
+
+def mse_terms(student: keras.Model, weight: float) -> list[Term]:
+    """The squared distance of the outputs themselves."""
+
+    def loss(width: int | None) -> Callable[..., Any]:
+        return _squared_over_tokens if width is None else _squared
+
+    return _terms("logits_mse", student, loss, weight)
+
+
+def hard_terms(student: keras.Model, weight: float) -> list[Term]:
+    """Cross-entropy with the labels; of one number, the squared distance."""
+
+    def loss(width: int | None) -> Callable[..., Any]:
+        if width == 1:
+            return _squared_labels
+        return functools.partial(_hard, is_over_tokens=width is None)
+
+    return _terms("hard_labels", student, loss, weight, is_hard=True)
+
+
+def check_heads(
+    method: str, teacher: keras.Model, student: keras.Model
+) -> None:
+    """Raises `UserError` unless both heads answer the same question."""
+    found = []
+    for role, model in (("teacher", teacher), ("student", student)):
+        outputs = head_outputs(model)
+        if not outputs:
+            raise UserError(
+                f"{method} needs logits, but the {role} {model.name!r} is a "
+                "backbone without a head: give it one, such as "
+                "keras_hub.models.BertTextClassifier, and, if it is the "
+                "teacher, fine-tune it first"
+            )
+        found.append({name: x.shape[-1] for name, x in outputs.items()})
+    theirs, ours = found
+    if theirs != ours:
+        raise UserError(
+            f"{method} needs the same outputs of both heads: the teacher has "
+            f"{_describe(theirs)}, the student {_describe(ours)}"
+        )
+
+
+def _terms(
+    name: str,
+    student: keras.Model,
+    loss: Callable[[int | None], Callable[..., Any]],
+    weight: float,
+    is_hard: bool = False,
+) -> list[Term]:
+    """A term for each output, their weights summing to `weight`."""
+    outputs = head_outputs(student)
+    terms = []
+    for output, tensor in outputs.items():
+        label = output.removesuffix("_logits")
+        terms.append(
+            Term(
+                name if len(outputs) == 1 else f"{name}_{label}",
+                loss(tensor.shape[-1]),
+                teacher=None if is_hard else (output, -1),
+                student=(output, -1),
+                weight=weight / len(outputs),
+            )
+        )
+    return terms if weight else []
+
+
+def _soft(
+    teacher: Any,
+    student: Any,
+    padding_mask: Any,
+    sample_weight: Any = None,
+    *,
+    temperature: float,
+    is_over_tokens: bool,
+) -> Any:
+    if is_over_tokens:
+        teacher = _without_padding(teacher, padding_mask)
+        student = _without_padding(student, padding_mask)
+    weights = _spread(sample_weight, student)
+    return losses.soft_targets(teacher, student, temperature, weights)
+
+
+def _hard(
+    labels: Any,
+    student: Any,
+    padding_mask: Any,
+    sample_weight: Any = None,
+    *,
+    is_over_tokens: bool,
+) -> Any:
+    if is_over_tokens:
+        student = _without_padding(student, padding_mask)
+    weights = _spread(sample_weight, student)
+    labels = ops.reshape(labels, ops.shape(student)[:-1])
+    return losses.hard_labels(labels, student, weights)
+
+
+def _squared(
+    teacher: Any, student: Any, padding_mask: Any, sample_weight: Any = None
+) -> Any:
+    weights = _spread(sample_weight, student)
+    return losses.logits_mse(teacher, student, weights)
+
+
+def _squared_over_tokens(
+    teacher: Any, student: Any, padding_mask: Any, sample_weight: Any = None
+) -> Any:
+    mask = ops.cast(padding_mask, "bool")
+    teacher, student = (
+        ops.where(mask, ops.cast(x, "float32"), 0.0) for x in (teacher, student)
+    )
+    # The mean over real positions, out of one over all of them.
+    real = ops.mean(ops.cast(mask, "float32"), axis=-1, keepdims=True)
+    scale = ops.rsqrt(ops.maximum(real, 1e-9))
+    return losses.logits_mse(teacher * scale, student * scale, sample_weight)
+
+
+def _squared_labels(
+    labels: Any, student: Any, padding_mask: Any, sample_weight: Any = None
+) -> Any:
+    labels = ops.reshape(labels, ops.shape(student))
+    return _squared(labels, student, padding_mask, sample_weight)
+
+
+def _without_padding(logits: Any, padding_mask: Any) -> Any:
+    mask = ops.cast(padding_mask, "bool")
+    return ops.where(mask, ops.cast(logits, "float32"), _NEVER)
+
+
+def _spread(sample_weight: Any, logits: Any) -> Any:
+    """Weights in the shape of the logits without classes."""
+    if sample_weight is None:
+        return None
+    shape = ops.shape(logits)[:-1]
+    missing = len(shape) - len(sample_weight.shape)
+    for _ in range(missing):
+        sample_weight = ops.expand_dims(sample_weight, -1)
+    return ops.broadcast_to(sample_weight, shape)
+
+
+def _describe(outputs: dict[str, int | None]) -> str:
+    return ", ".join(
+        name + (f" of {width} classes" if width else " over tokens")
+        for name, width in outputs.items()
+    )
