@@ -2,5 +2,6 @@
 
 from tfminilm.students.bert import bert
 from tfminilm.students.init import init_from_teacher
+from tfminilm.students.xlm_roberta import xlm_roberta
 
-__all__ = ["bert", "init_from_teacher"]
+__all__ = ["bert", "init_from_teacher", "xlm_roberta"]

@@ -81,7 +81,7 @@ def resolve(source: str | os.PathLike) -> str:
         return _package_folder(name)
     folder = pathlib.Path(name)
     if (folder / "recipe.json").is_file():
-        folder = folder / "student"
+        folder = run_folder(name) / "student"
         if not folder.is_dir():
             raise UserError(
                 f"{name} holds an unfinished run: start `tfminilm distill` "
@@ -100,6 +100,21 @@ def resolve(source: str | os.PathLike) -> str:
     if name not in known:
         raise UserError(f"no model {name!r}: expected {_FORMS}")
     return name
+
+
+def run_folder(workdir: str | os.PathLike) -> pathlib.Path:
+    """Where the student of a workdir is made: in its last stage's folder.
+
+    That is the workdir itself, if its run has no stages; so is a folder that
+    is no workdir.
+
+    Raises:
+        UserError: its `recipe.json` is damaged.
+    """
+    folder = pathlib.Path(workdir)
+    recipe = folder / "recipe.json"
+    stages = _read_json(recipe).get("stages") if recipe.is_file() else None
+    return folder / list(stages)[-1] if stages else folder
 
 
 def _package_folder(name: str) -> str:

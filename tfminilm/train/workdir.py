@@ -21,14 +21,21 @@ class Workdir:
     Args:
         path: the folder; made by `hold` if it is not there.
         recipe: what runs in it, a dataclass or nested mappings.
+        inside: the folder of the run that this is a stage of; held with it.
 
     Raises:
         UserError: the folder holds another recipe's run or damaged files,
             or it cannot be made.
     """
 
-    def __init__(self, path: str | os.PathLike, recipe: Any):
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        recipe: Any,
+        inside: "Workdir | None" = None,
+    ):
         self.path = pathlib.Path(path)
+        self._inside = inside
         self.checkpoints = self.path / "checkpoints"
         self.student = self.path / "student"
         self.text = self.path / "text"
@@ -53,14 +60,17 @@ class Workdir:
         Raises:
             UserError: another process holds it, or it cannot be written.
         """
-        with _lock(self.path):
+        whole = (
+            self._inside.hold() if self._inside else contextlib.nullcontext()
+        )
+        with whole, _lock(self.path):
             for folder in (self.path, self.checkpoints, self.text):
                 files.sweep(folder)
             for name, content in (
                 ("recipe", self._recipe),
                 ("decisions", self._decisions),
             ):
-                if self._written[name] != content:
+                if content and self._written[name] != content:
                     files.write_json(_json(self.path / name), content)
             yield
 

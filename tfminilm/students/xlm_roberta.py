@@ -1,0 +1,49 @@
+"""Students of XLM-R's shape: its vocabulary, its inputs, fewer layers."""
+
+from typing import Any
+
+import keras
+
+
+def xlm_roberta(
+    num_layers: int,
+    hidden_dim: int,
+    num_heads: int = 12,
+    intermediate_dim: int | None = None,
+    vocabulary_size: int = 250_002,
+    max_sequence_length: int = 512,
+    dropout: float = 0.1,
+    **kwargs: Any,
+) -> keras.Model:
+    """A randomly initialised `keras_hub.models.XLMRobertaBackbone`.
+
+    It has no segment table and no pooler, and goes with XLM-R's tokenizer in
+    all of KerasHub's tasks.
+
+    Args:
+        num_layers: encoder layers.
+        hidden_dim: width; a multiple of `num_heads`.
+        num_heads: attention heads. MiniLM needs the teacher's number.
+        intermediate_dim: width of the feed-forward block; four times
+            `hidden_dim` if not given.
+        vocabulary_size: the teacher's; 250,002 is XLM-R's.
+        max_sequence_length: rows of the position table.
+        dropout: rate in training.
+        **kwargs: what else `XLMRobertaBackbone` takes, such as `dtype`.
+
+    Returns:
+        The backbone. Its inputs are `token_ids` and `padding_mask`, both
+        `[batch, length]` integers.
+    """
+    import keras_hub
+
+    return keras_hub.models.XLMRobertaBackbone(
+        vocabulary_size=vocabulary_size,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        hidden_dim=hidden_dim,
+        intermediate_dim=intermediate_dim or 4 * hidden_dim,
+        dropout=dropout,
+        max_sequence_length=max_sequence_length,
+        **kwargs,
+    )

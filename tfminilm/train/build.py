@@ -1,0 +1,75 @@
+"""Students as stages describe them: built, initialised, partly frozen."""
+
+from typing import Any
+
+import keras
+
+from tfminilm import students
+from tfminilm.errors import UserError
+from tfminilm.teachers.expose import encoder_calls
+from tfminilm.train.stage import StudentSpec
+
+
+def build_student(
+    spec: StudentSpec, vocabulary_size: int, dtype: Any = None
+) -> keras.Model:
+    """A backbone of the described shape, with random weights.
+
+    Args:
+        spec: its shape.
+        vocabulary_size: rows of its token table, the teacher's.
+        dtype: the dtype policy to compute in.
+    """
+    options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
+    return getattr(students, spec.kind)(
+        num_layers=spec.num_layers,
+        hidden_dim=spec.hidden_dim,
+        num_heads=spec.num_heads,
+        intermediate_dim=spec.intermediate_dim,
+        vocabulary_size=vocabulary_size,
+        max_sequence_length=spec.max_sequence_length,
+        dropout=spec.dropout,
+        **options,
+    )
+
+
+def start_student(
+    student: keras.Model, spec: StudentSpec, source: keras.Model
+) -> None:
+    """Gives a student its first weights, and freezes what is to stay.
+
+    Args:
+        student: a backbone of `build_student`.
+        spec: says which layers come from where.
+        source: the backbone they come from.
+
+    Raises:
+        UserError: they do not fit, or there is no such layer to freeze.
+    """
+    layers = spec.init_layers()
+    if layers != "random":
+        students.init_from_teacher(student, source, layers)
+    _freeze(student, spec.frozen_parts())
+
+
+def _freeze(student: keras.Model, parts: list[str | int]) -> None:
+    if not parts:
+        return
+    encoders = list(
+        {id(c.layer): c.layer for c in encoder_calls(student)}.values()
+    )
+    count = len(encoders)
+    for part in parts:
+        if part == "embeddings":
+            own = [x for x in student.layers if "embedding" in x.name]
+        elif isinstance(part, int) and -count <= part < count:
+            own = [encoders[part]]
+        else:
+            raise UserError(
+                f"recipe: student.frozen names layer {part}, but the student "
+                f"has layers 0 to {count - 1}"
+            )
+        for layer in own:
+            layer.trainable = False
+    if not student.trainable_variables:
+        raise UserError("recipe: student.frozen leaves nothing to train")

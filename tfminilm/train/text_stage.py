@@ -1,0 +1,114 @@
+"""Stages on packed text: backbones, and sequences of one length."""
+
+import math
+from typing import Any
+
+import keras
+
+from tfminilm import data, teachers
+from tfminilm.distiller import Distiller
+from tfminilm.train.loop import Loop
+from tfminilm.train.progress import Progress
+from tfminilm.train.recipe import Recipe
+from tfminilm.train.workdir import Workdir
+
+
+class TextStage:
+    """What a stage on text needs of models and data."""
+
+    def __init__(self, recipe: Recipe):
+        self.recipe = recipe
+
+    def load_teacher(self, source: Any, dtype: str) -> keras.Model:
+        """The teacher out of `source`."""
+        return teachers.load_backbone(source, dtype)
+
+    def with_head(self, backbone: keras.Model) -> keras.Model:
+        """What is trained of a student: here the backbone itself."""
+        return backbone
+
+    def read(self, tokenizer: Any, folder: Workdir, progress: Progress) -> None:
+        """Reads the data.
+
+        Raises:
+            UserError: it is missing, broken or too little.
+        """
+        spec = self.recipe.data
+        with progress.counting("reading text", "tokens") as count:
+            self.text = data.text_data(
+                spec.source,
+                tokenizer,
+                spec.sequence_length,
+                seed=self.recipe.seed,
+                held_out_fraction=spec.held_out_fraction,
+                cache_dir=folder.text,
+                max_tokens=spec.max_tokens,
+                progress=count,
+            )
+
+    def sentences(self) -> list[str]:
+        """Texts that are not trained on."""
+        return self.text.held_out_sentences
+
+    def loop(
+        self, folder: Workdir, distiller: Distiller, progress: Progress
+    ) -> Loop:
+        """What trains."""
+        return _TextLoop(self.recipe, folder, distiller, self.text, progress)
+
+    def plain(self, student: keras.Model) -> keras.Model:
+        """The student in float32, whatever it was trained in."""
+        config = student.get_config() | {"dtype": "float32"}
+        plain = type(student).from_config(config)
+        plain.set_weights(student.get_weights())
+        return plain
+
+    def save(self, student: keras.Model, tokenizer: Any, path: Any) -> None:
+        """Writes a plain student as a KerasHub preset."""
+        student.save_to_preset(str(path))
+        tokenizer.save_to_preset(str(path))
+
+
+class _TextLoop(Loop):
+    """Distils on packed text, all sequences of one length."""
+
+    doing = "distilling"
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        folder: Workdir,
+        distiller: Distiller,
+        text: data.TextData,
+        progress: Progress,
+    ):
+        spec = recipe.train
+        super().__init__(spec, folder, distiller, distiller.student, progress)
+        self.variables = [
+            *distiller.own_variables,
+            *distiller.optimizer.variables,
+        ]
+        self.seed = recipe.seed
+        self.text = text
+        self.held_out = data.held_out_batches(
+            text.held_out,
+            self.batch_size,
+            math.ceil(spec.held_out_sequences / self.batch_size),
+        )
+
+    def batches(self, first: int, count: int) -> Any:
+        return data.dataset(
+            self.text.train, self.batch_size, self.seed, first, count
+        )
+
+    def tokens(self, batch: int) -> int:
+        return self.batch_size * self.text.train.sequence_length
+
+    def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
+        self.model.reset_metrics()
+        for batch in self.held_out[:num_batches]:
+            row = self.model.test_on_batch(batch, return_dict=True)
+        self.model.reset_metrics()
+        row = {key: float(value) for key, value in row.items()}
+        self.require_finite(row, f"on held-out text after step {step}")
+        return row
