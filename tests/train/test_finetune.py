@@ -409,7 +409,7 @@ def test_mixed_precision(run, tmp_path):
 
 
 def test_tokens_of_a_step_are_its_own():
-    shown = finetune._TaskLoop.tokens
+    shown = finetune.TaskLoop.tokens
     from tfminilm.tasks.batches import Batches
     from tfminilm.tasks.encode import Encoded
 

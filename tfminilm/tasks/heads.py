@@ -198,10 +198,10 @@ def check_head(task: Task, head: keras.Model, name: str) -> None:
         )
 
 
-def plain(head: keras.Model) -> keras.Model:
-    """A copy in float32, whatever the model was trained in."""
+def plain(head: keras.Model, dtype: str = "float32") -> keras.Model:
+    """A copy that computes in `dtype`, whatever the model was trained in."""
     backbone = head.backbone
-    config = backbone.get_config() | {"dtype": "float32"}
+    config = backbone.get_config() | {"dtype": dtype}
     copy = type(backbone).from_config(config)
     options = {
         key: value

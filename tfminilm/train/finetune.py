@@ -172,7 +172,7 @@ def _train(
     is_scored = task.kind != "qa" and bool(dev)
     scored = score if is_scored else None
     with folder.hold():
-        _TaskLoop(train, folder, model, head, batches, scored, progress).run()
+        TaskLoop(train, folder, model, head, batches, scored, progress).run()
         with files.new_directory(folder.student) as beside:
             heads.plain(head).save_to_preset(str(beside))
             tokenizer.save_to_preset(str(beside))
@@ -248,7 +248,7 @@ def compile_for(task: Task, model: keras.Model, optimizer: Any) -> None:
     optimizer.build(model.trainable_variables)
 
 
-class _TaskLoop(Loop):
+class TaskLoop(Loop):
     """Fine-tunes on batches of a task."""
 
     doing = "fine-tuning"

@@ -59,7 +59,7 @@ def score_splits(
         head = heads.load_head(model)
         settings = Settings.load(model)
         heads.check_head(task, head, str(model))
-        _require_labels(task, settings, model)
+        require_labels(task, settings, model)
         tokenizer = teachers.load_tokenizer(model)
     scores = {}
     for split in splits:
@@ -105,7 +105,7 @@ def summary(runs: Mapping[int, Scores]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _require_labels(
+def require_labels(
     task: Task, settings: Settings, model: str | os.PathLike
 ) -> None:
     """The same number of classes is not yet the same classes."""
