@@ -98,7 +98,13 @@ def _one(about: Mapping, config: Any, kind: str, prefix: str) -> Any:
             f"There are {', '.join(classes)}"
         )
     fields = {key: value for key, value in config.items() if key != "name"}
-    return _parse(classes[name], fields, kind, prefix)
+    try:
+        return _parse(classes[name], fields, kind, prefix)
+    except UsageError as error:  # It may check its values itself.
+        text = str(error)
+        if text.startswith(f"{kind}: "):
+            raise
+        raise UsageError(f"{kind}: {prefix.rstrip('.')}: {text}") from None
 
 
 def _require_mapping(

@@ -4,7 +4,13 @@ import pytest
 
 from tfminilm import methods
 from tfminilm.errors import UsageError
-from tfminilm.train.recipe import Recipe, StudentSpec, TrainSpec
+from tfminilm.train.recipe import (
+    DataSpec,
+    Recipe,
+    Stage,
+    StudentSpec,
+    TrainSpec,
+)
 
 
 def changed(key, value):
@@ -79,14 +85,68 @@ def test_a_method_is_found_by_its_name():
     assert Recipe.parse({"method": {"value_weight": 0.5}}) == given
 
 
-def test_smoke_mode_is_small_and_of_the_same_width():
-    given = Recipe(name="a", student=StudentSpec(num_layers=12, hidden_dim=768))
+def test_smoke_mode_is_small_and_needs_no_file():
+    given = Recipe(
+        name="a", student=StudentSpec(num_layers=12, hidden_dim=768, init="1,2")
+    )
     smoke = Recipe.parse(given.config("smoke"))
     assert smoke.name == "a"
-    assert smoke.teacher.startswith("package:")
-    assert smoke.student.num_layers == 2
-    assert smoke.student.hidden_dim == 768
+    assert smoke.teacher == "tiny:bert"
+    assert smoke.student.num_layers == 4
+    assert smoke.student.init == "uniform"
     assert smoke.data.source == "docs"
     assert smoke.train.steps <= 4
     with pytest.raises(UsageError, match="mode is 'smok', expected smoke"):
         given.config("smok")
+
+
+def test_smoke_mode_of_stages():
+    sst2 = DataSpec(source="task:sst2", folder="somewhere")
+    given = Recipe(
+        stages={
+            "first": Stage(teacher="nowhere"),
+            "second": Stage(
+                teacher="elsewhere",
+                student=StudentSpec(kind="xlm_roberta", init_from="first"),
+            ),
+            "third": Stage(teacher="second", data=sst2),
+        }
+    )
+    stages = Recipe.parse(given.config("smoke")).stages
+    assert list(stages) == ["first", "second", "third"]
+    teachers = [stage.teacher for stage in stages.values()]
+    assert teachers == ["tiny:bert", "tiny:xlm_roberta", "second"]
+    assert stages["second"].student.init_from == "first"
+    assert (stages["third"].data.source, stages["third"].data.folder) == (
+        "task:sst2",
+        "tiny:",
+    )
+
+
+def test_stages_survive_their_config_in_their_order():
+    given = Recipe(name="a", stages={"z": Stage(), "y": Stage(teacher="z")})
+    found = Recipe.parse(given.config())
+    assert found == given
+    assert list(found.stages) == ["z", "y"]
+    assert list(found.runs()) == ["z", "y"]
+    assert found.runs()["y"].name == "a/y"
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"stages": {"a": {}}, "teacher": "b"}, "has stages and a teacher"),
+        ({"stages": {"a/b": {}}}, "no stage can be called 'a/b'"),
+        ({"stages": {"student": {}}}, "no stage can be called 'student'"),
+        ({"stages": {"a": {"train": {"stepz": 1}}}}, "stages.a.train.steps"),
+        (
+            {"method": {"name": "SoftTargets", "temperature": 0.0}},
+            "recipe: method: SoftTargets: temperature is 0.0, expected above",
+        ),
+        ({"student": {"frozen": "all"}}, "student.frozen is 'all', expected"),
+    ],
+)
+def test_refuses_in_stages_and_methods(config, said):
+    with pytest.raises(UsageError) as caught:
+        Recipe.parse(config)
+    assert said in str(caught.value)

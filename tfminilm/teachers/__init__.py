@@ -1,6 +1,21 @@
 """Teachers: where they come from, and what can be read from inside them."""
 
 from tfminilm.teachers.expose import expose
-from tfminilm.teachers.load import load_backbone, load_tokenizer
+from tfminilm.teachers.load import (
+    is_tiny,
+    load_backbone,
+    load_tokenizer,
+    resolve,
+    run_folder,
+)
+from tfminilm.teachers.tiny import PREFIX as TINY
 
-__all__ = ["expose", "load_backbone", "load_tokenizer"]
+__all__ = [
+    "TINY",
+    "expose",
+    "is_tiny",
+    "load_backbone",
+    "load_tokenizer",
+    "resolve",
+    "run_folder",
+]

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from tfminilm.errors import UserError
+from tfminilm.teachers import tiny
 
 _FORMS = (
     "a workdir, a KerasHub preset (folder, name, kaggle:// or hf://), "
@@ -21,8 +22,9 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
 
     Args:
         source: a workdir (its student), a KerasHub preset folder or name, a
-            Hugging Face folder (`config.json`, `model.safetensors`), or
-            `package:NAME/FOLDER`, such a folder inside an installed package.
+            Hugging Face folder (`config.json`, `model.safetensors`),
+            `package:NAME/FOLDER`, such a folder inside an installed package,
+            or `tiny:bert` or `tiny:xlm_roberta`, a small random one.
         dtype: the dtype or dtype policy to compute in.
 
     Returns:
@@ -35,6 +37,8 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
 
     from tfminilm.teachers.expose import encoder_calls
 
+    if is_tiny(source):
+        return tiny.backbone(os.fspath(source), dtype)
     folder = resolve(source)
     options = {} if dtype is None else {"dtype": dtype}
     backbone = _from_preset(
@@ -57,6 +61,8 @@ def load_tokenizer(source: str | os.PathLike) -> Any:
     """
     import keras_hub
 
+    if is_tiny(source):
+        return tiny.tokenizer(os.fspath(source))
     folder = resolve(source)
     options = {}
     config = pathlib.Path(folder) / "tokenizer_config.json"
@@ -68,6 +74,11 @@ def load_tokenizer(source: str | os.PathLike) -> Any:
     return _from_preset(
         keras_hub.models.Tokenizer, folder, source, "tokenizer", **options
     )
+
+
+def is_tiny(source: str | os.PathLike) -> bool:
+    """Whether `source` names a small random model, which is no file."""
+    return os.fspath(source).startswith(tiny.PREFIX)
 
 
 def resolve(source: str | os.PathLike) -> str:

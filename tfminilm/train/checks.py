@@ -48,8 +48,6 @@ def check_ranges(stage: Stage, prefix: str) -> None:
         require(value(name) >= 1, name, "1 or more")
     for name in _NOT_NEGATIVE + _weights(stage.method):
         require(value(name) >= 0, name, "0 or more")
-    if hasattr(stage.method, "temperature"):
-        require(stage.method.temperature > 0, "method.temperature", "above 0")
     student, train, data = stage.student, stage.train, stage.data
     require(
         student.hidden_dim % student.num_heads == 0,
@@ -111,5 +109,5 @@ def _weights(method: Any) -> list[str]:
     return [
         f"method.{field.name}"
         for field in dataclasses.fields(method)
-        if field.name.endswith("weight") or field.name in ("alpha", "beta")
+        if field.name.endswith("weight")
     ]

@@ -12,6 +12,11 @@ from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
 from tfminilm.train import plan
 from tfminilm.train.build import build_student, start_student
+from tfminilm.train.example_stage import (
+    SentenceStage,
+    TaskStage,
+    TaskTextStage,
+)
 from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
@@ -73,14 +78,14 @@ class _Stage:
             key: (done or {}).get(source, source)
             for key, source in recipe.sources.items()
         }
-        self.kind = TextStage(recipe)
+        self.kind = _kind(recipe)
 
     def run(self, progress: Progress) -> keras.Model:
         """Trains the student, or goes on, or loads it if it is done."""
         folder, train = self.folder, self.recipe.train
         if folder.student.is_dir():
             progress.say(f"already finished: {folder.student}")
-            return teachers.load_backbone(folder.student)
+            return self.kind.load(folder.student)
         keras.utils.set_random_seed(self.recipe.seed)
         precision = folder.decide(
             "precision", lambda: resolve_precision(train.precision)
@@ -122,6 +127,26 @@ class _Stage:
             source = teachers.load_backbone(self.sources["student.init_from"])
         start_student(student, spec, source)
         return Distiller(teacher, self.kind.with_head(student), recipe.method)
+
+
+def _kind(recipe: Recipe) -> TextStage:
+    """What handles the stage's models and data.
+
+    Raises:
+        UserError: the method does not learn from such data.
+    """
+    reads, task = recipe.method.reads, recipe.data.task
+    name = type(recipe.method).__name__
+    if reads == "labels" and not task:
+        raise UserError(
+            f"recipe: {name} learns a task: data.source is "
+            f"{recipe.data.source!r}, expected task:NAME, such as task:sst2"
+        )
+    if reads == "labels":
+        return TaskStage(recipe)
+    if task:
+        return TaskTextStage(recipe)
+    return SentenceStage(recipe) if recipe.data.sentences else TextStage(recipe)
 
 
 def _require_positions(recipe: Recipe, teacher: keras.Model) -> None:

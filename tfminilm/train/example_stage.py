@@ -1,0 +1,254 @@
+"""Stages on examples: a task's, or single sentences, of any length."""
+
+import functools
+import math
+from typing import Any
+
+import keras
+
+from tfminilm import teachers
+from tfminilm.data import corpus
+from tfminilm.data.sentences import is_prose
+from tfminilm.distiller import Distiller
+from tfminilm.errors import UserError
+from tfminilm.tasks import heads, windows
+from tfminilm.tasks.batches import Batches
+from tfminilm.tasks.encode import Encoded, encode
+from tfminilm.tasks.evaluate import Settings, evaluate
+from tfminilm.tasks.example import Example
+from tfminilm.tasks.task import Task, get_task
+from tfminilm.train import smoke
+from tfminilm.train.finetune import TaskLoop
+from tfminilm.train.loop import Loop
+from tfminilm.train.progress import Progress
+from tfminilm.train.recipe import Recipe
+from tfminilm.train.score import Data, require_labels
+from tfminilm.train.text_stage import TextStage
+from tfminilm.train.workdir import Workdir
+
+_MOST_SENTENCES = 256
+# Examples of no task: single texts, and nothing to say of them.
+_TEXTS = Task("sentences", "classification", metrics=(), files=())
+
+
+class SentenceStage(TextStage):
+    """Backbones on sentences, each a sequence of its own."""
+
+    task = _TEXTS
+
+    def read(self, tokenizer: Any, folder: Workdir, progress: Progress) -> None:
+        with progress.working("reading examples"):
+            train, self.held_out = self._examples(tokenizer)
+        with progress.working("encoding examples"):
+            parts = [
+                self._encoded(examples, tokenizer, folder)
+                for examples in (train, self._first(self.held_out))
+            ]
+        spec = self.recipe.train
+        size = spec.batch_size // spec.gradient_accumulation
+        self.batches = Batches(parts[0], size, self.recipe.seed)
+        self.held_out_batches = Batches(parts[1], size)
+        progress.say(
+            f"{self.task.name}: {len(parts[0]):,} sequences, "
+            f"{len(self.batches):,} batches an epoch"
+        )
+
+    def sentences(self) -> list[str]:
+        texts = [
+            text for example in self.held_out for text in texts_of(example)
+        ]
+        return list(dict.fromkeys(texts))[:_MOST_SENTENCES]
+
+    def loop(
+        self, folder: Workdir, distiller: Distiller, progress: Progress
+    ) -> Loop:
+        return _ExampleLoop(self, folder, distiller, progress)
+
+    def score(self, student: keras.Model) -> dict[str, float]:
+        """What the student scores on the examples held out."""
+        return {}
+
+    def _examples(self, tokenizer: Any) -> tuple[list, list]:
+        """Those to train on, and those held out."""
+        spec = self.recipe.data
+        found: list[Example] = []
+        most = spec.max_examples or math.inf
+        for document in corpus.documents(spec.source):
+            texts = [text for text in document if is_prose(text)]
+            found += [
+                Example(str(i), (text,), None) for i, text in enumerate(texts)
+            ]
+            if len(found) >= most:
+                break
+        size = max(1, round(spec.held_out_fraction * len(found)))
+        if len(found) < 2:
+            raise UserError(
+                f"{spec.source} has {len(found)} sentences, expected 2 or more"
+            )
+        return found[:-size], found[-size:]
+
+    def _first(self, examples: list) -> list:
+        return examples[: self.recipe.train.held_out_sequences]
+
+    def _encoded(
+        self, examples: list, tokenizer: Any, folder: Workdir
+    ) -> Encoded:
+        length = self.recipe.data.sequence_length
+        return encode(self.task, examples, tokenizer, length, folder.text)
+
+
+class TaskTextStage(SentenceStage):
+    """Backbones on the texts of a task."""
+
+    def __init__(self, recipe: Recipe):
+        super().__init__(recipe)
+        self.task = get_task(recipe.data.task)
+
+    def _examples(self, tokenizer: Any) -> tuple[list, list]:
+        task = self.task
+        if task.train_split is None or not task.eval_splits:
+            raise UserError(
+                f"recipe: data.source is {self.recipe.data.source}, which has "
+                f"no examples of its own to train on"
+            )
+        train, held_out = (
+            self._split(split)
+            for split in (task.train_split, task.eval_splits[0])
+        )
+        return train, held_out
+
+    def _split(self, split: str) -> list:
+        spec = self.recipe.data
+        if spec.folder == teachers.TINY:
+            return smoke.examples(self.task)
+        return Data(spec.folder or None, None, spec.max_examples).read(
+            self.task, split
+        )
+
+    def _encoded(
+        self, examples: list, tokenizer: Any, folder: Workdir
+    ) -> Encoded:
+        if self.task.kind != "qa":
+            return super()._encoded(examples, tokenizer, folder)
+        length = self.recipe.data.sequence_length
+        stride = self._settings().doc_stride
+        return windows.make_windows(
+            examples, tokenizer, length, stride, folder.text
+        ).encoded
+
+    def _settings(self) -> Settings:
+        length = self.recipe.data.sequence_length
+        return Settings(
+            task=self.task.name,
+            kind=self.task.kind,
+            labels=self.task.labels,
+            max_length=length,
+            doc_stride=min(windows.DOC_STRIDE, length // 3),
+            null_threshold=0.0 if self.task.name == "squad_v2" else None,
+        )
+
+
+class TaskStage(TaskTextStage):
+    """Models with heads on a task: a fine-tuned teacher and its student."""
+
+    def load_teacher(self, source: Any, dtype: str) -> keras.Model:
+        if teachers.is_tiny(source):
+            backbone = teachers.load_backbone(source, dtype)
+            return heads.build_head(self.task, backbone)
+        folder = teachers.resolve(source)
+        head = heads.load_head(folder)
+        heads.check_head(self.task, head, str(source))
+        require_labels(self.task, Settings.load(folder), source)
+        return heads.plain(head, dtype)
+
+    def with_head(self, backbone: keras.Model) -> keras.Model:
+        spec = self.recipe.student
+        return heads.build_head(self.task, backbone, spec.dropout)
+
+    def read(self, tokenizer: Any, folder: Workdir, progress: Progress) -> None:
+        super().read(tokenizer, folder, progress)
+        self._tokenizer, self._cache = tokenizer, folder.text
+        if not self.batches.encoded.labels:
+            raise UserError(
+                f"{self.task.name}: its training examples have no labels"
+            )
+
+    def score(self, student: keras.Model) -> dict[str, float]:
+        # Answers to questions take minutes to find.
+        if self.task.kind == "qa":
+            return {}
+        return evaluate(
+            self.task,
+            student,
+            self._tokenizer,
+            self.held_out,
+            self._settings(),
+            self._cache,
+        ).metrics
+
+    def plain(self, student: keras.Model) -> keras.Model:
+        return heads.plain(student)
+
+    def load(self, path: Any) -> keras.Model:
+        return heads.load_head(path)
+
+    def save(self, student: keras.Model, tokenizer: Any, path: Any) -> None:
+        super().save(student, tokenizer, path)
+        self._settings().save(path)
+
+
+def texts_of(example: Any) -> tuple[str, ...]:
+    """The texts of an example of any task."""
+    if hasattr(example, "texts"):
+        return example.texts
+    return (example.question,)
+
+
+class _ExampleLoop(TaskLoop):
+    """Distils on examples."""
+
+    doing = "distilling"
+    split = "held_out"
+
+    def __init__(
+        self,
+        stage: SentenceStage,
+        folder: Workdir,
+        distiller: Distiller,
+        progress: Progress,
+    ):
+        student = distiller.student
+        super().__init__(
+            stage.recipe.train,
+            folder,
+            distiller,
+            student,
+            stage.batches,
+            functools.partial(stage.score, student),
+            progress,
+        )
+        self.variables = [
+            *distiller.own_variables,
+            *distiller.optimizer.variables,
+        ]
+        self.held_out = stage.held_out_batches
+
+    def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
+        self.model.reset_metrics()
+        for index in range(num_batches or len(self.held_out)):
+            row = self.model.test_on_batch(
+                *self._given(*self.held_out.batch(index)), return_dict=True
+            )
+        self.model.reset_metrics()
+        row = {key: float(value) for key, value in row.items()}
+        self.require_finite(row, f"on held-out examples after step {step}")
+        if num_batches or self.score is None:
+            return row
+        return row | self.score()
+
+    def is_due(self, step: int) -> bool:
+        return Loop.is_due(self, step)
+
+    def _given(self, inputs: Any, labels: Any, weights: Any) -> tuple:
+        """What teacher and student read, and the student is compared with."""
+        return inputs, labels, weights
