@@ -1,0 +1,261 @@
+"""Masked-language-model batches: dynamic, seeded, of any step at once.
+
+Devlin et al. (arXiv 1810.04805, section 3.1): 15 % of the tokens are to be
+predicted; of these, 80 % are replaced by `[MASK]`, 10 % by a random token,
+and 10 % stay. Like the batches that they are made from, they are a pure
+function of the seed and the step, so every epoch masks anew and a resumed run
+masks what the first one would have.
+"""
+
+import dataclasses
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfminilm.data import batches
+from tfminilm.data.packing import PackedText
+from tfminilm.errors import UserError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# What KerasHub's masked-language models take: inputs, labels, weights.
+MaskedBatch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
+
+_MASK, _RANDOM = 0.8, 0.1
+# Scripts that put no space between words: each piece is a word of its own.
+_UNSPACED = "CJK HIRAGANA KATAKANA THAI LAO KHMER MYANMAR TIBETAN".split()
+# So that training and held-out batches of one seed are masked differently.
+_TRAIN, _HELD_OUT = 1, 2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Masking:
+    """What a vocabulary says about masking, and how much is masked.
+
+    Attributes:
+        mask_id: the id of `[MASK]`.
+        is_special: `[vocabulary_size]`: ids that are never masked, such as
+            `[CLS]`, `[SEP]` and `[PAD]`.
+        starts_word: `[vocabulary_size]`: ids that begin a word.
+        replacements: ids that a random token is drawn from.
+        rate: share of a sequence's tokens to predict.
+        whole_words: whether all pieces of a word are chosen together. A word
+            of more pieces than may be predicted is never chosen.
+    """
+
+    mask_id: int
+    is_special: np.ndarray
+    starts_word: np.ndarray
+    replacements: np.ndarray
+    rate: float = 0.15
+    whole_words: bool = True
+
+    @classmethod
+    def of(
+        cls, tokenizer: Any, rate: float = 0.15, whole_words: bool = True
+    ) -> "Masking":
+        """Reads the vocabulary of a KerasHub tokenizer.
+
+        WordPiece marks the pieces that continue a word ("##ing"),
+        SentencePiece and byte-level BPE those that begin one ("▁in", "Ġin").
+
+        Raises:
+            UserError: it has no mask token, or the rate is not 0 to 1.
+        """
+        mask_id = getattr(tokenizer, "mask_token_id", None)
+        if mask_id is None:
+            raise UserError(
+                f"{type(tokenizer).__name__} has no mask token; expected the "
+                "tokenizer of a masked language model such as BERT"
+            )
+        if not 0 < rate < 1:
+            raise UserError(f"masking rate is {rate}, expected 0 to 1")
+        pieces = _pieces(tokenizer)
+        is_special = np.zeros(len(pieces), bool)
+        is_special[[int(i) for i in tokenizer.special_token_ids]] = True
+        unused = np.array(["unused" in piece for piece in pieces])
+        return cls(
+            mask_id=int(mask_id),
+            is_special=is_special,
+            starts_word=_starts_word(pieces),
+            replacements=np.flatnonzero(~(is_special | unused)).astype("int32"),
+            rate=rate,
+            whole_words=whole_words,
+        )
+
+    def num_predictions(self, length: int) -> int:
+        """Places for masked tokens in a sequence of `length` ids."""
+        return max(1, round(self.rate * length))
+
+    def apply(
+        self, inputs: dict[str, np.ndarray], random: np.random.Generator
+    ) -> MaskedBatch:
+        """Masks a batch.
+
+        Args:
+            inputs: `token_ids` and `padding_mask`, `[batch, length]`, and
+                what else the models read.
+            random: where chance comes from.
+
+        Returns:
+            The inputs with masked `token_ids` and with `mask_positions`
+            (int32), the original ids (int32) and the weights (float32, 0 at
+            unused places), `[batch, num_predictions(length)]` each.
+        """
+        token_ids = inputs["token_ids"]
+        positions, used = self._choose(
+            token_ids, inputs["padding_mask"].astype(bool), random
+        )
+        original = np.take_along_axis(token_ids, positions, axis=1)
+        chance = random.random(positions.shape)
+        drawn = random.choice(self.replacements, positions.shape)
+        new = np.where(chance < _MASK + _RANDOM, drawn, original)
+        new = np.where(chance < _MASK, self.mask_id, new)
+        masked = token_ids.copy()
+        rows = np.broadcast_to(np.arange(len(masked))[:, None], used.shape)
+        masked[rows[used], positions[used]] = new[used]
+        x = inputs | {
+            "token_ids": masked,
+            "mask_positions": np.where(used, positions, 0).astype(np.int32),
+        }
+        labels = np.where(used, original, 0).astype(np.int32)
+        return x, labels, used.astype(np.float32)
+
+    def _choose(
+        self, token_ids: np.ndarray, real: np.ndarray, random: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Positions to predict, `[batch, places]`, and which are used."""
+        length = token_ids.shape[1]
+        places = self.num_predictions(length)
+        lengths = real.sum(axis=1, keepdims=True)
+        budget = np.clip(np.rint(self.rate * lengths), 1, places)
+        free = real & ~self.is_special[token_ids]
+        starts = free.copy()
+        if self.whole_words:
+            before = np.pad(free, ((0, 0), (1, 0)))[:, :-1]
+            starts &= self.starts_word[token_ids] | ~before
+        # Words count from 1 in each sequence; 0 is what is not to be masked.
+        words = np.where(free, np.cumsum(starts, axis=1), 0)
+        sizes = np.stack([np.bincount(w, minlength=length + 1) for w in words])
+        keys = random.random(sizes.shape)
+        keys[(sizes > budget) | (np.arange(length + 1) == 0)] = np.inf
+        # In the order of their words' keys, a word's tokens side by side.
+        tokens = np.take_along_axis(keys, words, axis=1)
+        order = np.argsort(tokens, axis=1, kind="stable")
+        sorted_words = np.take_along_axis(words, order, axis=1)
+        ends = np.ones_like(free)
+        ends[:, :-1] = sorted_words[:, 1:] != sorted_words[:, :-1]
+        ends &= np.isfinite(np.take_along_axis(tokens, order, axis=1))
+        counts = np.arange(1, length + 1)
+        taken = np.where(ends & (counts <= budget), counts, 0).max(axis=1)
+        return order[:, :places], np.arange(places) < taken[:, None]
+
+
+def masked_batch(
+    packed: PackedText,
+    step: int,
+    batch_size: int,
+    seed: int,
+    masking: Masking,
+) -> MaskedBatch:
+    """The masked batch of a global step: `Masking.apply` on `batch`.
+
+    Raises:
+        UserError: there is no sequence to draw from.
+    """
+    inputs = batches.batch(packed, step, batch_size, seed)
+    return masking.apply(inputs, _random(seed, step, _TRAIN))
+
+
+def masked_dataset(
+    packed: PackedText,
+    batch_size: int,
+    seed: int,
+    first_step: int,
+    num_steps: int,
+    masking: Masking,
+) -> "tf.data.Dataset":
+    """The masked batches of `num_steps` steps from `first_step` on.
+
+    Raises:
+        UserError: there is no sequence to draw from.
+    """
+    import tensorflow as tf
+
+    x, *_ = masked_batch(packed, first_step, batch_size, seed, masking)
+    names = list(x)
+
+    def draw(step: np.ndarray) -> list[np.ndarray]:
+        x, y, weights = masked_batch(
+            packed, int(step), batch_size, seed, masking
+        )
+        return [*x.values(), y, weights]
+
+    def parts(step: Any) -> Any:
+        types = [tf.int32] * (len(names) + 1) + [tf.float32]
+        *flat, y, weights = tf.numpy_function(draw, [step], types)
+        masked = x["mask_positions"].shape
+        found = {
+            name: tf.ensure_shape(tensor, x[name].shape)
+            for name, tensor in zip(names, flat, strict=True)
+        }
+        return (
+            found,
+            tf.ensure_shape(y, masked),
+            tf.ensure_shape(weights, masked),
+        )
+
+    steps = tf.data.Dataset.range(first_step, first_step + num_steps)
+    return steps.map(parts).prefetch(tf.data.AUTOTUNE)
+
+
+def masked_held_out_batches(
+    packed: PackedText,
+    batch_size: int,
+    masking: Masking,
+    seed: int = 0,
+    count: int | None = None,
+) -> list[MaskedBatch]:
+    """`held_out_batches`, masked the same way in every call.
+
+    Raises:
+        UserError: there is no sequence to draw from.
+    """
+    plain = batches.held_out_batches(packed, batch_size, count)
+    return [
+        masking.apply(inputs, _random(seed, number, _HELD_OUT))
+        for number, inputs in enumerate(plain)
+    ]
+
+
+def _random(seed: int, step: int, purpose: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64([seed, step, purpose]))
+
+
+def _pieces(tokenizer: Any) -> list[str]:
+    """The vocabulary, in the order of its ids."""
+    import keras_hub
+
+    if isinstance(tokenizer, keras_hub.tokenizers.BytePairTokenizer):
+        # Its own list is in the order of the file.
+        count = tokenizer.vocabulary_size()
+        return [tokenizer.id_to_token(index) for index in range(count)]
+    return [str(piece) for piece in tokenizer.get_vocabulary()]
+
+
+def _starts_word(pieces: list[str]) -> np.ndarray:
+    if any(piece.startswith("##") for piece in pieces):
+        return np.array([not piece.startswith("##") for piece in pieces])
+    return np.array(
+        [
+            piece.startswith(("▁", "Ġ")) or _is_unspaced(piece)
+            for piece in pieces
+        ]
+    )
+
+
+def _is_unspaced(piece: str) -> bool:
+    name = unicodedata.name(piece[0], "") if piece else ""
+    return name.split(" ")[0] in _UNSPACED
