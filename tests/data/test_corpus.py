@@ -2,7 +2,7 @@ import pathlib
 
 import pytest
 
-from tfminilm.data import documents
+from tfminilm.data import corpus, documents
 from tfminilm.errors import UserError
 
 SHARED = pathlib.Path(__file__).parents[2].parent / "shared"
@@ -24,6 +24,25 @@ def test_folder_documents_paragraphs_and_order(tmp_path):
         ["Last one.", "And more."],
         ["Below."],  # What follows it is the first document again.
     ]
+
+
+def test_several_sources_are_read_in_turns(tmp_path):
+    texts = {"en": ["A.", "B.", "C."], "de, at": ["X."], "zh": ["天。", "地。"]}
+    for name, parts in texts.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.txt").write_text("\n\n".join(parts))
+    joined = f"{tmp_path}/en,{tmp_path}/zh"
+    assert list(documents(joined)) == [
+        ["A."],
+        ["天。"],
+        ["B."],
+        ["地。"],
+        ["C."],
+    ]
+    assert list(documents(f"{tmp_path}/de, at")) == [["X."]]
+    assert len(corpus.identity(joined)["parts"]) == 2
+    with pytest.raises(UserError, match=r"gone' does not exist"):
+        documents(f"{tmp_path}/en,{tmp_path}/gone")
 
 
 @pytest.mark.parametrize(

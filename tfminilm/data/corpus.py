@@ -1,6 +1,7 @@
 """Where text comes from: documents, each a list of its sentences."""
 
 import hashlib
+import itertools
 import os
 import pathlib
 from collections.abc import Iterable, Iterator
@@ -21,7 +22,8 @@ def documents(source: str | os.PathLike) -> Iterator[list[str]]:
             folder of *.txt files in UTF-8 (also in its subfolders; one
             paragraph a line, a blank line between documents; `SOURCE.txt` is
             a note about the folder and is not read), or
-            "tfds:NAME[/config][:split][:text_key]".
+            "tfds:NAME[/config][:split][:text_key]". Several of them with
+            commas between are read in turns, a document of each.
 
     Returns:
         An iterator of documents, each a list of its sentences. No document
@@ -31,14 +33,7 @@ def documents(source: str | os.PathLike) -> Iterator[list[str]]:
         UserError: there is no such source, or it cannot be read as text. A
             file's own fault is raised when the iterator gets there.
     """
-    kind, place = _parse(source)
-    if kind == "docs":
-        found = python_docs.documents()
-    elif kind == "tfds":
-        found = tfds_text.documents(place)
-    else:
-        found = _read_files(_text_files(place))
-    return _distinct(found)
+    return _distinct(_in_turns([_read(part) for part in _parts(source)]))
 
 
 def identity(source: str | os.PathLike) -> dict[str, Any]:
@@ -47,6 +42,9 @@ def identity(source: str | os.PathLike) -> dict[str, Any]:
     Raises:
         UserError: as `documents`.
     """
+    parts = _parts(source)
+    if len(parts) > 1:
+        return {"parts": [identity(part) for part in parts]}
     kind, place = _parse(source)
     if kind == "docs":
         return {"docs": python_docs.identity()}
@@ -57,6 +55,33 @@ def identity(source: str | os.PathLike) -> dict[str, Any]:
         status = path.stat()
         files.append([str(path), status.st_size, status.st_mtime_ns])
     return {"folder": files}
+
+
+def _parts(source: str | os.PathLike) -> list[str]:
+    """The sources that `source` names; a folder's name may have commas."""
+    text = os.fspath(source)
+    is_folder = pathlib.Path(text).expanduser().exists()
+    return [text] if is_folder else text.split(",")
+
+
+def _read(source: str) -> Iterator[list[str]]:
+    kind, place = _parse(source)
+    if kind == "docs":
+        return python_docs.documents()
+    if kind == "tfds":
+        return tfds_text.documents(place)
+    return _read_files(_text_files(place))
+
+
+def _in_turns(found: list[Iterator[list[str]]]) -> Iterator[list[str]]:
+    """One document of each, then the next ones, to the end of the longest."""
+    while found:
+        left = []
+        for documents in found:
+            for document in itertools.islice(documents, 1):
+                yield document
+                left.append(documents)
+        found = left
 
 
 def _parse(source: str | os.PathLike) -> tuple[str, str]:

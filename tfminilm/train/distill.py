@@ -17,6 +17,7 @@ from tfminilm.train.example_stage import (
     TaskStage,
     TaskTextStage,
 )
+from tfminilm.train.masked_stage import MaskedStage
 from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
@@ -126,7 +127,8 @@ class _Stage:
         if spec.init_from:
             source = teachers.load_backbone(self.sources["student.init_from"])
         start_student(student, spec, source)
-        return Distiller(teacher, self.kind.with_head(student), recipe.method)
+        student = self.kind.with_head(student, teacher)
+        return Distiller(teacher, student, recipe.method)
 
 
 def _kind(recipe: Recipe) -> TextStage:
@@ -144,6 +146,13 @@ def _kind(recipe: Recipe) -> TextStage:
         )
     if reads == "labels":
         return TaskStage(recipe)
+    if reads == "masked_text" and (task or recipe.data.sentences):
+        raise UserError(
+            f"recipe: {name} learns from masked text: expected data.source to "
+            "be text, and no data.sentences"
+        )
+    if reads == "masked_text":
+        return MaskedStage(recipe)
     if task:
         return TaskTextStage(recipe)
     return SentenceStage(recipe) if recipe.data.sentences else TextStage(recipe)

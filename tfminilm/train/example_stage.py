@@ -161,7 +161,9 @@ class TaskStage(TaskTextStage):
         require_labels(self.task, Settings.load(folder), source)
         return heads.plain(head, dtype)
 
-    def with_head(self, backbone: keras.Model) -> keras.Model:
+    def with_head(
+        self, backbone: keras.Model, teacher: keras.Model
+    ) -> keras.Model:
         spec = self.recipe.student
         return heads.build_head(self.task, backbone, spec.dropout)
 

@@ -88,11 +88,15 @@ class StudentSpec(tfminilm.config.Typed):
 class DataSpec(tfminilm.config.Typed):
     """Text: "docs", a folder of .txt files, or "tfds:NAME"; or "task:NAME".
 
-    "docs" is the documentation that comes with every Python. Text is packed
-    into sequences of one length, or, with `sentences`, cut into sentences.
-    `max_tokens` stops reading early (0: all of it). A task's examples come
-    from the original files in `folder`, or from TensorFlow Datasets;
-    `max_examples` takes the first ones of every split (0: all).
+    "docs" is the documentation that comes with every Python; several sources,
+    such as languages, stand with commas between them. Text is packed into
+    sequences of one length, or, with `sentences`, cut into sentences.
+    `max_tokens` stops reading early (0: all of it). Methods that learn from
+    masked text hide `mask_rate` of the tokens, `whole_words` or any.
+
+    A task's examples come from the original files in `folder`, or from
+    TensorFlow Datasets; `max_examples` takes the first ones of every split
+    (0: all).
     """
 
     source: str = "docs"
@@ -100,6 +104,8 @@ class DataSpec(tfminilm.config.Typed):
     held_out_fraction: float = 0.02
     max_tokens: int = 0
     sentences: bool = False
+    mask_rate: float = 0.15
+    whole_words: bool = True
     folder: str = ""
     max_examples: int = 0
 

@@ -23,7 +23,9 @@ class TextStage:
         """The teacher out of `source`."""
         return teachers.load_backbone(source, dtype)
 
-    def with_head(self, backbone: keras.Model) -> keras.Model:
+    def with_head(
+        self, backbone: keras.Model, teacher: keras.Model
+    ) -> keras.Model:
         """What is trained of a student: here the backbone itself."""
         return backbone
 
@@ -54,7 +56,7 @@ class TextStage:
         self, folder: Workdir, distiller: Distiller, progress: Progress
     ) -> Loop:
         """What trains."""
-        return _TextLoop(self.recipe, folder, distiller, self.text, progress)
+        return TextLoop(self.recipe, folder, distiller, self.text, progress)
 
     def plain(self, student: keras.Model) -> keras.Model:
         """The student in float32, whatever it was trained in."""
@@ -73,7 +75,7 @@ class TextStage:
         tokenizer.save_to_preset(str(path))
 
 
-class _TextLoop(Loop):
+class TextLoop(Loop):
     """Distils on packed text, all sequences of one length."""
 
     doing = "distilling"
@@ -94,16 +96,20 @@ class _TextLoop(Loop):
         ]
         self.seed = recipe.seed
         self.text = text
-        self.held_out = data.held_out_batches(
-            text.held_out,
-            self.batch_size,
-            math.ceil(spec.held_out_sequences / self.batch_size),
-        )
+        count = math.ceil(spec.held_out_sequences / self.batch_size)
+        self.held_out = self.held_out_batches(count)
 
     def batches(self, first: int, count: int) -> Any:
         return data.dataset(
             self.text.train, self.batch_size, self.seed, first, count
         )
+
+    def held_out_batches(self, count: int) -> list[Any]:
+        """Up to `count` batches to evaluate on, as `fit` takes them."""
+        found = data.held_out_batches(
+            self.text.held_out, self.batch_size, count
+        )
+        return [(inputs,) for inputs in found]
 
     def tokens(self, batch: int) -> int:
         return self.batch_size * self.text.train.sequence_length
@@ -111,7 +117,7 @@ class _TextLoop(Loop):
     def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
         self.model.reset_metrics()
         for batch in self.held_out[:num_batches]:
-            row = self.model.test_on_batch(batch, return_dict=True)
+            row = self.model.test_on_batch(*batch, return_dict=True)
         self.model.reset_metrics()
         row = {key: float(value) for key, value in row.items()}
         self.require_finite(row, f"on held-out text after step {step}")

@@ -1,0 +1,149 @@
+"""Masked-language-model heads, new ones and those of checkpoints."""
+
+import os
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfminilm.errors import UserError
+from tfminilm.teachers import tiny
+from tfminilm.teachers.load import is_tiny, load_backbone, resolve
+
+# Where Hugging Face checkpoints keep the parts of the head: the dense layer,
+# the norm behind it, and the bias of the logits.
+_HEADS = {
+    "bert": (
+        "cls.predictions.transform.dense",
+        "cls.predictions.transform.LayerNorm",
+        "cls.predictions.bias",
+    ),
+    "distilbert": (
+        "vocab_transform",
+        "vocab_layer_norm",
+        "vocab_projector.bias",
+    ),
+    "roberta": ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
+    "xlm-roberta": ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
+}
+
+
+def build_masked_lm(backbone: keras.Model) -> keras.Model:
+    """KerasHub's masked language model on a backbone, with a new head.
+
+    The logits' kernel is the backbone's token table; only the tokens at
+    `mask_positions` get logits.
+
+    Args:
+        backbone: a KerasHub encoder that was made for it, such as BERT.
+
+    Returns:
+        A `keras_hub.models.MaskedLM`. Its inputs are the backbone's and
+        `mask_positions` `[batch, masked]`; its output is the logits
+        `[batch, masked, vocabulary_size]`.
+
+    Raises:
+        UserError: KerasHub has no such model for this backbone.
+    """
+    import keras_hub
+
+    models = keras_hub.models
+    kinds = {
+        getattr(models, name).backbone_cls: getattr(models, name)
+        for name in dir(models)
+        if name.endswith("MaskedLM") and name != "MaskedLM"
+    }
+    if type(backbone) not in kinds:
+        raise UserError(
+            "KerasHub builds no masked language model on a "
+            f"{type(backbone).__name__}; expected one of "
+            f"{', '.join(sorted(cls.__name__ for cls in kinds))}"
+        )
+    return kinds[type(backbone)](backbone, compile=False)
+
+
+def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
+    """Loads a masked language model with its trained head.
+
+    Args:
+        source: a KerasHub preset of one, or a Hugging Face folder, as
+            `load_backbone` takes them.
+        dtype: the dtype or dtype policy to compute in.
+
+    Raises:
+        UserError: nothing is there, or it is a model without such a head.
+    """
+    import keras_hub
+    from keras_hub.src.utils import preset_utils
+
+    if is_tiny(source):
+        return build_masked_lm(tiny.backbone(os.fspath(source), dtype))
+    folder = resolve(source)
+    options = {} if dtype is None else {"dtype": dtype}
+    if preset_utils.check_file_exists(folder, "task.json"):
+        task = preset_utils.load_json(folder, "task.json")
+        if task["class_name"].endswith("MaskedLM"):
+            return keras_hub.models.MaskedLM.from_preset(
+                folder, compile=False, **options
+            )
+    model = build_masked_lm(load_backbone(source, dtype))
+    config = preset_utils.load_json(folder, "config.json")
+    names = _HEADS.get(config.get("model_type", ""))
+    if names is None or not _load_head(model, folder, names):
+        raise UserError(
+            f"{os.fspath(source)} has no masked-language-model head, only a "
+            "backbone: give a checkpoint that was saved with it, such as "
+            "bert-base-uncased, or choose a method that needs none"
+        )
+    return model
+
+
+def copy_head(student: keras.Model, teacher: keras.Model) -> bool:
+    """Gives a student's head its teacher's weights where both are as wide.
+
+    The token table is the backbone's own, and stays.
+
+    Returns:
+        Whether they were.
+    """
+    ours, theirs = (_head_weights(m.masked_lm_head) for m in (student, teacher))
+    shapes = [[tuple(w.shape) for w in side] for side in (ours, theirs)]
+    if shapes[0] != shapes[1]:
+        return False
+    for weight, value in zip(ours, theirs, strict=True):
+        weight.assign(keras.ops.convert_to_numpy(value))
+    return True
+
+
+def _head_weights(head: Any) -> list[Any]:
+    """Kernel, bias, gamma, beta, and the bias of the logits."""
+    dense, norm = head._intermediate_dense, head._intermediate_layer_norm
+    return [dense.kernel, dense.bias, norm.gamma, norm.beta, head._bias]
+
+
+def _load_head(model: keras.Model, folder: str, names: tuple[str, ...]) -> bool:
+    """Reads a Hugging Face checkpoint's head; whether there is one."""
+    from keras_hub.src.utils.transformers.safetensor_utils import (
+        SafetensorLoader,
+    )
+
+    dense, norm, bias = names
+    try:
+        with SafetensorLoader(folder) as loader:
+            read = loader.get_tensor
+            values = [
+                np.transpose(read(f"{dense}.weight")),
+                read(f"{dense}.bias"),
+            ]
+            try:
+                values += [read(f"{norm}.weight"), read(f"{norm}.bias")]
+            except Exception:  # As old checkpoints, of TensorFlow, have it.
+                values += [read(f"{norm}.gamma"), read(f"{norm}.beta")]
+            values.append(read(bias))
+    except Exception:
+        # safetensors and KerasHub each raise their own kind.
+        return False
+    weights = _head_weights(model.masked_lm_head)
+    for weight, value in zip(weights, values, strict=True):
+        weight.assign(value)
+    return True

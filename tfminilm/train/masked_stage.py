@@ -1,0 +1,87 @@
+"""Stages on masked text: models that name the tokens hidden from them."""
+
+from typing import Any
+
+import keras
+
+from tfminilm import data
+from tfminilm.data import masking
+from tfminilm.distiller import Distiller
+from tfminilm.teachers import masked_lm
+from tfminilm.train.loop import Loop
+from tfminilm.train.progress import Progress
+from tfminilm.train.recipe import Recipe
+from tfminilm.train.text_stage import TextLoop, TextStage
+from tfminilm.train.workdir import Workdir
+
+
+class MaskedStage(TextStage):
+    """Masked language models on packed text, masked anew in each epoch."""
+
+    def load_teacher(self, source: Any, dtype: str) -> keras.Model:
+        return masked_lm.load_masked_lm(source, dtype)
+
+    def with_head(
+        self, backbone: keras.Model, teacher: keras.Model
+    ) -> keras.Model:
+        student = masked_lm.build_masked_lm(backbone)
+        if self.recipe.student.init != "random":
+            masked_lm.copy_head(student, teacher)
+        return student
+
+    def read(self, tokenizer: Any, folder: Workdir, progress: Progress) -> None:
+        spec = self.recipe.data
+        self.masking = masking.Masking.of(
+            tokenizer, spec.mask_rate, spec.whole_words
+        )
+        super().read(tokenizer, folder, progress)
+
+    def loop(
+        self, folder: Workdir, distiller: Distiller, progress: Progress
+    ) -> Loop:
+        return _MaskedLoop(
+            self.recipe, folder, distiller, self.text, progress, self.masking
+        )
+
+    def plain(self, student: keras.Model) -> keras.Model:
+        plain = masked_lm.build_masked_lm(super().plain(student.backbone))
+        plain.set_weights(student.get_weights())
+        return plain
+
+    def load(self, path: Any) -> keras.Model:
+        return masked_lm.load_masked_lm(path)
+
+
+class _MaskedLoop(TextLoop):
+    """Distils on packed text with some of its tokens masked."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        folder: Workdir,
+        distiller: Distiller,
+        text: data.TextData,
+        progress: Progress,
+        masking: masking.Masking,
+    ):
+        self.masking = masking
+        super().__init__(recipe, folder, distiller, text, progress)
+
+    def batches(self, first: int, count: int) -> Any:
+        return masking.masked_dataset(
+            self.text.train,
+            self.batch_size,
+            self.seed,
+            first,
+            count,
+            self.masking,
+        )
+
+    def held_out_batches(self, count: int) -> list[Any]:
+        return masking.masked_held_out_batches(
+            self.text.held_out,
+            self.batch_size,
+            self.masking,
+            self.seed,
+            count,
+        )
