@@ -1,12 +1,16 @@
 """Distillation methods, one paper per file."""
 
+from tfminilm.methods.distilbert import DistilBERT
 from tfminilm.methods.layer_map import layer_map
 from tfminilm.methods.minilm import MiniLM
 from tfminilm.methods.minilmv2 import MiniLMv2
+from tfminilm.methods.mlm_kd import MLMKD
 from tfminilm.methods.soft_targets import SoftTargets
 from tfminilm.methods.terms import Method, Term
 
 __all__ = [
+    "MLMKD",
+    "DistilBERT",
     "Method",
     "MiniLM",
     "MiniLMv2",

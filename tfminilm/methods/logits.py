@@ -48,7 +48,9 @@ def mse_terms(student: keras.Model, weight: float) -> list[Term]:
     return _terms("logits_mse", student, loss, weight)
 
 
-def hard_terms(student: keras.Model, weight: float) -> list[Term]:
+def hard_terms(
+    student: keras.Model, weight: float, name: str = "hard_labels"
+) -> list[Term]:
     """Cross-entropy with the labels; of one number, the squared distance."""
 
     def loss(width: int | None) -> Callable[..., Any]:
@@ -56,7 +58,7 @@ def hard_terms(student: keras.Model, weight: float) -> list[Term]:
             return _squared_labels
         return functools.partial(_hard, is_over_tokens=width is None)
 
-    return _terms("hard_labels", student, loss, weight, is_hard=True)
+    return _terms(name, student, loss, weight, is_hard=True)
 
 
 def check_heads(
@@ -80,6 +82,23 @@ def check_heads(
             f"{method} needs the same outputs of both heads: the teacher has "
             f"{_describe(theirs)}, the student {_describe(ours)}"
         )
+
+
+def check_masked_lm(
+    method: str, teacher: keras.Model, student: keras.Model
+) -> None:
+    """Raises `UserError` unless both are masked language models."""
+    import keras_hub
+
+    for role, model in (("teacher", teacher), ("student", student)):
+        if not isinstance(model, keras_hub.models.MaskedLM):
+            fix = "load_masked_lm" if role == "teacher" else "build_masked_lm"
+            raise UserError(
+                f"{method} needs masked-language-model heads, and the {role} "
+                f"{model.name!r} ({type(model).__name__}) has none: make it "
+                f"with tfminilm.teachers.{fix}"
+            )
+    check_heads(method, teacher, student)
 
 
 def _terms(

@@ -1,6 +1,7 @@
 """A student's first weights, taken from its teacher."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -18,7 +19,8 @@ def init_from_teacher(
     The student keeps its architecture and becomes no part of the teacher:
     values are copied, not shared. Everything else, such as a pooler, is
     copied where name and shapes agree. A shorter position table takes the
-    teacher's first rows.
+    teacher's first rows. A DistilBERT may start from a BERT: having no
+    segments, its positions take the first segment's embedding in.
 
     Args:
         student: a KerasHub encoder of the teacher's kind and width.
@@ -39,12 +41,16 @@ def init_from_teacher(
         (layer, theirs[i]) for layer, i in zip(ours, indices, strict=False)
     ]
     encoders = {id(layer) for layer in ours}
+    copies = []
     for layer in student.layers:
-        if id(layer) not in encoders and layer.weights:
+        if id(layer) in encoders or not layer.weights:
+            continue
+        if _lacks_segments(layer, teacher):
+            copies += _embeddings_without_segments(layer, teacher)
+        else:
             pairs.append((layer, _same_layer(layer, teacher)))
-    copies = [
-        pair for ours, theirs in pairs for pair in _weight_pairs(ours, theirs)
-    ]
+    for layer, source in pairs:
+        copies += _weight_pairs(layer, source)
     for weight, value in copies:
         weight.assign(value)
 
@@ -94,6 +100,30 @@ def _same_layer(
             f"student's from: expected a teacher of the student's kind, got "
             f"{type(teacher).__name__}"
         ) from None
+
+
+def _lacks_segments(layer: keras.layers.Layer, teacher: keras.Model) -> bool:
+    """Whether it is DistilBERT's embedding, and the teacher a BERT."""
+    names = {theirs.name for theirs in teacher.layers}
+    return (
+        layer.name == "token_and_position_embedding"
+        and layer.name not in names
+        and "segment_embedding" in names
+    )
+
+
+def _embeddings_without_segments(
+    layer: Any, teacher: keras.Model
+) -> list[tuple]:
+    tokens, positions, segments = (
+        teacher.get_layer(f"{name}_embedding")
+        for name in ("token", "position", "segment")
+    )
+    pairs = _weight_pairs(layer.token_embedding, tokens)
+    pairs += _weight_pairs(layer.position_embedding, positions)
+    weight, value = pairs.pop()
+    first = keras.ops.convert_to_numpy(segments.embeddings)[0]
+    return [*pairs, (weight, value + first)]
 
 
 def _weight_pairs(

@@ -8,13 +8,16 @@ from tfminilm.teachers.load import (
     resolve,
     run_folder,
 )
+from tfminilm.teachers.masked_lm import build_masked_lm, load_masked_lm
 from tfminilm.teachers.tiny import PREFIX as TINY
 
 __all__ = [
     "TINY",
+    "build_masked_lm",
     "expose",
     "is_tiny",
     "load_backbone",
+    "load_masked_lm",
     "load_tokenizer",
     "resolve",
     "run_folder",

@@ -1,0 +1,82 @@
+"""DistilBERT, a distilled version of BERT (arXiv 1910.01108)."""
+
+import dataclasses
+from typing import ClassVar
+
+import keras
+
+from tfminilm import losses
+from tfminilm.errors import UserError
+from tfminilm.methods import logits
+from tfminilm.methods.terms import Term, require
+
+
+@dataclasses.dataclass(frozen=True)
+class DistilBERT:
+    """The triple loss: soft targets, masked tokens, direction of the states.
+
+        L = 5 L_ce + 2 L_mlm + L_cos
+
+    L_ce is T² KL(teacher / T ‖ student / T) on masked-language-model logits,
+    L_mlm the cross-entropy of the masked tokens, and L_cos the mean over real
+    tokens of 1 - cos of the last hidden states (section 3). The student is as
+    wide as its teacher, starts from every second layer of it, and has no
+    segment embedding and no pooler: `tfminilm.students.distilbert`.
+
+    The paper gives the three losses; weights and temperature are the authors'
+    code's. That takes L_ce at all tokens, this one at the masked ones, as
+    L_mlm: with a vocabulary of 30,522 the others cost more than the models.
+
+    Attributes:
+        soft_weight: the factor of L_ce.
+        mlm_weight: the factor of L_mlm.
+        cosine_weight: the factor of L_cos; 0 leaves a loss out.
+        temperature: T of L_ce, above 0.
+    """
+
+    reads: ClassVar = "masked_text"
+
+    soft_weight: float = 5.0
+    mlm_weight: float = 2.0
+    cosine_weight: float = 1.0
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        weights = ("soft_weight", "mlm_weight", "cosine_weight")
+        for name in weights:
+            require(self, name, getattr(self, name) >= 0, "0 or more")
+        require(self, "temperature", self.temperature > 0, "above 0")
+        if not any(getattr(self, name) for name in weights):
+            raise UserError(
+                f"DistilBERT has no loss left: {', '.join(weights)} are all "
+                "0; set at least one above 0"
+            )
+
+    def terms(
+        self, teacher: keras.Model, student: keras.Model
+    ) -> tuple[Term, ...]:
+        """L_ce, L_mlm and L_cos."""
+        states = ("hidden_states", -1)
+        cosine = Term(
+            "cosine_distance",
+            losses.cosine_distance,
+            teacher=states,
+            student=states,
+            weight=self.cosine_weight,
+        )
+        return (
+            *logits.soft_terms(student, self.temperature, self.soft_weight),
+            *logits.hard_terms(student, self.mlm_weight, "masked_lm"),
+            *([cosine] if self.cosine_weight else []),
+        )
+
+    def check(self, teacher: keras.Model, student: keras.Model) -> None:
+        """Raises `UserError` unless both have MLM heads and the same width."""
+        logits.check_masked_lm(type(self).__name__, teacher, student)
+        theirs, ours = (m.backbone.hidden_dim for m in (teacher, student))
+        if self.cosine_weight and theirs != ours:
+            raise UserError(
+                f"DistilBERT compares hidden states, so the student is as wide "
+                f"as its teacher: {theirs}, not {ours}; build it with "
+                f"hidden_dim={theirs}, or set cosine_weight to 0"
+            )

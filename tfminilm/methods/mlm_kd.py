@@ -1,0 +1,49 @@
+"""MLM-KD: soft targets (arXiv 1503.02531) on masked-language-model logits."""
+
+import dataclasses
+from typing import ClassVar
+
+import keras
+
+from tfminilm.methods import logits
+from tfminilm.methods.terms import Term, require
+
+
+@dataclasses.dataclass(frozen=True)
+class MLMKD:
+    """The teacher's guesses at masked tokens, softened, beside the truth.
+
+    With q = softmax(z / T) over the vocabulary, at every masked token:
+
+        L = alpha T² KL(q_teacher ‖ q_student)
+            + (1 - alpha) CE(token, softmax(z_student))
+
+    The baseline that MiniLM and others compare with (arXiv 2002.10957,
+    table 3). Only masked tokens get logits, 15 % of them.
+
+    Attributes:
+        temperature: T, above 0; higher is softer.
+        alpha: 0 to 1. With 0 it is plain pre-training, and no teacher runs.
+    """
+
+    reads: ClassVar = "masked_text"
+
+    temperature: float = 1.0
+    alpha: float = 0.5
+
+    def __post_init__(self) -> None:
+        require(self, "temperature", self.temperature > 0, "above 0")
+        require(self, "alpha", 0 <= self.alpha <= 1, "0 to 1")
+
+    def terms(
+        self, teacher: keras.Model, student: keras.Model
+    ) -> tuple[Term, ...]:
+        """The soft targets and the masked tokens themselves."""
+        return (
+            *logits.soft_terms(student, self.temperature, self.alpha),
+            *logits.hard_terms(student, 1 - self.alpha, "masked_lm"),
+        )
+
+    def check(self, teacher: keras.Model, student: keras.Model) -> None:
+        """Raises `UserError` unless both are masked language models."""
+        logits.check_masked_lm(type(self).__name__, teacher, student)

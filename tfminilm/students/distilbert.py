@@ -1,0 +1,50 @@
+"""DistilBERT's student: BERT without segment embedding and pooler."""
+
+from typing import Any
+
+import keras
+
+
+def distilbert(
+    num_layers: int = 6,
+    hidden_dim: int = 768,
+    num_heads: int = 12,
+    intermediate_dim: int | None = None,
+    vocabulary_size: int = 30522,
+    max_sequence_length: int = 512,
+    dropout: float = 0.1,
+    **kwargs: Any,
+) -> keras.Model:
+    """A randomly initialised `keras_hub.models.DistilBertBackbone`.
+
+    `init_from_teacher` starts it from a BERT teacher of its width, and
+    `tfminilm.teachers.build_masked_lm` puts the head on it that its method
+    needs.
+
+    Args:
+        num_layers: encoder layers.
+        hidden_dim: width, the teacher's.
+        num_heads: attention heads.
+        intermediate_dim: width of the feed-forward block; four times
+            `hidden_dim` if not given.
+        vocabulary_size: the teacher's.
+        max_sequence_length: rows of the position table.
+        dropout: rate in training.
+        **kwargs: what else `DistilBertBackbone` takes, such as `dtype`.
+
+    Returns:
+        The backbone. Its inputs are `token_ids` and `padding_mask`,
+        `[batch, length]` integers.
+    """
+    import keras_hub
+
+    return keras_hub.models.DistilBertBackbone(
+        vocabulary_size=vocabulary_size,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        hidden_dim=hidden_dim,
+        intermediate_dim=intermediate_dim or 4 * hidden_dim,
+        dropout=dropout,
+        max_sequence_length=max_sequence_length,
+        **kwargs,
+    )
