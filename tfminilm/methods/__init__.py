@@ -5,6 +5,8 @@ from tfminilm.methods.layer_map import layer_map
 from tfminilm.methods.minilm import MiniLM
 from tfminilm.methods.minilmv2 import MiniLMv2
 from tfminilm.methods.mlm_kd import MLMKD
+from tfminilm.methods.patient_kd import PatientKD
+from tfminilm.methods.sentence import SentenceEmbedding
 from tfminilm.methods.soft_targets import SoftTargets
 from tfminilm.methods.terms import Method, Term
 
@@ -14,6 +16,8 @@ __all__ = [
     "Method",
     "MiniLM",
     "MiniLMv2",
+    "PatientKD",
+    "SentenceEmbedding",
     "SoftTargets",
     "Term",
     "layer_map",

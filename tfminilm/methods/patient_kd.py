@@ -1,0 +1,126 @@
+"""Patient Knowledge Distillation for BERT Model Compression.
+
+BERT-PKD (arXiv 1908.09355).
+"""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from tfminilm import losses
+from tfminilm.errors import UserError
+from tfminilm.methods import logits
+from tfminilm.methods.layer_map import layer_map
+from tfminilm.methods.terms import Term, require
+from tfminilm.teachers.expose import encoder_calls
+
+_MAPS = ("skip", "last")
+
+
+@dataclasses.dataclass(frozen=True)
+class PatientKD:
+    """Soft targets, labels, and patience with the layers in between.
+
+        L = (1 - alpha) L_CE + alpha L_DS + beta L_PT       (equation 8)
+
+    L_CE is the cross-entropy of the labels, L_DS soft targets at temperature
+    T, and L_PT, with h the L2-normalised [CLS] states,
+
+        L_PT = sum over layers of ||h_student - h_teacher||²  (equation 7)
+
+    All the student's layers but the last one learn from layers of the
+    teacher: "skip", every k-th ([2, 4, 6, 8, 10] of 12 for 6), or "last", the
+    upper ones ([7 .. 11]). The last layer learns from the soft targets. The
+    student is as wide as its teacher, and starts from its lower layers:
+    `init_from_teacher(student, teacher, "bottom")`.
+
+    The paper searches alpha in 0.2, 0.5, 0.7, T in 5, 10, 20, and beta in 10,
+    100, 500, 1000. L_DS has Hinton's factor T², as in the authors' code. That
+    code takes L_PT as the mean over layers and features instead of the sum
+    (768 times as many numbers as layers), so the same pull takes a beta
+    smaller by that factor here.
+
+    Attributes:
+        layers: which of the teacher's layers teach, "skip" or "last".
+        alpha: 0 to 1.
+        beta: the factor of L_PT; 0 leaves it out.
+        temperature: T, above 0.
+    """
+
+    reads: ClassVar = "labels"
+
+    layers: str = "skip"
+    alpha: float = 0.5
+    beta: float = 0.05
+    temperature: float = 10.0
+
+    def __post_init__(self) -> None:
+        require(self, "layers", self.layers in _MAPS, " or ".join(_MAPS))
+        require(self, "alpha", 0 <= self.alpha <= 1, "0 to 1")
+        require(self, "beta", self.beta >= 0, "0 or more")
+        require(self, "temperature", self.temperature > 0, "above 0")
+
+    def terms(
+        self, teacher: keras.Model, student: keras.Model
+    ) -> tuple[Term, ...]:
+        """L_CE, L_DS and L_PT."""
+        patient = Term(
+            "patient",
+            _patient,
+            # Hidden state i + 1 is the output of layer i.
+            teacher=("hidden_states", self._map(teacher, student)),
+            student=(
+                "hidden_states",
+                tuple(range(1, len(encoder_calls(student)))),
+            ),
+            weight=self.beta,
+        )
+        return (
+            *logits.soft_terms(student, self.temperature, self.alpha),
+            *logits.hard_terms(student, 1 - self.alpha),
+            *([patient] if self.beta else []),
+        )
+
+    def check(self, teacher: keras.Model, student: keras.Model) -> None:
+        """Raises `UserError` unless heads and widths agree and a map exists."""
+        logits.check_heads(type(self).__name__, teacher, student)
+        if not self.beta:
+            return
+        theirs, ours = (
+            calls[0].inputs.shape[-1]
+            for calls in (encoder_calls(teacher), encoder_calls(student))
+        )
+        if theirs != ours:
+            raise UserError(
+                f"PatientKD compares [CLS] states, so the student is as wide "
+                f"as its teacher: {theirs}, not {ours}; build it with "
+                f"hidden_dim={theirs}, or set beta to 0"
+            )
+        if not self._map(teacher, student):
+            raise UserError(
+                "PatientKD teaches all layers but the last, and the student "
+                "has one: give it more, or set beta to 0"
+            )
+
+    def _map(
+        self, teacher: keras.Model, student: keras.Model
+    ) -> tuple[int, ...]:
+        """The teacher's hidden states that teach, lowest first."""
+        counts = (len(encoder_calls(model)) for model in (teacher, student))
+        return tuple(layer + 1 for layer in layer_map(self.layers, *counts))
+
+
+def _patient(
+    teacher: list[Any],
+    student: list[Any],
+    padding_mask: Any,
+    sample_weight: Any = None,
+) -> Any:
+    """L_PT of the first token's states. No padding is a first token."""
+    theirs, ours = (
+        ops.stack([states[:, 0] for states in layers], axis=1)
+        for layers in (teacher, student)
+    )
+    return losses.patient(theirs, ours, sample_weight)
