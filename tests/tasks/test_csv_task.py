@@ -44,15 +44,17 @@ def test_tabs_and_two_texts(write):
     ]
 
 
-def test_every_tenth_row_is_kept_for_validation(write):
-    rows = "".join(f"text {i},{i % 3}\n" for i in range(25))
+def test_a_tenth_of_the_rows_is_kept_for_validation(write):
+    rows = "".join(f"text {i},{i % 5}\n" for i in range(205))
     task = csv_task(write("t,y\n" + rows), ["t"], "y")
     assert task.metrics == ("accuracy", "macro_f1")
-    assert [e.id for e in read(task, "validation")] == ["9", "19"]
+    kept = read(task, "validation")
+    assert kept == read(task, "validation")
+    assert len(kept) == 20
+    # Of every tenth row all were of one class.
+    assert {example.label for example in kept} == {0, 1, 2, 3, 4}
     train = read(task, "train")
-    assert len(train) == 23
-    together = train + read(task, "validation")
-    assert sorted(together, key=lambda e: int(e.id)) == read(task, "all")
+    assert sorted(train + kept, key=lambda e: int(e.id)) == read(task, "all")
 
 
 def test_a_file_to_validate_on(write):

@@ -44,7 +44,7 @@ def define(flags: Any) -> None:
         "Of csv:FILE: what the labels are.",
     )
     flags.DEFINE_string(
-        "eval_file", None, "Of csv:FILE: score on this, not every tenth row."
+        "eval_file", None, "Of csv:FILE: score on this, not on a tenth of FILE."
     )
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import pathlib
+import random
 from collections.abc import Iterator, Sequence
 
 from tfminilm.errors import UserError
@@ -12,7 +13,7 @@ from tfminilm.tasks.labels import parse
 from tfminilm.tasks.readers import paths
 from tfminilm.tasks.task import Files, Task
 
-# Where there is no file to validate on, each row of this many is kept for it.
+# Where there is no file to validate on, one row of this many is kept for it.
 _HELD_OUT = 10
 _KINDS = ("classification", "regression")
 
@@ -30,8 +31,8 @@ def csv_task(
     The file is UTF-8 with a header line, fields parted by commas (by tabs if
     it is called *.tsv) and quoted where needed, as spreadsheets write them.
     The task's splits are "train" and "validation", and "all" for every row of
-    `path`. Validation is `eval_path`, or else every tenth row of `path`,
-    which "train" then leaves out.
+    `path`. Validation is `eval_path`, or else a tenth of the rows of `path`,
+    always the same ones, which "train" then leaves out.
 
     Args:
         path: the file.
@@ -97,11 +98,11 @@ def read(task: Task, split: str) -> list[Example]:
         )
     ]
     if split != "all" and names["train"] == names["validation"]:
-        last = _HELD_OUT - 1
+        held_out = _held_out(len(examples))
         examples = [
             example
             for index, example in enumerate(examples)
-            if (index % _HELD_OUT == last) == (split == "validation")
+            if (index in held_out) == (split == "validation")
         ]
     if not examples:
         raise UserError(
@@ -109,6 +110,15 @@ def read(task: Task, split: str) -> list[Example]:
             "validation; name a file to validate on"
         )
     return examples
+
+
+def _held_out(rows: int) -> set[int]:
+    """The rows to validate on.
+
+    Drawn, and not every tenth: files in which classes take turns are common,
+    and all of those rows would be of one class.
+    """
+    return set(random.Random(0).sample(range(rows), rows // _HELD_OUT))
 
 
 def _check_classes(path: str | os.PathLike, names: Sequence[str]) -> None:
