@@ -66,7 +66,7 @@ def _open(spec: str) -> tuple[Any, str, str]:
             f'text source "tfds:{spec}" is malformed; expected '
             '"tfds:NAME[/config][:split][:text_key]"'
         )
-    builder = _prepared(match["name"])
+    builder = prepared(match["name"])
     split = match["split"] or "train"
     known = list(builder.info.splits)
     for part in split.split("+"):
@@ -78,7 +78,16 @@ def _open(spec: str) -> tuple[Any, str, str]:
     return builder, split, _text_key(builder, match["key"])
 
 
-def _prepared(name: str) -> Any:
+def prepared(name: str) -> Any:
+    """The builder of a data set whose files are on this machine.
+
+    Args:
+        name: as TFDS calls it: "NAME[/config][:version]".
+
+    Raises:
+        UserError: there is no such data set, TFDS lacks a package to prepare
+            it, or it is not here and cannot be downloaded.
+    """
     import tensorflow_datasets as tfds
 
     try:

@@ -27,7 +27,7 @@ def read(
             f"TFDS has {task.name} with context and question in one language, "
             f"not {language}; give the folder of its original files"
         )
-    builder = tfds_text._prepared(task.tfds.format(language=language))
+    builder = tfds_text.prepared(task.tfds.format(language=language))
     source = f"TFDS data set {builder.info.full_name}, {split}"
     if split not in builder.info.splits:
         raise UserError(
