@@ -8,7 +8,7 @@ import pytest
 
 from tfminilm.commands import describe, main
 from tfminilm.errors import UsageError, UserError
-from tfminilm.train.recipe import Recipe, StudentSpec
+from tfminilm.train.recipe import Recipe, Stage, StudentSpec
 
 
 def flags(**given):
@@ -16,7 +16,7 @@ def flags(**given):
         "model": None,
         "config": None,
         "lengths": ["32", "128"],
-        "vocabulary_size": 30522,
+        "vocabulary_size": None,
         "json": False,
     }
     return types.SimpleNamespace(**(defaults | given))
@@ -63,6 +63,83 @@ def test_student_of_a_recipe_needs_no_teacher(capsys):
     assert "six (student): BertBackbone, 6 layers x 384, 12 heads" in text
     for part in ("11.7 M", "10.6 M", "2.87 B", "token table (30,522 tokens)"):
         assert part in text
+
+
+PAPERS = {
+    # Student: parameters; FLOPs at length 128 (two per multiply-add).
+    "BERT-base": ((12, 768), 109e6, 22.5e9),
+    "PKD-6L": ((6, 768), 66.5e6, 11.3e9),
+    "PKD-4L": ((4, 768), 52.2e6, 7.6e9),
+    "PKD-3L": ((3, 768), 45.3e6, 5.7e9),
+}
+# MiniLM (arXiv 2002.10957), table 2: of the transformer, of the token table.
+MINILM = {
+    (12, 768): (85.1e6, 23.4e6),
+    (6, 768): (42.5e6, 23.4e6),
+    (12, 384): (21.3e6, 11.7e6),
+    (6, 384): (10.6e6, 11.7e6),
+    (4, 384): (7.1e6, 11.7e6),
+    (3, 384): (5.3e6, 11.7e6),
+}
+
+
+@pytest.fixture
+def described(capsys):
+    """`described(**student)`: what is printed of such a student, as JSON."""
+
+    def run(**student):
+        recipe = Recipe(name="a", student=StudentSpec(**student))
+        config = recipe.config()
+        describe.run(flags(config=config, json=True, lengths=["128"]))
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def shape(num_layers, hidden_dim):
+    return {
+        "num_layers": num_layers,
+        "hidden_dim": hidden_dim,
+        "intermediate_dim": 4 * hidden_dim,
+    }
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_papers_parameters_and_flops(name, described):
+    size, parameters, flops = PAPERS[name]
+    found = described(**shape(*size))
+    # The papers leave out the pooler.
+    counted = found["parameters"] - found["pooler_parameters"]
+    assert counted == pytest.approx(parameters, rel=0.01)
+    assert found["flops"]["128"] == pytest.approx(flops, rel=0.03)
+
+
+@pytest.mark.parametrize("size", MINILM)
+def test_minilms_table(size, described):
+    found = described(**shape(*size))
+    counts = found["transformer_parameters"], found["embedding_parameters"]
+    assert counts == pytest.approx(MINILM[size], rel=0.01)
+
+
+def test_distilberts_parameters(described):
+    found = described(kind="distilbert", **shape(6, 768))
+    assert found["parameters"] == pytest.approx(66e6, rel=0.01)
+
+
+def test_multilingual_student_has_its_vocabulary(described):
+    found = described(kind="xlm_roberta", **shape(12, 384))
+    assert found["vocabulary_size"] == 250_002
+    assert found["transformer_parameters"] == pytest.approx(21.3e6, rel=0.01)
+
+
+def test_the_last_stage_is_described(capsys):
+    stages = {
+        "wide": Stage(student=StudentSpec(num_layers=12)),
+        "small": Stage(teacher="wide", student=StudentSpec(num_layers=3)),
+    }
+    recipe = Recipe(name="two", stages=stages)
+    describe.run(flags(config=recipe.config()))
+    assert "two (student): BertBackbone, 3 layers" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("both", [False, True])

@@ -30,6 +30,7 @@ def test_description(capsys):
         embedding_parameters=23_440_896,
         transformer_parameters=85_054_464,
         other_parameters=986_880,
+        pooler_parameters=0,
         flops={128: 22_347_251_712},
         size_bytes={"float32": 437_928_960},
     )

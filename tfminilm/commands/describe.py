@@ -8,8 +8,8 @@ from tfminilm.errors import UsageError
 
 DESCRIPTION = "Prints parameters, FLOPs and sizes of a model or a student."
 
-# The vocabulary of BERT's English models, which the papers' tables assume.
-_VOCABULARY_SIZE = 30522
+# BERT's English vocabulary, which the papers' tables assume, and XLM-R's.
+_VOCABULARY_SIZES = {"bert": 30_522, "xlm_roberta": 250_002}
 
 
 def define_flags(flags: Any) -> None:
@@ -20,13 +20,14 @@ def define_flags(flags: Any) -> None:
         "Workdir, KerasHub preset folder or name, or Hugging Face folder.",
     )
     flags.DEFINE_config_file(
-        "config", None, "Recipe whose student is described."
+        "config", None, "Recipe whose (last) student is described."
     )
     flags.DEFINE_list("lengths", ["32", "128"], "Lengths in tokens.")
     flags.DEFINE_integer(
         "vocabulary_size",
-        _VOCABULARY_SIZE,
-        "Tokens of a recipe's student (of --model it is known).",
+        None,
+        "Tokens of a recipe's student (default: BERT's 30,522, or XLM-R's "
+        "250,002; of --model it is known).",
         lower_bound=1,
     )
     flags.DEFINE_bool("json", False, "Print JSON instead of a table.")
@@ -61,22 +62,17 @@ def run(flags: Any) -> None:
         terminal.print_description(name, description)
 
 
-def _student(config: Any, vocabulary_size: int) -> tuple[str, Any]:
-    """The student of a recipe: its shape alone, no weights are made."""
+def _student(config: Any, vocabulary_size: int | None) -> tuple[str, Any]:
+    """The student of a recipe, of its last stage: no weights are made."""
     import keras
 
-    from tfminilm import students
+    from tfminilm.train.build import build_student
     from tfminilm.train.recipe import Recipe
 
     recipe = Recipe.parse(config)
-    spec = recipe.student
+    *_, last = recipe.runs().values()
+    usual = _VOCABULARY_SIZES["bert"]
+    size = _VOCABULARY_SIZES.get(last.student.kind, usual)
     with keras.StatelessScope():
-        backbone = students.bert(
-            num_layers=spec.num_layers,
-            hidden_dim=spec.hidden_dim,
-            num_heads=spec.num_heads,
-            intermediate_dim=spec.intermediate_dim,
-            max_sequence_length=spec.max_sequence_length,
-            vocabulary_size=vocabulary_size,
-        )
+        backbone = build_student(last.student, vocabulary_size or size)
     return f"{recipe.name or 'recipe'} (student)", backbone

@@ -83,17 +83,19 @@ def run(flags: Any) -> None:
 
 def _models(name: str) -> dict[int, pathlib.Path]:
     """The model folders by seed (-1 if it is not known) in or at `name`."""
+    from tfminilm.teachers import load
+
     path = pathlib.Path(name)
     if (path / "recipe.json").is_file():
-        runs = [path]
+        runs = [load.run_folder(path)]
     else:
         runs = [file.parent for file in path.glob("seed-*/recipe.json")]
     found = {}
     for run in runs:
         if not (run / "student").is_dir():
             raise UserError(
-                f"{run} holds an unfinished run: start `tfminilm finetune` "
-                "again with the same flags to finish it"
+                f"{run} holds an unfinished run: start the command that made "
+                "it again, with the same flags, to finish it"
             )
         recipe = json.loads((run / "recipe.json").read_text("utf-8"))
         found[int(recipe.get("seed", -1))] = run / "student"

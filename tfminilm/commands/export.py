@@ -1,7 +1,6 @@
 """`tfminilm export`: writes a model as a bundle for a phone."""
 
 import json
-import pathlib
 from typing import Any
 
 from tfminilm.commands import quiet
@@ -63,7 +62,9 @@ def run(flags: Any) -> None:
 
 def _held_out(model: str) -> list[str]:
     """Sentences that a workdir's student was not trained on, if it is one."""
-    path = pathlib.Path(model, "held_out.json")
+    from tfminilm.teachers import load
+
+    path = load.run_folder(model) / "held_out.json"
     if not path.is_file():
         return []
     content = json.loads(path.read_text(encoding="utf-8"))

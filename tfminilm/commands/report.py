@@ -1,5 +1,6 @@
 """`tfminilm report`: measures a run and shows it as one page."""
 
+import pathlib
 from typing import Any
 
 from tfminilm.commands import quiet
@@ -21,19 +22,26 @@ def define_flags(flags: Any) -> None:
 def run(flags: Any) -> None:
     """Evaluates the run if that is due, writes the page, prints the table.
 
-    A run without a student yet gets a page of what there is.
+    A run without a student yet gets a page of what there is; one of several
+    stages a page in the folder of each that has begun.
 
     Raises:
         UsageError: no workdir is given.
         UserError: it is no workdir, or the student cannot be measured.
     """
-    from tfminilm.report import evaluate, page, run_files, terminal
+    from tfminilm.report import run_files
 
     if not flags.workdir:
         raise UsageError("report: expected --workdir=D, the workdir of a run")
-    workdir = run_files.check_workdir(flags.workdir)
+    for workdir in run_files.stages(flags.workdir):
+        _report(workdir, flags.evaluate)
+
+
+def _report(workdir: pathlib.Path, may_evaluate: bool) -> None:
+    from tfminilm.report import evaluate, page, run_files, terminal
+
     has_student = (workdir / "student").is_dir()
-    if flags.evaluate and has_student and not evaluate.is_current(workdir):
+    if may_evaluate and has_student and not evaluate.is_current(workdir):
         quiet.import_tensorflow()
         with terminal.progress(evaluate.STEPS) as progress:
             evaluate.evaluate_run(workdir, progress)

@@ -18,7 +18,8 @@ class Description:
     `transformer_parameters` the transformer layers, as in the tables of the
     MiniLM paper. `other_parameters` is the rest (position and segment tables,
     the embeddings' norm and projection, the pooler), so that the three add up
-    to `parameters`. `flops` maps a length in tokens to the FLOPs of one
+    to `parameters`. `pooler_parameters` is a part of it which most papers do
+    not count. `flops` maps a length in tokens to the FLOPs of one
     sequence, `size_bytes` a precision to the bytes of the weights.
     """
 
@@ -32,6 +33,7 @@ class Description:
     embedding_parameters: int
     transformer_parameters: int
     other_parameters: int
+    pooler_parameters: int
     flops: dict[int, int]
     size_bytes: dict[str, int]
 
@@ -79,6 +81,11 @@ def describe(backbone: Any, lengths: Sequence[int] = (32, 128)) -> Description:
         embedding_parameters=embedding,
         transformer_parameters=transformer,
         other_parameters=total - embedding - transformer,
+        pooler_parameters=sum(
+            layer.count_params()
+            for layer in backbone.layers
+            if layer.name == "pooled_dense"
+        ),
         flops={length: _flops(backbone, length) for length in lengths},
         size_bytes={kind: _bytes(backbone, kind) for kind in PRECISIONS},
     )

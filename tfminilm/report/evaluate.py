@@ -1,5 +1,6 @@
 """What a run gave, measured: `evaluation.json`."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -99,12 +100,18 @@ def _load(workdir: pathlib.Path, recipe: Recipe) -> _Models:
     from tfminilm.teachers import load_backbone, load_tokenizer
 
     return _Models(
-        teacher=load_backbone(recipe.teacher, dtype="float32"),
+        teacher=load_backbone(_teacher(workdir, recipe), dtype="float32"),
         student=load_backbone(workdir, dtype="float32"),
         tokenizer=load_tokenizer(workdir),
         teacher_layer=getattr(recipe.method, "teacher_layer", -1),
         student_layer=getattr(recipe.method, "student_layer", -1),
     )
+
+
+def _teacher(workdir: pathlib.Path, recipe: Recipe) -> str | pathlib.Path:
+    """The recipe's teacher; an earlier stage's folder lies beside this one."""
+    beside = workdir.parent / recipe.teacher
+    return beside if (beside / "recipe.json").is_file() else recipe.teacher
 
 
 def _costs(
@@ -123,6 +130,8 @@ def _costs(
         counts = describe.describe(backbone, lengths)
         path = folder / f"{model}_{precision}.tflite"
         size = _convert(backbone, precision, lengths, path)
+        if precision == "int8" and not size:
+            continue
         paths.append(path if size else None)
         rows.append(
             {
@@ -167,7 +176,9 @@ def _latencies(
     from tfminilm.export import latency
 
     known = [path for path in paths if path]
-    measured = latency.measure_latencies(known, lengths, num_threads=1)
+    measured = {}
+    if known:
+        measured = latency.measure_latencies(known, lengths, num_threads=1)
     return [
         {
             str(length): {"median": taken.median, "p95": taken.p95}
@@ -182,18 +193,21 @@ def _latencies(
 def _readers(
     models: _Models, folder: pathlib.Path, length: int
 ) -> list[quality.Reader]:
-    """Of the teacher, the student in float32, and the student in int8."""
+    """Of the teacher, the student in float32, and, if it can, in int8."""
     from tfminilm.export import litert
 
-    path = folder / "measuring.tflite"
-    path.write_bytes(
-        litert.convert(models.student, _INT8, (length,), quality.LITERT_OUTPUTS)
-    )
-    return [
+    readers = [
         quality.keras_reader(models.teacher, models.teacher_layer),
         quality.keras_reader(models.student, models.student_layer),
-        quality.litert_reader(path),
     ]
+    path = folder / "measuring.tflite"
+    with contextlib.suppress(UserError):  # Its family only trains here.
+        content = litert.convert(
+            models.student, _INT8, (length,), quality.LITERT_OUTPUTS
+        )
+        path.write_bytes(content)
+        readers.append(quality.litert_reader(path))
+    return readers
 
 
 def _add_quality(
@@ -216,7 +230,10 @@ def _add_quality(
             for name, value in dataclasses.asdict(values).items()
         }
     top = models.student.num_layers - 1
-    if models.student_layer % models.student.num_layers != top:
+    if (
+        len(rows) > 2
+        and models.student_layer % models.student.num_layers != top
+    ):
         # The LiteRT file gives the last layer, and another one was taught.
         rows[-1] |= {"attention_kl": None, "value_kl": None}
 

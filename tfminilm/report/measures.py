@@ -143,6 +143,17 @@ def teacher_row(evaluation: dict[str, Any]) -> dict[str, Any] | None:
     return next(rows, None)
 
 
+def terms(run: Run) -> dict[str, str]:
+    """The terms of the run's loss: their titles, and their keys in its rows."""
+    known = {"attention_transfer": "Attention KL", "value_relation": "Value KL"}
+    others = {"loss", "step", "split", "seconds", "learning_rate"}
+    found = dict.fromkeys(key for row in run.train for key in row)
+    keys = [k for k in found if k not in others | {"tokens_per_second"}]
+    return {
+        known.get(key, key.replace("_", " ").capitalize()): key for key in keys
+    }
+
+
 def fall(run: Run, key: str) -> float | None:
     """A held-out term at the end, as a fraction of where it began."""
     values = [r[key] for r in run.held_out if is_number(r.get(key))]
@@ -162,11 +173,13 @@ def verdict(run: Run) -> str:
     progress = f"{run.last_step:,}" + (
         f" of {steps:,} steps" if is_number(steps) else " steps"
     )
-    left = fall(run, "attention_transfer")
+    title, key = next(iter(terms(run).items()), ("", ""))
+    left = fall(run, key)
     if left is None:
         return f"Training stands at {progress}; nothing is evaluated yet."
+    name = title[0].lower() + title[1:]
     return (
-        f"After {progress} the attention KL on held-out text is "
+        f"After {progress} the {name} on held-out text is "
         f"{left:.0%} of where it began; the student is not evaluated yet."
     )
 

@@ -71,7 +71,7 @@ def _header(run: Run) -> str:
 
 def _not_finite(run: Run) -> str:
     for row in run.train:
-        for key in ("loss", "attention_transfer", "value_relation"):
+        for key in ("loss", *measures.terms(run).values()):
             if key in row and not is_number(row[key]):
                 return (
                     f'<p class="warning">At step {_text(row["step"])} of '
@@ -88,10 +88,7 @@ def _tiles(run: Run) -> str:
     student = measures.best_student(evaluation) if evaluation else None
     if teacher and student:
         tiles = _gain_tiles(teacher, student)
-    for name, key in (
-        ("Attention KL", "attention_transfer"),
-        ("Value KL", "value_relation"),
-    ):
+    for name, key in measures.terms(run).items():
         left = measures.fall(run, key)
         values = [r[key] for r in run.held_out if is_number(r.get(key))]
         if left is not None:
@@ -211,10 +208,7 @@ def _tradeoff(evaluation: dict[str, Any] | None) -> str:
 
 def _curves(run: Run) -> str:
     charts = []
-    for title, key in (
-        ("Attention KL", "attention_transfer"),
-        ("Value KL", "value_relation"),
-    ):
+    for title, key in measures.terms(run).items():
         lines = [
             plots.Series("training", "train", _points(run.train, key)),
             plots.Series(
@@ -230,7 +224,7 @@ def _curves(run: Run) -> str:
         return ""
     return (
         "<h2>Training</h2>\n"
-        f'<p class="note">{_text(_pace(run))}Logarithmic axes, in nats; '
+        f'<p class="note">{_text(_pace(run))}Logarithmic axes, KL in nats; '
         "lower is nearer to the teacher.</p>\n"
         '<div class="pair">\n' + "\n".join(charts) + "\n</div>"
     )

@@ -59,7 +59,7 @@ def keras_reader(backbone: Any, layer: int = -1) -> Reader:
 
     def read(batch: Batch) -> Reading:
         outputs = model(
-            {name: ops.convert_to_tensor(x) for name, x in batch.items()},
+            {name: ops.convert_to_tensor(batch[name]) for name in model.input},
             training=False,
         )
         by_name = {key.split("/")[0]: value for key, value in outputs.items()}

@@ -66,6 +66,31 @@ def check_workdir(workdir: str | os.PathLike) -> pathlib.Path:
     return workdir
 
 
+def stages(workdir: str | os.PathLike) -> list[pathlib.Path]:
+    """The folders of a run's stages, as far as they have begun, in order.
+
+    A run of one stage has its own folder alone.
+
+    Raises:
+        UserError: it is no workdir, or no stage has begun.
+    """
+    workdir = check_workdir(workdir)
+    names = _object(workdir / "recipe.json").get("stages")
+    if not names:
+        return [workdir]
+    begun = [
+        workdir / name
+        for name in names
+        if (workdir / name / "recipe.json").is_file()
+    ]
+    if not begun:
+        raise UserError(
+            f"{workdir}: none of its stages has begun; start `tfminilm "
+            "distill` again"
+        )
+    return begun
+
+
 def is_number(value: Any) -> bool:
     """Whether a value of a row is a finite number."""
     return (

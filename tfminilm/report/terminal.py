@@ -46,11 +46,13 @@ def print_description(name: str, description: Description) -> None:
         table.add_column("", justify=justify)
     vocabulary = f"  token table ({d.vocabulary_size:,} tokens)"
     other = "  other (positions, segments, norm, pooler)"
+    pooler = "    of these the pooler"
     counts = {
         "Parameters": d.parameters,
         vocabulary: d.embedding_parameters,
         "  transformer layers": d.transformer_parameters,
         other: d.other_parameters,
+        pooler: d.pooler_parameters,
     }
     flops = {f"FLOPs, length {n}": value for n, value in d.flops.items()}
     sizes = {f"Weights, {kind}": size for kind, size in d.size_bytes.items()}

@@ -66,6 +66,7 @@ def check_ranges(stage: Stage, prefix: str) -> None:
     require(0 <= student.dropout < 1, "student.dropout", "0 to 1")
     fine = 0 < data.held_out_fraction <= 0.5
     require(fine, "data.held_out_fraction", "0 to 0.5, above 0")
+    require(0 < train.beta_2 < 1, "train.beta_2", "above 0, below 1")
     require(0 < data.mask_rate < 1, "data.mask_rate", "above 0, below 1")
     for name, known in (
         ("train.precision", PRECISIONS),

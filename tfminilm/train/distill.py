@@ -45,10 +45,11 @@ def distill(recipe: Recipe, workdir: str | os.PathLike) -> keras.Model:
     path = pathlib.Path(workdir)
     runs = recipe.runs()
     with Progress() as progress:
-        if not recipe.stages:
-            return _Stage(recipe, Workdir(path, recipe.to_dict())).run(progress)
         whole = Workdir(path, recipe.to_dict())
-        plan.check(runs)
+        if recipe.stages or recipe.student.init_from:
+            plan.check(runs)
+        if not recipe.stages:
+            return _Stage(recipe, whole).run(progress)
         done: dict[str, pathlib.Path] = {}
         for number, (name, run) in enumerate(runs.items(), 1):
             progress.say(f"stage {number} of {len(runs)}: {name}")

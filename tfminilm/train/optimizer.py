@@ -53,7 +53,7 @@ def build_optimizer(
             spec.learning_rate, spec.warmup_steps, spec.steps, parts
         ),
         weight_decay=spec.weight_decay,
-        beta_2=0.999,
+        beta_2=spec.beta_2,
         epsilon=1e-6,
         global_clipnorm=spec.clip_norm or None,
         gradient_accumulation_steps=parts if parts > 1 else None,

@@ -32,7 +32,7 @@ def check(runs: Mapping[str, Recipe]) -> None:
         for key, own in found.items():
             if own != found["teacher"]:
                 raise UserError(
-                    f"stages.{name}: {run.sources[key]} ({key}) and "
+                    f"{_called(name)}: {run.sources[key]} ({key}) and "
                     f"{run.teacher} (teacher) read different vocabularies; "
                     "expected one that all stages share"
                 )
@@ -45,7 +45,12 @@ def _tokens(stage: str, key: str, source: str, stages: list[str]) -> Any:
     except UserError as error:
         before = stages[: stages.index(stage)]
         raise UserError(
-            f"stages.{stage}.{key}: {error}"
+            f"{_called(stage)}.{key}: {error}"
             + (f"; stages before it are {', '.join(before)}" if before else "")
         ) from error
-    return cache.tokenizer_identity(tokenizer)
+    # The classes differ: DistilBERT's tokenizer is BERT's.
+    return cache.tokenizer_identity(tokenizer)["vocabulary"]
+
+
+def _called(stage: str) -> str:
+    return f"stages.{stage}" if stage else "recipe"

@@ -69,7 +69,8 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
         held_out_sequences=2,
         precision="float32",
     )
-    tiny = teachers.TINY + stage.student.kind
+    is_multilingual = stage.student.kind == "xlm_roberta"
+    tiny = teachers.TINY + ("xlm_roberta" if is_multilingual else "bert")
     return dataclasses.replace(
         stage,
         teacher=stage.teacher if stage.teacher in stages else tiny,

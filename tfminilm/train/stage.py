@@ -7,7 +7,7 @@ import tfminilm.config
 from tfminilm.errors import UsageError
 
 INITS = ("uniform", "bottom", "embeddings", "random")
-KINDS = ("bert", "xlm_roberta")
+KINDS = ("bert", "distilbert", "xlm_roberta")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 TASK = "task:"
 
@@ -29,14 +29,17 @@ def known_methods() -> dict[str, Any]:
 class StudentSpec(tfminilm.config.Typed):
     """The student's shape, and where its first weights come from.
 
-    `kind` is the architecture: "bert", or "xlm_roberta" for the vocabulary of
-    XLM-R. `init` is "uniform" (embeddings and every k-th layer of the model
-    that it comes from), "bottom" (embeddings and the lowest layers),
-    "embeddings" (only those), "random", or explicit layers counted from 0,
-    lowest first, such as "1,3,5". That model is the teacher, or `init_from`:
-    an earlier stage's student, or a model as `teacher` takes it. `frozen`
-    names what is not trained: "embeddings", layers counted from 0 (negative
-    from the top), or both, such as "embeddings,0,1".
+    `kind` is the architecture: "bert", "distilbert", or "xlm_roberta" for the
+    vocabulary of XLM-R.
+
+    `init` is "uniform" (embeddings and every k-th layer of the model that it
+    comes from), "bottom" (embeddings and the lowest layers), "embeddings"
+    (only those), "random", or explicit layers counted from 0, lowest first,
+    such as "1,3,5". That model is the teacher, or `init_from`: an earlier
+    stage's student, or a model as `teacher` takes it.
+
+    `frozen` names what is not trained: "embeddings", layers counted from 0
+    (negative from the top), or both, such as "embeddings,0,1".
     """
 
     kind: str = "bert"
@@ -131,6 +134,7 @@ class TrainSpec(tfminilm.config.Typed):
     learning_rate: float = 5e-4
     warmup_steps: int = 4_000
     weight_decay: float = 0.01
+    beta_2: float = 0.999
     clip_norm: float = 1.0
     precision: str = "auto"
     log_every: int = 20
