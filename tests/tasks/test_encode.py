@@ -236,7 +236,9 @@ def test_few_sequences_share_a_bucket():
     lengths = np.random.default_rng(0).integers(1, 20, 100)
     assert len(Batches(encoded_of(*lengths), 8, seed=3).buckets) == 1
     assert len(Batches(encoded_of(*lengths), 4, seed=3).buckets) == 3
-    assert len(Batches(encoded_of(*lengths), 4).buckets) == 10
+    assert len(Batches(encoded_of(*lengths), 4).buckets) == 3
+    many = np.random.default_rng(0).integers(1, 40, 200)
+    assert len(Batches(encoded_of(*many), 1).buckets) == 16
 
 
 def test_filler_has_no_weight():

@@ -15,7 +15,8 @@ from tfminilm.tasks.encode import Encoded
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_BUCKETS = 10
+# Each is a shape to trace and compile, which takes a second or two.
+_BUCKETS = 16
 # That a bucket holds on average.
 _LEAST_BATCHES = 8
 
@@ -34,7 +35,7 @@ class Batches:
         seed: of the shuffling; `None` keeps the order (longest bucket last).
         buckets: lengths to pad to, the last one the longest sequence's at
             least; by default the ones that waste least on these sequences,
-            up to ten, but one for each eight batches if they are shuffled.
+            one for each eight batches, up to 16.
     """
 
     def __init__(
@@ -47,10 +48,10 @@ class Batches:
         self.encoded = encoded
         self.batch_size = batch_size
         self.seed = seed
-        count = _BUCKETS
-        if seed is not None:  # Who meets whom in a batch is to be random.
-            batches_of_each = len(encoded) // (_LEAST_BATCHES * batch_size)
-            count = min(max(batches_of_each, 1), count)
+        # Few sequences are not worth a shape, and who meets whom in a batch
+        # is to be random.
+        batches_of_each = len(encoded) // (_LEAST_BATCHES * batch_size)
+        count = min(max(batches_of_each, 1), _BUCKETS)
         self.buckets = np.array(buckets or best_buckets(encoded.lengths, count))
         self._bucket = np.searchsorted(self.buckets, encoded.lengths)
         self._plan = functools.lru_cache(maxsize=2)(self._make_plan)
