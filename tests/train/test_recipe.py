@@ -92,7 +92,7 @@ def test_smoke_mode_is_small_and_needs_no_file():
     smoke = Recipe.parse(given.config("smoke"))
     assert smoke.name == "a"
     assert smoke.teacher == "tiny:bert"
-    assert smoke.student.num_layers == 4
+    assert smoke.student.num_layers == 2
     assert smoke.student.init == "uniform"
     assert smoke.data.source == "docs"
     assert smoke.train.steps <= 4

@@ -84,7 +84,7 @@ def _student(spec: StudentSpec) -> StudentSpec:
     """As wide as the small teachers, and less deep."""
     return dataclasses.replace(
         spec,
-        num_layers=2 if spec.num_layers < 12 else 4,
+        num_layers=2,
         hidden_dim=48,
         intermediate_dim=96,
         init=spec.init if spec.init in INITS else "uniform",
