@@ -1,5 +1,6 @@
 """Distillation methods, one paper per file."""
 
+from tfminilm.methods.bilstm import BiLSTMSoft
 from tfminilm.methods.distilbert import DistilBERT
 from tfminilm.methods.layer_map import layer_map
 from tfminilm.methods.minilm import MiniLM
@@ -12,6 +13,7 @@ from tfminilm.methods.terms import Method, Term
 
 __all__ = [
     "MLMKD",
+    "BiLSTMSoft",
     "DistilBERT",
     "Method",
     "MiniLM",

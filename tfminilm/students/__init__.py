@@ -1,8 +1,9 @@
 """Students: how they are built, and how they start."""
 
 from tfminilm.students.bert import bert
+from tfminilm.students.bilstm import bilstm
 from tfminilm.students.distilbert import distilbert
 from tfminilm.students.init import init_from_teacher
 from tfminilm.students.xlm_roberta import xlm_roberta
 
-__all__ = ["bert", "distilbert", "init_from_teacher", "xlm_roberta"]
+__all__ = ["bert", "bilstm", "distilbert", "init_from_teacher", "xlm_roberta"]

@@ -16,6 +16,7 @@ import keras_hub
 from keras import ops
 
 from tfminilm.errors import UserError
+from tfminilm.students.bilstm_model import BiLSTMClassifier
 from tfminilm.tasks.task import Task
 
 _INITIALIZER_STDDEV = 0.02
@@ -162,7 +163,10 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
     try:
         config = json.loads((path / "task.json").read_text("utf-8"))
         name = config["class_name"]
-        own = {cls.__name__: cls for cls in (FirstTokenClassifier, SpanFinder)}
+        own = {
+            cls.__name__: cls
+            for cls in (FirstTokenClassifier, SpanFinder, BiLSTMClassifier)
+        }
         cls = own.get(name, keras_hub.models.TextClassifier)
         return cls.from_preset(str(path), compile=False)
     except Exception as error:
@@ -214,14 +218,14 @@ def plain(head: keras.Model, dtype: str = "float32") -> keras.Model:
 
 
 def _classifiers() -> dict[type, Any]:
-    """KerasHub's text classifiers by the backbone each stands on."""
+    """KerasHub's and our text classifiers by the backbone each stands on."""
     models = keras_hub.models
     found = [
         getattr(models, name)
         for name in dir(models)
         if name.endswith("TextClassifier") and name != "TextClassifier"
     ]
-    return {cls.backbone_cls: cls for cls in found}
+    return {cls.backbone_cls: cls for cls in (*found, BiLSTMClassifier)}
 
 
 def _sequence(backbone: Any) -> Any:
