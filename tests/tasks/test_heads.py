@@ -73,6 +73,15 @@ def test_faster_is_the_same_model(task, head, encoder, make_batch):
     assert {id(variable) for variable in model.variables} <= own
 
 
+def test_rescale(encoder, make_batch, randomise):
+    head = randomise(heads.build_head(get_task("stsb"), encoder))
+    inputs = make_batch(encoder)
+    (standardised,) = outputs(head, inputs)
+    heads.rescale(head, mean=20.0, deviation=3.0)
+    (scores,) = outputs(head, inputs)
+    np.testing.assert_allclose(scores, 3 * standardised + 20, rtol=1e-5)
+
+
 def test_no_weight_is_left_untrained(task, head, encoder, make_batch):
     import tensorflow as tf
 

@@ -13,8 +13,10 @@ import pytest
 
 from tfminilm.commands import main
 from tfminilm.errors import UserError
-from tfminilm.tasks import heads
+from tfminilm.tasks import csv_task, heads, read
+from tfminilm.tasks.evaluate import Settings, evaluate
 from tfminilm.tasks.task import get_task
+from tfminilm.teachers import load_tokenizer
 from tfminilm.train import finetune, loop, score
 
 GOOD, BAD = ("first", "new", "most"), ("not", "other", "all")
@@ -446,3 +448,35 @@ def test_text_of_ones_own(model, tmp_path, capsys):
     glad = [line for line in lines if not line.endswith("sad")]
     write_lines(tmp_path / "mine.csv", glad)
     assert main(["evaluate", f"--model={workdir}", *task]) == 0
+
+
+def test_scores_of_any_size(model, tmp_path):
+    """A score may be far from 0 and from 1, and the saved model gives it."""
+    chance = random.Random(0)
+    lines = ["text\tprice"]
+    for index in range(100):
+        words, price = (GOOD, 2500) if index % 2 else (BAD, 1500)
+        lines.append(f"{sentence(chance, words)}\t{price + chance.random()}")
+    write_lines(tmp_path / "mine.tsv", lines)
+    columns = ("--text_columns=text", "--label_column=price")
+    given = [
+        f"--model={model}",
+        f"--task=csv:{tmp_path / 'mine.tsv'}",
+        f"--workdir={tmp_path}/run",
+        *("--kind=regression", *columns, *FAST),
+    ]
+    assert main(["finetune", *given]) == 0
+    pearson = results(tmp_path / "run")["metrics"]["validation"]["pearson"]
+    assert pearson["mean"] > 0.8
+    task = csv_task(tmp_path / "mine.tsv", ["text"], "price", "regression")
+    examples = read(task, "validation")
+    student = tmp_path / "run" / "student"
+    found = evaluate(
+        task,
+        heads.load_head(student),
+        load_tokenizer(str(student)),
+        examples,
+        Settings.load(student),
+    )
+    wanted = [example.label for example in examples]
+    np.testing.assert_allclose(found.predictions, wanted, rtol=0.15)

@@ -217,6 +217,15 @@ def plain(head: keras.Model, dtype: str = "float32") -> keras.Model:
     return result
 
 
+def rescale(head: keras.Model, mean: float, deviation: float) -> None:
+    """Makes a head of standardised scores y give `deviation * y + mean`."""
+    *_, last = (
+        layer for layer in head.layers if isinstance(layer, keras.layers.Dense)
+    )
+    last.kernel.assign(last.kernel * deviation)
+    last.bias.assign(last.bias * deviation + mean)
+
+
 def _classifiers() -> dict[type, Any]:
     """KerasHub's and our text classifiers by the backbone each stands on."""
     models = keras_hub.models

@@ -153,6 +153,7 @@ def _train(
         # All of them: a mistake is to be found before hours of training.
         dev = {name: _data(spec).read(task, name) for name in task.eval_splits}
         encoded = _training_data(task, spec, tokenizer, cache)
+        encoded, mean, deviation = _standardised(task, encoded)
     batches = Batches(encoded, spec.batch_size, spec.seed)
     progress.say(
         f"{task.name}: {len(encoded):,} sequences, "
@@ -173,10 +174,27 @@ def _train(
     scored = score if is_scored else None
     with folder.hold():
         TaskLoop(train, folder, model, head, batches, scored, progress).run()
+        whole = heads.plain(head)
+        if task.kind == "regression":
+            heads.rescale(whole, mean, deviation)
         with files.new_directory(folder.student) as beside:
-            heads.plain(head).save_to_preset(str(beside))
+            whole.save_to_preset(str(beside))
             tokenizer.save_to_preset(str(beside))
             settings.save(beside)
+
+
+def _standardised(task: Task, encoded: Encoded) -> tuple[Encoded, float, float]:
+    """Scores with mean 0 and deviation 1; and their own of both.
+
+    AdamW moves a weight by the learning rate at most: to reach scores about
+    2.7, and the more about 1000, it would spend many steps on their mean.
+    """
+    if task.kind != "regression":
+        return encoded, 0.0, 1.0
+    scores = encoded.labels["labels"]
+    mean, deviation = float(scores.mean()), float(scores.std()) or 1.0
+    labels = {"labels": (scores - mean) / deviation}
+    return dataclasses.replace(encoded, labels=labels), mean, deviation
 
 
 def _settings(task: Task, spec: FineTuning) -> Settings:
