@@ -212,6 +212,13 @@ def test_sentence_piece(sentence_piece):
     assert y.max() > 0
 
 
+def test_without_pieces_each_token_is_a_word():
+    tokenizer = keras_hub.models.BertTokenizer(
+        [*SPECIAL, "a", "b"], lowercase=True
+    )
+    assert Masking.of(tokenizer).starts_word.all()
+
+
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1])
 def test_refuses_a_rate_that_makes_no_sense(rate, word_piece):
     with pytest.raises(tfminilm.UserError, match="masking rate is"):

@@ -248,12 +248,14 @@ def _pieces(tokenizer: Any) -> list[str]:
 def _starts_word(pieces: list[str]) -> np.ndarray:
     if any(piece.startswith("##") for piece in pieces):
         return np.array([not piece.startswith("##") for piece in pieces])
-    return np.array(
+    starts = np.array(
         [
             piece.startswith(("▁", "Ġ")) or _is_unspaced(piece)
             for piece in pieces
         ]
     )
+    # A vocabulary of whole words marks none.
+    return starts if starts.any() else np.ones_like(starts)
 
 
 def _is_unspaced(piece: str) -> bool:
