@@ -149,7 +149,8 @@ class Distiller(keras.Model):
                 value = term.loss(target, learnt, mask, sample_weight=weight)
             tracker.update_state(value, sample_weight=ops.shape(mask)[0])
             total = total + term.weight * value
-        return total
+        # Replicas add up their gradients: each brings its share of the mean.
+        return self._aggregate_additional_loss(total)
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None

@@ -59,7 +59,7 @@ def build_masked_lm(backbone: keras.Model) -> keras.Model:
             f"{type(backbone).__name__}; expected one of "
             f"{', '.join(sorted(cls.__name__ for cls in kinds))}"
         )
-    return kinds[type(backbone)](backbone, compile=False)
+    return _in_any_precision(kinds[type(backbone)](backbone))
 
 
 def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
@@ -83,9 +83,8 @@ def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     if preset_utils.check_file_exists(folder, "task.json"):
         task = preset_utils.load_json(folder, "task.json")
         if task["class_name"].endswith("MaskedLM"):
-            return keras_hub.models.MaskedLM.from_preset(
-                folder, compile=False, **options
-            )
+            model = keras_hub.models.MaskedLM.from_preset(folder, **options)
+            return _in_any_precision(model)
     model = build_masked_lm(load_backbone(source, dtype))
     config = preset_utils.load_json(folder, "config.json")
     names = _HEADS.get(config.get("model_type", ""))
@@ -113,6 +112,16 @@ def copy_head(student: keras.Model, teacher: keras.Model) -> bool:
     for weight, value in zip(ours, theirs, strict=True):
         weight.assign(keras.ops.convert_to_numpy(value))
     return True
+
+
+def _in_any_precision(model: keras.Model) -> keras.Model:
+    """KerasHub's head adds a float32 bias to logits of the policy's dtype.
+
+    In mixed precision that fails; float32 logits are what a loss wants. Its
+    matrix products are those of layers with policies of their own.
+    """
+    model.masked_lm_head.dtype_policy = keras.DTypePolicy("float32")
+    return model
 
 
 def _head_weights(head: Any) -> list[Any]:
