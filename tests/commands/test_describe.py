@@ -120,6 +120,14 @@ def test_distilberts_parameters(described):
     assert found["parameters"] == pytest.approx(66e6, rel=0.01)
 
 
+def test_bilstms_parameters_and_flops(described):
+    found = described(kind="bilstm", hidden_dim=400)
+    assert found["parameters"] == pytest.approx(10.1e6, rel=0.01)
+    # Two directions of four gates, from 300 and 200 to 200; then a layer.
+    flops = 128 * 2 * 2 * 4 * (300 + 200) * 200 + 2 * 400 * 400
+    assert found["flops"]["128"] == flops
+
+
 def test_multilingual_student_has_its_vocabulary(described):
     found = described(kind="xlm_roberta", **shape(1, 12))
     assert found["vocabulary_size"] == 250_002

@@ -40,8 +40,11 @@ def run(flags: Any) -> None:
 def _report(workdir: pathlib.Path, may_evaluate: bool) -> None:
     from tfminilm.report import evaluate, page, run_files, terminal
 
-    has_student = (workdir / "student").is_dir()
-    if may_evaluate and has_student and not evaluate.is_current(workdir):
+    student = run_files.read_run(workdir).recipe.get("student", {})
+    # What is measured is inside an encoder.
+    is_encoder = student.get("kind") != "bilstm"
+    is_due = (workdir / "student").is_dir() and is_encoder
+    if may_evaluate and is_due and not evaluate.is_current(workdir):
         quiet.import_tensorflow()
         with terminal.progress(evaluate.STEPS) as progress:
             evaluate.evaluate_run(workdir, progress)

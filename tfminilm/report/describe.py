@@ -58,13 +58,15 @@ def describe(backbone: Any, lengths: Sequence[int] = (32, 128)) -> Description:
 
     Args:
         backbone: a BERT, RoBERTa, XLM-R, DistilBERT, ALBERT or ELECTRA
-            backbone of KerasHub.
+            backbone of KerasHub, or a `tfminilm.students.bilstm`.
         lengths: tokens per sequence.
 
     Raises:
         UserError: `backbone` is no such encoder, or a length is not positive
             or beyond its position table.
     """
+    if hasattr(backbone, "lstm_units"):
+        return _describe_bilstm(backbone, lengths)
     _check_encoder(backbone)
     _check_lengths(backbone, lengths)
     total = backbone.count_params()
@@ -87,6 +89,34 @@ def describe(backbone: Any, lengths: Sequence[int] = (32, 128)) -> Description:
             if layer.name == "pooled_dense"
         ),
         flops={length: _flops(backbone, length) for length in lengths},
+        size_bytes={kind: _bytes(backbone, kind) for kind in PRECISIONS},
+    )
+
+
+def _describe_bilstm(backbone: Any, lengths: Sequence[int]) -> Description:
+    """One layer of two directions; the ReLU layer runs once a sequence.
+
+    An LSTM has four gates, each of which reads a word vector and a state.
+    """
+    _check_lengths(backbone, lengths)
+    total = backbone.count_params()
+    embedding = backbone.token_embedding.count_params()
+    units, width = backbone.lstm_units, backbone.embedding_dim
+    gates = 2 * 4 * units * (width + units)
+    features = 2 * units * (4 if backbone.pairs else 1) * backbone.hidden_dim
+    return Description(
+        architecture=type(backbone).__name__,
+        num_layers=1,
+        hidden_dim=backbone.hidden_dim,
+        num_heads=0,
+        intermediate_dim=units,
+        vocabulary_size=backbone.vocabulary_size,
+        parameters=total,
+        embedding_parameters=embedding,
+        transformer_parameters=0,
+        other_parameters=total - embedding,
+        pooler_parameters=0,
+        flops={n: 2 * (n * gates + features) for n in lengths},
         size_bytes={kind: _bytes(backbone, kind) for kind in PRECISIONS},
     )
 

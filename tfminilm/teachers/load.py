@@ -18,7 +18,7 @@ _FORMS = (
 
 
 def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
-    """Loads an encoder backbone with its weights.
+    """Loads a backbone with its weights: an encoder, or a BiLSTM student.
 
     Args:
         source: a workdir (its student), a KerasHub preset folder or name, a
@@ -35,6 +35,7 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     """
     import keras_hub
 
+    from tfminilm.students.bilstm_model import BiLSTMBackbone
     from tfminilm.teachers.expose import encoder_calls
 
     if is_tiny(source):
@@ -44,7 +45,8 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     backbone = _from_preset(
         keras_hub.models.Backbone, folder, source, "model", **options
     )
-    encoder_calls(backbone)  # Refuses what is no encoder.
+    if not isinstance(backbone, BiLSTMBackbone):
+        encoder_calls(backbone)  # Refuses what is no encoder.
     return backbone
 
 

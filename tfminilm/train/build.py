@@ -11,7 +11,10 @@ from tfminilm.train.stage import StudentSpec
 
 
 def build_student(
-    spec: StudentSpec, vocabulary_size: int, dtype: Any = None
+    spec: StudentSpec,
+    vocabulary_size: int,
+    dtype: Any = None,
+    pairs: bool = False,
 ) -> keras.Model:
     """A backbone of the described shape, with random weights.
 
@@ -19,8 +22,19 @@ def build_student(
         spec: its shape.
         vocabulary_size: rows of its token table, the teacher's.
         dtype: the dtype policy to compute in.
+        pairs: whether it reads pairs of texts; only a BiLSTM need know.
     """
     options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
+    if spec.kind == "bilstm":
+        return students.bilstm(
+            vocabulary_size=vocabulary_size,
+            embedding_dim=spec.embedding_dim,
+            lstm_units=spec.lstm_units,
+            hidden_dim=spec.hidden_dim,
+            pairs=pairs,
+            dropout=spec.dropout,
+            **options,
+        )
     return getattr(students, spec.kind)(
         num_layers=spec.num_layers,
         hidden_dim=spec.hidden_dim,

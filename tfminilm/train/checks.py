@@ -11,13 +11,14 @@ from tfminilm.train.stage import KINDS, PRECISIONS, Stage
 
 _AT_LEAST_ONE = (
     "student.num_layers student.hidden_dim student.num_heads "
-    "student.intermediate_dim student.max_sequence_length train.steps "
+    "student.intermediate_dim student.embedding_dim student.lstm_units "
+    "student.max_sequence_length train.steps "
     "train.batch_size train.gradient_accumulation train.log_every "
     "train.evaluate_every train.checkpoint_every train.held_out_sequences"
 ).split()
 _NOT_NEGATIVE = (
-    "data.max_tokens data.max_examples train.warmup_steps train.weight_decay "
-    "train.clip_norm train.learning_rate"
+    "data.max_tokens data.max_examples data.augment_copies train.warmup_steps "
+    "train.weight_decay train.clip_norm train.learning_rate"
 ).split()
 # A stage's folder lies beside these files of a run.
 _TAKEN = ("student", "checkpoints", "text", "bundle")
@@ -49,8 +50,11 @@ def check_ranges(stage: Stage, prefix: str) -> None:
     for name in _NOT_NEGATIVE + _weights(stage.method):
         require(value(name) >= 0, name, "0 or more")
     student, train, data = stage.student, stage.train, stage.data
+    is_bilstm = student.kind == "bilstm"
+    fine = not is_bilstm or (student.init == "random" and not student.frozen)
+    require(fine, "student.kind", "an encoder, to be initialised or frozen")
     require(
-        student.hidden_dim % student.num_heads == 0,
+        is_bilstm or student.hidden_dim % student.num_heads == 0,
         "student.hidden_dim",
         f"a multiple of student.num_heads ({student.num_heads})",
     )

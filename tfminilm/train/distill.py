@@ -96,6 +96,13 @@ class _Stage:
             tokenizer = teachers.load_tokenizer(self.sources["teacher"])
             distiller = self._distiller(tokenizer, precision)
         self.kind.read(tokenizer, folder, progress)
+        needs_labels = any(term.teacher is None for term in distiller.terms)
+        if needs_labels and not self.kind.has_labels():
+            raise UserError(
+                f"recipe: {type(self.recipe.method).__name__} compares with "
+                "labels, and not all of its examples have one: give data with "
+                "labels and no data.augment_copies, or leave that term out"
+            )
         optimizer = build_optimizer(train, precision)
         distiller.compile(optimizer)
         optimizer.build(distiller.trainable_variables)
@@ -123,7 +130,12 @@ class _Stage:
         _require_same_tokens(recipe, backbone, tokenizer)
         _require_positions(recipe, backbone)
         spec = recipe.student
-        student = build_student(spec, backbone.vocabulary_size, precision)
+        student = build_student(
+            spec,
+            backbone.vocabulary_size,
+            precision,
+            pairs=self.kind.reads_pairs,
+        )
         source = backbone
         if spec.init_from:
             source = teachers.load_backbone(self.sources["student.init_from"])
@@ -146,7 +158,13 @@ def _kind(recipe: Recipe) -> TextStage:
             f"{recipe.data.source!r}, expected task:NAME, such as task:sst2"
         )
     if reads == "labels":
-        return TaskStage(recipe)
+        stage = TaskStage(recipe)
+        if recipe.student.kind == "bilstm" and stage.task.kind == "qa":
+            raise UserError(
+                f"recipe: a bilstm finds no answers in texts, as {task} asks: "
+                "expected a task of classes or scores"
+            )
+        return stage
     if reads == "masked_text" and (task or recipe.data.sentences):
         raise UserError(
             f"recipe: {name} learns from masked text: expected data.source to "

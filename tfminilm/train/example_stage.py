@@ -1,5 +1,6 @@
 """Stages on examples: a task's, or single sentences, of any length."""
 
+import dataclasses
 import functools
 import math
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import keras
 
 from tfminilm import teachers
-from tfminilm.data import corpus
+from tfminilm.data import augment, corpus
 from tfminilm.data.sentences import is_prose
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
@@ -103,6 +104,7 @@ class TaskTextStage(SentenceStage):
     def __init__(self, recipe: Recipe):
         super().__init__(recipe)
         self.task = get_task(recipe.data.task)
+        self.reads_pairs = len(self.task.texts) == 2
 
     def _examples(self, tokenizer: Any) -> tuple[list, list]:
         task = self.task
@@ -115,7 +117,22 @@ class TaskTextStage(SentenceStage):
             self._split(split)
             for split in (task.train_split, task.eval_splits[0])
         )
-        return train, held_out
+        return [*train, *self._augmented(train, tokenizer)], held_out
+
+    def _augmented(self, examples: list, tokenizer: Any) -> list[Example]:
+        """Changed copies of the examples, without labels."""
+        spec = self.recipe.data
+        if not spec.augment_copies:
+            return []
+        how = augment.Augmentation(
+            copies=spec.augment_copies, mask_token=tokenizer.mask_token
+        )
+        if not spec.replace_words:
+            how = dataclasses.replace(how, replace_probability=0.0)
+        new = augment.augment(
+            [x.texts for x in examples], how, self.recipe.seed
+        )
+        return [Example(f"{i}-new", texts, None) for i, texts in new]
 
     def _split(self, split: str) -> list:
         spec = self.recipe.data
@@ -165,15 +182,24 @@ class TaskStage(TaskTextStage):
         self, backbone: keras.Model, teacher: keras.Model
     ) -> keras.Model:
         spec = self.recipe.student
-        return heads.build_head(self.task, backbone, spec.dropout)
+        student = heads.build_head(self.task, backbone, spec.dropout)
+        if self.task.kind == "regression":
+            # AdamW would take long to get from 0 to the mean of the scores.
+            own, other = (_last_bias(model) for model in (student, teacher))
+            own.assign(other)
+        return student
 
     def read(self, tokenizer: Any, folder: Workdir, progress: Progress) -> None:
+        # Its changed copies hold "[MASK]", which is one token.
+        tokenizer.special_tokens_in_strings = (
+            self.recipe.data.augment_copies > 0
+        )
         super().read(tokenizer, folder, progress)
+        tokenizer.special_tokens_in_strings = False
         self._tokenizer, self._cache = tokenizer, folder.text
-        if not self.batches.encoded.labels:
-            raise UserError(
-                f"{self.task.name}: its training examples have no labels"
-            )
+
+    def has_labels(self) -> bool:
+        return bool(self.batches.encoded.labels)
 
     def score(self, student: keras.Model) -> dict[str, float]:
         # Answers to questions take minutes to find.
@@ -204,6 +230,12 @@ def texts_of(example: Any) -> tuple[str, ...]:
     if hasattr(example, "texts"):
         return example.texts
     return (example.question,)
+
+
+def _last_bias(head: keras.Model) -> keras.Variable:
+    """The bias of the layer that gives the score."""
+    *_, last = (x for x in head.layers if isinstance(x, keras.layers.Dense))
+    return last.bias
 
 
 class _ExampleLoop(TaskLoop):

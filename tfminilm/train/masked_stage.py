@@ -36,6 +36,9 @@ class MaskedStage(TextStage):
         )
         super().read(tokenizer, folder, progress)
 
+    def has_labels(self) -> bool:
+        return True
+
     def loop(
         self, folder: Workdir, distiller: Distiller, progress: Progress
     ) -> Loop:

@@ -57,6 +57,8 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
         sequence_length=64 if stage.data.task else 32,
         max_tokens=20_000,
         max_examples=64,
+        augment_copies=min(stage.data.augment_copies, 1),
+        replace_words=False,
         held_out_fraction=0.2,
     )
     train = dataclasses.replace(
@@ -87,5 +89,7 @@ def _student(spec: StudentSpec) -> StudentSpec:
         num_layers=2,
         hidden_dim=48,
         intermediate_dim=96,
+        embedding_dim=16,
+        lstm_units=8,
         init=spec.init if spec.init in INITS else "uniform",
     )

@@ -7,7 +7,7 @@ import tfminilm.config
 from tfminilm.errors import UsageError
 
 INITS = ("uniform", "bottom", "embeddings", "random")
-KINDS = ("bert", "distilbert", "xlm_roberta")
+KINDS = ("bert", "distilbert", "xlm_roberta", "bilstm")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 TASK = "task:"
 
@@ -29,8 +29,9 @@ def known_methods() -> dict[str, Any]:
 class StudentSpec(tfminilm.config.Typed):
     """The student's shape, and where its first weights come from.
 
-    `kind` is the architecture: "bert", "distilbert", or "xlm_roberta" for the
-    vocabulary of XLM-R.
+    `kind` is the architecture: "bert", "distilbert", "xlm_roberta" for the
+    vocabulary of XLM-R, or "bilstm", whose sizes are `embedding_dim`,
+    `lstm_units` and `hidden_dim`.
 
     `init` is "uniform" (embeddings and every k-th layer of the model that it
     comes from), "bottom" (embeddings and the lowest layers), "embeddings"
@@ -47,6 +48,8 @@ class StudentSpec(tfminilm.config.Typed):
     hidden_dim: int = 384
     num_heads: int = 12
     intermediate_dim: int = 1536
+    embedding_dim: int = 300
+    lstm_units: int = 200
     max_sequence_length: int = 512
     dropout: float = 0.1
     init: str = "random"
@@ -99,7 +102,9 @@ class DataSpec(tfminilm.config.Typed):
 
     A task's examples come from the original files in `folder`, or from
     TensorFlow Datasets; `max_examples` takes the first ones of every split
-    (0: all).
+    (0: all). `augment_copies` adds so many changed copies of each, without
+    labels; `replace_words` puts words of the same part of speech for some of
+    theirs, which takes the package HanTa.
     """
 
     source: str = "docs"
@@ -111,6 +116,8 @@ class DataSpec(tfminilm.config.Typed):
     whole_words: bool = True
     folder: str = ""
     max_examples: int = 0
+    augment_copies: int = 0
+    replace_words: bool = True
 
     @property
     def task(self) -> str:

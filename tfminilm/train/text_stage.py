@@ -16,6 +16,8 @@ from tfminilm.train.workdir import Workdir
 class TextStage:
     """What a stage on text needs of models and data."""
 
+    reads_pairs = False
+
     def __init__(self, recipe: Recipe):
         self.recipe = recipe
 
@@ -47,6 +49,10 @@ class TextStage:
                 max_tokens=spec.max_tokens,
                 progress=count,
             )
+
+    def has_labels(self) -> bool:
+        """Whether the data, once it is read, says what is right."""
+        return False
 
     def sentences(self) -> list[str]:
         """Texts that are not trained on."""
