@@ -76,6 +76,15 @@ def test_soft_targets_refuses_a_temperature(temperature):
         losses.soft_targets(normal(2, 3), normal(2, 3), temperature)
 
 
+@pytest.mark.parametrize("weights", [None, [1.0, 0.0, 3.0]])
+def test_hard_labels(weights):
+    logits, labels = normal(3, 4), np.array([0, 3, 2])
+    rows = -scipy.special.log_softmax(logits.astype("float64"), axis=-1)
+    expected = np.average(rows[np.arange(3), labels], weights=weights)
+    found = losses.hard_labels(labels, logits, weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_logits_mse():
     teacher, student = normal(3, 7), normal(3, 7, seed=1)
     weights = np.array([1.0, 0.0, 2.0])
