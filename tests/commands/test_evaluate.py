@@ -87,6 +87,59 @@ def test_metrics_and_predictions(model, data, capsys, tmp_path):
     assert [line[:2] for line in lines[1:]] == ["0\t", "1\t"]
 
 
+def test_ax_is_for_predictions_only(tmp_path, capsys):
+    model = save_head(tmp_path / "model", "mnli")
+    header, text = "index\tsentence1\tsentence2", "a good film\ta film"
+    (tmp_path / "AX.tsv").write_text(f"{header}\n0\t{text}\n1\t{text}\n")
+    given = [f"--data_dir={tmp_path}", f"--output={tmp_path}/out"]
+    assert run(model, *given, task="ax") == 0
+    assert json.loads(capsys.readouterr().out)["metrics"] == {"test": {}}
+    written = (tmp_path / "out/AX.tsv").read_text().splitlines()
+    assert written[0] == "index\tprediction"
+    classes = ("entailment", "neutral", "contradiction")
+    assert {line.split("\t")[1] for line in written[1:]} <= set(classes)
+    assert len(written) == 3
+
+
+def test_each_language_has_its_own_results(tmp_path, capsys):
+    model = save_head(tmp_path / "model", "xnli")
+    for language in ("en", "de"):
+        row = "a good film\ta film\tneutral\n"
+        (tmp_path / f"dev-{language}.tsv").write_text(row)
+        given = [f"--data_dir={tmp_path}", f"--language={language}"]
+        assert run(model, *given, task="xnli") == 0
+        path = model / f"evaluation-xnli-{language}.json"
+        assert json.loads(path.read_text())["language"] == language
+
+
+def test_answers_that_do_not_stand_at_their_offset(tmp_path, capsys, caplog):
+    model = save_head(tmp_path / "model", "squad")
+    questions = [
+        {
+            "id": f"q{start}",
+            "question": "a film",
+            "answers": [{"text": "good", "answer_start": start}],
+        }
+        for start in (2, 3, 4)
+    ]
+    paragraphs = [{"context": "a good film", "qas": questions}]
+    (tmp_path / "dev-v1.1.json").write_text(
+        json.dumps({"data": [{"paragraphs": paragraphs}]})
+    )
+    settings = Settings("squad", "qa", (), 16, doc_stride=4)
+    settings.save(model)
+    given = [f"--data_dir={tmp_path}"]
+    assert run(model, *given, task="squad") == 1
+    fault = "2 answers do not stand at their offset"
+    said = error(capsys)
+    for part in (fault, "'q3'", "--skip_bad_answers"):
+        assert part in said
+    assert run(model, *given, "--skip_bad_answers", task="squad") == 0
+    assert fault in caplog.text
+    metrics = json.loads(capsys.readouterr().out)["metrics"]["validation"]
+    assert metrics["total"]["mean"] == 1
+
+
 def test_beside_the_model_by_default(model, data, capsys):
     assert run(model, f"--data_dir={data}", "--max_examples=1") == 0
     assert (model / "evaluation-sst2.json").is_file()

@@ -19,14 +19,15 @@ def define_flags(flags: Any) -> None:
     flags.DEFINE_list(
         "splits",
         None,
-        "Such as validation or test; those that the task is scored on "
-        "without it. Of splits without labels only predictions are written.",
+        "Such as validation or test; those that the task is scored on (of ax "
+        "test) without it. Of splits without labels only predictions are "
+        "written.",
     )
     flags.DEFINE_string(
         "output",
         None,
-        "Folder of evaluation-TASK.json and predictions; the model's own "
-        "workdir without it.",
+        "Folder of evaluation-TASK[-LANGUAGE].json and predictions; the "
+        "model's own workdir without it.",
     )
 
 
@@ -41,8 +42,8 @@ def run(flags: Any) -> None:
         raise UsageError("evaluate: expected --model=, what finetune wrote")
     if not flags.task:
         raise UsageError("evaluate: expected --task=, such as sst2")
-    models = _models(flags.model)
     quiet.import_tensorflow()
+    models = _models(flags.model)
     from tfminilm import files
     from tfminilm.report.machine import machine
     from tfminilm.tasks.evaluate import Settings
@@ -60,7 +61,7 @@ def run(flags: Any) -> None:
             seed: score.score_splits(
                 task,
                 model,
-                flags.splits or task.eval_splits,
+                flags.splits or task.eval_splits or task.test_splits,
                 data,
                 None,
                 output / model.parent.name if len(models) > 1 else output,
@@ -70,13 +71,15 @@ def run(flags: Any) -> None:
         }
     results = {
         "task": task.name,
+        "language": flags.language,
         "model": flags.model,
         "seeds": [seed for seed in models if seed >= 0],
         "metrics": score.summary(runs),
         "machine": machine(),
     }
-    name = task.name if ":" not in task.name else "csv"
-    files.write_json(output / f"evaluation-{name}.json", results)
+    parts = ("evaluation", task.name.partition(":")[0], flags.language)
+    name = "-".join(filter(None, parts))
+    files.write_json(output / f"{name}.json", results)
     shown = {key: results[key] for key in ("task", "seeds", "metrics")}
     print(json.dumps(shown, indent=2))
 

@@ -86,7 +86,7 @@ def check(
     )
     if not skip_bad_answers:
         raise UserError(
-            f"{fault}; mend the file, or leave them out with skip_bad_answers"
+            f"{fault}; mend the file, or leave them out with --skip_bad_answers"
         )
     if not kept:
         raise UserError(f"{fault}; no question is left without them")
