@@ -203,6 +203,28 @@ def test_is_locked_and_kept_to_its_recipe(whole, staged, tmp_path, capsys):
             "stages.again.teacher: no model 'wid': expected a workdir",
         ),
         (["again.teacher=wid"], 1, "; stages before it are wide"),
+        (
+            ["deep.student.num_heads=4", "deep.student.init=random"],
+            1,
+            "stages.deep: MiniLM needs as many heads",
+        ),
+        (
+            ["deep.student.hidden_dim=32"],
+            1,
+            "stages.deep: cannot initialise",
+        ),
+        (
+            ["deep.student.frozen=1"],
+            1,
+            "stages.deep: student.frozen names layer 1, but the student has",
+        ),
+        (
+            ["deep.student.frozen=embeddings,0"],
+            1,
+            "stages.deep: student.frozen leaves nothing to train",
+        ),
+        (["again.data.source=task:ax"], 1, "no examples of its own to train"),
+        (["deep.method.teacher_layer=2"], 1, "stages.deep: cannot expose at"),
         (["again.train.steps=0"], 2, "stages.again.train.steps is 0, expec"),
         (["deep.student.init=x"], 2, "stages.deep.student.init is 'x'"),
         (["deep.student.frozen=top"], 2, "deep.student.frozen is 'top'"),

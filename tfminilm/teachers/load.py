@@ -73,6 +73,12 @@ def load_tokenizer(source: str | os.PathLike) -> Any:
         lowercase = settings.get("do_lower_case", True)
         strips = settings.get("strip_accents")
         options["strip_accents"] = lowercase if strips is None else strips
+    if _is_bilstm(folder):
+        # KerasHub would look for a tokenizer class of this kind of backbone.
+        saved = _read_json(pathlib.Path(folder, "tokenizer.json"))
+        tokenizer = keras.saving.deserialize_keras_object(saved)
+        tokenizer.load_preset_assets(folder)
+        return tokenizer
     return _from_preset(
         keras_hub.models.Tokenizer, folder, source, "tokenizer", **options
     )
@@ -128,6 +134,13 @@ def run_folder(workdir: str | os.PathLike) -> pathlib.Path:
     recipe = folder / "recipe.json"
     stages = _read_json(recipe).get("stages") if recipe.is_file() else None
     return folder / list(stages)[-1] if stages else folder
+
+
+def _is_bilstm(folder: str) -> bool:
+    config = pathlib.Path(folder, "config.json")
+    return config.is_file() and (
+        _read_json(config).get("class_name") == "BiLSTMBackbone"
+    )
 
 
 def _package_folder(name: str) -> str:

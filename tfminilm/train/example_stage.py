@@ -105,17 +105,17 @@ class TaskTextStage(SentenceStage):
         super().__init__(recipe)
         self.task = get_task(recipe.data.task)
         self.reads_pairs = len(self.task.texts) == 2
+        if self.task.train_split is None or not self.task.eval_splits:
+            raise UserError(
+                f"recipe: data.source is {recipe.data.source}, which has no "
+                "examples of its own to train on"
+            )
 
     def _examples(self, tokenizer: Any) -> tuple[list, list]:
         task = self.task
-        if task.train_split is None or not task.eval_splits:
-            raise UserError(
-                f"recipe: data.source is {self.recipe.data.source}, which has "
-                f"no examples of its own to train on"
-            )
         train, held_out = (
             self._split(split)
-            for split in (task.train_split, task.eval_splits[0])
+            for split in (task.train_split or "train", task.eval_splits[0])
         )
         return [*train, *self._augmented(train, tokenizer)], held_out
 
@@ -178,6 +178,18 @@ class TaskStage(TaskTextStage):
         require_labels(self.task, Settings.load(folder), source)
         return heads.plain(head, dtype)
 
+    def as_teacher(self, student: keras.Model) -> keras.Model:
+        name = self.recipe.teacher
+        if not isinstance(student, heads.SpanFinder) and not hasattr(
+            student, "num_classes"
+        ):
+            raise UserError(
+                f"{name} gives another head than {self.task.name} asks for: "
+                "distil it on that task"
+            )
+        heads.check_head(self.task, student, name)
+        return student
+
     def with_head(
         self, backbone: keras.Model, teacher: keras.Model
     ) -> keras.Model:
@@ -197,9 +209,11 @@ class TaskStage(TaskTextStage):
         super().read(tokenizer, folder, progress)
         tokenizer.special_tokens_in_strings = False
         self._tokenizer, self._cache = tokenizer, folder.text
-
-    def has_labels(self) -> bool:
-        return bool(self.batches.encoded.labels)
+        has_labels = bool(self.batches.encoded.labels)
+        if not has_labels and not self.recipe.data.augment_copies:
+            raise UserError(
+                f"{self.task.name}: its training examples have no labels"
+            )
 
     def score(self, student: keras.Model) -> dict[str, float]:
         # Answers to questions take minutes to find.

@@ -7,6 +7,7 @@ import keras
 from tfminilm import data
 from tfminilm.data import masking
 from tfminilm.distiller import Distiller
+from tfminilm.errors import UserError
 from tfminilm.teachers import masked_lm
 from tfminilm.train.loop import Loop
 from tfminilm.train.progress import Progress
@@ -20,6 +21,15 @@ class MaskedStage(TextStage):
 
     def load_teacher(self, source: Any, dtype: str) -> keras.Model:
         return masked_lm.load_masked_lm(source, dtype)
+
+    def as_teacher(self, student: keras.Model) -> keras.Model:
+        if not hasattr(student, "masked_lm_head"):
+            raise UserError(
+                f"{self.recipe.teacher} has no masked-language-model head, "
+                f"which {type(self.recipe.method).__name__} needs: distil it "
+                "with a method that trains one, such as MLMKD"
+            )
+        return student
 
     def with_head(
         self, backbone: keras.Model, teacher: keras.Model
@@ -35,9 +45,6 @@ class MaskedStage(TextStage):
             tokenizer, spec.mask_rate, spec.whole_words
         )
         super().read(tokenizer, folder, progress)
-
-    def has_labels(self) -> bool:
-        return True
 
     def loop(
         self, folder: Workdir, distiller: Distiller, progress: Progress

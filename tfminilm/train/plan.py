@@ -3,23 +3,56 @@
 from collections.abc import Mapping
 from typing import Any
 
+import keras
+
 from tfminilm import teachers
 from tfminilm.data import cache
 from tfminilm.errors import UserError
+from tfminilm.train.assemble import assemble, kind_of
 from tfminilm.train.recipe import Recipe
 
 
-def check(runs: Mapping[str, Recipe]) -> None:
-    """Refuses what would stop a later stage, after hours of earlier ones.
+def rehearse(runs: Mapping[str, Recipe]) -> None:
+    """Puts all stages together once, with students as they will be, untrained.
 
-    The models that are given must be there, and where a student starts from
-    an earlier one, both must read the same tokens.
+    What does not go together in a later stage is found before the hours of
+    the earlier ones.
 
     Args:
         runs: the stages by name, in order.
 
     Raises:
         UserError: naming the stage.
+    """
+    students: dict[str, keras.Model] = {}
+    for name, run in runs.items():
+        try:
+            kind = kind_of(run)
+            if run.teacher in students:
+                teacher = kind.as_teacher(students[run.teacher])
+            else:
+                teacher = kind.load_teacher(run.teacher, "float32")
+            source = students.get(run.student.init_from)
+            if run.student.init_from and source is None:
+                source = teachers.load_backbone(run.student.init_from)
+            source = getattr(source, "backbone", source)
+            # The vocabularies have been compared.
+            students[name] = assemble(
+                kind, teacher, source, 0, "float32"
+            ).student
+        except UserError as error:
+            text = str(error).removeprefix("recipe: ")
+            raise UserError(f"stages.{name}: {text}") from error
+
+
+def check_vocabularies(runs: Mapping[str, Recipe]) -> None:
+    """Refuses students that start from models of another vocabulary.
+
+    Args:
+        runs: the stages by name, in order.
+
+    Raises:
+        UserError: naming the stage; also if a model is not there.
     """
     tokens: dict[str, Any] = {}
     for name, run in runs.items():

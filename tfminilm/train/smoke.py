@@ -34,7 +34,7 @@ def _example(task: Task, index: int) -> Any:
     if task.kind == "qa":
         return QAExample(
             id=str(index),
-            question="What does it read?",
+            question=f"What is it that the teacher {word}?",
             context=text,
             answers=(word,),
             answer_starts=(text.index(word),),

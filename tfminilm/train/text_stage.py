@@ -25,6 +25,14 @@ class TextStage:
         """The teacher out of `source`."""
         return teachers.load_backbone(source, dtype)
 
+    def as_teacher(self, student: keras.Model) -> keras.Model:
+        """An earlier stage's student as `load_teacher` would load it.
+
+        Raises:
+            UserError: it is none for this stage.
+        """
+        return getattr(student, "backbone", student)
+
     def with_head(
         self, backbone: keras.Model, teacher: keras.Model
     ) -> keras.Model:
@@ -49,10 +57,6 @@ class TextStage:
                 max_tokens=spec.max_tokens,
                 progress=count,
             )
-
-    def has_labels(self) -> bool:
-        """Whether the data, once it is read, says what is right."""
-        return False
 
     def sentences(self) -> list[str]:
         """Texts that are not trained on."""
