@@ -1,0 +1,70 @@
+"""A run's settings, and what is computed of several."""
+
+import numpy as np
+import pytest
+
+from tfminilm.errors import UserError
+from tfminilm.tasks.task import get_task
+from tfminilm.train import finetune, score
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"batch_size": -1}, "--batch_size is -1, expected 0 or more"),
+        ({"doc_stride": 0}, "--doc_stride is 0, expected 1 or more"),
+        ({"epochs": -1}, "--epochs is -1"),
+        ({"learning_rate": 0.0}, "--learning_rate is 0.0, expected above 0"),
+        ({"dropout": 1.0}, "--dropout is 1.0"),
+        ({"warmup": 1.5}, "--warmup is 1.5, expected 0 to 1"),
+        ({"seed": -1}, "--seed is -1"),
+    ],
+)
+def test_numbers_out_of_range(given, message):
+    spec = finetune.FineTuning("m", "sst2", **given)
+    with pytest.raises(UserError, match=message):
+        spec.resolved(get_task("sst2"))
+
+
+def test_each_task_has_its_own_numbers():
+    def own(name):
+        spec = finetune.FineTuning("m", name).resolved(get_task(name))
+        return spec.epochs, spec.batch_size, spec.max_length
+
+    assert own("sst2") == (3, 64, 128)
+    assert own("rte") == (10, 32, 128)
+    assert own("squad") == (3, 32, 384)
+    given = finetune.FineTuning("m", "rte", epochs=1, batch_size=8)
+    assert given.resolved(get_task("rte")).epochs == 1
+    assert given.resolved(get_task("rte")).batch_size == 8
+
+
+def test_summary():
+    runs = {
+        1: {"validation": {"f1": 0.5}, "test": {}},
+        2: {"validation": {"f1": 0.7}, "test": {}},
+    }
+    found = score.summary(runs)
+    assert found["validation"]["f1"]["mean"] == pytest.approx(0.6)
+    assert found["validation"]["f1"]["spread"] == pytest.approx(0.02**0.5)
+    assert found["validation"]["f1"]["seeds"] == [0.5, 0.7]
+    assert found["test"] == {}
+
+
+def test_tokens_of_a_step_are_its_own():
+    shown = finetune.TaskLoop.tokens
+    from tfminilm.tasks.batches import Batches
+    from tfminilm.tasks.encode import Encoded
+
+    encoded = Encoded(
+        np.zeros(9, np.int32),
+        np.zeros(9, np.int8),
+        np.array([0, 2, 5, 9]),
+        {},
+        0,
+    )
+
+    class Shown:
+        data = Batches(encoded, 2)
+
+    assert [shown(Shown, batch) for batch in range(2)] == [5, 4]
