@@ -84,6 +84,14 @@ def test_help_of_a_command(capsys):
     assert "(default: 1)" in capsys.readouterr().out
 
 
+def test_help_lists_the_flags_of_tasks(capsys):
+    for command in ("finetune", "evaluate"):
+        assert commands.main([command, "--help"]) == 0
+        shown = capsys.readouterr().out
+        for flag in ("model", "task", "data_dir", "[no]skip_bad_answers"):
+            assert f"--{flag}:" in shown
+
+
 def test_help_lists_a_recipes_keys(capsys):
     assert commands.main(["distill", "--config=demo", "--help"]) == 0
     text = capsys.readouterr().out

@@ -83,7 +83,9 @@ def _overview() -> str:
 
 def _help(name: str, command: Any, values: Any, config: Any) -> str:
     lines = [f"tfminilm {name}: {command.DESCRIPTION}", ""]
-    for module in (command.__name__, __name__):
+    # Its own come first, those that it shares with others after them.
+    modules = {command.__name__: None, **values.flags_by_module_dict()}
+    for module in modules:
         for flag in values.get_flags_for_module(module):
             text = f"--{'[no]' * flag.boolean}{flag.name}: {flag.help}"
             if flag.default is not None and not flag.boolean and flag.default:

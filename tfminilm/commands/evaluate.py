@@ -78,8 +78,9 @@ def run(flags: Any) -> None:
         "machine": machine(),
     }
     parts = ("evaluation", task.name.partition(":")[0], flags.language)
-    name = "-".join(filter(None, parts))
-    files.write_json(output / f"{name}.json", results)
+    files.write_json(
+        output / ("-".join(filter(None, parts)) + ".json"), results
+    )
     shown = {key: results[key] for key in ("task", "seeds", "metrics")}
     print(json.dumps(shown, indent=2))
 
