@@ -177,10 +177,16 @@ def _train(
         whole = heads.plain(head)
         if task.kind == "regression":
             heads.rescale(whole, mean, deviation)
-        with files.new_directory(folder.student) as beside:
-            whole.save_to_preset(str(beside))
-            tokenizer.save_to_preset(str(beside))
-            settings.save(beside)
+        _save(whole, tokenizer, settings, folder)
+
+
+def _save(
+    head: keras.Model, tokenizer: Any, settings: Settings, folder: Workdir
+) -> None:
+    with files.new_directory(folder.student) as beside:
+        head.save_to_preset(str(beside))
+        tokenizer.save_to_preset(str(beside))
+        settings.save(beside)
 
 
 def _standardised(task: Task, encoded: Encoded) -> tuple[Encoded, float, float]:
