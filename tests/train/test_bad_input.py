@@ -166,6 +166,24 @@ def test_text_that_is_none(refused, tmp_path, content, said):
     assert str(folder) in line
 
 
+@pytest.mark.parametrize(("every", "code"), [(20, 0), (4, 1)])
+def test_text_that_the_vocabulary_cannot_spell(
+    tmp_path, tiny, distill, capfd, every, code
+):
+    words = next(tiny.text.glob("*.txt")).read_text().split(" ")
+    words[::every] = ["天"] * len(words[::every])
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "text.txt").write_text(" ".join(words))
+    capfd.readouterr()
+    flags = [f"data.source={tmp_path / 'text'}", "train.steps=1"]
+    flags = [f"--config.{flag}" for flag in flags]
+    assert distill(tmp_path / "run", *flags) == code
+    lines = capfd.readouterr().err.splitlines()
+    [line] = [line for line in lines if "are unknown to the teacher" in line]
+    assert ("expected text in its languages" in line) == code
+    assert (tmp_path / "run" / "recipe.json").exists() != code
+
+
 def test_workdir_that_is_a_file(tmp_path, distill, capfd):
     (tmp_path / "run").write_text("mine")
     capfd.readouterr()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -157,6 +158,14 @@ def test_a_tasks_student_scores_what_was_logged(whole, rows, recipe, capsys):
         found = json.loads(capsys.readouterr().out)["metrics"]
         logged = held_out(rows, whole / kind)[-1]["accuracy"]
         assert found["validation"]["accuracy"]["mean"] == logged
+
+
+def test_reports_show_each_methods_own_terms(whole, tmp_path, capsys):
+    run = shutil.copytree(whole / "masked", tmp_path / "run")
+    assert main(["report", f"--workdir={run}", "--noevaluate"]) == 0
+    page = (run / "report.html").read_text()
+    for title in ("Soft targets", "Masked lm"):
+        assert f"<h3>{title}</h3>" in page
 
 
 def test_a_masked_student_keeps_its_head(whole):

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from tfminilm.commands import main
+from tfminilm.report import evaluate
+from tfminilm.report.run_files import read_run
 from tfminilm.teachers import load_backbone
 from tfminilm.train.progress import StepBar
+from tfminilm.train.recipe import Recipe
 
 RECIPE = """
 import dataclasses
@@ -173,6 +176,18 @@ def test_stopped_in_a_stage_it_ends_the_same(
     for name in ("wide", "again", "deep"):
         assert rows(run / name) == rows(whole / name)
         assert state(run / name) == state(whole / name)
+
+
+def test_each_stage_has_a_report(whole, tmp_path, capsys):
+    run = shutil.copytree(whole, tmp_path / "run")
+    shutil.rmtree(run / "deep")  # It has not begun.
+    assert main(["report", f"--workdir={run}", "--noevaluate"]) == 0
+    pages = capsys.readouterr().out.splitlines()
+    assert pages == [f"{run}/{name}/report.html" for name in ("wide", "again")]
+    assert "three/again" in (run / "again" / "report.html").read_text()
+    assert evaluate._teacher(
+        run / "again", Recipe.parse(read_run(run / "again").recipe)
+    ) == (run / "wide")
 
 
 def test_is_locked_and_kept_to_its_recipe(whole, staged, tmp_path, capsys):

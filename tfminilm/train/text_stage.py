@@ -4,13 +4,19 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfminilm import data, teachers
 from tfminilm.distiller import Distiller
+from tfminilm.errors import UserError
 from tfminilm.train.loop import Loop
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe
 from tfminilm.train.workdir import Workdir
+
+_MUCH_UNKNOWN, _MOST_UNKNOWN = 0.02, 0.2
+# Sequences to look at.
+_SAMPLE = 1000
 
 
 class TextStage:
@@ -57,6 +63,7 @@ class TextStage:
                 max_tokens=spec.max_tokens,
                 progress=count,
             )
+        _require_known(self.text.train, tokenizer, spec.source, progress)
 
     def sentences(self) -> list[str]:
         """Texts that are not trained on."""
@@ -83,6 +90,28 @@ class TextStage:
         """Writes a plain student as a KerasHub preset."""
         student.save_to_preset(str(path))
         tokenizer.save_to_preset(str(path))
+
+
+def _require_known(
+    text: data.PackedText, tokenizer: Any, source: str, progress: Progress
+) -> None:
+    """Raises `UserError` if the vocabulary cannot spell a fifth of the text."""
+    try:
+        unknown = tokenizer.token_to_id(
+            getattr(tokenizer, "oov_token", "<unk>")
+        )
+    except (KeyError, ValueError):  # Bytes spell everything.
+        return
+    sample = text.token_ids[:: max(1, len(text) // _SAMPLE)]
+    share = float(np.mean(sample == unknown))
+    told = f"{share:.0%} of the tokens of {source} are unknown to the teacher"
+    if share > _MOST_UNKNOWN:
+        raise UserError(
+            f"{told}: its vocabulary lacks their characters; expected text in "
+            "its languages, or a teacher of this text's, such as XLM-R"
+        )
+    if share > _MUCH_UNKNOWN:
+        progress.say(told)
 
 
 class TextLoop(Loop):
