@@ -17,8 +17,8 @@ HEAD_DIM = 32
 TERMS = {
     "attention transfer": ("scores",),
     "value relation": ("values",),
-    "both": ("scores", "values"),
-    "both, by the book": ("scores", "values"),
+    "both": ("values", "scores"),
+    "both, by the book": ("values", "scores"),
 }
 
 
@@ -104,6 +104,7 @@ def _loss_and_gradient(tensors, mask):
     import tensorflow as tf
 
     from tfminilm import losses
+    from tfminilm.layers import fused
 
     terms = {
         "scores": losses.attention_transfer,
@@ -112,10 +113,10 @@ def _loss_and_gradient(tensors, mask):
     students = [student for _, student in tensors.values()]
     with tf.GradientTape() as tape:
         tape.watch(students)
-        loss = sum(
-            terms[kind](teacher, student, mask)
-            for kind, (teacher, student) in tensors.items()
-        )
+        loss = tf.zeros(())
+        for kind, (teacher, student) in tensors.items():
+            with fused.after(loss):  # As Distiller has them.
+                loss += terms[kind](teacher, student, mask)
     return loss, tape.gradient(loss, students)
 
 

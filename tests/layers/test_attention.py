@@ -5,7 +5,7 @@ import keras_hub
 import numpy as np
 import pytest
 
-from tfminilm.layers import AttentionParts, ExposedEncoder
+from tfminilm.layers import AttentionParts, ExposedEncoder, fused
 
 PARTS = ("queries", "keys", "values", "attention_scores", "attention_probs")
 LENGTHS = (6, 2)
@@ -102,23 +102,31 @@ def test_output_has_the_layers_dropout_in_training(encoder, states, mask):
         np.testing.assert_array_equal(noisy[name], calm[name])
 
 
-def test_dropout_is_that_of_the_layer(randomise, states, mask):
+def test_dropout_is_where_the_layer_has_it(
+    randomise, states, mask, monkeypatch
+):
     encoder = make_encoder(randomise)
-    layer = ExposedEncoder(encoder, [])
-    dropouts = [
-        part
-        for part in encoder._flatten_layers()
-        if isinstance(part, keras.layers.Dropout)
-    ]
-    before = [
-        keras.ops.convert_to_numpy(dropout.seed_generator.state)
-        for dropout in dropouts
-    ]
+    random = np.random.default_rng(3)
+    drawn = {}
+
+    def bits(layer, shape):
+        shape = tuple(int(size) for size in shape)
+        if id(layer) not in drawn:
+            drawn[id(layer)] = random.integers(0, 2**16, shape, "int32")
+        return drawn[id(layer)]
+
+    monkeypatch.setattr(fused, "dropout_bits", bits)
+    monkeypatch.setattr(
+        keras.layers.Dropout,
+        "call",
+        lambda self, x, training=False: fused.dropped(
+            x, bits(self, x.shape), self.rate
+        ),
+    )
+    ours = ExposedEncoder(encoder, [])(states, mask, training=True)
     theirs = encoder(states, padding_mask=mask, training=True)
-    for dropout, state in zip(dropouts, before, strict=True):
-        dropout.seed_generator.state.assign(state)
-    ours = layer(states, mask, training=True)["hidden_states"]
-    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert len(drawn) == 3
+    np.testing.assert_allclose(ours["hidden_states"], theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize("layer", [AttentionParts, ExposedEncoder])

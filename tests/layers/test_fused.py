@@ -81,9 +81,38 @@ def test_norms_are_computed_in_float32(tensors):
     )
 
 
+def test_dropout_drops_its_share_and_keeps_the_mean():
+    layer = keras.layers.Dropout(0.3, seed=5)
+    before = ops.convert_to_numpy(layer.seed_generator.state)
+    shape = (7, 11, 101)
+    first, second = (
+        ops.convert_to_numpy(fused.dropout_bits(layer, shape)).astype(int)
+        for _ in range(2)
+    )
+    assert first.shape == shape
+    assert first.min() >= 0
+    assert 2**15 < first.max() < 2**16
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.05
+    layer.seed_generator.state.assign(before)
+    again = fused.dropout_bits(layer, shape)
+    np.testing.assert_array_equal(ops.convert_to_numpy(again), first)
+
+    x = np.random.default_rng(2).normal(size=shape).astype("float32")
+    output = ops.convert_to_numpy(fused.dropout(0.3)(x, again))
+    kept = first >= round(0.3 * 2**16)
+    assert kept.mean() == pytest.approx(0.7, abs=0.02)
+    np.testing.assert_allclose(output, np.where(kept, x / 0.7, 0), rtol=1e-4)
+
+
+def test_dropout_gradient_passes_what_was_kept(gradient):
+    bits = np.array([0, 2**15 - 1, 2**15, 2**16 - 1], "int32")
+    x = np.arange(4, dtype="float32")
+    (slope,) = gradient(lambda x: ops.sum(fused.dropout(0.5)(x, bits)), x)
+    np.testing.assert_array_equal(slope, [0, 0, 2, 2])
+
+
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_large_tables_are_updated_alike(weight_decay, monkeypatch):
-    monkeypatch.setattr(fused, "_LARGE", 8)
+def test_large_tables_are_updated_alike(weight_decay):
     random = np.random.default_rng(1)
     start = random.normal(size=(4, 3)).astype("float32")
     gradients = random.normal(size=(3, 4, 3)).astype("float32")
@@ -93,8 +122,8 @@ def test_large_tables_are_updated_alike(weight_decay, monkeypatch):
         optimizer = keras.optimizers.AdamW(0.1, weight_decay=weight_decay)
         optimizer.build([table])
         if fuse:
-            fused.fuse_updates(optimizer)
-            fused.fuse_updates(optimizer)  # Once more changes nothing.
+            fused.fuse_updates(optimizer, 8)
+            fused.fuse_updates(optimizer, 8)  # Once more changes nothing.
         for slope in gradients:
             optimizer.apply([ops.convert_to_tensor(slope)])
         tables.append(ops.convert_to_numpy(table))

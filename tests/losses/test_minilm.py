@@ -254,10 +254,10 @@ def kept_for_backward(loss, teacher, student, mask):
 
 
 @PARAMETRIZE_LOSSES
-def test_one_tensor_of_scores_is_kept_for_the_backward_pass(loss):
+def test_at_most_one_tensor_of_scores_is_kept_for_the_backward_pass(loss):
     teacher, student, mask = inputs(loss)
     shapes = kept_for_backward(loss, teacher, student, mask)
     scores = (len(LENGTHS), HEADS, 7, 7)
-    assert [shape for shape in shapes if np.prod(shape) >= np.prod(scores)] == [
-        scores
-    ]
+    kept = [shape for shape in shapes if tuple(shape[-2:]) == scores[-2:]]
+    # A relation of vectors keeps their gradient, which is much smaller.
+    assert kept == ([scores] if loss is losses.attention_transfer else [])

@@ -134,7 +134,7 @@ class ExposedEncoder(keras.layers.Layer):
         tensors |= {"attention_scores": scores, "attention_probs": probs}
         probs = ops.cast(probs, self.compute_dtype)
         if attention.dropout > 0:
-            probs = attention._dropout_layer(probs, training=training)
+            probs = _dropout(probs, attention._dropout_layer, training)
         context = _heads_first(ops.matmul(probs, tensors["values"]))
         output = attention.output_dense
         width = output.kernel.shape[-1]
@@ -181,12 +181,12 @@ class ExposedEncoder(keras.layers.Layer):
     ) -> Any:
         """Bias, dropout, residual and, behind the sum, the norm."""
         if self.encoder.normalize_first:
-            return dropout(x + bias, training=training) + residual
-        if training and dropout.rate > 0:
-            x = dropout(x + bias, training=training)
-            bias = ops.zeros(bias.shape, x.dtype)
-        add = fused.residual_norm(norm.epsilon)
-        return add(x, bias, residual, norm.gamma, norm.beta)
+            return _dropout(x + bias, dropout, training) + residual
+        parts = x, bias, residual, norm.gamma, norm.beta
+        if not training or not dropout.rate:
+            return fused.residual_norm(norm.epsilon)(*parts)
+        add = fused.residual_norm(norm.epsilon, dropout.rate)
+        return add(*parts, fused.dropout_bits(dropout, ops.shape(x)))
 
 
 def scaled_scores(queries: Any, keys: Any) -> Any:
@@ -224,6 +224,14 @@ def key_bias(padding_mask: Any) -> Any:
     """
     is_padded = 1.0 - ops.cast(ops.cast(padding_mask, "bool"), "float32")
     return -1e38 * is_padded[:, None, None, :]
+
+
+def _dropout(x: Any, layer: Any, training: bool | None) -> Any:
+    """`layer(x)`, with fewer random numbers."""
+    if not training or not layer.rate:
+        return x
+    bits = fused.dropout_bits(layer, ops.shape(x))
+    return fused.dropout(layer.rate)(x, bits)
 
 
 def _heads_first(x: Any) -> Any:

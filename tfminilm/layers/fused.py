@@ -7,6 +7,7 @@ its gradient into another that starts from the inputs again, so that nothing
 in between is kept. JAX does this for the whole step by itself.
 """
 
+import contextlib
 import functools
 import math
 from collections.abc import Callable
@@ -16,7 +17,9 @@ import keras
 from keras import ops
 
 # Elements of a variable from which on one pass is worth a compilation.
-_LARGE = 2**20
+_LARGE = 2**17
+# Dropout compares random integers of 16 bits with a threshold.
+_BITS = 16
 
 
 def fused(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -35,7 +38,7 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
     @compiled
     def backward(arguments, upstream):
         with tf.GradientTape() as tape:
-            tape.watch(arguments)
+            tape.watch([x for x in arguments if x.dtype.is_floating])
             result = function(*arguments)
         return tape.gradient(result, arguments, upstream)
 
@@ -53,12 +56,25 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def after(value: Any) -> contextlib.AbstractContextManager:
+    """In this context, TensorFlow computes only once `value` is there.
+
+    It would run independent terms of a loss side by side, and hold the
+    tensors of all of them at once.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    return tf.control_dependencies([value])
+
+
 def fuse_updates(
     optimizer: keras.optimizers.Optimizer, least_elements: int = _LARGE
 ) -> None:
     """Makes the optimizer update large variables in one pass.
 
-    AdamW takes nine passes over its embedding table where one will do.
+    AdamW takes eleven passes over its embedding table where one will do.
     Without effect on other backends, and where replicas share the update.
 
     Args:
@@ -74,17 +90,27 @@ def fuse_updates(
     if tf.distribute.has_strategy() or hasattr(optimizer, "_plain_update_step"):
         return
     plain = optimizer._plain_update_step = optimizer.update_step
+    decay = optimizer._apply_weight_decay
     compiled: dict[int, Any] = {}
 
+    def is_large(variable: Any) -> bool:
+        return math.prod(variable.shape) >= least_elements
+
+    def apply_weight_decay(variables: Any) -> None:
+        decay([v for v in variables if not is_large(v)])
+
     def update_step(gradient: Any, variable: Any, learning_rate: Any) -> None:
-        if math.prod(variable.shape) < least_elements:
+        if not is_large(variable):
             plain(gradient, variable, learning_rate)
             return
+
+        def update(gradient: Any, learning_rate: Any) -> None:
+            decay([variable])
+            plain(gradient, variable, learning_rate)
+
         if id(variable) not in compiled:
             compiled[id(variable)] = tf.function(
-                lambda gradient, rate: plain(gradient, variable, rate),
-                jit_compile=True,
-                autograph=False,
+                update, jit_compile=True, autograph=False
             )
         compiled[id(variable)](
             tf.convert_to_tensor(gradient),  # An embedding's is sparse.
@@ -92,6 +118,42 @@ def fuse_updates(
         )
 
     optimizer.update_step = update_step
+    optimizer._apply_weight_decay = apply_weight_decay
+
+
+def dropout_bits(layer: keras.layers.Dropout, shape: Any) -> Any:
+    """Random integers below 2**16 by which `dropped` drops as `layer` does.
+
+    TensorFlow draws half as many random numbers for them as for the floats
+    of which `keras.layers.Dropout` uses as few bits.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return keras.random.randint(
+            shape, 0, 2**_BITS, "int32", layer.seed_generator
+        )
+    import tensorflow as tf
+
+    count = tf.reduce_prod(shape)
+    seed = tf.cast(layer.seed_generator.next(), "int32")
+    words = tf.random.stateless_uniform(
+        [(count + 1) // 2], seed, None, None, "uint32"
+    )
+    halves = tf.reshape(tf.bitcast(words, "uint16"), [-1])
+    return tf.reshape(halves[:count], shape)
+
+
+def dropped(x: Any, bits: Any, rate: float) -> Any:
+    """`x` with the share `rate` set to zero, and the others scaled up."""
+    threshold = round(rate * 2**_BITS)
+    scale = 2**_BITS / (2**_BITS - threshold)
+    keep = ops.cast(bits, "int32") >= threshold
+    return ops.where(keep, x * scale, ops.zeros((), x.dtype))
+
+
+@functools.cache
+def dropout(rate: float) -> Callable[..., Any]:
+    """`(x, bits) -> dropped(x, bits, rate)`, fused."""
+    return fused(lambda x, bits: dropped(x, bits, rate))
 
 
 @functools.cache
@@ -101,14 +163,18 @@ def bias_activation(activation: Callable[[Any], Any]) -> Callable[..., Any]:
 
 
 @functools.cache
-def residual_norm(epsilon: float) -> Callable[..., Any]:
+def residual_norm(epsilon: float, rate: float = 0.0) -> Callable[..., Any]:
     """`(x, bias, residual, gamma, beta) -> LayerNorm(x + bias + residual)`.
 
-    Fused; the last axis is normalised, in float32.
+    Fused; the last axis is normalised, in float32. With a `rate` it takes
+    the bits of `dropout_bits` as a sixth argument, and drops out `x + bias`.
     """
 
-    def norm(x, bias, residual, gamma, beta):
-        total = ops.cast(x + bias + residual, "float32")
+    def norm(x, bias, residual, gamma, beta, bits=None):
+        x = x + bias
+        if rate:
+            x = dropped(x, bits, rate)
+        total = ops.cast(x + residual, "float32")
         centred = total - ops.mean(total, axis=-1, keepdims=True)
         variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
         scale = ops.rsqrt(variance + epsilon) * ops.cast(gamma, "float32")

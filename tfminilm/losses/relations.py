@@ -59,7 +59,8 @@ def score_divergence(
         difference = ops.cast(difference, student_scores.dtype)
 
         def gradient(*args, upstream=None):
-            scores = _weigh(difference, weights, upstream, args)
+            scale = ops.expand_dims(weights * _upstream(args, upstream), -1)
+            scores = ops.cast(difference, "float32") * scale
             return ops.cast(scores, difference.dtype)
 
         return ops.sum(rows * weights), gradient
@@ -107,13 +108,17 @@ def vector_divergence(
             gap,
         )
 
-        def gradient(*args, upstream=None):
-            scores = _weigh(difference, weights, upstream, args)
-            as_query = ops.matmul(scores, vectors)
-            as_key = ops.einsum("bhqk,bhqd->bhkd", scores, vectors)
-            return (as_query + as_key) * vectors.shape[-1] ** -0.5
+        # Taken here, and by the zero before the result, so that nothing of
+        # the scores' size outlives this.
+        scores = difference * ops.expand_dims(weights, -1)
+        as_query = ops.matmul(scores, vectors)
+        as_key = ops.einsum("bhqk,bhqd->bhkd", scores, vectors)
+        slope = (as_query + as_key) * vectors.shape[-1] ** -0.5
 
-        return ops.sum(rows * weights), gradient
+        def gradient(*args, upstream=None):
+            return slope * _upstream(args, upstream)
+
+        return ops.sum(rows * weights) + 0.0 * ops.max(slope), gradient
 
     return divergence(student_vectors)
 
@@ -162,12 +167,9 @@ def _expected(probs: Any, vectors: Any) -> Any:
     return ops.sum(vectors * scale * ops.matmul(probs, vectors), axis=-1)
 
 
-def _weigh(difference: Any, weights: Any, upstream: Any, args: Any) -> Any:
-    """The gradient in the scores. Backends differ in how `upstream` comes."""
-    if upstream is None:
-        (upstream,) = args
-    scale = ops.expand_dims(weights * upstream, -1)
-    return ops.cast(difference, "float32") * scale
+def _upstream(args: Any, upstream: Any) -> Any:
+    """The gradient from above, which backends hand over differently."""
+    return args[0] if upstream is None else upstream
 
 
 def _row_weights(padding_mask: Any, scores: Any, sample_weight: Any) -> Any:
