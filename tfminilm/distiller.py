@@ -135,18 +135,21 @@ class Distiller(keras.Model):
         view = self._teacher_view
         teacher = view and view(_inputs(view, x), training=False)
         mask = x["padding_mask"]
-        total = 0.0
+        total = ops.zeros(())
         for term, tracker in zip(self.terms, self._term_trackers, strict=True):
             learnt = self._learnt(term, y_pred)
             if term.teacher is None:
                 target = _labels(term, y)
             else:
                 target = _pick(self.teacher, term.teacher, teacher)
-            if isinstance(term.loss, keras.distillation.DistillationLoss):
-                value = term.loss.compute_loss(target, learnt)
-            else:
-                weight = self._weight(term, sample_weight)
-                value = term.loss(target, learnt, mask, sample_weight=weight)
+            with fused.after(total):  # One term's tensors at a time.
+                if isinstance(term.loss, keras.distillation.DistillationLoss):
+                    value = term.loss.compute_loss(target, learnt)
+                else:
+                    weight = self._weight(term, sample_weight)
+                    value = term.loss(
+                        target, learnt, mask, sample_weight=weight
+                    )
             tracker.update_state(value, sample_weight=ops.shape(mask)[0])
             total = total + term.weight * value
         # Replicas add up their gradients: each brings its share of the mean.

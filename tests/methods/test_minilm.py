@@ -10,7 +10,7 @@ from tfminilm.methods import MiniLM
 
 
 def test_the_last_layer_teaches_the_last_layer():
-    attention, value = MiniLM().terms(None, None)
+    value, attention = MiniLM().terms(None, None)
     assert attention.name == "attention_transfer"
     assert attention.loss is losses.attention_transfer
     assert attention.teacher == ("attention_scores", -1)
@@ -28,7 +28,7 @@ def test_layers_and_weights_can_be_chosen():
         attention_weight=0.5,
         value_weight=2.0,
     ).terms(None, None)
-    assert [term.weight for term in terms] == [0.5, 2.0]
+    assert [term.weight for term in terms] == [2.0, 0.5]
     assert {term.teacher[1] for term in terms} == {20}
     assert {term.student[1] for term in terms} == {2}
 
@@ -38,7 +38,7 @@ def test_layers_and_weights_can_be_chosen():
     [
         ({"attention_weight": 0}, ["value_relation"]),
         ({"value_weight": 0.0}, ["attention_transfer"]),
-        ({}, ["attention_transfer", "value_relation"]),
+        ({}, ["value_relation", "attention_transfer"]),
     ],
 )
 def test_a_term_without_weight_is_left_out(weights, names):

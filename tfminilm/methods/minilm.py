@@ -43,21 +43,23 @@ class MiniLM:
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """L_AT on the attention scores and L_VR on the values."""
+        """L_VR on the values and L_AT on the attention scores."""
+        # The values first: they keep nothing of the scores' size for the
+        # backward pass, so the peaks of the two do not add up.
         terms = (
-            Term(
-                "attention_transfer",
-                losses.attention_transfer,
-                teacher=("attention_scores", self.teacher_layer),
-                student=("attention_scores", self.student_layer),
-                weight=self.attention_weight,
-            ),
             Term(
                 "value_relation",
                 losses.value_relation,
                 teacher=("values", self.teacher_layer),
                 student=("values", self.student_layer),
                 weight=self.value_weight,
+            ),
+            Term(
+                "attention_transfer",
+                losses.attention_transfer,
+                teacher=("attention_scores", self.teacher_layer),
+                student=("attention_scores", self.student_layer),
+                weight=self.attention_weight,
             ),
         )
         return tuple(term for term in terms if term.weight)
