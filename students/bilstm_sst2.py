@@ -12,7 +12,7 @@ and its patience are AdamW and three epochs here.
     tfminilm distill --config=bilstm_sst2 --workdir=runs/bilstm_sst2
     tfminilm evaluate --model=runs/bilstm_sst2 --task=sst2
 
-Parts of speech take the package HanTa (pip install HanTa), or
+Parts of speech take the package HanTa (pip install "tfminilm[augment]"), or
 --config.data.replace_words=False. GLUE's own files:
 --config.data.folder=FOLDER.
 Test, paper: 90.7 (BERT-large 94.9, the same LSTM on labels alone 86.7).

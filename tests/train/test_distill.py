@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tfminilm.teachers import load_backbone, load_tokenizer
-from tfminilm.train import checkpoint, loop
+from tfminilm.train import checkpoint, loop, text_stage
 from tfminilm.train import distill as distill_module
 from tfminilm.train.progress import StepBar
 
@@ -207,7 +207,7 @@ def test_damaged_newest_checkpoint(
 
 
 def test_finished_run_returns_at_once(distill, finished, monkeypatch, capsys):
-    monkeypatch.setattr(distill_module.data, "text_data", None)
+    monkeypatch.setattr(text_stage.data, "text_data", None)
     assert distill(finished) == 0
     assert "already finished" in last_line(capsys)
 

@@ -88,8 +88,7 @@ class _Stage:
             "precision", lambda: resolve_precision(train.precision)
         )
         with progress.working("loading the teacher"):
-            tokenizer = teachers.load_tokenizer(self.sources["teacher"])
-            distiller = self._distiller(tokenizer, precision)
+            distiller, tokenizer = self._models(precision)
         self.kind.read(tokenizer, folder, progress)
         optimizer = build_optimizer(train, precision)
         distiller.compile(optimizer)
@@ -106,16 +105,17 @@ class _Stage:
         progress.say(f"student: {folder.student}")
         return student
 
-    def _distiller(self, tokenizer: Any, precision: str) -> Distiller:
-        """The stage's student, initialised, beside its teacher.
+    def _models(self, precision: str) -> tuple[Distiller, Any]:
+        """The student, initialised, beside its teacher; and the tokenizer.
 
         Raises:
             UserError: student, teacher and method do not go together.
         """
         teacher = self.kind.load_teacher(self.sources["teacher"], precision)
+        tokenizer = teachers.load_tokenizer(self.sources["teacher"])
         source = None
         if self.recipe.student.init_from:
             source = teachers.load_backbone(self.sources["student.init_from"])
-        return assemble(
-            self.kind, teacher, source, tokenizer.vocabulary_size(), precision
-        )
+        count = tokenizer.vocabulary_size()
+        distiller = assemble(self.kind, teacher, source, count, precision)
+        return distiller, tokenizer
