@@ -99,6 +99,25 @@ def test_places_of_answers(kind, heads, make_batch, outputs, evaluate):
     assert padded == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["soft_targets", "logits_mse"])
+def test_padding_is_no_place_whatever_a_head_says_of_it(kind, heads):
+    random = np.random.default_rng(0)
+    theirs, ours, noise = random.normal(size=(3, 2, 5)).astype("float32")
+    mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+    labels = np.array([1, 4])
+    for term in SoftTargets(loss=kind).terms(None, heads("spans")[1]):
+        taught = labels if term.teacher is None else theirs
+        other = labels if term.teacher is None else theirs + noise * (mask == 0)
+        values = [
+            float(term.loss(target, learnt, mask))
+            for target, learnt in (
+                (taught, ours),
+                (other, ours + 9 * noise * (mask == 0)),
+            )
+        ]
+        assert values[0] == pytest.approx(values[1], rel=1e-5)
+
+
 def test_a_weightless_example_is_absent(heads, make_batch, evaluate):
     teacher, student = heads("spans")
     batch = make_batch(teacher)
