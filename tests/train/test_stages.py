@@ -239,7 +239,7 @@ def test_is_locked_and_kept_to_its_recipe(whole, staged, tmp_path, capsys):
             "stages.deep: student.frozen leaves nothing to train",
         ),
         (["again.data.source=task:ax"], 1, "no examples of its own to train"),
-        (["deep.method.teacher_layer=2"], 1, "stages.deep: cannot expose at"),
+        (["deep.method.teacher_layer=2"], 1, "stages.deep: cannot expose "),
         (["again.train.steps=0"], 2, "stages.again.train.steps is 0, expec"),
         (["deep.student.init=x"], 2, "stages.deep.student.init is 'x'"),
         (["deep.student.frozen=top"], 2, "deep.student.frozen is 'top'"),
