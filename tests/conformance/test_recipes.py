@@ -47,6 +47,25 @@ def smoke(path):
     ]
 
 
+def smoke_runs():
+    """One of each kind; those that take longer than 5 s are slow.
+
+    What they do is tested on its own as well, in tests/train.
+    """
+    slow = {
+        "distilbert_d",
+        "mminilm_l6_h384",
+        "pkd_l6_h768",
+        "sentence_l3_h384",
+    }
+    return [
+        pytest.param(
+            path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in slow)
+        )
+        for path in distinct(smoke)
+    ]
+
+
 def shape(path):
     """The last student's shape."""
     *_, last = load(path).runs().values()
@@ -136,7 +155,7 @@ def read_once(tmp_path_factory):
 
 
 @pytest.mark.usefixtures("read_once")
-@pytest.mark.parametrize("path", distinct(smoke), ids=stem)
+@pytest.mark.parametrize("path", smoke_runs())
 def test_smoke_run(path, tmp_path, capsys):
     run = tmp_path / "run"
     flags = [f"--config={path}:smoke", f"--workdir={run}"]
