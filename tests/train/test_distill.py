@@ -33,6 +33,8 @@ sys.exit(main(sys.argv[1:]))
 INTERRUPTED = """
 import os, signal, sys
 from tfminilm.commands import main, quiet
+# Shells start what runs in the background with the signal ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 quiet.import_tensorflow = lambda: os.kill(os.getpid(), signal.SIGINT)
 sys.exit(main(sys.argv[1:]))
 """
