@@ -160,7 +160,7 @@ def _distil_on_task(row, task, seed, folder, options):
             known,
             folder / "student",
             known.eval_splits,
-            Data(options.data_dir),
+            Data(options.data_dir, None, options.max_examples),
             options.workdir / "text",
             folder,
             progress,
