@@ -129,3 +129,16 @@ def test_large_tables_are_updated_alike(weight_decay):
         tables.append(ops.convert_to_numpy(table))
     assert np.abs(tables[0] - start).max() > 0.1
     np.testing.assert_allclose(*tables, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow's scheduling"
+)
+def test_one_thing_after_the_other():
+    import tensorflow as tf
+
+    with tf.Graph().as_default():
+        first = tf.random.uniform([2]) + 1.0
+        with fused.after(first):
+            second = ops.multiply(tf.zeros([2]), 2.0)
+        assert first.op in second.op.control_inputs

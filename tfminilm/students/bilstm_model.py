@@ -31,6 +31,7 @@ class BiLSTMBackbone(keras_hub.models.Backbone):
         self.encoder = layers.Bidirectional(
             layers.LSTM(lstm_units, dtype=dtype), dtype=dtype, name="encoder"
         )
+        self.pair_splitter = PairSplitter(dtype=dtype, name="pair_splitter")
         self.features_dropout = layers.Dropout(
             dropout, dtype=dtype, name="features_dropout"
         )
@@ -43,20 +44,7 @@ class BiLSTMBackbone(keras_hub.models.Backbone):
             name: keras.Input((None,), dtype="int32", name=name)
             for name in names
         }
-        vectors = self.token_embedding(inputs["token_ids"])
-        vectors = self.embedding_dropout(vectors)
-        is_real = ops.not_equal(inputs["padding_mask"], 0)
-        if pairs:
-            first, second = PairSplitter(dtype=dtype, name="pair_splitter")(
-                vectors, inputs["segment_ids"], is_real
-            )
-            f1, f2 = (self.encoder(x, mask=mask) for x, mask in (first, second))
-            features = ops.concatenate(
-                [f1, f2, f1 * f2, ops.abs(f1 - f2)], axis=-1
-            )
-        else:
-            features = self.encoder(vectors, mask=is_real)
-        features = self.features_dropout(features)
+        features = self.features_dropout(self._features(**inputs))
         super().__init__(
             inputs=inputs,
             outputs=self.features_dense(features),
@@ -69,6 +57,18 @@ class BiLSTMBackbone(keras_hub.models.Backbone):
         self.hidden_dim = hidden_dim
         self.pairs = pairs
         self.dropout = dropout
+
+    def _features(
+        self, token_ids: Any, padding_mask: Any, segment_ids: Any = None
+    ) -> Any:
+        """Last states of a text, or [f1, f2, f1 * f2, |f1 - f2|] of two."""
+        vectors = self.embedding_dropout(self.token_embedding(token_ids))
+        is_real = ops.not_equal(padding_mask, 0)
+        if segment_ids is None:
+            return self.encoder(vectors, mask=is_real)
+        texts = self.pair_splitter(vectors, segment_ids, is_real)
+        f1, f2 = (self.encoder(text, mask=mask) for text, mask in texts)
+        return ops.concatenate([f1, f2, f1 * f2, ops.abs(f1 - f2)], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {

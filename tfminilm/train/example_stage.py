@@ -75,11 +75,10 @@ class SentenceStage(TextStage):
         found: list[Example] = []
         most = spec.max_examples or math.inf
         for document in corpus.documents(spec.source):
-            texts = [text for text in document if is_prose(text)]
-            found += [
-                Example(str(i), (text,), None) for i, text in enumerate(texts)
-            ]
+            for text in filter(is_prose, document):
+                found.append(Example(str(len(found)), (text,), None))
             if len(found) >= most:
+                del found[spec.max_examples :]
                 break
         size = max(1, round(spec.held_out_fraction * len(found)))
         if len(found) < 2:
