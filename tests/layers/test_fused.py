@@ -138,7 +138,7 @@ def test_one_thing_after_the_other():
     import tensorflow as tf
 
     with tf.Graph().as_default():
-        first = tf.random.uniform([2]) + 1.0
+        first, other = tf.random.uniform([2]), tf.random.uniform([2])
         with fused.after(first):
-            second = ops.multiply(tf.zeros([2]), 2.0)
+            second = ops.multiply(other, 2.0)
         assert first.op in second.op.control_inputs

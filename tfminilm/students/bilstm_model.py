@@ -31,7 +31,6 @@ class BiLSTMBackbone(keras_hub.models.Backbone):
         self.encoder = layers.Bidirectional(
             layers.LSTM(lstm_units, dtype=dtype), dtype=dtype, name="encoder"
         )
-        self.pair_splitter = PairSplitter(dtype=dtype, name="pair_splitter")
         self.features_dropout = layers.Dropout(
             dropout, dtype=dtype, name="features_dropout"
         )
@@ -66,7 +65,10 @@ class BiLSTMBackbone(keras_hub.models.Backbone):
         is_real = ops.not_equal(padding_mask, 0)
         if segment_ids is None:
             return self.encoder(vectors, mask=is_real)
-        texts = self.pair_splitter(vectors, segment_ids, is_real)
+        split = PairSplitter(
+            dtype=self.encoder.dtype_policy, name="pair_splitter"
+        )
+        texts = split(vectors, segment_ids, is_real)
         f1, f2 = (self.encoder(text, mask=mask) for text, mask in texts)
         return ops.concatenate([f1, f2, f1 * f2, ops.abs(f1 - f2)], axis=-1)
 
