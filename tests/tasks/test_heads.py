@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
+from tfminilm.layers import ExposedEncoder
 from tfminilm.tasks import heads
 from tfminilm.tasks.task import get_task
+from tfminilm.teachers.expose import with_output
 from tfminilm.teachers.faster import faster
 
 TASKS = ("sst2", "stsb", "squad")
@@ -71,6 +73,27 @@ def test_faster_is_the_same_model(task, head, encoder, make_batch):
         np.testing.assert_allclose(one, other, atol=2e-5)
     own = {id(variable) for variable in head.variables}
     assert {id(variable) for variable in model.variables} <= own
+
+
+def test_faster_computes_only_rows_that_are_read(task, head):
+    layers = [
+        layer
+        for layer in faster(head).layers
+        if isinstance(layer, ExposedEncoder)
+    ]
+    rows = [layer.output.shape[1] for layer in layers]
+    assert rows[:-1] == [None] * (len(layers) - 1)
+    assert rows[-1] == (None if task.kind == "qa" else 1)
+
+
+def test_rows_that_a_method_reads_are_computed(make_encoder):
+    head = heads.build_head(get_task("sst2"), make_encoder("bert"))
+    for asked in ({"hidden_states": [-1]}, {"queries": [-1]}):
+        tensors = with_output(head, asked, "output").output
+        (inner,) = (
+            value for name, value in tensors.items() if name != "output"
+        )
+        assert inner.shape[-2] is None
 
 
 def test_rescale(encoder, make_batch, randomise):

@@ -96,6 +96,8 @@ class ExposedEncoder(keras.layers.Layer):
     Args:
         encoder: a built `keras_hub.layers.TransformerEncoder`.
         parts: names out of `ATTENTION_PARTS`.
+        first_token_only: of the layer's output, compute the first token's
+            state alone. Queries and what follows from them have length 1.
 
     Call arguments:
         hidden_states: `[batch, length, hidden_dim]`.
@@ -107,9 +109,16 @@ class ExposedEncoder(keras.layers.Layer):
         output `[batch, length, hidden_dim]`.
     """
 
-    def __init__(self, encoder: Any, parts: Sequence[str], **kwargs: Any):
+    def __init__(
+        self,
+        encoder: Any,
+        parts: Sequence[str],
+        first_token_only: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(dtype=encoder.dtype_policy, **kwargs)
         self.parts = tuple(parts)
+        self.first_token_only = first_token_only
         self.encoder = encoder
         self.built = True
 
@@ -124,8 +133,9 @@ class ExposedEncoder(keras.layers.Layer):
         x = hidden_states
         if encoder.normalize_first:
             x = encoder._self_attention_layer_norm(x)
+        asking = x[:, :1] if self.first_token_only else x
         tensors = {
-            "queries": _heads_first(attention.query_dense(x)),
+            "queries": _heads_first(attention.query_dense(asking)),
             "keys": _heads_first(attention.key_dense(x)),
             "values": _heads_first(attention.value_dense(x)),
         }
@@ -143,7 +153,7 @@ class ExposedEncoder(keras.layers.Layer):
         x = self._add(
             ops.matmul(context, kernel),
             output.bias,
-            hidden_states,
+            hidden_states[:, :1] if self.first_token_only else hidden_states,
             encoder._self_attention_dropout,
             encoder._self_attention_layer_norm,
             training,

@@ -12,6 +12,7 @@ from tfminilm.layers.attention import (
     AttentionParts,
     ExposedEncoder,
 )
+from tfminilm.teachers.first_token import reads_first_token_only
 
 STATES = "hidden_states"
 TENSOR_NAMES = (*ATTENTION_PARTS, STATES)
@@ -49,6 +50,11 @@ def expose(
         UserError: `model` is no KerasHub encoder, or a name or an index does
             not exist.
     """
+    if not any(outputs.values()):
+        raise UserError(
+            "nothing to expose: name at least one tensor, for example "
+            '{"queries": [-1]}'
+        )
     return with_output(model, outputs)
 
 
@@ -62,7 +68,7 @@ def with_output(
     inner = [pair for pair in wanted if pair[0] not in heads]
     asked = {key: heads[key] for key, _ in wanted if key in heads}
     is_whole = bool(asked or name)
-    found = _outputs(calls, inner, is_whole)
+    found = _outputs(calls, inner, model if is_whole else None)
     known = {
         id(call.output): found[STATES, index + 1]
         for index, call in enumerate(calls)
@@ -183,30 +189,41 @@ def _wanted(
                     f"{count - 1}"
                 )
             wanted.append((name, index % count))
-    if not wanted:
-        raise UserError(
-            "nothing to expose: name at least one tensor, for example "
-            '{"queries": [-1]}'
-        )
     return list(dict.fromkeys(wanted))
 
 
 def _outputs(
     calls: Sequence[EncoderCall],
     wanted: Sequence[tuple[str, int]],
-    to_the_top: bool = False,
+    whole: keras.Model | None = None,
 ) -> dict[tuple[str, int], Any]:
-    """Symbolic tensors by name and index, of the shortest graph."""
+    """Symbolic tensors by name and index, of the shortest graph.
+
+    Args:
+        calls: of the encoder's layers.
+        wanted: names and indices of inner tensors.
+        whole: the model whose output is wanted as well.
+    """
     if not calls:
         return {}
-    top = len(calls) if to_the_top else max(index for _, index in wanted)
+    top = max((index for _, index in wanted), default=0)
+    if whole is not None:
+        top = len(calls)
+    is_last_whole = (
+        whole is None
+        or any(index >= len(calls) - (name != STATES) for name, index in wanted)
+        or not reads_first_token_only(whole, calls[-1].output)
+    )
     state = calls[0].inputs
     found = {(STATES, 0): state}
     for index, call in enumerate(calls[: top + 1]):
         parts = [name for name, at in wanted if at == index and name != STATES]
         if index < top:
             layer = ExposedEncoder(
-                call.layer, parts, name=f"{call.layer.name}_exposed_{index}"
+                call.layer,
+                parts,
+                first_token_only=call is calls[-1] and not is_last_whole,
+                name=f"{call.layer.name}_exposed_{index}",
             )
             tensors = layer(state, call.padding_mask)
             state = tensors[STATES]

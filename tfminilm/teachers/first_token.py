@@ -1,0 +1,52 @@
+"""Whether a model reads no more than the first token of a layer's states."""
+
+from typing import Any
+
+import keras
+
+
+def reads_first_token_only(model: keras.Model, states: Any) -> bool:
+    """Whether the output needs `states` at `[CLS]` alone.
+
+    Classifiers do, so that their last encoder layer has one query, and one
+    row for its feed-forward block, for each sequence.
+
+    Args:
+        model: a functional model; models inside it are entered.
+        states: a symbolic tensor in its graph, `[batch, length, hidden_dim]`.
+    """
+    waiting = keras.tree.flatten(model.output)
+    if any(_inner(tensor) is states for tensor in waiting):
+        return False
+    seen: set[int] = set()
+    readers = []
+    while waiting:
+        tensor = waiting.pop()
+        operation, node_index, _ = tensor._keras_history
+        node = operation._inbound_nodes[node_index]
+        inner = _inner(tensor)
+        if inner is not tensor:
+            waiting.append(inner)
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        waiting += node.input_tensors
+        if any(_inner(given) is states for given in node.input_tensors):
+            readers.append(node)
+    return bool(readers) and all(map(_takes_first_token, readers))
+
+
+def _inner(tensor: Any) -> Any:
+    """What a model inside the graph itself calls its output `tensor`."""
+    operation, _, place = tensor._keras_history
+    while isinstance(operation, keras.Model):
+        tensor = keras.tree.flatten(operation.output)[place]
+        operation, _, place = tensor._keras_history
+    return tensor
+
+
+def _takes_first_token(node: Any) -> bool:
+    if type(node.operation).__name__ != "GetItem":
+        return False
+    _, key = node.arguments.args
+    return isinstance(key, tuple) and key[:2] == (slice(None), 0)
