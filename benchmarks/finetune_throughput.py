@@ -91,9 +91,13 @@ def _trainer(task, data, options):
 
 
 def _products(data, options):
-    """The products of steps: forward, and twice as many backward."""
+    """The products of steps: forward, and twice as many backward.
+
+    Of a classifier's last layer only keys and values have all rows.
+    """
     import tensorflow as tf
 
+    is_class = get_task(options.task).kind != "qa"
     dtype = keras.DTypePolicy(options.dtype).compute_dtype
 
     def random(*shape):
@@ -118,12 +122,16 @@ def _products(data, options):
     def products(first, count):
         for step in range(first, first + count):
             states, inner, heads_states = made[_length(data, step)]
-            for _ in range(3 * LAYERS):
-                for _ in range(4):
-                    multiply(states, square)
-                multiply(states, widen)
-                multiply(inner, narrow)
-                result = scores(heads_states)
+            for _ in range(3):
+                for layer in range(LAYERS):
+                    is_last = layer == LAYERS - 1
+                    for _ in range(2 if is_last and is_class else 4):
+                        multiply(states, square)
+                    if is_last and is_class:
+                        continue
+                    multiply(states, widen)
+                    multiply(inner, narrow)
+                    result = scores(heads_states)
         result.numpy()
 
     return products
