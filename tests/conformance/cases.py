@@ -94,6 +94,11 @@ METHODS = {
         POOLER,
     ),
     "BiLSTMSoft": Case(methods.BiLSTMSoft(), classifier, bilstm_classifier),
+    "TinyBERT": Case(
+        methods.TinyBERT(prediction_weight=1.0),
+        lambda: classifier(hidden_dim=16),
+        classifier,
+    ),
 }
 
 STUDENTS = {

@@ -71,6 +71,7 @@ CASES = {
         lambda t: BiLSTMClassifier(students.bilstm(30522, 48, 24, 32), 2),
         0.9,
     ),
+    "TinyBERT": (methods.TinyBERT(), None, lambda t: bert(2), 0.8),
 }
 
 

@@ -10,6 +10,7 @@ from tfminilm.methods.patient_kd import PatientKD
 from tfminilm.methods.sentence import SentenceEmbedding
 from tfminilm.methods.soft_targets import SoftTargets
 from tfminilm.methods.terms import Method, Term
+from tfminilm.methods.tinybert import TinyBERT
 
 __all__ = [
     "MLMKD",
@@ -22,5 +23,6 @@ __all__ = [
     "SentenceEmbedding",
     "SoftTargets",
     "Term",
+    "TinyBERT",
     "layer_map",
 ]

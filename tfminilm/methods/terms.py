@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import keras
 
@@ -44,13 +44,16 @@ class Term:
 
 
 class Method(Protocol):
-    """What `Distiller` asks of a method.
+    """What `Distiller` asks of a method."""
 
-    `reads` says what its batches hold: "text" (token ids), "masked_text" (as
-    `tfminilm.data.masked_batch` makes them) or "labels" (of a task).
-    """
+    @property
+    def reads(self) -> Literal["text", "masked_text", "labels"]:
+        """What its batches hold.
 
-    reads: ClassVar[Literal["text", "masked_text", "labels"]]
+        "text" (token ids), "masked_text" (as `tfminilm.data.masked_batch`
+        makes them) or "labels" (of a task).
+        """
+        ...
 
     def terms(
         self, teacher: keras.Model, student: keras.Model
