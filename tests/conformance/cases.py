@@ -60,6 +60,18 @@ def bilstm_classifier():
     return BiLSTMClassifier(backbone, CLASSES)
 
 
+def mobilebert(kind="mobilebert", **options):
+    sizes = {
+        "num_layers": 2,
+        "hidden_dim": 12,
+        "bottleneck_dim": 8,
+        "intermediate_dim": 6,
+        "embedding_dim": 4,
+        "attention_dropout": 0.0,
+    }
+    return getattr(students, kind)(**SHAPE | sizes | options)
+
+
 # Everything of the last layer but what its queries, keys and values need.
 ABOVE_ATTENTION = (
     "transformer_layer_1/self_attention_layer/attention_output",
@@ -105,6 +117,10 @@ STUDENTS = {
     "bert": bert,
     "bilstm": lambda: students.bilstm(VOCABULARY, 8, 6, 10, dropout=0.0),
     "distilbert": lambda: students.distilbert(1, 8, **SHAPE),
+    "ib_bert": lambda: mobilebert("ib_bert"),
+    "mobilebert": mobilebert,
+    "mobilebert_tiny": lambda: mobilebert("mobilebert_tiny"),
+    "mobilebert_without_opt": lambda: mobilebert("mobilebert_without_opt"),
     "xlm_roberta": lambda: students.xlm_roberta(1, 8, **SHAPE),
 }
 

@@ -26,7 +26,15 @@ import safetensors.numpy
 
 HERE = pathlib.Path(__file__).parent
 # RoBERTa's reference is XLM-R's under another name: the same numbers.
-MODELS = ("albert", "bert", "distil_bert", "xlm_roberta")
+MODELS = (
+    "albert",
+    "bert",
+    "distil_bert",
+    "mobilebert",
+    "mobilebert_tiny",
+    "mobilebert_without_opt",
+    "xlm_roberta",
+)
 PARTS = ("queries", "keys", "values", "attentions")
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 DEPTH_KEYS = ("num_hidden_layers", "n_layers")
@@ -40,7 +48,7 @@ def cut_model(source, target):
         config[depth_key] = 2
     depth = config[depth_key]
     weights = safetensors.numpy.load_file(source / "model.safetensors")
-    kept = {name: value for name, value in weights.items() if ".2." not in name}
+    kept = {k: value for k, value in weights.items() if "layer.2." not in k}
     outputs = np.load(source / "golden.npz")
     names = [f"{part}_{depth - 1}" for part in PARTS]
     names += [f"hidden_states_{i}" for i in range(depth + 1)]

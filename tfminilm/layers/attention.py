@@ -61,16 +61,13 @@ class AttentionParts(keras.layers.Layer):
             else None
         )
         attention = encoder._self_attention_layer
-        needed = {need for part in self.parts for need in _NEEDS[part]}
-        self.projections = {
-            name: dense
-            for name, dense in (
-                ("queries", attention.query_dense),
-                ("keys", attention.key_dense),
-                ("values", attention.value_dense),
-            )
-            if name in needed
+        projections = {
+            "queries": attention.query_dense,
+            "keys": attention.key_dense,
+            "values": attention.value_dense,
         }
+        needed = needed_projections(self.parts)
+        self.projections = {name: projections[name] for name in needed}
         self.built = True
 
     def call(self, hidden_states: Any, padding_mask: Any) -> dict[str, Any]:
@@ -80,12 +77,7 @@ class AttentionParts(keras.layers.Layer):
             name: _heads_first(project(hidden_states))
             for name, project in self.projections.items()
         }
-        if {"attention_scores", "attention_probs"} & set(self.parts):
-            scores = scaled_scores(tensors["queries"], tensors["keys"])
-            tensors["attention_scores"] = scores
-        if "attention_probs" in self.parts:
-            tensors["attention_probs"] = masked_softmax(scores, padding_mask)
-        return {part: tensors[part] for part in self.parts}
+        return attention_parts(self.parts, tensors, padding_mask)
 
 
 class ExposedEncoder(keras.layers.Layer):
@@ -197,6 +189,31 @@ class ExposedEncoder(keras.layers.Layer):
             return fused.residual_norm(norm.epsilon)(*parts)
         add = fused.residual_norm(norm.epsilon, dropout.rate)
         return add(*parts, fused.dropout_bits(dropout, ops.shape(x)))
+
+
+def needed_projections(parts: Sequence[str]) -> list[str]:
+    """Which of "queries", "keys" and "values" the parts are made of."""
+    needed = {need for part in parts for need in _NEEDS[part]}
+    return [name for name in ("queries", "keys", "values") if name in needed]
+
+
+def attention_parts(
+    parts: Sequence[str], tensors: dict[str, Any], padding_mask: Any
+) -> dict[str, Any]:
+    """The parts, made of what `needed_projections` asks for.
+
+    Args:
+        parts: names out of `ATTENTION_PARTS`.
+        tensors: queries, keys and values `[batch, heads, length, head_dim]`.
+        padding_mask: `[batch, length]`, nonzero at real tokens.
+    """
+    tensors = dict(tensors)
+    if {"attention_scores", "attention_probs"} & set(parts):
+        scores = scaled_scores(tensors["queries"], tensors["keys"])
+        tensors["attention_scores"] = scores
+    if "attention_probs" in parts:
+        tensors["attention_probs"] = masked_softmax(scores, padding_mask)
+    return {part: tensors[part] for part in parts}
 
 
 def scaled_scores(queries: Any, keys: Any) -> Any:

@@ -12,6 +12,8 @@ from tfminilm.layers.attention import (
     AttentionParts,
     ExposedEncoder,
 )
+from tfminilm.layers.bottleneck import BottleneckEncoder
+from tfminilm.layers.bottleneck_parts import BottleneckParts, ExposedBottleneck
 from tfminilm.teachers.first_token import reads_first_token_only
 
 STATES = "hidden_states"
@@ -124,10 +126,11 @@ def encoder_calls(model: keras.Model) -> list[EncoderCall]:
     """
     import keras_hub
 
+    kinds = keras_hub.layers.TransformerEncoder, BottleneckEncoder
     layers = [
         layer
         for layer in getattr(_backbone(model), "layers", ())
-        if isinstance(layer, keras_hub.layers.TransformerEncoder)
+        if isinstance(layer, kinds)
     ]
     if not layers or not isinstance(model, keras.Model):
         raise UserError(
@@ -218,8 +221,9 @@ def _outputs(
     found = {(STATES, 0): state}
     for index, call in enumerate(calls[: top + 1]):
         parts = [name for name, at in wanted if at == index and name != STATES]
+        whole_layer, parts_alone = _exposing(call.layer)
         if index < top:
-            layer = ExposedEncoder(
+            layer = whole_layer(
                 call.layer,
                 parts,
                 first_token_only=call is calls[-1] and not is_last_whole,
@@ -229,12 +233,19 @@ def _outputs(
             state = tensors[STATES]
             found[STATES, index + 1] = state
         elif parts:
-            layer = AttentionParts(
+            layer = parts_alone(
                 call.layer, parts, name=f"{call.layer.name}_parts_{index}"
             )
             tensors = layer(state, call.padding_mask)
         found |= {(part, index): tensors[part] for part in parts}
     return found
+
+
+def _exposing(layer: keras.layers.Layer) -> tuple[Any, Any]:
+    """The classes that show the inside of a whole layer, and its parts."""
+    if isinstance(layer, BottleneckEncoder):
+        return ExposedBottleneck, BottleneckParts
+    return ExposedEncoder, AttentionParts
 
 
 def _replay(tensor: Any, known: dict[int, Any]) -> Any:

@@ -9,11 +9,12 @@ from typing import Any
 import keras
 
 from tfminilm.errors import UserError
-from tfminilm.teachers import tiny
+from tfminilm.teachers import mobilebert, tiny
+from tfminilm.teachers.checkpoint import is_tf1, tf1_settings_file
 
 _FORMS = (
     "a workdir, a KerasHub preset (folder, name, kaggle:// or hf://), "
-    "a Hugging Face folder, or package:NAME/FOLDER"
+    "a Hugging Face folder, a TensorFlow 1 MobileBERT, or package:NAME/FOLDER"
 )
 
 
@@ -22,9 +23,10 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
 
     Args:
         source: a workdir (its student), a KerasHub preset folder or name, a
-            Hugging Face folder (`config.json`, `model.safetensors`),
-            `package:NAME/FOLDER`, such a folder inside an installed package,
-            or `tiny:bert` or `tiny:xlm_roberta`, a small random one.
+            Hugging Face folder (`config.json`, `model.safetensors`), a
+            MobileBERT that TensorFlow 1 saved, `package:NAME/FOLDER`, such a
+            folder inside an installed package, or `tiny:bert` or
+            `tiny:xlm_roberta`, a small random one.
         dtype: the dtype or dtype policy to compute in.
 
     Returns:
@@ -35,12 +37,16 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     """
     import keras_hub
 
+    # Imported to be known to KerasHub, which loads them by name.
+    from tfminilm.students import mobilebert_model  # noqa: F401
     from tfminilm.students.bilstm_model import BiLSTMBackbone
     from tfminilm.teachers.expose import encoder_calls
 
     if is_tiny(source):
         return tiny.backbone(os.fspath(source), dtype)
     folder = resolve(source)
+    if mobilebert.is_mobilebert(folder):
+        return mobilebert.load_backbone(folder, dtype)
     options = {} if dtype is None else {"dtype": dtype}
     backbone = _from_preset(
         keras_hub.models.Backbone, folder, source, "model", **options
@@ -68,12 +74,15 @@ def load_tokenizer(source: str | os.PathLike) -> Any:
     folder = resolve(source)
     options = {}
     config = pathlib.Path(folder) / "tokenizer_config.json"
-    if config.is_file() and (pathlib.Path(folder) / "vocab.txt").is_file():
-        settings = _read_json(config)
-        lowercase = settings.get("do_lower_case", True)
-        strips = settings.get("strip_accents")
-        options["strip_accents"] = lowercase if strips is None else strips
-    if _is_bilstm(folder):
+    settings = _read_json(config) if config.is_file() else {}
+    lowercase = settings.get("do_lower_case", True)
+    strips = settings.get("strip_accents")
+    strips = lowercase if strips is None else strips
+    if mobilebert.is_mobilebert(folder):
+        return mobilebert.load_tokenizer(folder, lowercase, strips)
+    if settings and (pathlib.Path(folder) / "vocab.txt").is_file():
+        options["strip_accents"] = strips
+    if _is_ours(folder):
         # KerasHub would look for a tokenizer class of this kind of backbone.
         saved = _read_json(pathlib.Path(folder, "tokenizer.json"))
         tokenizer = keras.saving.deserialize_keras_object(saved)
@@ -136,10 +145,11 @@ def run_folder(workdir: str | os.PathLike) -> pathlib.Path:
     return folder / list(stages)[-1] if stages else folder
 
 
-def _is_bilstm(folder: str) -> bool:
+def _is_ours(folder: str) -> bool:
+    """Whether it is a preset of a backbone of this package."""
     config = pathlib.Path(folder, "config.json")
     return config.is_file() and (
-        _read_json(config).get("class_name") == "BiLSTMBackbone"
+        _read_json(config).get("registered_name", "").startswith("tfminilm>")
     )
 
 
@@ -163,6 +173,9 @@ def _package_folder(name: str) -> str:
 
 
 def _check_folder(folder: pathlib.Path) -> None:
+    if is_tf1(folder):
+        _read_json(tf1_settings_file(folder))
+        return
     config = folder / "config.json"
     if not config.is_file():
         raise UserError(f"{folder} has no config.json: expected {_FORMS}")

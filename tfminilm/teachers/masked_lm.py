@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.teachers import tiny
+from tfminilm.layers.factorised_head import FactorisedMaskedLMHead
+from tfminilm.teachers import mobilebert, tiny
 from tfminilm.teachers.load import is_tiny, load_backbone, resolve
 
 # Where Hugging Face checkpoints keep the parts of the head: the dense layer,
@@ -29,13 +30,14 @@ _HEADS = {
 
 
 def build_masked_lm(backbone: keras.Model) -> keras.Model:
-    """KerasHub's masked language model on a backbone, with a new head.
+    """A masked language model on a backbone, with a new head.
 
     The logits' kernel is the backbone's token table; only the tokens at
     `mask_positions` get logits.
 
     Args:
-        backbone: a KerasHub encoder that was made for it, such as BERT.
+        backbone: a KerasHub encoder that was made for it, such as BERT, or a
+            MobileBERT.
 
     Returns:
         A `keras_hub.models.MaskedLM`. Its inputs are the backbone's and
@@ -43,19 +45,22 @@ def build_masked_lm(backbone: keras.Model) -> keras.Model:
         `[batch, masked, vocabulary_size]`.
 
     Raises:
-        UserError: KerasHub has no such model for this backbone.
+        UserError: there is no such model for this backbone.
     """
     import keras_hub
 
+    from tfminilm.students.mobilebert_model import MobileBertMaskedLM
+
     models = keras_hub.models
-    kinds = {
-        getattr(models, name).backbone_cls: getattr(models, name)
+    found = [
+        getattr(models, name)
         for name in dir(models)
         if name.endswith("MaskedLM") and name != "MaskedLM"
-    }
+    ]
+    kinds = {cls.backbone_cls: cls for cls in (*found, MobileBertMaskedLM)}
     if type(backbone) not in kinds:
         raise UserError(
-            "KerasHub builds no masked language model on a "
+            "there is no masked language model on a "
             f"{type(backbone).__name__}; expected one of "
             f"{', '.join(sorted(cls.__name__ for cls in kinds))}"
         )
@@ -79,6 +84,11 @@ def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     if is_tiny(source):
         return build_masked_lm(tiny.backbone(os.fspath(source), dtype))
     folder = resolve(source)
+    if mobilebert.is_mobilebert(folder):
+        model = mobilebert.load_masked_lm(folder, dtype)
+        if model is None:
+            raise _no_head(source)
+        return model
     options = {} if dtype is None else {"dtype": dtype}
     if preset_utils.check_file_exists(folder, "task.json"):
         task = preset_utils.load_json(folder, "task.json")
@@ -89,11 +99,7 @@ def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     config = preset_utils.load_json(folder, "config.json")
     names = _HEADS.get(config.get("model_type", ""))
     if names is None or not _load_head(model, folder, names):
-        raise UserError(
-            f"{os.fspath(source)} has no masked-language-model head, only a "
-            "backbone: give a checkpoint that was saved with it, such as "
-            "bert-base-uncased, or choose a method that needs none"
-        )
+        raise _no_head(source)
     return model
 
 
@@ -114,6 +120,14 @@ def copy_head(student: keras.Model, teacher: keras.Model) -> bool:
     return True
 
 
+def _no_head(source: str | os.PathLike) -> UserError:
+    return UserError(
+        f"{os.fspath(source)} has no masked-language-model head, only a "
+        "backbone: give a checkpoint that was saved with it, such as "
+        "bert-base-uncased, or choose a method that needs none"
+    )
+
+
 def _in_any_precision(model: keras.Model) -> keras.Model:
     """KerasHub's head adds a float32 bias to logits of the policy's dtype.
 
@@ -125,7 +139,11 @@ def _in_any_precision(model: keras.Model) -> keras.Model:
 
 
 def _head_weights(head: Any) -> list[Any]:
-    """Kernel, bias, gamma, beta, and the bias of the logits."""
+    """All but the token table, in an order that is the same for a kind."""
+    if isinstance(head, FactorisedMaskedLMHead):
+        layers = head.dense, head.norm
+        own = [weight for layer in layers for weight in layer.weights]
+        return [*own, head.kernel, head.bias]
     dense, norm = head._intermediate_dense, head._intermediate_layer_norm
     return [dense.kernel, dense.bias, norm.gamma, norm.beta, head._bias]
 

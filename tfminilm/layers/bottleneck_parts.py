@@ -1,0 +1,87 @@
+"""Layers that show what happens inside a bottleneck encoder.
+
+They hold its sub-layers, so the weights are the same variables, not copies.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from tfminilm.layers.attention import attention_parts, needed_projections
+from tfminilm.layers.bottleneck import BottleneckEncoder, split_heads
+
+
+class BottleneckParts(keras.layers.Layer):
+    """`AttentionParts` of a `BottleneckEncoder`: what they need, no more.
+
+    Args:
+        encoder: a built `BottleneckEncoder`.
+        parts: names out of `ATTENTION_PARTS`.
+
+    Call arguments and what is returned are those of `AttentionParts`.
+    """
+
+    def __init__(
+        self, encoder: BottleneckEncoder, parts: Sequence[str], **kwargs: Any
+    ):
+        super().__init__(dtype=encoder.dtype_policy, **kwargs)
+        self.parts = tuple(parts)
+        self.num_heads = encoder.num_heads
+        needed = needed_projections(self.parts)
+        self.projections = {name: encoder.projections[name] for name in needed}
+        # Of the three, values alone may bypass a bottleneck.
+        self.through = {
+            "bottleneck": needed,
+            "shared": [name for name in needed if name != "values"],
+        }.get(encoder.attention_input, [])
+        bottleneck = encoder.shared_bottleneck or encoder.bottleneck
+        self.bottleneck = bottleneck if self.through else None
+        self.built = True
+
+    def call(self, hidden_states: Any, padding_mask: Any) -> dict[str, Any]:
+        inner = None
+        if self.bottleneck is not None:
+            inner = self.bottleneck(hidden_states)
+        tensors = {}
+        for name, project in self.projections.items():
+            x = inner if name in self.through else hidden_states
+            tensors[name] = split_heads(project(x), self.num_heads)
+        return attention_parts(self.parts, tensors, padding_mask)
+
+
+class ExposedBottleneck(keras.layers.Layer):
+    """`ExposedEncoder` of a `BottleneckEncoder`: its output, and its parts.
+
+    Args:
+        encoder: a built `BottleneckEncoder`.
+        parts: names out of `ATTENTION_PARTS`.
+        first_token_only: of the layer's output, compute the first token's
+            state alone. Queries and what follows from them have length 1.
+
+    Call arguments and what is returned are those of `ExposedEncoder`.
+    """
+
+    def __init__(
+        self,
+        encoder: BottleneckEncoder,
+        parts: Sequence[str],
+        first_token_only: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(dtype=encoder.dtype_policy, **kwargs)
+        self.parts = tuple(parts)
+        self.first_token_only = first_token_only
+        self.encoder = encoder
+        self.built = True
+
+    def call(
+        self,
+        hidden_states: Any,
+        padding_mask: Any,
+        training: bool | None = None,
+    ) -> dict[str, Any]:
+        tensors = self.encoder.run(
+            hidden_states, padding_mask, training, self.first_token_only
+        )
+        return {name: tensors[name] for name in (*self.parts, "hidden_states")}

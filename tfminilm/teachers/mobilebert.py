@@ -1,0 +1,280 @@
+"""Published MobileBERT weights, mapped variable by variable.
+
+They come as a Hugging Face folder (`config.json`, `model.safetensors`,
+`vocab.txt`), or as a TensorFlow 1 checkpoint (`*.index`, `*.data-*`,
+`vocab.txt`, and the model's settings in a `.json` file). The two describe a
+model with the same words.
+"""
+
+import json
+import os
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from tfminilm.errors import UserError
+from tfminilm.layers.bottleneck import BottleneckEncoder
+from tfminilm.teachers.checkpoint import (
+    Checkpoint,
+    Slot,
+    fill,
+    is_tf1,
+    open_checkpoint,
+)
+
+_SETTINGS = {
+    "vocabulary_size": "vocab_size",
+    "num_layers": "num_hidden_layers",
+    "num_heads": "num_attention_heads",
+    "hidden_dim": "hidden_size",
+    "bottleneck_dim": "intra_bottleneck_size",
+    "intermediate_dim": "intermediate_size",
+    "embedding_dim": "embedding_size",
+    "num_feedforwards": "num_feedforward_networks",
+    "normalization": "normalization_type",
+    "max_sequence_length": "max_position_embeddings",
+    "num_segments": "type_vocab_size",
+    "dropout": "hidden_dropout_prob",
+    "attention_dropout": "attention_probs_dropout_prob",
+}
+# What is meant where a file of settings says nothing.
+_DEFAULTS: dict[str, Any] = {
+    "num_feedforward_networks": 4,
+    "normalization_type": "no_norm",
+    "use_bottleneck": True,
+    "use_bottleneck_attention": False,
+    "key_query_shared_bottleneck": True,
+    "trigram_input": True,
+    "classifier_activation": True,
+    "layer_norm_eps": 1e-12,
+}
+_TF1_DEFAULTS = _DEFAULTS | {
+    "num_feedforward_networks": 1,
+    "normalization_type": "layer_norm",
+    "use_bottleneck": False,
+    "key_query_shared_bottleneck": False,
+    "trigram_input": False,
+}
+_ACTIVATIONS = {
+    "relu": "relu",
+    "relu6": "relu6",
+    "gelu": "gelu",
+    "gelu_new": "gelu_approximate",
+    "gelu_pytorch_tanh": "gelu_approximate",
+}
+# Heads for masked tokens, in two spellings; and all others: of next sentence,
+# classes and answers.
+_HEAD = r"cls[./]predictions[./]"
+_OTHER_HEADS = (
+    r"cls[./](seq_relationship|squad)|classifier\.|qa_outputs\.|"
+    r"output_(weights|bias)$"
+)
+# The token table and the bias of the logits, stored twice.
+_TIED = r"cls\.predictions\.decoder\."
+
+
+def is_mobilebert(source: str | os.PathLike) -> bool:
+    """Whether a folder is one that this module reads."""
+    folder = pathlib.Path(source)
+    config = folder / "config.json"
+    if is_tf1(folder):
+        return True
+    if not config.is_file():
+        return False
+    return json.loads(config.read_text("utf-8")).get("model_type") == (
+        "mobilebert"
+    )
+
+
+def load_backbone(folder: str | os.PathLike, dtype: Any = None) -> keras.Model:
+    """A `MobileBertBackbone` with the weights of a folder.
+
+    Raises:
+        UserError: it is damaged, or its variables are not the model's.
+    """
+    checkpoint = open_checkpoint(pathlib.Path(folder))
+    backbone = _build(checkpoint, dtype)
+    fill(checkpoint, _slots(checkpoint, backbone), f"{_HEAD}|{_OTHER_HEADS}")
+    return backbone
+
+
+def load_masked_lm(
+    folder: str | os.PathLike, dtype: Any = None
+) -> keras.Model | None:
+    """A `MobileBertMaskedLM`, or `None` where the folder has no such head.
+
+    Raises:
+        UserError: it is damaged, or its variables are not the model's.
+    """
+    from tfminilm.students.mobilebert_model import MobileBertMaskedLM
+
+    checkpoint = open_checkpoint(pathlib.Path(folder))
+    if not any(re.match(_HEAD, name) for name in checkpoint.shapes):
+        return None
+    model = MobileBertMaskedLM(_build(checkpoint, dtype))
+    slots = _slots(checkpoint, model.backbone)
+    slots += _head_slots(checkpoint, model.masked_lm_head)
+    fill(checkpoint, slots, f"{_TIED}|{_OTHER_HEADS}")
+    return model
+
+
+def load_tokenizer(
+    folder: str | os.PathLike, lowercase: bool, strip_accents: bool
+) -> Any:
+    """A `keras_hub.models.BertTokenizer` of a folder's `vocab.txt`.
+
+    Raises:
+        UserError: there is none.
+    """
+    import keras_hub
+
+    path = pathlib.Path(folder) / "vocab.txt"
+    if not path.is_file():
+        raise UserError(f"{folder} has no vocab.txt: put MobileBERT's there")
+    return keras_hub.models.BertTokenizer(
+        str(path), lowercase=lowercase, strip_accents=strip_accents
+    )
+
+
+def _build(checkpoint: Checkpoint, dtype: Any) -> keras.Model:
+    """A model of these settings, with random weights."""
+    from tfminilm.students.mobilebert_model import MobileBertBackbone
+
+    path = checkpoint.settings_file
+    defaults = _TF1_DEFAULTS if checkpoint.is_tf1 else _DEFAULTS
+    settings = defaults | checkpoint.settings
+    for name in ("use_bottleneck", "trigram_input"):
+        if not settings[name]:
+            raise UserError(f"{path} describes no MobileBERT: no {name}")
+    needed = (*_SETTINGS.values(), "hidden_act")
+    if missing := [name for name in needed if name not in settings]:
+        raise UserError(f"{path} lacks {', '.join(missing)}")
+    activation = settings["hidden_act"]
+    if activation not in _ACTIVATIONS:
+        raise UserError(
+            f"{path}: hidden_act is {activation!r}, expected "
+            f"{', '.join(_ACTIVATIONS)}"
+        )
+    if checkpoint.is_tf1 and activation == "gelu":
+        activation = "gelu_new"  # There it is the approximate one.
+    attention_input = "block"
+    if settings["use_bottleneck_attention"]:
+        attention_input = "bottleneck"
+    elif settings["key_query_shared_bottleneck"]:
+        attention_input = "shared"
+    return MobileBertBackbone(
+        **{ours: settings[theirs] for ours, theirs in _SETTINGS.items()},
+        attention_input=attention_input,
+        activation=_ACTIVATIONS[activation],
+        # Hugging Face's layers take the setting, except for two.
+        epsilon=settings["layer_norm_eps"],
+        outer_epsilon=1e-12 if checkpoint.is_tf1 else 1e-5,
+        pooler=settings["classifier_activation"] and _may_pool(checkpoint),
+        dtype=dtype,
+    )
+
+
+def _may_pool(checkpoint: Checkpoint) -> bool:
+    """Whether a pooler is due: with a head over tokens none is saved."""
+    names = checkpoint.shapes
+    over_tokens = any(n.startswith(("cls.", "qa_outputs.")) for n in names)
+    return not over_tokens or any("pooler" in name for name in names)
+
+
+def _slots(checkpoint: Checkpoint, backbone: Any) -> list[Slot]:
+    """Where the variables of a backbone are."""
+    name = _tf1_name if checkpoint.is_tf1 else _name
+    prefix = "bert/"
+    if not checkpoint.is_tf1:
+        names = checkpoint.shapes
+        is_bare = not any(n.startswith("mobilebert.") for n in names)
+        prefix = "" if is_bare else "mobilebert."
+    fake = "Fake" if backbone.normalization == "no_norm" else ""
+    return [
+        Slot(
+            variable,
+            prefix
+            + name(module, variable.name).replace(
+                "/LayerNorm", f"/{fake}LayerNorm"
+            ),
+            not checkpoint.is_tf1 and variable.name == "kernel",
+        )
+        for module, layer in _modules(backbone)
+        for variable in layer.weights
+    ]
+
+
+def _head_slots(checkpoint: Checkpoint, head: Any) -> list[Slot]:
+    """Where the variables of a masked-language-model head are."""
+    if checkpoint.is_tf1:
+        prefix, name = "cls/predictions/", _tf1_name
+        kernel, bias = "extra_output_weights", "output_bias"
+    else:
+        prefix, name = "cls.predictions.", _name
+        kernel, bias = "dense.weight", "bias"
+    slots = [
+        Slot(
+            variable,
+            prefix + name(f"transform.{module}", variable.name),
+            not checkpoint.is_tf1 and variable.name == "kernel",
+        )
+        for module, layer in (("dense", head.dense), ("LayerNorm", head.norm))
+        for variable in layer.weights
+    ]
+    return [
+        *slots,
+        # Here PyTorch's layer maps from tokens to features.
+        Slot(head.kernel, prefix + kernel, checkpoint.is_tf1),
+        Slot(head.bias, prefix + bias),
+    ]
+
+
+def _modules(backbone: Any) -> Iterator[tuple[str, Any]]:
+    """The layers that have variables, by the name of PyTorch's module."""
+    yield "embeddings.word_embeddings", backbone.token_embedding
+    yield "embeddings.embedding_transformation", backbone.embeddings_projection
+    yield "embeddings.position_embeddings", backbone.position_embedding
+    yield "embeddings.token_type_embeddings", backbone.segment_embedding
+    yield "embeddings.LayerNorm", backbone.embeddings_norm
+    for index, encoder in enumerate(backbone.transformer_layers):
+        for name, layer in _encoder_modules(encoder):
+            yield f"encoder.layer.{index}.{name}", layer
+    if backbone.pooled_dense is not None:
+        yield "pooler.dense", backbone.pooled_dense
+
+
+def _encoder_modules(encoder: BottleneckEncoder) -> Iterator[tuple[str, Any]]:
+    yield "attention.self.query", encoder.projections["queries"]
+    yield "attention.self.key", encoder.projections["keys"]
+    yield "attention.self.value", encoder.projections["values"]
+    *stacked, last = encoder.feedforwards
+    blocks = {f"ffn.{index}.": block for index, block in enumerate(stacked)}
+    normed = {
+        "bottleneck.input": encoder.bottleneck,
+        "bottleneck.attention": encoder.shared_bottleneck,
+        "attention.output": encoder.attention_output,
+        "output.bottleneck": encoder.output_bottleneck,
+    }
+    for prefix, block in (*blocks.items(), ("", last)):
+        yield f"{prefix}intermediate.dense", block.intermediate
+        normed[f"{prefix}output"] = block.output_dense
+    for name, layer in normed.items():
+        if layer is not None:
+            yield f"{name}.dense", layer.dense
+            yield f"{name}.LayerNorm", layer.norm
+
+
+def _name(module: str, variable: str) -> str:
+    """What PyTorch calls a variable of a module."""
+    return f"{module}.{'bias' if variable in ('bias', 'beta') else 'weight'}"
+
+
+def _tf1_name(module: str, variable: str) -> str:
+    """What TensorFlow 1 calls it."""
+    module = re.sub(r"\bffn\.", "ffn_layer_", module)
+    module = re.sub(r"\blayer\.", "layer_", module).replace(".", "/")
+    is_table = "embeddings" in variable
+    return module if is_table else f"{module}/{variable}"
