@@ -119,6 +119,15 @@ def test_distilbert_is_as_wide_as_its_teacher(make_encoder, refusal):
     DistilBERT(cosine_weight=0).check(teacher, student)
 
 
+def test_distilberts_cosine_alone_needs_no_heads(make_encoder):
+    method = DistilBERT(soft_weight=0, mlm_weight=0)
+    models = make_encoder(), make_encoder(num_layers=1)
+    method.check(*models)
+    (term,) = method.terms(*models)
+    assert (term.name, method.reads) == ("cosine_distance", "text")
+    assert DistilBERT(mlm_weight=0).reads == "masked_text"
+
+
 def test_another_vocabulary_is_refused(heads, make_head, refusal):
     other = make_head("masked_lm", num_layers=1, vocabulary_size=90)
     text = refusal(MLMKD(), heads("masked_lm")[0], other)

@@ -1,7 +1,6 @@
 """DistilBERT, a distilled version of BERT (arXiv 1910.01108)."""
 
 import dataclasses
-from typing import ClassVar
 
 import keras
 
@@ -30,11 +29,10 @@ class DistilBERT:
     Attributes:
         soft_weight: the factor of L_ce.
         mlm_weight: the factor of L_mlm.
-        cosine_weight: the factor of L_cos; 0 leaves a loss out.
+        cosine_weight: the factor of L_cos; 0 leaves a loss out. Alone, it
+            asks for no masked-language-model heads.
         temperature: T of L_ce, above 0.
     """
-
-    reads: ClassVar = "masked_text"
 
     soft_weight: float = 5.0
     mlm_weight: float = 2.0
@@ -51,6 +49,15 @@ class DistilBERT:
                 f"DistilBERT has no loss left: {', '.join(weights)} are all "
                 "0; set at least one above 0"
             )
+
+    @property
+    def reads(self) -> str:
+        """Masked text, where a loss is on masked tokens."""
+        return "masked_text" if self._reads_tokens else "text"
+
+    @property
+    def _reads_tokens(self) -> bool:
+        return self.soft_weight > 0 or self.mlm_weight > 0
 
     def terms(
         self, teacher: keras.Model, student: keras.Model
@@ -72,8 +79,12 @@ class DistilBERT:
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
         """Raises `UserError` unless both have MLM heads and the same width."""
-        logits.check_masked_lm(type(self).__name__, teacher, student)
-        theirs, ours = (m.backbone.hidden_dim for m in (teacher, student))
+        if self._reads_tokens:
+            logits.check_masked_lm(type(self).__name__, teacher, student)
+        theirs, ours = (
+            getattr(model, "backbone", model).hidden_dim
+            for model in (teacher, student)
+        )
         if self.cosine_weight and theirs != ours:
             raise UserError(
                 f"DistilBERT compares hidden states, so the student is as wide "
