@@ -4,6 +4,7 @@ import keras
 import keras_hub
 import pytest
 
+from tfminilm import students
 from tfminilm.errors import UserError
 from tfminilm.report import describe
 
@@ -137,6 +138,66 @@ def test_factorised_electra():
     assert got.transformer_parameters == 2 * layer_parameters(8, 20)
     assert got.parameters == model.count_params()
     assert got.flops[5] == encoder_flops(5) + 2 * 5 * 4 * 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "attention_input", "millions", "billions", "reading"),
+    [
+        ("mobilebert", "shared", 24.6, 5.37, "released checkpoint: queries an"),
+        ("mobilebert", "block", 25.3, 5.6, "paper's table: queries, keys and"),
+        ("mobilebert_tiny", "bottleneck", 15.4, 3.07, "MobileBERT-tiny: quer"),
+        ("mobilebert_without_opt", "block", 25.3, 5.6, "paper's table: queri"),
+        ("ib_bert", "block", 293, 75.75, "paper's table: queries, keys and va"),
+    ],
+)
+def test_mobileberts_tables(kind, attention_input, millions, billions, reading):
+    """Of 24 layers, each of which costs what the second one adds."""
+    make = getattr(students, kind)
+    with keras.StatelessScope():
+        one, two = (
+            describe.describe(
+                make(num_layers=n, attention_input=attention_input)
+            )
+            for n in (1, 2)
+        )
+    parameters = one.parameters + 23 * (two.parameters - one.parameters)
+    flops = one.flops[128] + 23 * (two.flops[128] - one.flops[128])
+    assert parameters / 1e6 == pytest.approx(millions, rel=0.01)
+    assert flops / 1e9 == pytest.approx(billions, rel=0.005)
+    assert one.reading.startswith(reading)
+    assert one.embedding_parameters == 30522 * 128
+    assert one.pooler_parameters == 0
+    other = (3 * 128 + 1) * 512 + (512 + 2 + 2) * 512
+    assert one.other_parameters == other
+
+
+@pytest.mark.parametrize(
+    ("attention_input", "attention"),
+    [
+        ("shared", 12 * 8 + 2 * 8 * 8 + 12 * 8),
+        ("block", 3 * 12 * 8),
+        ("bottleneck", 3 * 8 * 8),
+    ],
+)
+def test_mobileberts_flops(attention_input, attention):
+    model = students.mobilebert(
+        num_layers=2,
+        hidden_dim=12,
+        bottleneck_dim=8,
+        intermediate_dim=5,
+        embedding_dim=4,
+        num_feedforwards=3,
+        attention_input=attention_input,
+        vocabulary_size=50,
+    )
+    length = 7
+    layer = 12 * 8 + attention + 8 * 8 + 3 * 2 * 8 * 5 + 8 * 12
+    layer += 2 * length * 8
+    got = describe.describe(model, [length])
+    assert got.flops[length] == 2 * length * (2 * layer + 3 * 4 * 12)
+    assert got.reading.endswith(
+        "12 wide" if attention_input != "bottleneck" else "8 wide"
+    )
 
 
 def test_what_is_no_encoder_is_refused():

@@ -33,6 +33,7 @@ def test_description(capsys):
         pooler_parameters=0,
         flops={128: 22_347_251_712},
         size_bytes={"float32": 437_928_960},
+        reading="paper's table",
     )
     terminal.print_description("[red]x", description)
     text = capsys.readouterr().out
@@ -40,6 +41,7 @@ def test_description(capsys):
     for part in ("109.5 M", "23.4 M", "85.1 M", "986,880", "22.35 B"):
         assert part in text
     assert "437.9 MB" in text
+    assert "counted as in the paper's table\n" in text
 
 
 def test_numbers():

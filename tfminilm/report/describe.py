@@ -8,6 +8,22 @@ from typing import Any
 from tfminilm.errors import UserError
 
 PRECISIONS = ("float32", "float16", "int8")
+# What attention reads in a layer with a bottleneck: two architectures are
+# called MobileBERT, and their counts differ.
+_READINGS = {
+    "shared": (
+        "released checkpoint: queries and keys share a bottleneck {inner} "
+        "wide, values read the layer's input, {outer} wide"
+    ),
+    "block": (
+        "paper's table: queries, keys and values read the layer's input, "
+        "{outer} wide"
+    ),
+    "bottleneck": (
+        "MobileBERT-tiny: queries, keys and values read the bottleneck, "
+        "{inner} wide"
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +36,8 @@ class Description:
     the embeddings' norm and projection, the pooler), so that the three add up
     to `parameters`. `pooler_parameters` is a part of it which most papers do
     not count. `flops` maps a length in tokens to the FLOPs of one
-    sequence, `size_bytes` a precision to the bytes of the weights.
+    sequence, `size_bytes` a precision to the bytes of the weights. `reading`
+    says which of the readings of MobileBERT is counted.
     """
 
     architecture: str
@@ -36,6 +53,7 @@ class Description:
     pooler_parameters: int
     flops: dict[int, int]
     size_bytes: dict[str, int]
+    reading: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The description as JSON can hold it (lengths become strings)."""
@@ -58,7 +76,7 @@ def describe(backbone: Any, lengths: Sequence[int] = (32, 128)) -> Description:
 
     Args:
         backbone: a BERT, RoBERTa, XLM-R, DistilBERT, ALBERT or ELECTRA
-            backbone of KerasHub, or a `tfminilm.students.bilstm`.
+            backbone of KerasHub, or a student of this package.
         lengths: tokens per sequence.
 
     Raises:
@@ -90,6 +108,12 @@ def describe(backbone: Any, lengths: Sequence[int] = (32, 128)) -> Description:
         ),
         flops={length: _flops(backbone, length) for length in lengths},
         size_bytes={kind: _bytes(backbone, kind) for kind in PRECISIONS},
+        reading=_READINGS.get(
+            getattr(backbone, "attention_input", ""), ""
+        ).format(
+            inner=getattr(backbone, "bottleneck_dim", 0),
+            outer=backbone.hidden_dim,
+        ),
     )
 
 
@@ -145,6 +169,8 @@ def _transformer(backbone: Any) -> list[Any]:
 
 
 def _flops(backbone: Any, length: int) -> int:
+    if hasattr(backbone, "bottleneck_dim"):
+        return _bottleneck_flops(backbone, length)
     hidden = backbone.hidden_dim
     dense = 4 * hidden * hidden + 2 * hidden * backbone.intermediate_dim
     attention = 2 * length * hidden
@@ -154,6 +180,20 @@ def _flops(backbone: Any, length: int) -> int:
     if getattr(backbone, "embeddings_projection", None) is not None:
         projection = backbone.token_embedding.output_dim * hidden
     return 2 * length * (runs * (dense + attention) + projection)
+
+
+def _bottleneck_flops(backbone: Any, length: int) -> int:
+    attention = 2 * length * backbone.bottleneck_dim * backbone.num_layers
+    dense = sum(
+        math.prod(weight.shape)
+        for layer in (
+            backbone.embeddings_projection,
+            *backbone.transformer_layers,
+        )
+        for weight in layer.weights
+        if weight.name == "kernel"
+    )
+    return 2 * length * (dense + attention)
 
 
 def _bytes(backbone: Any, precision: str) -> int:

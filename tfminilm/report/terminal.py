@@ -40,6 +40,8 @@ def print_description(name: str, description: Description) -> None:
         f"{d.num_heads} heads",
         soft_wrap=True,
     )
+    if d.reading:
+        console.print(f"counted as in the {d.reading}", soft_wrap=True)
     table = _table()
     table.show_header = False
     for justify in ("left", "right", "right"):
