@@ -178,13 +178,18 @@ def test_stopped_in_a_stage_it_ends_the_same(
         assert state(run / name) == state(whole / name)
 
 
-def test_each_stage_has_a_report(whole, tmp_path, capsys):
+def test_the_report_shows_all_stages(whole, tmp_path, capsys):
     run = shutil.copytree(whole, tmp_path / "run")
     shutil.rmtree(run / "deep")  # It has not begun.
     assert main(["report", f"--workdir={run}", "--noevaluate"]) == 0
-    pages = capsys.readouterr().out.splitlines()
-    assert pages == [f"{run}/{name}/report.html" for name in ("wide", "again")]
-    assert "three/again" in (run / "again" / "report.html").read_text()
+    assert capsys.readouterr().out.splitlines() == [f"{run}/report.html"]
+    page = (run / "report.html").read_text()
+    assert "<h1>three</h1>" in page
+    assert "MiniLM, then MiniLM" in page
+    for name in ("wide", "again"):
+        assert f"<h2>Training, stage {name}</h2>" in page
+        assert f"<h2>Settings, stage {name}</h2>" in page
+    assert "stage deep" not in page
     assert evaluate._teacher(
         run / "again", Recipe.parse(read_run(run / "again").recipe)
     ) == (run / "wide")

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfminilm import files
 from tfminilm.errors import UserError
-from tfminilm.report import describe, held_out, quality
+from tfminilm.report import describe, held_out, measures, quality
 from tfminilm.report.machine import machine
 from tfminilm.report.run_files import Run, is_number, read_run
 from tfminilm.train.recipe import Recipe
@@ -81,7 +81,7 @@ def evaluate_run(
     evaluation = {
         "machine": machine(),
         "rows": rows,
-        "start": _start(run),
+        "start": _start(_first(run)),
         "attention_example": _example(readers, sentences, models.tokenizer),
     }
     files.write_json(run.workdir / "evaluation.json", evaluation)
@@ -236,6 +236,15 @@ def _add_quality(
     ):
         # The LiteRT file gives the last layer, and another one was taught.
         rows[-1] |= {"attention_kl": None, "value_kl": None}
+
+
+def _first(run: Run) -> Run:
+    """The stage in which the student of this one began to learn."""
+    source = measures.lookup(run.recipe, "student", "init_from")
+    before = run.workdir.parent / (source or "")
+    if source and (before / "recipe.json").is_file():
+        return _first(read_run(before))
+    return run
 
 
 def _start(run: Run) -> dict[str, float | None]:

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfminilm import files
-from tfminilm.report import measures, plots
-from tfminilm.report.run_files import Run, is_number, read_run
+from tfminilm.report import measures, plots, run_files
+from tfminilm.report.run_files import Run, is_number
 
 
 def write_page(workdir: str | os.PathLike) -> pathlib.Path:
@@ -24,48 +24,51 @@ def write_page(workdir: str | os.PathLike) -> pathlib.Path:
     Raises:
         UserError: it is no workdir, or one of its files is damaged.
     """
-    run = read_run(workdir)
-    path = run.workdir / "report.html"
-    files.write_text(path, render(run))
+    path = pathlib.Path(workdir) / "report.html"
+    files.write_text(path, render(run_files.read_stages(workdir)))
     return path
 
 
-def render(run: Run) -> str:
-    """The page as text."""
+def render(stages: Sequence[Run]) -> str:
+    """The page as text: what came out of the last stage, and all curves."""
+    evaluation = stages[-1].evaluation
     sections = [
-        _header(run),
-        _tiles(run),
-        _table(run.evaluation),
-        _tradeoff(run.evaluation),
-        _curves(run),
-        _attention(run.evaluation),
-        _facts(run),
+        _header(stages),
+        _tiles(stages),
+        _table(evaluation),
+        _tradeoff(evaluation),
+        *map(_curves, stages),
+        _attention(evaluation),
+        _resource("how.html"),
+        *map(_facts, stages),
+        _machine(evaluation),
     ]
-    example = (run.evaluation or {}).get("attention_example")
+    example = (evaluation or {}).get("attention_example")
     return string.Template(_resource("page.html")).substitute(
-        title=_text(f"{_name(run)}: distillation report"),
+        title=_text(f"{_name(stages[-1])}: distillation report"),
         style=_resource("page.css"),
         body="\n".join(section for section in sections if section),
         script=_script(example) if example else "",
     )
 
 
-def _header(run: Run) -> str:
-    student = run.recipe.get("student", {})
+def _header(stages: Sequence[Run]) -> str:
+    last = stages[-1]
+    student = last.recipe.get("student", {})
     shape = (
         f"{student.get('num_layers', '?')} layers of width "
         f"{student.get('hidden_dim', '?')}"
     )
-    method = measures.lookup(run.recipe, "method", "name") or "distillation"
-    teacher = run.recipe.get("teacher", "a teacher")
-    warning = _not_finite(run)
+    names = (measures.lookup(run.recipe, "method", "name") for run in stages)
+    methods = ", then ".join(filter(None, names)) or "distillation"
+    teacher = last.recipe.get("teacher", "a teacher")
     return (
         "<header>\n"
-        f'<p class="over">{_text(method)} distillation report</p>\n'
-        f"<h1>{_text(_name(run))}</h1>\n"
-        f'<p class="verdict">{_text(measures.verdict(run))}</p>\n'
+        f'<p class="over">{_text(methods)} distillation report</p>\n'
+        f"<h1>{_text(_name(last))}</h1>\n"
+        f'<p class="verdict">{_text(measures.verdict(last))}</p>\n'
         f'<p class="over">Teacher <code>{_text(teacher)}</code>, student of '
-        f"{_text(shape)}.</p>\n{warning}</header>"
+        f"{_text(shape)}.</p>\n{''.join(map(_not_finite, stages))}</header>"
     )
 
 
@@ -81,19 +84,20 @@ def _not_finite(run: Run) -> str:
     return ""
 
 
-def _tiles(run: Run) -> str:
+def _tiles(stages: Sequence[Run]) -> str:
     tiles: list[tuple[str, str, str]] = []
-    evaluation = run.evaluation
+    evaluation = stages[-1].evaluation
     teacher = measures.teacher_row(evaluation) if evaluation else None
     student = measures.best_student(evaluation) if evaluation else None
     if teacher and student:
         tiles = _gain_tiles(teacher, student)
-    for name, key in measures.terms(run).items():
-        left = measures.fall(run, key)
-        values = [r[key] for r in run.held_out if is_number(r.get(key))]
-        if left is not None:
-            change = f"of {measures.ratio(values[0])} before training"
-            tiles.append((f"{left:.0%}", f"{name} left", change))
+    for run in stages:
+        for name, key in measures.terms(run).items():
+            left = measures.fall(run, key)
+            values = [r[key] for r in run.held_out if is_number(r.get(key))]
+            if left is not None:
+                change = f"of {measures.ratio(values[0])} before training"
+                tiles.append((f"{left:.0%}", f"{name} left", change))
     if not tiles:
         return ""
     items = "\n".join(
@@ -223,7 +227,7 @@ def _curves(run: Run) -> str:
     if not charts:
         return ""
     return (
-        "<h2>Training</h2>\n"
+        f"<h2>Training{_of_stage(run)}</h2>\n"
         f'<p class="note">{_text(_pace(run))}Logarithmic axes, KL in nats; '
         "lower is nearer to the teacher.</p>\n"
         '<div class="pair">\n' + "\n".join(charts) + "\n</div>"
@@ -304,18 +308,23 @@ def _head_divergence(example: Mapping[str, Any]) -> list[float]:
 
 
 def _facts(run: Run) -> str:
-    cards = []
     plain = {k: v for k, v in run.recipe.items() if not isinstance(v, dict)}
     nested = {k: v for k, v in run.recipe.items() if isinstance(v, dict)}
-    for title, content in ({"recipe": plain} | nested).items():
-        cards.append(_card(title.capitalize(), content))
-    machine = (run.evaluation or {}).get("machine")
-    if machine:
-        cards.append(_card("Machine", machine))
-    return (
-        _resource("how.html") + "<h2>Settings and machine</h2>\n"
-        '<div class="facts">\n' + "\n".join(cards) + "\n</div>"
-    )
+    cards = [
+        _card(title.capitalize(), content)
+        for title, content in ({"recipe": plain} | nested).items()
+    ]
+    return _cards(f"Settings{_of_stage(run)}", cards)
+
+
+def _machine(evaluation: dict[str, Any] | None) -> str:
+    machine = (evaluation or {}).get("machine")
+    return _cards("Machine", [_card("Machine", machine)]) if machine else ""
+
+
+def _cards(title: str, cards: Sequence[str]) -> str:
+    body = "\n".join(cards)
+    return f'<h2>{_text(title)}</h2>\n<div class="facts">\n{body}\n</div>'
 
 
 def _card(title: str, content: Mapping[str, Any]) -> str:
@@ -347,7 +356,14 @@ def _kind(row: Mapping[str, Any]) -> str:
 
 
 def _name(run: Run) -> str:
-    return run.recipe.get("name") or run.workdir.resolve().name
+    """The whole run's name; a stage's own follows a slash."""
+    name = run.recipe.get("name", "").partition("/")[0]
+    return name or run.workdir.resolve().name
+
+
+def _of_stage(run: Run) -> str:
+    stage = run.recipe.get("name", "").partition("/")[2]
+    return _text(f", stage {stage}") if stage else ""
 
 
 def _text(value: Any) -> str:

@@ -66,20 +66,20 @@ def check_workdir(workdir: str | os.PathLike) -> pathlib.Path:
     return workdir
 
 
-def stages(workdir: str | os.PathLike) -> list[pathlib.Path]:
-    """The folders of a run's stages, as far as they have begun, in order.
+def read_stages(workdir: str | os.PathLike) -> list[Run]:
+    """A run's stages, as far as they have begun, in order.
 
-    A run of one stage has its own folder alone.
+    A run of one stage is its own only one.
 
     Raises:
-        UserError: it is no workdir, or no stage has begun.
+        UserError: it is no workdir, no stage has begun, or a file is damaged.
     """
     workdir = check_workdir(workdir)
     names = _object(workdir / "recipe.json").get("stages")
     if not names:
-        return [workdir]
+        return [read_run(workdir)]
     begun = [
-        workdir / name
+        read_run(workdir / name)
         for name in names
         if (workdir / name / "recipe.json").is_file()
     ]
