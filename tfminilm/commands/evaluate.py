@@ -13,9 +13,16 @@ DESCRIPTION = "Scores a fine-tuned model on a task."
 def define_flags(flags: Any) -> None:
     """Defines the command's flags."""
     flags.DEFINE_string(
-        "model", None, "What finetune wrote: its workdir, or the model in it."
+        "model",
+        None,
+        "What finetune wrote: its workdir, or the model in it. For a task "
+        "such as stsb also a backbone: it is scored by the cosine of its "
+        "embeddings.",
     )
     task_flags.define(flags)
+    flags.DEFINE_enum(
+        "pooling", "mean", ["mean", "cls"], "Of a backbone's embeddings."
+    )
     flags.DEFINE_list(
         "splits",
         None,
@@ -43,37 +50,33 @@ def run(flags: Any) -> None:
     if not flags.task:
         raise UsageError("evaluate: expected --task=, such as sst2")
     quiet.import_tensorflow()
-    models = _models(flags.model)
     from tfminilm import files
     from tfminilm.report.machine import machine
     from tfminilm.tasks.evaluate import Settings
     from tfminilm.train import score
-    from tfminilm.train.progress import Progress
 
+    models = _models(flags.model)
     first = next(iter(models.values()))
-    known = Settings.load(first).labels if flags.task[:4] == "csv:" else ()
+    is_own = flags.task[:4] == "csv:" and _has_head(first)
+    known = Settings.load(first).labels if is_own else ()
     task = task_flags.parse(flags, "evaluate", known or None)
-    output = pathlib.Path(flags.output or flags.model)
-    names = ("data_dir", "language", "max_examples", "skip_bad_answers")
-    data = score.Data(*(getattr(flags, name) for name in names))
-    with Progress() as progress:
-        runs = {
-            seed: score.score_splits(
-                task,
-                model,
-                flags.splits or task.eval_splits or task.test_splits,
-                data,
-                None,
-                output / model.parent.name if len(models) > 1 else output,
-                progress,
-            )
-            for seed, model in models.items()
-        }
+    is_folder = pathlib.Path(flags.model).is_dir()
+    output = pathlib.Path(flags.output or (flags.model if is_folder else "."))
+    if task.kind == "regression" and not _has_head(first):
+        source = first if is_folder else flags.model
+        runs = {-1: _similarity(task, source, flags)}
+    elif is_folder:
+        runs = _scores(task, models, output, flags)
+    else:
+        raise UserError(
+            f"no fine-tuned model at {flags.model}: expected the --workdir of "
+            "tfminilm finetune, or a model folder in it"
+        )
     results = {
         "task": task.name,
         "language": flags.language,
         "model": flags.model,
-        "seeds": [seed for seed in models if seed >= 0],
+        "seeds": [seed for seed in runs if seed >= 0],
         "metrics": score.summary(runs),
         "machine": machine(),
     }
@@ -83,6 +86,64 @@ def run(flags: Any) -> None:
     )
     shown = {key: results[key] for key in ("task", "seeds", "metrics")}
     print(json.dumps(shown, indent=2))
+
+
+def _scores(
+    task: Any,
+    models: dict[int, pathlib.Path],
+    output: pathlib.Path,
+    flags: Any,
+) -> dict[int, Any]:
+    """Metrics of fine-tuned models by seed; predictions go into `output`."""
+    from tfminilm.train import score
+    from tfminilm.train.progress import Progress
+
+    with Progress() as progress:
+        return {
+            seed: score.score_splits(
+                task,
+                model,
+                _splits(task, flags),
+                _data(flags),
+                None,
+                output / model.parent.name if len(models) > 1 else output,
+                progress,
+            )
+            for seed, model in models.items()
+        }
+
+
+def _similarity(
+    task: Any, source: str | pathlib.Path, flags: Any
+) -> dict[str, dict[str, float]]:
+    """Metrics of a backbone's embeddings."""
+    from tfminilm.train import score
+    from tfminilm.train.progress import Progress
+
+    with Progress() as progress:
+        return score.score_similarities(
+            task,
+            source,
+            _splits(task, flags),
+            _data(flags),
+            flags.pooling,
+            progress,
+        )
+
+
+def _splits(task: Any, flags: Any) -> list[str]:
+    return flags.splits or task.eval_splits or task.test_splits
+
+
+def _data(flags: Any) -> Any:
+    from tfminilm.train import score
+
+    names = ("data_dir", "language", "max_examples", "skip_bad_answers")
+    return score.Data(*(getattr(flags, name) for name in names))
+
+
+def _has_head(model: pathlib.Path) -> bool:
+    return (model / "task.json").is_file()
 
 
 def _models(name: str) -> dict[int, pathlib.Path]:
@@ -105,9 +166,4 @@ def _models(name: str) -> dict[int, pathlib.Path]:
         found[int(recipe.get("seed", -1))] = run / "student"
     if found:
         return dict(sorted(found.items()))
-    if not path.is_dir():
-        raise UserError(
-            f"no fine-tuned model at {name}: expected the --workdir of "
-            "tfminilm finetune, or a model folder in it"
-        )
     return {-1: path}

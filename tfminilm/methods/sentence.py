@@ -81,8 +81,17 @@ class SentenceEmbedding:
             )
 
 
-def _pool(states: Any, padding_mask: Any, pooling: str) -> Any:
-    """`[batch, 1, hidden_dim]`: the embedding, as a sequence of one."""
+def pooled(states: Any, padding_mask: Any, pooling: str = "mean") -> Any:
+    """The embedding of a text, as a sequence of one.
+
+    Args:
+        states: `[batch, length, hidden_dim]`.
+        padding_mask: `[batch, length]`, nonzero at real tokens.
+        pooling: "mean" over real tokens, or "cls", the first token.
+
+    Returns:
+        `[batch, 1, hidden_dim]` float32.
+    """
     states = ops.cast(states, "float32")
     if pooling == "cls":
         return states[:, :1]
@@ -102,8 +111,8 @@ def _embedding_loss(
     compare: Any,
     pooling: str,
 ) -> Any:
-    theirs = _pool(teacher, padding_mask, pooling)
-    ours = _pool(student, padding_mask, pooling)
+    theirs = pooled(teacher, padding_mask, pooling)
+    ours = pooled(student, padding_mask, pooling)
     return compare(theirs, ours, ops.ones_like(ours[..., 0]), sample_weight)
 
 

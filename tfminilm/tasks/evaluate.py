@@ -24,7 +24,7 @@ from tfminilm.teachers.faster import faster
 
 SETTINGS = "tfminilm.json"
 # Other sizes would add in another order.
-_BATCH_SIZE = 32
+BATCH_SIZE = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +111,7 @@ def evaluate(
     ids = [example.id for example in examples]
     if task.kind == "qa":
         cut = windows.make_windows(*arguments, settings.doc_stride, cache_dir)
-        found = predict(head, Batches(cut.encoded, _BATCH_SIZE), count)
+        found = predict(head, Batches(cut.encoded, BATCH_SIZE), count)
         logits = {
             row: (own["start_logits"], own["end_logits"])
             for row, own in enumerate(found)
@@ -119,7 +119,7 @@ def evaluate(
         answers = windows.answers(examples, cut, logits)
         return _score_answers(task, examples, answers, settings, language)
     encoded = encode(task, *arguments, cache_dir)
-    outputs = np.stack(predict(head, Batches(encoded, _BATCH_SIZE), count))
+    outputs = np.stack(predict(head, Batches(encoded, BATCH_SIZE), count))
     if task.kind == "regression":
         predictions = outputs[:, 0].astype(float).tolist()
     else:

@@ -8,13 +8,21 @@ from typing import Any
 
 from tfminilm import teachers
 from tfminilm.errors import UserError
-from tfminilm.tasks import heads
-from tfminilm.tasks.evaluate import Settings, evaluate, write_predictions
+from tfminilm.tasks import heads, similarity
+from tfminilm.tasks.evaluate import (
+    Result,
+    Settings,
+    evaluate,
+    write_predictions,
+)
 from tfminilm.tasks.examples import read
 from tfminilm.tasks.task import Task
 from tfminilm.train.progress import Progress
 
 Scores = dict[str, dict[str, float]]
+
+# In tokens, of a text that is embedded.
+_LONGEST = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,11 +85,46 @@ def score_splits(
             )
         scores[split] = result.metrics
         path = write_predictions(task, split, result, output)
-        line = ", ".join(f"{k} {v:.4f}" for k, v in result.metrics.items())
         progress.say(
-            f"{task.name} {split}: {line or 'no labels'} "
-            f"({len(examples):,} examples)"
+            f"{task.name} {split}: {_line(result)} ({len(examples):,} examples)"
             + (f"; predictions: {path}" if path else "")
+        )
+    return scores
+
+
+def score_similarities(
+    task: Task,
+    model: str | os.PathLike,
+    splits: Sequence[str],
+    data: Data,
+    pooling: str,
+    progress: Progress,
+) -> Scores:
+    """Scores an encoder without a head by the cosines of its embeddings.
+
+    Returns:
+        The metrics of each split; none of a split without labels.
+
+    Raises:
+        UserError: the task does not compare two texts, or the model or the
+            data cannot be used.
+    """
+    with progress.working("loading the model"):
+        backbone = teachers.load_backbone(model, dtype="float32")
+        tokenizer = teachers.load_tokenizer(model)
+        embed = similarity.embedder(backbone, pooling)
+    length = min(backbone.max_sequence_length, _LONGEST)
+    scores = {}
+    for split in splits:
+        examples = data.read(task, split)
+        with progress.counting("embedding", "texts") as count:
+            result = similarity.score_similarity(
+                task, embed, tokenizer, examples, length, None, count
+            )
+        scores[split] = result.metrics
+        progress.say(
+            f"{task.name} {split}, cosine of {pooling} embeddings: "
+            f"{_line(result)} ({len(examples):,} examples)"
         )
     return scores
 
@@ -103,6 +146,11 @@ def summary(runs: Mapping[int, Scores]) -> dict[str, dict[str, Any]]:
                 "seeds": values,
             }
     return found
+
+
+def _line(result: Result) -> str:
+    shown = ", ".join(f"{k} {v:.4f}" for k, v in result.metrics.items())
+    return shown or "no labels"
 
 
 def require_labels(

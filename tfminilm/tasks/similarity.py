@@ -1,0 +1,89 @@
+"""How alike two texts are, from an encoder as it is: no head, no training."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfminilm.errors import UserError
+from tfminilm.methods.sentence import pooled
+from tfminilm.tasks import metrics
+from tfminilm.tasks.batches import Batches
+from tfminilm.tasks.encode import encode
+from tfminilm.tasks.evaluate import BATCH_SIZE, Result, predict
+from tfminilm.tasks.example import Example
+from tfminilm.tasks.task import Task
+
+
+def embedder(backbone: keras.Model, pooling: str = "mean") -> keras.Model:
+    """The encoder with a text's embedding as its output.
+
+    Args:
+        backbone: a KerasHub encoder.
+        pooling: "mean" of the last states at real tokens, or "cls", the
+            first token's.
+
+    Returns:
+        A model from the encoder's inputs to `[batch, hidden_dim]`, of length
+        1 each.
+    """
+    output = backbone.output
+    states = output["sequence_output"] if isinstance(output, dict) else output
+    mask = backbone.input["padding_mask"]
+    vectors = pooled(states, mask, pooling)[:, 0]
+    return keras.Model(backbone.input, ops.normalize(vectors))
+
+
+def score_similarity(
+    task: Task,
+    model: keras.Model,
+    tokenizer: Any,
+    examples: Sequence[Example],
+    max_length: int,
+    cache_dir: str | os.PathLike | None = None,
+    count: Callable[[int], None] | None = None,
+) -> Result:
+    """The cosine of the two texts' embeddings, for every example.
+
+    Args:
+        task: asks how alike two texts are.
+        model: of `embedder`.
+        tokenizer: the model's.
+        examples: of one split.
+        max_length: tokens of a text; what is longer is cut.
+        cache_dir: where token ids are kept; nowhere if `None`.
+        count: is called with the number of texts done.
+
+    Returns:
+        Cosines as predictions. The task's metrics are correlations, so their
+        scale does not matter.
+
+    Raises:
+        UserError: the task does not compare two texts, or a model's output
+            is not finite.
+    """
+    if task.kind != "regression" or any(len(e.texts) != 2 for e in examples):
+        raise UserError(
+            f"{task.name} does not ask how alike two texts are: fine-tune the "
+            "model first, with tfminilm finetune"
+        )
+    vectors = []
+    for place in (0, 1):
+        texts = [
+            dataclasses.replace(example, texts=(example.texts[place],))
+            for example in examples
+        ]
+        encoded = encode(task, texts, tokenizer, max_length, cache_dir)
+        vectors.append(
+            np.stack(predict(model, Batches(encoded, BATCH_SIZE), count))
+        )
+    cosines = (vectors[0] * vectors[1]).sum(axis=-1).astype(float).tolist()
+    labels = [example.label for example in examples]
+    scores = {}
+    if None not in labels:
+        scores = metrics.compute(task, labels, cosines)
+    return Result(scores, [example.id for example in examples], cosines)
