@@ -230,6 +230,21 @@ def masked_held_out_batches(
     ]
 
 
+def whole_words(tokenizer: Any) -> list[str]:
+    """The words of letters that are one token, each at the place of its id.
+
+    At the ids of other tokens (pieces of words, marks, special ones) there
+    are empty strings.
+    """
+    pieces = _pieces(tokenizer)
+    words = [piece.lstrip("▁Ġ") for piece in pieces]
+    return [
+        # Byte-level BPE spells other letters with wrong ones.
+        word if is_start and word.isascii() and word.isalpha() else ""
+        for word, is_start in zip(words, _starts_word(pieces), strict=True)
+    ]
+
+
 def _random(seed: int, step: int, purpose: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([seed, step, purpose]))
 

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import dataclasses
+import functools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -63,7 +64,8 @@ def encode(
     Raises:
         UserError: the tokenizer pads (its `sequence_length` is set).
     """
-    tokenize = _graph(tokenizer)
+    reads_specials = getattr(tokenizer, "special_tokens_in_strings", False)
+    tokenize = _graph(tokenizer, reads_specials)
     workers = os.cpu_count() or 1
     waiting: deque = deque()
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
@@ -93,6 +95,14 @@ def special_ids(tokenizer: Any) -> tuple[int, int]:
             )
         found.append(int(known[0]))
     return found[0], found[1]
+
+
+def unknown_id(tokenizer: Any) -> int | None:
+    """The id of what cannot be spelled; `None` where bytes spell all."""
+    try:
+        return tokenizer.token_to_id(getattr(tokenizer, "oov_token", "<unk>"))
+    except (KeyError, ValueError):
+        return None
 
 
 def pack(
@@ -188,11 +198,15 @@ def _sequence_starts(size: int, ends: np.ndarray, room: int) -> list[int]:
     return starts
 
 
-def _graph(tokenizer: Any) -> Callable[[list[str]], tuple]:
+@functools.lru_cache(maxsize=2)
+def _graph(
+    tokenizer: Any, reads_specials: bool
+) -> Callable[[list[str]], tuple]:
     """The tokenizer as a TensorFlow function of a list of strings.
 
-    Called eagerly a KerasHub tokenizer works in Python: the same ids at an
-    eighth of the speed, and it holds the interpreter's lock.
+    It is as the tokenizer is when it is made, with special tokens in strings
+    or without. Called eagerly a KerasHub tokenizer works in Python: the same
+    ids at an eighth of the speed, and it holds the interpreter's lock.
     """
     import tensorflow as tf
 

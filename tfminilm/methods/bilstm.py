@@ -19,8 +19,8 @@ class BiLSTMSoft:
         L = mean over classes of (z_student - z_teacher)²    (equation 5)
 
     The paper leaves the labels out, and feeds the teacher with many more
-    texts than have one: `tfminilm.data.augment`. The student may be anything
-    that reads tokens and gives logits; the paper's own is
+    texts than have one: `tfminilm.data.augment.bilstm`. The student may be
+    anything that reads tokens and gives logits; the paper's own is
     `tfminilm.students.bilstm`, and `SoftTargets(loss="logits_mse")` is the
     same loss with labels beside it.
     """

@@ -59,6 +59,29 @@ class Encoded:
         }
 
 
+def join(parts: Iterable[Encoded]) -> Encoded:
+    """The sequences of all parts, one part after another.
+
+    They have labels if all parts have.
+    """
+    found = list(parts)
+    first, *_ = found
+    sizes = np.concatenate([[0], *(part.lengths for part in found)])
+    names = [
+        name for name in first.labels if all(name in p.labels for p in found)
+    ]
+    return Encoded(
+        token_ids=np.concatenate([part.token_ids for part in found]),
+        segment_ids=np.concatenate([part.segment_ids for part in found]),
+        offsets=np.cumsum(sizes),
+        labels={
+            name: np.concatenate([part.labels[name] for part in found])
+            for name in names
+        },
+        pad_id=first.pad_id,
+    )
+
+
 def encode(
     task: Task,
     examples: Sequence[Example],

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfminilm.errors import UsageError
-from tfminilm.train.stage import KINDS, PRECISIONS, Stage
+from tfminilm.train.stage import AUGMENTATIONS, KINDS, PRECISIONS, Stage
 
 _AT_LEAST_ONE = (
     "student.num_layers student.hidden_dim student.num_heads "
@@ -75,6 +75,7 @@ def check_ranges(stage: Stage, prefix: str) -> None:
     for name, known in (
         ("train.precision", PRECISIONS),
         ("student.kind", KINDS),
+        ("data.augmentation", AUGMENTATIONS),
     ):
         require(value(name) in known, name, " or ".join(known))
     for read in (student.init_layers, student.frozen_parts):

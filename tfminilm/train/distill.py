@@ -89,7 +89,8 @@ class _Stage:
         )
         with progress.working("loading the teacher"):
             distiller, tokenizer = self._models(precision)
-        self.kind.read(tokenizer, folder, progress)
+        teacher = self.sources["teacher"]
+        self.kind.read(teacher, tokenizer, folder, progress)
         optimizer = build_optimizer(train, precision)
         distiller.compile(optimizer)
         optimizer.build(distiller.trainable_variables)

@@ -1,24 +1,24 @@
 """Stages on examples: a task's, or single sentences, of any length."""
 
-import dataclasses
 import functools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
 from tfminilm import teachers
-from tfminilm.data import augment, corpus
+from tfminilm.data import corpus
 from tfminilm.data.sentences import is_prose
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
 from tfminilm.tasks import heads, windows
 from tfminilm.tasks.batches import Batches
-from tfminilm.tasks.encode import Encoded, encode
+from tfminilm.tasks.encode import Encoded, encode, join
 from tfminilm.tasks.evaluate import Settings, evaluate
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import Task, get_task
-from tfminilm.train import smoke
+from tfminilm.train import augmented, smoke
 from tfminilm.train.finetune import TaskLoop
 from tfminilm.train.loop import Loop
 from tfminilm.train.progress import Progress
@@ -37,20 +37,24 @@ class SentenceStage(TextStage):
 
     task = _TEXTS
 
-    def read(self, tokenizer: Any, folder: Workdir, progress: Progress) -> None:
+    def read(
+        self, teacher: Any, tokenizer: Any, folder: Workdir, progress: Progress
+    ) -> None:
         with progress.working("reading examples"):
-            train, self.held_out = self._examples(tokenizer)
+            train, self.held_out = self._examples()
         with progress.working("encoding examples"):
-            parts = [
+            encoded, held_out = (
                 self._encoded(examples, tokenizer, folder)
                 for examples in (train, self._first(self.held_out))
-            ]
+            )
+        copies = self._copies(train, teacher, tokenizer, folder, progress)
+        encoded = join([encoded, *copies])
         spec = self.recipe.train
         size = spec.batch_size // spec.gradient_accumulation
-        self.batches = Batches(parts[0], size, self.recipe.seed)
-        self.held_out_batches = Batches(parts[1], size)
+        self.batches = Batches(encoded, size, self.recipe.seed)
+        self.held_out_batches = Batches(held_out, size)
         progress.say(
-            f"{self.task.name}: {len(parts[0]):,} sequences, "
+            f"{self.task.name}: {len(encoded):,} sequences, "
             f"{len(self.batches):,} batches an epoch"
         )
 
@@ -69,7 +73,18 @@ class SentenceStage(TextStage):
         """What the student scores on the examples held out."""
         return {}
 
-    def _examples(self, tokenizer: Any) -> tuple[list, list]:
+    def _copies(
+        self,
+        examples: list,
+        teacher: Any,
+        tokenizer: Any,
+        folder: Workdir,
+        progress: Progress,
+    ) -> Iterator[Encoded]:
+        """Changed copies of the examples, some at a time: here none."""
+        return iter(())
+
+    def _examples(self) -> tuple[list, list]:
         """Those to train on, and those held out."""
         spec = self.recipe.data
         found: list[Example] = []
@@ -109,29 +124,49 @@ class TaskTextStage(SentenceStage):
                 f"recipe: data.source is {recipe.data.source}, which has no "
                 "examples of its own to train on"
             )
+        if recipe.data.augment_copies and self.task.kind == "qa":
+            raise UserError(
+                f"recipe: data.augment_copies is {recipe.data.augment_copies}, "
+                f"but changed words would be no answers to {self.task.name}: "
+                "expected 0"
+            )
 
-    def _examples(self, tokenizer: Any) -> tuple[list, list]:
+    def check_data(self, teacher: Any) -> None:
+        spec = self.recipe.data
+        if spec.augment_copies and spec.augmentation == "tinybert":
+            augmented.LanguageModel.load(spec, teacher)
+
+    def _examples(self) -> tuple[list, list]:
         task = self.task
         train, held_out = (
             self._split(split)
             for split in (task.train_split or "train", task.eval_splits[0])
         )
-        return [*train, *self._augmented(train, tokenizer)], held_out
+        return train, held_out
 
-    def _augmented(self, examples: list, tokenizer: Any) -> list[Example]:
-        """Changed copies of the examples, without labels."""
-        spec = self.recipe.data
+    def _copies(
+        self,
+        examples: list,
+        teacher: Any,
+        tokenizer: Any,
+        folder: Workdir,
+        progress: Progress,
+    ) -> Iterator[Encoded]:
+        spec, seed = self.recipe.data, self.recipe.seed
         if not spec.augment_copies:
-            return []
-        how = augment.Augmentation(
-            copies=spec.augment_copies, mask_token=tokenizer.mask_token
-        )
-        if not spec.replace_words:
-            how = dataclasses.replace(how, replace_probability=0.0)
-        new = augment.augment(
-            [x.texts for x in examples], how, self.recipe.seed
-        )
-        return [Example(f"{i}-new", texts, None) for i, texts in new]
+            return
+        if spec.augmentation == "tinybert":
+            for copies in augmented.tinybert_copies(
+                spec, examples, teacher, seed, folder.text, progress
+            ):
+                yield self._encoded(copies, tokenizer, folder)
+            return
+        copies = augmented.bilstm_copies(spec, examples, tokenizer, seed)
+        # Their masked words are one token each.
+        tokenizer.special_tokens_in_strings = True
+        encoded = self._encoded(copies, tokenizer, folder)
+        tokenizer.special_tokens_in_strings = False
+        yield encoded
 
     def _split(self, split: str) -> list:
         spec = self.recipe.data
@@ -200,13 +235,10 @@ class TaskStage(TaskTextStage):
             own.assign(other)
         return student
 
-    def read(self, tokenizer: Any, folder: Workdir, progress: Progress) -> None:
-        # Its changed copies hold "[MASK]", which is one token.
-        tokenizer.special_tokens_in_strings = (
-            self.recipe.data.augment_copies > 0
-        )
-        super().read(tokenizer, folder, progress)
-        tokenizer.special_tokens_in_strings = False
+    def read(
+        self, teacher: Any, tokenizer: Any, folder: Workdir, progress: Progress
+    ) -> None:
+        super().read(teacher, tokenizer, folder, progress)
         self._tokenizer, self._cache = tokenizer, folder.text
         has_labels = bool(self.batches.encoded.labels)
         if not has_labels and not self.recipe.data.augment_copies:

@@ -39,12 +39,14 @@ class MaskedStage(TextStage):
             masked_lm.copy_head(student, teacher)
         return student
 
-    def read(self, tokenizer: Any, folder: Workdir, progress: Progress) -> None:
+    def read(
+        self, teacher: Any, tokenizer: Any, folder: Workdir, progress: Progress
+    ) -> None:
         spec = self.recipe.data
         self.masking = masking.Masking.of(
             tokenizer, spec.mask_rate, spec.whole_words
         )
-        super().read(tokenizer, folder, progress)
+        super().read(teacher, tokenizer, folder, progress)
 
     def loop(
         self, folder: Workdir, distiller: Distiller, progress: Progress

@@ -32,6 +32,7 @@ def rehearse(runs: Mapping[str, Recipe]) -> None:
                 teacher = kind.as_teacher(students[run.teacher])
             else:
                 teacher = kind.load_teacher(run.teacher, "float32")
+                kind.check_data(run.teacher)
             source = students.get(run.student.init_from)
             if run.student.init_from and source is None:
                 source = teachers.load_backbone(run.student.init_from)

@@ -59,6 +59,8 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
         max_examples=64,
         augment_copies=min(stage.data.augment_copies, 1),
         replace_words=False,
+        masked_lm=stage.data.masked_lm and teachers.TINY + "bert",
+        word_vectors="",
         held_out_fraction=0.2,
     )
     train = dataclasses.replace(

@@ -9,7 +9,10 @@ from tfminilm.errors import UsageError
 INITS = ("uniform", "bottom", "embeddings", "random")
 KINDS = ("bert", "distilbert", "xlm_roberta", "bilstm")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+AUGMENTATIONS = ("bilstm", "tinybert")
 TASK = "task:"
+# Instead of a masked language model: word vectors do all of its work.
+NO_MODEL = "none"
 
 
 def known_methods() -> dict[str, Any]:
@@ -103,8 +106,12 @@ class DataSpec(tfminilm.config.Typed):
     A task's examples come from the original files in `folder`, or from
     TensorFlow Datasets; `max_examples` takes the first ones of every split
     (0: all). `augment_copies` adds so many changed copies of each, without
-    labels; `replace_words` puts words of the same part of speech for some of
-    theirs, which takes the package HanTa.
+    labels, as a paper makes them. `augmentation` "bilstm" masks and cuts, and
+    with `replace_words` puts words of the same part of speech for some, which
+    takes the package HanTa. "tinybert" puts words that `masked_lm` finds
+    likely, a model with such a head (by default the teacher; "none" does
+    without), and for words of several pieces those of near vectors: of
+    `word_vectors`, a text file such as GloVe's, or of the model's own.
     """
 
     source: str = "docs"
@@ -117,7 +124,10 @@ class DataSpec(tfminilm.config.Typed):
     folder: str = ""
     max_examples: int = 0
     augment_copies: int = 0
+    augmentation: str = "bilstm"
     replace_words: bool = True
+    masked_lm: str = ""
+    word_vectors: str = ""
 
     @property
     def task(self) -> str:

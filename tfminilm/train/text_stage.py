@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from tfminilm import data, teachers
+from tfminilm.data import packing
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
 from tfminilm.train.loop import Loop
@@ -27,6 +28,16 @@ class TextStage:
     def __init__(self, recipe: Recipe):
         self.recipe = recipe
 
+    def check_data(self, teacher: Any) -> None:
+        """Looks for what `read` needs beside the data, before any training.
+
+        Args:
+            teacher: where the stage's comes from.
+
+        Raises:
+            UserError: it is not there.
+        """
+
     def load_teacher(self, source: Any, dtype: str) -> keras.Model:
         """The teacher out of `source`."""
         return teachers.load_backbone(source, dtype)
@@ -45,8 +56,16 @@ class TextStage:
         """What is trained of a student: here the backbone itself."""
         return backbone
 
-    def read(self, tokenizer: Any, folder: Workdir, progress: Progress) -> None:
+    def read(
+        self, teacher: Any, tokenizer: Any, folder: Workdir, progress: Progress
+    ) -> None:
         """Reads the data.
+
+        Args:
+            teacher: where the stage's comes from.
+            tokenizer: the teacher's.
+            folder: the run's, for what is kept.
+            progress: told of the work.
 
         Raises:
             UserError: it is missing, broken or too little.
@@ -96,11 +115,8 @@ def _require_known(
     text: data.PackedText, tokenizer: Any, source: str, progress: Progress
 ) -> None:
     """Raises `UserError` if the vocabulary cannot spell a fifth of the text."""
-    try:
-        unknown = tokenizer.token_to_id(
-            getattr(tokenizer, "oov_token", "<unk>")
-        )
-    except (KeyError, ValueError):  # Bytes spell everything.
+    unknown = packing.unknown_id(tokenizer)
+    if unknown is None:
         return
     sample = text.token_ids[:: max(1, len(text) // _SAMPLE)]
     share = float(np.mean(sample == unknown))

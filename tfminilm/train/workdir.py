@@ -38,7 +38,8 @@ class Workdir:
         self._inside = inside
         self.checkpoints = self.path / "checkpoints"
         self.student = self.path / "student"
-        self.text = self.path / "text"
+        # What one stage read, another need not read again.
+        self.text = (inside or self).path / "text"
         self._metrics = self.path / "metrics.jsonl"
         if dataclasses.is_dataclass(recipe):
             recipe = dataclasses.asdict(typing.cast(Any, recipe))

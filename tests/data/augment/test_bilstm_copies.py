@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tfminilm
-from tfminilm.data.augment import Augmentation, augment, english_tagger
+from tfminilm.data.augment.bilstm import Augmentation, augment, english_tagger
 
 TEXT = "ada sees bob and cy hears dan while eve paints fay again"
 NAMES = {"ada", "bob", "cy", "dan", "eve", "fay"}

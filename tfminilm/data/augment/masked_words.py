@@ -1,0 +1,113 @@
+"""What a masked language model would put in a word's place."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfminilm.data import masking, packing
+
+# Enough to keep the processor busy; more gains nothing.
+_BATCH_SIZE = 64
+# Each length is a shape to trace.
+_LENGTH_STEP = 16
+_NEVER = -1e9
+
+
+class MaskedWords:
+    """Asks for the likeliest words of many places at once.
+
+    Args:
+        model: a `keras_hub.models.MaskedLM`.
+        tokenizer: its own.
+        count: words of a place.
+        max_length: tokens that the model sees of a text, `[CLS]` and `[SEP]`
+            included.
+    """
+
+    def __init__(
+        self, model: keras.Model, tokenizer: Any, count: int, max_length: int
+    ):
+        self.max_length = max_length
+        self._words = np.array(masking.whole_words(tokenizer))
+        self._specials = packing.special_ids(tokenizer)
+        self._mask_id = int(tokenizer.mask_token_id)
+        # A table may have more rows than the vocabulary, never fewer.
+        bias = np.full(model.output.shape[-1], _NEVER, "float32")
+        bias[: len(self._words)][self._words != ""] = 0.0
+        logits = ops.cast(model.output[:, 0], "float32") + bias
+        _, ids = ops.top_k(logits, count)
+        self._model = keras.Model(model.input, ids)
+        # TensorFlow's graphs need no second compiler; JAX has no other.
+        self._model.compile(jit_compile=keras.backend.backend() == "jax")
+
+    def knows(self, pieces: np.ndarray) -> bool:
+        """Whether these token ids are one word of letters."""
+        return len(pieces) == 1 and self._words[pieces[0]] != ""
+
+    def sees(self, place: int) -> bool:
+        """Whether a text's token of this number is within the window."""
+        return place < self.max_length - 2
+
+    def likeliest(
+        self, texts: Sequence[np.ndarray], places: Sequence[tuple[int, int]]
+    ) -> list[list[str]]:
+        """The likeliest words at places that are masked one by one.
+
+        The rows are sorted by length and fed in full batches; the last one is
+        filled up, so that every batch has one of a few shapes.
+
+        Args:
+            texts: token ids, without special ones.
+            places: the number of a text, and of a token in it that `sees`.
+
+        Returns:
+            Whole words of the vocabulary for each place, the likeliest first,
+            the masked word itself perhaps among them.
+        """
+        lengths = np.array([self._length(texts[text]) for text, _ in places])
+        order = np.argsort(lengths, kind="stable").tolist()
+        found: list[list[str]] = [[] for _ in places]
+        for start in range(0, len(order), _BATCH_SIZE):
+            rows = order[start : start + _BATCH_SIZE]
+            filled = itertools.islice(itertools.cycle(rows), _BATCH_SIZE)
+            longest = -(-int(lengths[rows[-1]]) // _LENGTH_STEP) * _LENGTH_STEP
+            batch = self._batch(
+                texts,
+                [places[row] for row in filled],
+                min(longest, self.max_length),
+            )
+            ids = ops.convert_to_numpy(self._model.predict_on_batch(batch))
+            words = self._words[ids[: len(rows)]].tolist()
+            for row, likely in zip(rows, words, strict=True):
+                found[row] = likely
+        return found
+
+    def _length(self, text: np.ndarray) -> int:
+        return min(len(text) + 2, self.max_length)
+
+    def _batch(
+        self,
+        texts: Sequence[np.ndarray],
+        places: Sequence[tuple[int, int]],
+        length: int,
+    ) -> dict[str, np.ndarray]:
+        shape = (len(places), length)
+        token_ids, is_real = np.zeros(shape, "int32"), np.zeros(shape, "int32")
+        start, end = self._specials
+        for row, (text, place) in enumerate(places):
+            size = self._length(texts[text])
+            token_ids[row, 0], token_ids[row, size - 1] = start, end
+            token_ids[row, 1 : size - 1] = texts[text][: size - 2]
+            token_ids[row, place + 1] = self._mask_id
+            is_real[row, :size] = 1
+        batch = {
+            "token_ids": token_ids,
+            "segment_ids": np.zeros(shape, "int32"),
+            "padding_mask": is_real,
+            "mask_positions": np.array([[p + 1] for _, p in places], "int32"),
+        }
+        return {name: batch[name] for name in self._model.input}
