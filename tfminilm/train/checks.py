@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfminilm.errors import UsageError
-from tfminilm.train.stage import AUGMENTATIONS, KINDS, PRECISIONS, Stage
+from tfminilm.train.stage import (
+    AUGMENTATIONS,
+    KINDS,
+    PRECISIONS,
+    Stage,
+    StudentSpec,
+)
 
 _AT_LEAST_ONE = (
     "student.num_layers student.hidden_dim student.num_heads "
@@ -109,6 +115,36 @@ def check_stages(stages: Mapping[str, Stage]) -> None:
                     + (f" ({', '.join(done)})" if done else "")
                 )
         done.append(name)
+
+
+def kept(stages: Mapping[str, Stage]) -> dict[str, Stage]:
+    """The stages without those to skip, the later ones starting in their place.
+
+    Raises:
+        UsageError: all are to be skipped, or one is a later stage's teacher.
+    """
+    found: dict[str, Stage] = {}
+    skipped: dict[str, StudentSpec] = {}
+    for name, stage in stages.items():
+        student = stage.student
+        if before := skipped.get(student.init_from):
+            student = dataclasses.replace(
+                student, init=before.init, init_from=before.init_from
+            )
+        if stage.skip:
+            skipped[name] = student
+        elif stage.teacher in skipped:
+            raise UsageError(
+                f"recipe: stages.{stage.teacher} is skipped, but it is the "
+                f"teacher of stages.{name}: skip that, too, or give it another"
+            )
+        else:
+            found[name] = dataclasses.replace(stage, student=student)
+    if stages and not found:
+        raise UsageError(
+            "recipe: all its stages are skipped; expected one that is not"
+        )
+    return found
 
 
 def _weights(method: Any) -> list[str]:

@@ -14,7 +14,7 @@ import ml_collections
 
 import tfminilm.config
 from tfminilm.errors import UsageError
-from tfminilm.train.checks import check_ranges, check_stages
+from tfminilm.train.checks import check_ranges, check_stages, kept
 from tfminilm.train.stage import DataSpec, Stage, StudentSpec, TrainSpec
 
 __all__ = ["DataSpec", "Recipe", "Stage", "StudentSpec", "TrainSpec"]
@@ -83,7 +83,7 @@ class Recipe(Stage):
 
     @classmethod
     def parse(cls, config: Mapping[str, Any]) -> "Recipe":
-        """Reads a nested mapping into a checked recipe.
+        """Reads a nested mapping into a checked recipe, less what it skips.
 
         Raises:
             UsageError: an unknown key (the nearest known one is named), a
@@ -98,6 +98,9 @@ class Recipe(Stage):
                 "give each stage its own"
             )
         check_stages(recipe.stages)
+        recipe = dataclasses.replace(recipe, stages=kept(recipe.stages))
+        if recipe.skip:
+            raise UsageError("recipe: skip is True, and there is one stage")
         if not 0 <= recipe.seed < 2**32:
             raise UsageError(
                 f"recipe: seed is {recipe.seed!r}, expected 0 to 2**32 - 1"

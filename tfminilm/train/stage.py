@@ -167,7 +167,9 @@ class Stage(tfminilm.config.Typed):
     `teacher` is a model as `tfminilm.teachers.load_backbone` takes it, or, in
     a recipe of several stages, the name of an earlier one: its student. For
     a task it is a model that was fine-tuned on it. `method` is one of
-    `tfminilm.methods`; in a config its class stands as `method.name`.
+    `tfminilm.methods`; in a config its class stands as `method.name`. A stage
+    to `skip` is as if it were not there: where it would have given a later
+    one's student its first weights, that one starts as it would have itself.
     """
 
     teacher: str = "bert_base_en_uncased"
@@ -177,6 +179,7 @@ class Stage(tfminilm.config.Typed):
     )
     data: DataSpec = DataSpec()
     train: TrainSpec = TrainSpec()
+    skip: bool = False
 
     @property
     def sources(self) -> dict[str, str]:
