@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from tfminilm.errors import UserError
+from tfminilm.layers.no_norm import NoNorm
 from tfminilm.teachers.expose import encoder_calls
 
 
@@ -20,7 +21,9 @@ def init_from_teacher(
     values are copied, not shared. Everything else, such as a pooler, is
     copied where name and shapes agree. A shorter position table takes the
     teacher's first rows. A DistilBERT may start from a BERT: having no
-    segments, its positions take the first segment's embedding in.
+    segments, its positions take the first segment's embedding in. A
+    MobileBERT takes an IB-BERT's embeddings, as its paper does, and its
+    NoNorm starts anew where the teacher has layer normalisation.
 
     Args:
         student: a KerasHub encoder of the teacher's kind and width.
@@ -47,8 +50,8 @@ def init_from_teacher(
             continue
         if _lacks_segments(layer, teacher):
             copies += _embeddings_without_segments(layer, teacher)
-        else:
-            pairs.append((layer, _same_layer(layer, teacher)))
+        elif not _is_other_norm(layer, source := _same_layer(layer, teacher)):
+            pairs.append((layer, source))
     for layer, source in pairs:
         copies += _weight_pairs(layer, source)
     for weight, value in copies:
@@ -112,6 +115,11 @@ def _lacks_segments(layer: keras.layers.Layer, teacher: keras.Model) -> bool:
     )
 
 
+def _is_other_norm(layer: Any, source: Any) -> bool:
+    """Whether one is a NoNorm: other weights do its work, of the same name."""
+    return isinstance(layer, NoNorm) != isinstance(source, NoNorm)
+
+
 def _embeddings_without_segments(
     layer: Any, teacher: keras.Model
 ) -> list[tuple]:
@@ -131,6 +139,12 @@ def _weight_pairs(
 ) -> list[tuple]:
     """Each of our weights with the value it takes."""
     pairs = []
+    if len(ours.weights) != len(theirs.weights):
+        raise UserError(
+            f"cannot initialise {ours.name} from the teacher's {theirs.name}: "
+            "it is built otherwise; take its embeddings alone, with layers="
+            "'embeddings'"
+        )
     for weight, source in zip(ours.weights, theirs.weights, strict=True):
         value = keras.ops.convert_to_numpy(source)
         if ours.name == "position_embedding":

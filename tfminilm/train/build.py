@@ -7,7 +7,7 @@ import keras
 from tfminilm import students
 from tfminilm.errors import UserError
 from tfminilm.teachers.expose import encoder_calls
-from tfminilm.train.stage import StudentSpec
+from tfminilm.train.stage import MOBILEBERTS, StudentSpec
 
 
 def build_student(
@@ -35,6 +35,19 @@ def build_student(
             dropout=spec.dropout,
             **options,
         )
+    if spec.kind in MOBILEBERTS:
+        own = {
+            "num_feedforwards": spec.num_feedforwards,
+            "attention_input": spec.attention_input,
+        }
+        options |= {
+            "bottleneck_dim": spec.bottleneck_dim,
+            "embedding_dim": spec.embedding_dim,
+            "attention_dropout": spec.dropout,
+            **{name: value for name, value in own.items() if value},
+        }
+    # As published, MobileBERT drops nothing else, and its teacher does.
+    drops_states = not spec.kind.startswith("mobilebert")
     return getattr(students, spec.kind)(
         num_layers=spec.num_layers,
         hidden_dim=spec.hidden_dim,
@@ -42,7 +55,7 @@ def build_student(
         intermediate_dim=spec.intermediate_dim,
         vocabulary_size=vocabulary_size,
         max_sequence_length=spec.max_sequence_length,
-        dropout=spec.dropout,
+        dropout=spec.dropout if drops_states else 0.0,
         **options,
     )
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from tfminilm.errors import UsageError
 from tfminilm.train.stage import (
+    ATTENTION_INPUTS,
     AUGMENTATIONS,
     KINDS,
+    MOBILEBERTS,
     PRECISIONS,
     Stage,
     StudentSpec,
@@ -59,9 +61,11 @@ def check_ranges(stage: Stage, prefix: str) -> None:
     is_bilstm = student.kind == "bilstm"
     fine = not is_bilstm or (student.init == "random" and not student.frozen)
     require(fine, "student.kind", "an encoder, to be initialised or frozen")
+    is_mobile = student.kind in MOBILEBERTS
+    width = f"student.{'bottleneck' if is_mobile else 'hidden'}_dim"
     require(
-        is_bilstm or student.hidden_dim % student.num_heads == 0,
-        "student.hidden_dim",
+        is_bilstm or value(width) % student.num_heads == 0,
+        width,
         f"a multiple of student.num_heads ({student.num_heads})",
     )
     require(
@@ -81,9 +85,10 @@ def check_ranges(stage: Stage, prefix: str) -> None:
     for name, known in (
         ("train.precision", PRECISIONS),
         ("student.kind", KINDS),
+        ("student.attention_input", ATTENTION_INPUTS),
         ("data.augmentation", AUGMENTATIONS),
     ):
-        require(value(name) in known, name, " or ".join(known))
+        require(value(name) in known, name, " or ".join(filter(None, known)))
     for read in (student.init_layers, student.frozen_parts):
         try:
             read()

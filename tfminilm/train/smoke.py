@@ -93,5 +93,6 @@ def _student(spec: StudentSpec) -> StudentSpec:
         intermediate_dim=96,
         embedding_dim=16,
         lstm_units=8,
+        bottleneck_dim=24,
         init=spec.init if spec.init in INITS else "uniform",
     )

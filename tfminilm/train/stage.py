@@ -7,7 +7,14 @@ import tfminilm.config
 from tfminilm.errors import UsageError
 
 INITS = ("uniform", "bottom", "embeddings", "random")
-KINDS = ("bert", "distilbert", "xlm_roberta", "bilstm")
+MOBILEBERTS = (
+    "ib_bert",
+    "mobilebert",
+    "mobilebert_tiny",
+    "mobilebert_without_opt",
+)
+KINDS = ("bert", "distilbert", "xlm_roberta", "bilstm", *MOBILEBERTS)
+ATTENTION_INPUTS = ("", "shared", "block", "bottleneck")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 AUGMENTATIONS = ("bilstm", "tinybert")
 TASK = "task:"
@@ -34,7 +41,11 @@ class StudentSpec(tfminilm.config.Typed):
 
     `kind` is the architecture: "bert", "distilbert", "xlm_roberta" for the
     vocabulary of XLM-R, or "bilstm", whose sizes are `embedding_dim`,
-    `lstm_units` and `hidden_dim`.
+    `lstm_units` and `hidden_dim`. "mobilebert", "mobilebert_tiny",
+    "mobilebert_without_opt" and "ib_bert" have an `embedding_dim` and a
+    `bottleneck_dim` as well; 0 `num_feedforwards` and no `attention_input`
+    stand for the paper's, and `dropout` is that of attention alone, but for
+    IB-BERT.
 
     `init` is "uniform" (embeddings and every k-th layer of the model that it
     comes from), "bottom" (embeddings and the lowest layers), "embeddings"
@@ -53,6 +64,9 @@ class StudentSpec(tfminilm.config.Typed):
     intermediate_dim: int = 1536
     embedding_dim: int = 300
     lstm_units: int = 200
+    bottleneck_dim: int = 128
+    num_feedforwards: int = 0
+    attention_input: str = ""
     max_sequence_length: int = 512
     dropout: float = 0.1
     init: str = "random"

@@ -1,0 +1,201 @@
+"""MobileBERT and IB-BERT as students, with heads, and how they start."""
+
+import keras
+import numpy as np
+import pytest
+
+import tfminilm
+from tfminilm import students
+from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder, plain
+from tfminilm.teachers import build_masked_lm, expose
+from tfminilm.teachers.expose import encoder_calls
+from tfminilm.teachers.faster import faster
+from tfminilm.teachers.masked_lm import copy_head
+
+PARTS = ("queries", "keys", "values", "attention_scores", "attention_probs")
+SIZES = {
+    "vocabulary_size": 100,
+    "num_layers": 3,
+    "hidden_dim": 12,
+    "bottleneck_dim": 8,
+    "intermediate_dim": 6,
+    "embedding_dim": 4,
+    "max_sequence_length": 24,
+}
+
+
+@pytest.fixture(scope="module")
+def make(randomise):
+    def build(kind="mobilebert", **options):
+        return randomise(getattr(students, kind)(**SIZES | options))
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def model(make):
+    """A MobileBERT. Shared: tests leave it as it is."""
+    return make()
+
+
+def start(layer):
+    return [keras.ops.convert_to_numpy(w) for w in layer.weights]
+
+
+def test_variants_are_the_papers(make):
+    for kind, expected in {
+        "mobilebert": ("shared", 4, "no_norm", "relu"),
+        "mobilebert_tiny": ("bottleneck", 2, "no_norm", "relu"),
+        "mobilebert_without_opt": ("shared", 4, "layer_norm", "gelu"),
+        "ib_bert": ("block", 1, "layer_norm", "gelu"),
+    }.items():
+        found = make(kind, num_layers=1)
+        assert expected == (
+            found.attention_input,
+            found.num_feedforwards,
+            found.normalization,
+            found.activation,
+        )
+        assert not found.pooler
+        sizes = make(kind, num_layers=1, num_feedforwards=3)
+        assert sizes.num_feedforwards == 3
+
+
+def test_starts_as_published():
+    model = students.mobilebert(**SIZES | {"bottleneck_dim": 512})
+    block = model.transformer_layers[0]
+    for weight in block.weights:
+        value = keras.ops.convert_to_numpy(weight)
+        if weight.name == "gamma":
+            assert (value == 1).all()
+        elif weight.name in ("beta", "bias"):
+            assert (value == 0).all()
+    kernel = keras.ops.convert_to_numpy(block.attention_output.dense.kernel)
+    # Truncated at two deviations, what is left has 0.88 of the spread.
+    assert kernel.std() == pytest.approx(0.0176, rel=0.01)
+    assert np.abs(kernel).max() <= 0.04
+
+
+def test_exposes_every_layer(model, make_batch, run):
+    wanted = {name: [0, 1, 2] for name in PARTS}
+    batch = make_batch(model)
+    found = run(expose(model, wanted | {"hidden_states": range(4)}), batch)
+    assert len(found) == 19
+    for index, call in enumerate(encoder_calls(model)):
+        inputs = found[f"hidden_states/{index}"], batch["padding_mask"]
+        whole = call.layer.run(*inputs)
+        for name in PARTS:
+            np.testing.assert_allclose(
+                found[f"{name}/{index}"],
+                keras.ops.convert_to_numpy(whole[name]),
+                rtol=1e-5,
+                atol=1e-5,
+            )
+    real = batch["padding_mask"] > 0
+    top = run(model, batch)["sequence_output"]
+    np.testing.assert_allclose(
+        found["hidden_states/3"][real], top[real], rtol=1e-5
+    )
+
+
+def test_exposes_no_more_than_needed(model):
+    view = expose(model, {"values": [1]})
+    paths = {weight.path.split("/")[0] for weight in view.weights}
+    assert "transformer_layer_2" not in paths
+    top = [w for w in view.weights if "transformer_layer_1" in w.path]
+    assert {w.path.split("/")[1] for w in top} == {"value"}
+
+
+@pytest.mark.parametrize("head", [FirstTokenClassifier, SpanFinder])
+def test_stands_under_the_heads_of_tasks(make, make_batch, run, head, tmp_path):
+    options = {"num_classes": 3} if head is FirstTokenClassifier else {}
+    model = head(make(num_layers=2), **options)
+    batch = make_batch(model)
+    expected = run(model, batch)
+    model.save_to_preset(str(tmp_path))
+    for other in (head.from_preset(str(tmp_path)), plain(model), faster(model)):
+        found = run(other, batch)
+        for name, value in expected.items():
+            np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_a_classifier_computes_the_last_layer_for_one_token(make):
+    model = faster(FirstTokenClassifier(make(), num_classes=2))
+    layers = [x for x in model.layers if "exposed" in x.name]
+    assert [x.first_token_only for x in layers] == [False, False, True]
+
+
+def test_takes_its_teachers_embeddings_and_head(make):
+    teacher, student = make("ib_bert"), make(max_sequence_length=16)
+    before = start(student.transformer_layers[0])
+    norm = start(student.embeddings_norm)
+    students.init_from_teacher(student, teacher, "embeddings")
+    for name in ("token_embedding", "segment_embedding"):
+        ours, theirs = (start(m.get_layer(name)) for m in (student, teacher))
+        np.testing.assert_array_equal(ours, theirs)
+    ours, theirs = (start(m.embeddings_projection) for m in (student, teacher))
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, other)
+    rows = start(teacher.position_embedding)[0][:16]
+    np.testing.assert_array_equal(start(student.position_embedding)[0], rows)
+    # NoNorm does something else with its gamma than layer normalisation.
+    np.testing.assert_array_equal(start(student.embeddings_norm), norm)
+    for one, other in zip(
+        start(student.transformer_layers[0]), before, strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_copies_the_head_of_its_teacher(make):
+    teacher, student = (
+        build_masked_lm(make(k)) for k in ("ib_bert", "mobilebert")
+    )
+    assert copy_head(student, teacher)
+    heads = (student.masked_lm_head, teacher.masked_lm_head)
+    for name in ("kernel", "bias"):
+        ours, theirs = (
+            keras.ops.convert_to_numpy(getattr(head, name)) for head in heads
+        )
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(*(start(head.dense)[0] for head in heads))
+
+
+def test_starts_from_another_mobilebert(make):
+    teacher = make(num_layers=6)
+    student = make()
+    students.init_from_teacher(student, teacher)
+    pairs = zip(
+        student.transformer_layers,
+        teacher.transformer_layers[1::2],
+        strict=True,
+    )
+    for ours, theirs in pairs:
+        for one, other in zip(start(ours), start(theirs), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("ib_bert", "is built otherwise; take its embeddings alone"),
+        ("bert", "no layer 'embeddings_projection'"),
+    ],
+)
+def test_refuses_layers_of_another_build(make, make_encoder, kind, reason):
+    teacher = make_encoder() if kind == "bert" else make(kind)
+    with pytest.raises(tfminilm.UserError, match=reason):
+        students.init_from_teacher(make(), teacher)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"attention_input": "all"}, "'all', expected shared or block or bott"),
+        ({"normalization": "batch"}, "'batch', expected no_norm or layer_norm"),
+        ({"num_heads": 3}, "8 is no multiple of 3: choose a bottleneck_dim"),
+        ({"embedding_dim": 13}, "embedding_dim 13 is above hidden_dim 12"),
+    ],
+)
+def test_refuses_sizes_that_do_not_fit(options, reason):
+    with pytest.raises(tfminilm.UserError, match=reason):
+        students.mobilebert(**SIZES | options)
