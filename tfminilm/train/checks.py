@@ -20,13 +20,14 @@ from tfminilm.train.stage import (
 _AT_LEAST_ONE = (
     "student.num_layers student.hidden_dim student.num_heads "
     "student.intermediate_dim student.embedding_dim student.lstm_units "
-    "student.max_sequence_length train.steps "
+    "student.bottleneck_dim student.max_sequence_length train.steps "
     "train.batch_size train.gradient_accumulation train.log_every "
     "train.evaluate_every train.checkpoint_every train.held_out_sequences"
 ).split()
 _NOT_NEGATIVE = (
-    "data.max_tokens data.max_examples data.augment_copies train.warmup_steps "
-    "train.weight_decay train.clip_norm train.learning_rate"
+    "student.num_feedforwards data.max_tokens data.max_examples "
+    "data.augment_copies train.warmup_steps train.weight_decay "
+    "train.clip_norm train.learning_rate"
 ).split()
 # A stage's folder lies beside these files of a run.
 _TAKEN = ("student", "checkpoints", "text", "bundle")
