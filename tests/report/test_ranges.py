@@ -1,0 +1,76 @@
+"""Which activations leave the range of a number format."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfminilm import students
+from tfminilm.errors import UserError
+from tfminilm.report.ranges import Range, activation_ranges, require_range
+from tfminilm.teachers import expose
+
+
+@pytest.fixture
+def model():
+    keras.utils.set_random_seed(0)
+    return students.mobilebert(
+        num_layers=2,
+        hidden_dim=12,
+        bottleneck_dim=8,
+        intermediate_dim=6,
+        embedding_dim=4,
+        vocabulary_size=100,
+        max_sequence_length=16,
+    )
+
+
+def enlarge(model, layer, factor):
+    norm = model.transformer_layers[layer].output_bottleneck.norm
+    norm.gamma.assign(factor * keras.ops.convert_to_numpy(norm.gamma))
+
+
+def test_ranges_are_those_at_real_tokens(model, make_batch, run, randomise):
+    randomise(model)
+    batches = [make_batch(model, seed=seed) for seed in (0, 1)]
+    found = {x.tensor: x for x in activation_ranges(model, batches)}
+    assert [*found][:3] == ["hidden_states/0", "queries/0", "keys/0"]
+    assert len(found) == 3 + 4 * 2
+    view = expose(model, {"hidden_states": [1], "attention_scores": [1]})
+    states, scores = [], []
+    for batch in batches:
+        outputs, real = run(view, batch), batch["padding_mask"] > 0
+        states.append(outputs["hidden_states/1"][real].ravel())
+        for row, mask in zip(outputs["attention_scores/1"], real, strict=True):
+            scores.append(row[:, mask][:, :, mask].ravel())
+    for key, rows in (
+        ("hidden_states/1", states),
+        ("attention_scores/1", scores),
+    ):
+        every = np.concatenate(rows)
+        assert found[key].largest == pytest.approx(np.abs(every).max())
+        typical = np.sqrt(np.mean(every**2))
+        assert found[key].typical == pytest.approx(typical, rel=1e-5)
+
+
+def test_the_layer_that_leaves_float16_is_named(model, make_batch):
+    batches = [make_batch(model)]
+    require_range(model, batches, "float16")
+    enlarge(model, 1, 1e7)
+    with pytest.raises(UserError, match=r"ends at 65,504: hidden_states/2 rea"):
+        require_range(model, batches, "float16")
+    enlarge(model, 0, 1e9)
+    with pytest.raises(
+        UserError, match=r"hidden_states/1 reaches .*of 11 tens"
+    ):
+        require_range(model, batches, "float16")
+
+
+def test_what_int8_holds(model, make_batch):
+    assert Range("x", 1000.0, 1000.0 / 126).fits("int8")
+    assert not Range("x", 1000.0, 1000.0 / 128).fits("int8")
+    batches = [make_batch(model)]
+    require_range(model, batches, "int8")
+    norm = model.transformer_layers[0].output_bottleneck.norm
+    norm.beta.assign(np.full(12, np.nan, "float32"))
+    with pytest.raises(UserError, match="int8, which has 127 steps: hidden_st"):
+        require_range(model, batches, "int8")
