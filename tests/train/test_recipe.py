@@ -135,10 +135,23 @@ def test_stages_survive_their_config_in_their_order():
     assert found.runs()["y"].name == "a/y"
 
 
+def test_one_teacher_for_all_stages():
+    given = Recipe(stages={"z": Stage(), "y": Stage(teacher="z"), "x": Stage()})
+    config = given.config()
+    config.teacher = "another"
+    found = Recipe.parse(config)
+    assert [stage.teacher for stage in found.stages.values()] == [
+        "another",
+        "z",
+        "another",
+    ]
+    assert Recipe.parse(found.config()) == found
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"stages": {"a": {}}, "teacher": "b"}, "has stages and a teacher"),
+        ({"stages": {"a": {}}, "data": {}}, "has stages and a data"),
         ({"stages": {"a/b": {}}}, "no stage can be called 'a/b'"),
         ({"stages": {"student": {}}}, "no stage can be called 'student'"),
         ({"stages": {"a": {"train": {"stepz": 1}}}}, "stages.a.train.steps"),

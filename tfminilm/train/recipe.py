@@ -27,7 +27,8 @@ class Recipe(Stage):
     With several, each runs in a folder of its name, and a later one may take
     its teacher, or its student's first weights, from an earlier one by that
     name. The last one's student is the run's. Their keys are flags, too:
-    `--config.stages.NAME.train.steps=1000`.
+    `--config.stages.NAME.train.steps=1000`; `--config.teacher=MODEL` replaces
+    the teacher of all stages but those that learn from an earlier one.
     """
 
     name: str = ""
@@ -47,6 +48,7 @@ class Recipe(Stage):
             values["stages"] = ml_collections.ConfigDict(
                 values["stages"], sort_keys=False
             )
+            values["teacher"] = ""
         return ml_collections.ConfigDict(values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,6 +75,16 @@ class Recipe(Stage):
             for name, stage in self.stages.items()
         }
 
+    def _with_teacher(self, teacher: str) -> "Recipe":
+        """The stages, learning from `teacher` if there is one."""
+        stages = {
+            name: dataclasses.replace(stage, teacher=teacher)
+            if teacher and stage.teacher not in self.stages
+            else stage
+            for name, stage in self.stages.items()
+        }
+        return Recipe(name=self.name, seed=self.seed, stages=stages)
+
     def _smoke(self) -> "Recipe":
         from tfminilm.train import smoke
 
@@ -91,7 +103,9 @@ class Recipe(Stage):
                 that cannot follow on the ones before it.
         """
         recipe = tfminilm.config.parse(cls, config, "recipe")
-        flat = {"teacher", "student", "method", "data", "train"} & set(config)
+        if recipe.stages:
+            recipe = recipe._with_teacher(config.get("teacher", ""))
+        flat = {"student", "method", "data", "train"} & set(config)
         if recipe.stages and flat:
             raise UsageError(
                 f"recipe: it has stages and a {min(flat)} beside them: "
