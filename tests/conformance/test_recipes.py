@@ -57,6 +57,7 @@ def smoke_runs():
         "mminilm_l6_h384",
         "pkd_l6_h768",
         "sentence_l3_h384",
+        "tinybert_l6_h768",
     }
     return [
         pytest.param(
