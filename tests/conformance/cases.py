@@ -94,6 +94,11 @@ METHODS = {
     ),
     "MLMKD": Case(methods.MLMKD(), masked_bert, masked_bert, POOLER),
     "DistilBERT": Case(methods.DistilBERT(), masked_bert, masked_distilbert),
+    "MobileBERT": Case(
+        methods.MobileBERT(),
+        lambda: build_masked_lm(mobilebert("ib_bert")),
+        lambda: build_masked_lm(mobilebert()),
+    ),
     "PatientKD": Case(
         methods.PatientKD("last", beta=3.0),
         lambda: classifier(num_layers=4),

@@ -23,6 +23,20 @@ def bert(num_layers, hidden_dim=48):
     return students.bert(num_layers, hidden_dim, max_sequence_length=LENGTH)
 
 
+def mobilebert(teacher):
+    """As deep and as wide as its teacher, whatever that is."""
+    return students.mobilebert(
+        num_layers=teacher.num_layers,
+        hidden_dim=teacher.hidden_dim,
+        num_heads=teacher.num_heads,
+        bottleneck_dim=48,
+        intermediate_dim=48,
+        embedding_dim=32,
+        num_feedforwards=2,
+        max_sequence_length=LENGTH,
+    )
+
+
 def started(student, teacher, layers="uniform"):
     students.init_from_teacher(student, teacher, layers)
     return student
@@ -51,6 +65,12 @@ CASES = {
         lambda t: build_masked_lm(
             started(students.distilbert(2, 384, max_sequence_length=LENGTH), t)
         ),
+        0.9,
+    ),
+    "MobileBERT": (
+        methods.MobileBERT(),
+        build_masked_lm,
+        lambda t: build_masked_lm(mobilebert(t)),
         0.9,
     ),
     "PatientKD": (

@@ -71,10 +71,12 @@ class FactorisedMaskedLMHead(keras.layers.Layer):
         activate = activation_function(self.activation)
         x = self.norm(activate(self.dense(x)))
         narrow = self.token_embedding.output_dim
-        logits = self.token_embedding(x[..., :narrow], reverse=True)
         kernel = ops.cast(self.kernel, x.dtype)
-        logits = logits + ops.matmul(x[..., narrow:], kernel)
-        return ops.cast(logits, "float32") + self.bias
+        parts = (
+            self.token_embedding(x[..., :narrow], reverse=True),
+            ops.matmul(x[..., narrow:], kernel),
+        )
+        return sum(ops.cast(part, "float32") for part in parts) + self.bias
 
     def compute_output_shape(
         self, states_shape: Any, mask_positions_shape: Any

@@ -6,6 +6,7 @@ from tfminilm.methods.layer_map import layer_map
 from tfminilm.methods.minilm import MiniLM
 from tfminilm.methods.minilmv2 import MiniLMv2
 from tfminilm.methods.mlm_kd import MLMKD
+from tfminilm.methods.mobilebert import MobileBERT
 from tfminilm.methods.patient_kd import PatientKD
 from tfminilm.methods.sentence import SentenceEmbedding
 from tfminilm.methods.soft_targets import SoftTargets
@@ -19,6 +20,7 @@ __all__ = [
     "Method",
     "MiniLM",
     "MiniLMv2",
+    "MobileBERT",
     "PatientKD",
     "SentenceEmbedding",
     "SoftTargets",

@@ -1,0 +1,158 @@
+"""MobileBERT: a Compact Task-Agnostic BERT (arXiv 2004.02984, section 3.5)."""
+
+import dataclasses
+from typing import Any, Literal
+
+import keras
+
+from tfminilm import losses
+from tfminilm.errors import UserError
+from tfminilm.methods import logits
+from tfminilm.methods.terms import Term, require
+from tfminilm.teachers.expose import encoder_calls
+
+_WEIGHTS = ("feature_weight", "attention_weight", "pretraining_weight")
+
+
+@dataclasses.dataclass(frozen=True)
+class MobileBERT:
+    """Feature maps and attention, layer by layer, and pre-training.
+
+    Teacher and student are as deep, as wide between their layers, and have as
+    many heads, so that layer l learns from layer l without a projection:
+
+        L_FMT = sum over l of MSE(H_l, H^teacher_l)              (equation 5)
+        L_AT  = sum over l of 1/(A T) sum over heads and tokens of
+                KL(a^teacher_l ‖ a_l)                            (equation 6)
+        L_PD  = alpha L_MLM + (1 - alpha) L_KD                   (equation 7)
+
+    with H the outputs of the layers, a the attention probabilities, L_KD the
+    soft targets at the masked tokens. The paper's L_PD has a loss on the next
+    sentence as well, which is left out here.
+
+    Its three strategies are stages: auxiliary, all at once, is `MobileBERT()`;
+    joint is `MobileBERT.transfer()` and then `MobileBERT.pretraining()`;
+    progressive is `MobileBERT.transfer(layer)` for each layer from the bottom,
+    the lower ones frozen, and then `MobileBERT.pretraining()`.
+
+    Attributes:
+        feature_weight: the factor of L_FMT.
+        attention_weight: the factor of L_AT.
+        pretraining_weight: the factor of L_PD; 0 leaves a loss out.
+        alpha: 0 to 1, the share of L_MLM in L_PD.
+        temperature: of L_KD, above 0.
+        layer: the only one whose feature map and attention are transferred,
+            counted from 0; `None` for all.
+    """
+
+    feature_weight: float = 1.0
+    attention_weight: float = 1.0
+    pretraining_weight: float = 1.0
+    alpha: float = 0.5
+    temperature: float = 1.0
+    layer: int | None = None
+
+    @classmethod
+    def transfer(cls, layer: int | None = None) -> "MobileBERT":
+        """L_FMT and L_AT, of all layers or of one."""
+        return cls(pretraining_weight=0.0, layer=layer)
+
+    @classmethod
+    def pretraining(cls, alpha: float = 0.5) -> "MobileBERT":
+        """L_PD alone."""
+        return cls(feature_weight=0.0, attention_weight=0.0, alpha=alpha)
+
+    def __post_init__(self) -> None:
+        for name in _WEIGHTS:
+            require(self, name, getattr(self, name) >= 0, "0 or more")
+        require(self, "alpha", 0 <= self.alpha <= 1, "0 to 1")
+        require(self, "temperature", self.temperature > 0, "above 0")
+        fine = self.layer is None or self.layer >= 0
+        require(self, "layer", fine, "0 or more, or None for all layers")
+        if not any(getattr(self, name) for name in _WEIGHTS):
+            raise UserError(
+                f"MobileBERT has no loss left: {', '.join(_WEIGHTS)} are all "
+                "0; set at least one above 0"
+            )
+
+    @property
+    def reads(self) -> Literal["text", "masked_text"]:
+        """Tokens are masked only where they are to be named."""
+        return "masked_text" if self.pretraining_weight else "text"
+
+    def terms(
+        self, teacher: keras.Model, student: keras.Model
+    ) -> tuple[Term, ...]:
+        """L_FMT and L_AT of each layer, lowest first; L_KD and L_MLM."""
+        terms = [
+            term
+            for layer in self._layers(student)
+            for term in self._transfer_terms(layer)
+        ]
+        if self.pretraining_weight:
+            hard = self.pretraining_weight * self.alpha
+            soft = self.pretraining_weight - hard
+            terms += logits.soft_terms(student, self.temperature, soft)
+            terms += logits.hard_terms(student, hard, "masked_lm")
+        return tuple(terms)
+
+    def check(self, teacher: keras.Model, student: keras.Model) -> None:
+        """Raises `UserError` unless the two meet layer by layer."""
+        if self.pretraining_weight:
+            logits.check_masked_lm(type(self).__name__, teacher, student)
+        if not (self.feature_weight or self.attention_weight):
+            return
+        theirs, ours = (_sizes(model) for model in (teacher, student))
+        compared = ["num_layers"]
+        compared += ["hidden_dim"] if self.feature_weight else []
+        compared += ["num_heads"] if self.attention_weight else []
+        for name in compared:
+            if theirs[name] != ours[name]:
+                raise UserError(
+                    "MobileBERT compares layer by layer, and the teacher has "
+                    f"{name} {theirs[name]}, the student {ours[name]}: build "
+                    f"it with {name}={theirs[name]}"
+                )
+        if self.layer is not None and self.layer >= ours["num_layers"]:
+            raise UserError(
+                f"MobileBERT: layer is {self.layer}, but the models' layers "
+                f"are 0 to {ours['num_layers'] - 1}"
+            )
+
+    def _layers(self, student: keras.Model) -> range | list[int]:
+        """The layers that are transferred."""
+        if self.layer is not None:
+            return [self.layer]
+        return range(len(encoder_calls(student)))
+
+    def _transfer_terms(self, layer: int) -> list[Term]:
+        """L_FMT and L_AT of one layer."""
+        # Hidden state l + 1 is the output of layer l.
+        states = ("hidden_states", layer + 1)
+        scores = ("attention_scores", layer)
+        terms = [
+            Term(
+                f"feature_map_{layer + 1}",
+                losses.hidden_mse,
+                teacher=states,
+                student=states,
+                weight=self.feature_weight,
+            ),
+            Term(
+                f"attention_{layer + 1}",
+                losses.attention_transfer,
+                teacher=scores,
+                student=scores,
+                weight=self.attention_weight,
+            ),
+        ]
+        return [term for term in terms if term.weight]
+
+
+def _sizes(model: keras.Model) -> dict[str, Any]:
+    calls = encoder_calls(model)
+    return {
+        "num_layers": len(calls),
+        "hidden_dim": calls[0].inputs.shape[-1],
+        "num_heads": calls[0].layer.num_heads,
+    }
