@@ -38,6 +38,18 @@ def layer_parameters(hidden, inner):
 
 
 @pytest.mark.parametrize(
+    ("num_layers", "hidden_dim", "inner", "millions", "billions"),
+    [(4, 312, 1200, "14.35", "1.25"), (6, 768, 3072, "66.96", "11.17")],
+)
+def test_tinyberts_counts(num_layers, hidden_dim, inner, millions, billions):
+    with keras.StatelessScope():
+        model = students.bert(num_layers, hidden_dim, intermediate_dim=inner)
+    got = describe.describe(model)
+    assert f"{got.parameters / 1e6:.2f}" == millions
+    assert f"{got.flops[128] / 1e9:.2f}" == billions
+
+
+@pytest.mark.parametrize(
     ("num_layers", "hidden_dim", "embedding", "transformer", "billions"),
     [
         (12, 768, "23.4M", "85.1M", "22.35"),
