@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from tfminilm.data.augment.masked_words import MaskedWords
 from tfminilm.data.masking import whole_words
 
 
@@ -53,6 +54,13 @@ def test_long_texts_are_seen_through_a_window(masked, masked_lm, tokenizer):
     assert not masked.sees(14)
     (found,) = masked.likeliest([text], [(0, 13)])
     assert found == likeliest(masked_lm, tokenizer, text[:14], 13)
+
+
+def test_never_more_than_the_vocabulary_and_the_positions(masked_lm, tokenizer):
+    masked = MaskedWords(masked_lm, tokenizer, count=500, max_length=500)
+    assert not masked.sees(30)
+    ((*found,),) = masked.likeliest([np.array([5, 6])], [(0, 1)])
+    assert sorted(found) == sorted(filter(None, whole_words(tokenizer)))
 
 
 @pytest.mark.parametrize(

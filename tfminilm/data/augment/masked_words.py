@@ -21,9 +21,9 @@ class MaskedWords:
     Args:
         model: a `keras_hub.models.MaskedLM`.
         tokenizer: its own.
-        count: words of a place.
+        count: words of a place, fewer if the vocabulary has no more.
         max_length: tokens that the model sees of a text, `[CLS]` and `[SEP]`
-            included.
+            included, if it has as many positions.
         batch_size: places of a call. 64 keep two cores busy; more gain
             nothing there.
     """
@@ -36,7 +36,8 @@ class MaskedWords:
         max_length: int,
         batch_size: int = 64,
     ):
-        self.max_length = max_length
+        positions = getattr(model.backbone, "max_sequence_length", max_length)
+        self.max_length = min(max_length, positions)
         self.batch_size = batch_size
         self._words = np.array(masking.whole_words(tokenizer))
         self._specials = packing.special_ids(tokenizer)
@@ -45,7 +46,8 @@ class MaskedWords:
         bias = np.full(model.output.shape[-1], _NEVER, "float32")
         bias[: len(self._words)][self._words != ""] = 0.0
         logits = ops.cast(model.output[:, 0], "float32") + bias
-        _, ids = ops.top_k(logits, count)
+        self._count = min(count, int(np.count_nonzero(self._words)))
+        _, ids = ops.top_k(logits, max(self._count, 1))
         self._model = keras.Model(model.input, ids)
         # TensorFlow's graphs need no second compiler; JAX has no other.
         self._model.compile(jit_compile=keras.backend.backend() == "jax")
@@ -87,7 +89,7 @@ class MaskedWords:
                 min(longest, self.max_length),
             )
             ids = ops.convert_to_numpy(self._model.predict_on_batch(batch))
-            words = self._words[ids[: len(rows)]].tolist()
+            words = self._words[ids[: len(rows), : self._count]].tolist()
             for row, likely in zip(rows, words, strict=True):
                 found[row] = likely
         return found
