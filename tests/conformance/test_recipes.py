@@ -55,6 +55,11 @@ def smoke_runs():
     slow = {
         "distilbert_d",
         "mminilm_l6_h384",
+        "mobilebert",
+        "mobilebert_l6_auxiliary",
+        "mobilebert_l6_joint",
+        "mobilebert_l6_progressive",
+        "mobilebert_tiny",
         "pkd_l6_h768",
         "sentence_l3_h384",
         "tinybert_l6_h768",

@@ -35,6 +35,11 @@ class MLMKD:
         require(self, "temperature", self.temperature > 0, "above 0")
         require(self, "alpha", 0 <= self.alpha <= 1, "0 to 1")
 
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether a teacher runs."""
+        return self.alpha > 0
+
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:

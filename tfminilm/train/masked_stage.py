@@ -20,7 +20,10 @@ class MaskedStage(TextStage):
     """Masked language models on packed text, masked anew in each epoch."""
 
     def load_teacher(self, source: Any, dtype: str) -> keras.Model:
-        return masked_lm.load_masked_lm(source, dtype)
+        if getattr(self.recipe.method, "needs_teacher", True):
+            return masked_lm.load_masked_lm(source, dtype)
+        # It gives the vocabulary, and no head is asked of it.
+        return masked_lm.build_masked_lm(super().load_teacher(source, dtype))
 
     def as_teacher(self, student: keras.Model) -> keras.Model:
         if not hasattr(student, "masked_lm_head"):

@@ -10,6 +10,7 @@ from tfminilm.tasks.task import Task
 from tfminilm.train.stage import INITS, Stage, StudentSpec
 
 _COUNT = 12
+_LAYERS = 2
 _TEXT = "The small student reads what its teacher {} and learns from it."
 _WORDS = ("wrote", "said", "knows", "drew", "meant", "saw")
 
@@ -75,8 +76,10 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
     )
     is_multilingual = stage.student.kind == "xlm_roberta"
     tiny = teachers.TINY + ("xlm_roberta" if is_multilingual else "bert")
+    layer = getattr(stage.method, "layer", None) or 0
     return dataclasses.replace(
         stage,
+        skip=stage.skip or layer >= _LAYERS,
         teacher=stage.teacher if stage.teacher in stages else tiny,
         student=student,
         data=data,
@@ -88,7 +91,7 @@ def _student(spec: StudentSpec) -> StudentSpec:
     """As wide as the small teachers, and less deep."""
     return dataclasses.replace(
         spec,
-        num_layers=2,
+        num_layers=_LAYERS,
         hidden_dim=48,
         intermediate_dim=96,
         embedding_dim=16,

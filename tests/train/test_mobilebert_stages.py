@@ -1,0 +1,99 @@
+"""MobileBERT's strategies as stages of a recipe."""
+
+import pytest
+
+from tfminilm.errors import UsageError, UserError
+from tfminilm.methods import MLMKD, MobileBERT
+from tfminilm.train.masked_stage import MaskedStage
+from tfminilm.train.mobilebert import mobilebert_stages
+from tfminilm.train.recipe import (
+    DataSpec,
+    Recipe,
+    Stage,
+    StudentSpec,
+    TrainSpec,
+)
+
+STUDENT = StudentSpec(kind="mobilebert", num_layers=3, num_heads=4)
+TRANSFER, PRETRAINING = TrainSpec(steps=10), TrainSpec(steps=20)
+
+
+def stages(strategy):
+    return mobilebert_stages(
+        strategy, "teacher", STUDENT, DataSpec(), TRANSFER, PRETRAINING
+    )
+
+
+def starts(found):
+    return {
+        name: (stage.student.init, stage.student.init_from)
+        for name, stage in found.items()
+    }
+
+
+def test_auxiliary_is_one_stage():
+    found = stages("auxiliary")
+    assert starts(found) == {"pretraining": ("embeddings", "")}
+    (stage,) = found.values()
+    assert stage.method == MobileBERT()
+    assert (stage.teacher, stage.train) == ("teacher", PRETRAINING)
+
+
+def test_joint_transfers_first():
+    found = stages("joint")
+    assert starts(found) == {
+        "transfer": ("embeddings", ""),
+        "pretraining": ("bottom", "transfer"),
+    }
+    assert found["transfer"].method == MobileBERT.transfer()
+    assert found["pretraining"].method == MobileBERT.pretraining()
+    assert found["transfer"].train == TRANSFER
+    assert not found["transfer"].student.frozen
+
+
+def test_progressive_goes_up_layer_by_layer():
+    found = stages("progressive")
+    assert starts(found) == {
+        "layer_1": ("embeddings", ""),
+        "layer_2": ("bottom", "layer_1"),
+        "layer_3": ("bottom", "layer_2"),
+        "pretraining": ("bottom", "layer_3"),
+    }
+    assert [stage.student.frozen for stage in found.values()] == [
+        "",
+        "embeddings,0",
+        "embeddings,0,1",
+        "",
+    ]
+    assert [stage.method.layer for stage in found.values()] == [0, 1, 2, None]
+    assert found["layer_3"].method.reads == "text"
+
+
+def test_smoke_mode_keeps_the_layers_that_there_are():
+    teacher = Stage(
+        student=StudentSpec(kind="ib_bert", num_layers=3, num_heads=4),
+        method=MLMKD(alpha=0.0),
+    )
+    recipe = Recipe(
+        name="a", stages={"teacher": teacher, **stages("progressive")}
+    )
+    found = Recipe.parse(recipe.config("smoke")).stages
+    assert [*found] == ["teacher", "layer_1", "layer_2", "pretraining"]
+    assert found["pretraining"].student.init_from == "layer_2"
+
+
+def test_refuses_other_strategies():
+    with pytest.raises(UsageError, match="'all', expected auxiliary or joint"):
+        stages("all")
+
+
+def test_who_gives_the_vocabulary_alone_needs_no_head(make_encoder, tmp_path):
+    make_encoder(num_layers=1).save_to_preset(tmp_path)
+
+    def load(alpha):
+        recipe = Recipe(method=MLMKD(alpha=alpha))
+        return MaskedStage(recipe).load_teacher(tmp_path, "float32")
+
+    assert hasattr(load(0.0), "masked_lm_head")
+    with pytest.raises(UserError, match="has no masked-language-model head"):
+        load(0.5)

@@ -1,0 +1,80 @@
+"""MobileBERT's training strategies as the stages of a recipe.
+
+arXiv 2004.02984, section 3.5: how the transfer of feature maps and attention
+goes together with pre-training distillation.
+"""
+
+import dataclasses
+
+from tfminilm.errors import UsageError
+from tfminilm.methods import MobileBERT
+from tfminilm.train.stage import DataSpec, Stage, StudentSpec, TrainSpec
+
+STRATEGIES = ("auxiliary", "joint", "progressive")
+
+
+def mobilebert_stages(
+    strategy: str,
+    teacher: str,
+    student: StudentSpec,
+    data: DataSpec,
+    transfer: TrainSpec,
+    pretraining: TrainSpec,
+) -> dict[str, Stage]:
+    """The stages of one strategy, in order.
+
+    All start from the teacher's embeddings and, where they name masked
+    tokens, its head.
+
+    Args:
+        strategy: "auxiliary" for all losses at once; "joint" for all layers'
+            transfer and then pre-training; or "progressive" for the transfer
+            of one layer after the other, those below it frozen, and then
+            pre-training.
+        teacher: an earlier stage, or a masked language model, as deep as the
+            student and as wide between its layers.
+        student: its shape.
+        data: the text of all stages.
+        transfer: how a stage of transfer is trained: in "joint" the only one,
+            in "progressive" that of each layer.
+        pretraining: how the last stage is.
+
+    Returns:
+        Stages by name: "pretraining" alone, after "transfer", or after
+        "layer_1" to "layer_L".
+
+    Raises:
+        UsageError: there is no such strategy.
+    """
+    if strategy not in STRATEGIES:
+        raise UsageError(
+            f"recipe: strategy is {strategy!r}, expected "
+            f"{' or '.join(STRATEGIES)}"
+        )
+    layers: dict[str, int | None] = {}
+    if strategy == "joint":
+        layers = {"transfer": None}
+    if strategy == "progressive":
+        layers = {f"layer_{i + 1}": i for i in range(student.num_layers)}
+    spec = dataclasses.replace(student, init="embeddings")
+    stages = {}
+    for name, layer in layers.items():
+        below = ",".join(map(str, range(layer or 0)))
+        frozen = f"embeddings,{below}" if below else ""
+        stages[name] = Stage(
+            teacher=teacher,
+            student=dataclasses.replace(spec, frozen=frozen),
+            method=MobileBERT.transfer(layer),
+            data=data,
+            train=transfer,
+        )
+        spec = dataclasses.replace(student, init="bottom", init_from=name)
+    is_last = bool(stages)
+    stages["pretraining"] = Stage(
+        teacher=teacher,
+        student=spec,
+        method=MobileBERT.pretraining() if is_last else MobileBERT(),
+        data=data,
+        train=pretraining,
+    )
+    return stages
