@@ -14,7 +14,7 @@ class FactorisedMaskedLMHead(keras.layers.Layer):
     """Logits of masked tokens: LayerNorm(act(h W + b)) [E, E']^T + b'.
 
     Of the `hidden_dim` columns of the output table, the token table E is the
-    first ones; E' has those that it lacks (section 3.2).
+    first ones; E' has those that it lacks.
 
     Args:
         token_embedding: a `keras_hub.layers.ReversibleEmbedding`, E.

@@ -1,4 +1,4 @@
-"""MobileBERT's replacement of layer normalisation (section 3.3)."""
+"""MobileBERT's replacement of layer normalisation (arXiv 2004.02984)."""
 
 from typing import Any
 

@@ -10,10 +10,11 @@ from keras import ops
 class Trigrams(keras.layers.Layer):
     """Each token's vector between its neighbours': next, own, previous.
 
-    A dense layer on the result is a convolution with a kernel of three
-    (section 3.1); the order is the released checkpoint's. Beyond the ends of
-    a text there are zeros, and padding is beyond its end: the padding token's
-    own vector must not tell the last token how long the batch is.
+    A dense layer on the result is a convolution with a kernel of three, the
+    paper's embedding factorization; the order is the released checkpoint's.
+    Beyond the ends of a text there are zeros, and padding is beyond its end:
+    the padding token's own vector must not tell the last token how long the
+    batch is.
 
     Call arguments:
         vectors: `[batch, length, width]`.

@@ -1,4 +1,4 @@
-"""MobileBERT: a Compact Task-Agnostic BERT (arXiv 2004.02984, section 3.5)."""
+"""MobileBERT: a Compact Task-Agnostic BERT (arXiv 2004.02984), section 3."""
 
 import dataclasses
 from typing import Any, Literal
@@ -21,10 +21,10 @@ class MobileBERT:
     Teacher and student are as deep, as wide between their layers, and have as
     many heads, so that layer l learns from layer l without a projection:
 
-        L_FMT = sum over l of MSE(H_l, H^teacher_l)              (equation 5)
+        L_FMT = sum over l of MSE(H_l, H^teacher_l)
         L_AT  = sum over l of 1/(A T) sum over heads and tokens of
-                KL(a^teacher_l ‖ a_l)                            (equation 6)
-        L_PD  = alpha L_MLM + (1 - alpha) L_KD                   (equation 7)
+                KL(a^teacher_l ‖ a_l)
+        L_PD  = alpha L_MLM + (1 - alpha) L_KD
 
     with H the outputs of the layers, a the attention probabilities, L_KD the
     soft targets at the masked tokens. The paper's L_PD has a loss on the next

@@ -1,6 +1,6 @@
 """MobileBERT's training strategies as the stages of a recipe.
 
-arXiv 2004.02984, section 3.5: how the transfer of feature maps and attention
+arXiv 2004.02984, section 3: how the transfer of feature maps and attention
 goes together with pre-training distillation.
 """
 
