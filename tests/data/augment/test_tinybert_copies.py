@@ -81,6 +81,12 @@ def test_the_same_seed_gives_the_same_copies(make_augmenter):
     parts = make_augmenter(flat)
     assert whole == parts.augment(texts[:2]) + parts.augment(texts[2:], 2)
     assert whole != make_augmenter(flat, seed=1).augment(texts)
+    # Each example has its own chance.
+    twice = make_augmenter(flat).augment([texts[0]] * 2)
+    first, second = (
+        [new for number, new in twice if number == own] for own in (0, 1)
+    )
+    assert first != second
 
 
 @pytest.mark.parametrize(
