@@ -153,7 +153,7 @@ def test_counts_the_lines_that_it_skips(spec, tiny, tmp_path, capfd):
         (
             {"masked_lm": ""},
             "has no masked-language-model head.*; name one in data.masked_lm, "
-            "or none there to take all words from word vectors",
+            "or set that to 'none' to take all words from word vectors",
         ),
         ({"masked_lm": "nowhere"}, "no model 'nowhere'.*; name one in data.m"),
         ({"word_vectors": "no.txt"}, r"no word vectors at no\.txt"),

@@ -84,8 +84,8 @@ class LanguageModel:
         except UserError as error:
             raise UserError(
                 f"data.augmentation asks a masked language model for words: "
-                f"{error}; name one in data.masked_lm, or {NO_MODEL} there to "
-                "take all words from word vectors"
+                f"{error}; name one in data.masked_lm, or set that to "
+                f"{NO_MODEL!r} to take all words from word vectors"
             ) from error
         tokenizer = teachers.load_tokenizer(source)
         return cls(masked, masked.backbone, tokenizer, glove)
