@@ -142,7 +142,7 @@ def test_too_little_text_says_how_little(tmp_path, tokenizer):
         text_data(tmp_path, tokenizer, 4, 0, 1)
 
 
-def eager(tokenizer):
+def eager(tokenizer, reads_specials):
     def tokenize(texts):
         rows = tokenizer(texts)
         flat = np.array(list(itertools.chain(*rows)), np.int32)

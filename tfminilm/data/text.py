@@ -87,6 +87,21 @@ def text_data(
     return data
 
 
+def is_held_out(document: list[str], seed: int, fraction: float) -> bool:
+    """Whether a document, given as its sentences, is not to be trained on.
+
+    That depends on its own text and the seed alone, so that all stages of a
+    run hold out the same documents.
+    """
+    return place("\n".join(document), seed) < fraction
+
+
+def place(text: str, seed: int) -> float:
+    """A number in [0, 1) that looks random and depends on nothing else."""
+    digest = hashlib.blake2b(f"{seed}\n{text}".encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) * 2.0**-53
+
+
 def _split(
     documents: Iterable[EncodedDocument],
     seed: int,
@@ -98,8 +113,7 @@ def _split(
     held_out: list[EncodedDocument] = []
     num_tokens = 0
     for document in documents:
-        place = _place(seed, "\n".join(document.sentences))
-        if place < fraction:
+        if is_held_out(document.sentences, seed, fraction):
             held_out.append(document)
         else:  # Its sentences are not needed any more, and are large.
             train.append(dataclasses.replace(document, sentences=[]))
@@ -143,14 +157,8 @@ def _sentences(documents: list[EncodedDocument], seed: int) -> list[str]:
         for sentence in document.sentences
         if len(words(sentence)) in _SENTENCE_WORDS and is_prose(sentence)
     }
-    chosen = sorted(distinct, key=lambda text: (_place(seed, text), text))
+    chosen = sorted(distinct, key=lambda text: (place(text, seed), text))
     return chosen[:_MOST_SENTENCES]
-
-
-def _place(seed: int, text: str) -> float:
-    """A number in [0, 1) that looks random and depends on nothing else."""
-    digest = hashlib.blake2b(f"{seed}\n{text}".encode(), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 11) * 2.0**-53
 
 
 def _to_cache(data: TextData) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

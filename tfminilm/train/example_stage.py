@@ -1,7 +1,7 @@
 """Stages on examples: a task's, or single sentences, of any length."""
 
 import functools
-import math
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +10,7 @@ import keras
 from tfminilm import teachers
 from tfminilm.data import corpus
 from tfminilm.data.sentences import is_prose
+from tfminilm.data.text import is_held_out, place
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
 from tfminilm.tasks import heads, windows
@@ -85,22 +86,33 @@ class SentenceStage(TextStage):
         return iter(())
 
     def _examples(self) -> tuple[list, list]:
-        """Those to train on, and those held out."""
-        spec = self.recipe.data
-        found: list[Example] = []
-        most = spec.max_examples or math.inf
-        for document in corpus.documents(spec.source):
-            for text in filter(is_prose, document):
-                found.append(Example(str(len(found)), (text,), None))
-            if len(found) >= most:
-                del found[spec.max_examples :]
-                break
-        size = max(1, round(spec.held_out_fraction * len(found)))
-        if len(found) < 2:
+        """Those to train on, and those of the documents held out."""
+        spec, seed = self.recipe.data, self.recipe.seed
+        train: list[Example] = []
+        held_out: list[Example] = []
+        read = itertools.islice(self._read(), spec.max_examples or None)
+        for number, (text, is_out) in enumerate(read):
+            part = held_out if is_out else train
+            part.append(Example(str(number), (text,), None))
+        if not train or not held_out:
             raise UserError(
-                f"{spec.source} has {len(found)} sentences, expected 2 or more"
+                f"{spec.source} has {len(train)} sentences to train on and "
+                f"{len(held_out)} in documents held out, expected some of "
+                "both: give more text or a larger data.held_out_fraction"
             )
-        return found[:-size], found[-size:]
+        # Few are scored: they come from all over the text.
+        held_out.sort(key=lambda example: place(example.texts[0], seed))
+        return train, held_out
+
+    def _read(self) -> Iterator[tuple[str, bool]]:
+        """Sentences, and whether their document is held out."""
+        spec = self.recipe.data
+        for document in corpus.documents(spec.source):
+            is_out = is_held_out(
+                document, self.recipe.seed, spec.held_out_fraction
+            )
+            for text in filter(is_prose, document):
+                yield text, is_out
 
     def _first(self, examples: list) -> list:
         return examples[: self.recipe.train.held_out_sequences]
