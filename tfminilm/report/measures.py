@@ -145,7 +145,11 @@ def teacher_row(evaluation: dict[str, Any]) -> dict[str, Any] | None:
 
 def terms(run: Run) -> dict[str, str]:
     """The terms of the run's loss: their titles, and their keys in its rows."""
-    known = {"attention_transfer": "Attention KL", "value_relation": "Value KL"}
+    known = {
+        "attention_transfer": "Attention KL",
+        "value_relation": "Value KL",
+        "embedding_mse": "Embedding MSE",
+    }
     others = {"loss", "step", "split", "seconds", "learning_rate"}
     found = dict.fromkeys(key for row in run.train for key in row)
     keys = [k for k in found if k not in others | {"tokens_per_second"}]

@@ -91,13 +91,14 @@ def _tiles(stages: Sequence[Run]) -> str:
     student = measures.best_student(evaluation) if evaluation else None
     if teacher and student:
         tiles = _gain_tiles(teacher, student)
-    for run in stages:
-        for name, key in measures.terms(run).items():
-            left = measures.fall(run, key)
-            values = [r[key] for r in run.held_out if is_number(r.get(key))]
-            if left is not None:
-                change = f"of {measures.ratio(values[0])} before training"
-                tiles.append((f"{left:.0%}", f"{name} left", change))
+    last = stages[-1]
+    for name, key in measures.terms(last).items():
+        left = measures.fall(last, key)
+        values = [r[key] for r in last.held_out if is_number(r.get(key))]
+        if left is not None:
+            tiles.append(_left_tile(name, left, values[0]))
+    if evaluation and student and len(stages) > 1:
+        tiles += _kept_tiles(evaluation, student)
     if not tiles:
         return ""
     items = "\n".join(
@@ -134,6 +135,29 @@ def _gain_tiles(
         )
         if is_number(after):
             tiles.append((show(after), name, f"teacher {show(before)}"))
+    return tiles
+
+
+def _left_tile(name: str, left: float, began: float) -> tuple[str, str, str]:
+    change = f"of {measures.ratio(began)} before training"
+    return f"{left:.0%}", f"{name} left", change
+
+
+def _kept_tiles(
+    evaluation: dict[str, Any], student: Mapping[str, Any]
+) -> list[tuple[str, str, str]]:
+    """What the last of several stages left of the first one's divergences."""
+    tiles = []
+    for name, key in (
+        ("Attention KL", "attention_kl"),
+        ("Value KL", "value_kl"),
+    ):
+        began, ended = (
+            measures.lookup(evaluation, "start", key),
+            student.get(key),
+        )
+        if is_number(began) and is_number(ended) and began > 0:
+            tiles.append(_left_tile(name, ended / began, began))
     return tiles
 
 
@@ -228,8 +252,8 @@ def _curves(run: Run) -> str:
         return ""
     return (
         f"<h2>Training{_of_stage(run)}</h2>\n"
-        f'<p class="note">{_text(_pace(run))}Logarithmic axes, KL in nats; '
-        "lower is nearer to the teacher.</p>\n"
+        f'<p class="note">{_text(_pace(run))}Logarithmic axes; lower is nearer '
+        "to the teacher.</p>\n"
         '<div class="pair">\n' + "\n".join(charts) + "\n</div>"
     )
 
