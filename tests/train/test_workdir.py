@@ -131,3 +131,12 @@ def test_row_on_a_full_disk(begun):
     (begun / "metrics.jsonl").symlink_to("/dev/full")
     with pytest.raises(UserError, match="jsonl: No space left on device"):
         Workdir(begun, RECIPE).log({"step": 1})
+
+
+def test_stages_share_what_they_read(tmp_path):
+    whole = Workdir(tmp_path, {"name": "whole"})
+    stages = [
+        Workdir(tmp_path / name, {"name": name}, inside=whole)
+        for name in ("first", "second")
+    ]
+    assert {stage.text for stage in stages} == {tmp_path / "text"}
