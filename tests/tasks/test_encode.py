@@ -1,5 +1,6 @@
 """Token ids of examples, their cache, and batches of like length."""
 
+import dataclasses
 import itertools
 import json
 import pathlib
@@ -10,7 +11,7 @@ import pytest
 from tfminilm.errors import UserError
 from tfminilm.tasks import encode as encode_module
 from tfminilm.tasks.batches import Batches, best_buckets
-from tfminilm.tasks.encode import Encoded, encode, fit
+from tfminilm.tasks.encode import Encoded, encode, fit, join
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import get_task
 
@@ -203,6 +204,18 @@ def test_padded():
     assert got["token_ids"].tolist() == [[2, 2, 99, 99], [0, 0, 0, 99]]
     assert got["padding_mask"].tolist() == [[1, 1, 0, 0], [1, 1, 1, 0]]
     assert {value.dtype for value in got.values()} == {np.dtype("int32")}
+
+
+def test_parts_are_joined():
+    whole = join([encoded_of(2, 3), encoded_of(1), encoded_of(4, 1)])
+    expected = [[0] * 2, [1] * 3, [0], [0] * 4, [1]]
+    assert rows(whole) == expected
+    assert whole.lengths.tolist() == [2, 3, 1, 4, 1]
+    assert whole.labels["labels"].tolist() == [0, 1, 0, 0, 1]
+    assert whole.pad_id == 99
+    unlabelled = dataclasses.replace(encoded_of(1), labels={})
+    assert join([encoded_of(2), unlabelled]).labels == {}
+    assert rows(join([unlabelled])) == [[0]]
 
 
 def drawn(batches, epoch):
