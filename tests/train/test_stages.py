@@ -190,6 +190,8 @@ def test_the_report_shows_all_stages(whole, tmp_path, capsys):
         assert f"<h2>Training, stage {name}</h2>" in page
         assert f"<h2>Settings, stage {name}</h2>" in page
     assert "stage deep" not in page
+    began = evaluate._first(read_run(whole / "deep"))
+    assert began.workdir == whole / "again"
     assert evaluate._teacher(
         run / "again", Recipe.parse(read_run(run / "again").recipe)
     ) == (run / "wide")
