@@ -28,7 +28,8 @@ class MobileBERT:
 
     with H the outputs of the layers, a the attention probabilities, L_KD the
     soft targets at the masked tokens. The paper's L_PD has a loss on the next
-    sentence as well, which is left out here.
+    sentence as well, which is left out here; the authors' code normalises H
+    first, and adds losses on its mean and variance.
 
     Its three strategies are stages: auxiliary, all at once, is `MobileBERT()`;
     joint is `MobileBERT.transfer()` and then `MobileBERT.pretraining()`;
