@@ -108,12 +108,16 @@ def describe(backbone: Any, lengths: Sequence[int] = (32, 128)) -> Description:
         ),
         flops={length: _flops(backbone, length) for length in lengths},
         size_bytes={kind: _bytes(backbone, kind) for kind in PRECISIONS},
-        reading=_READINGS.get(
-            getattr(backbone, "attention_input", ""), ""
-        ).format(
-            inner=getattr(backbone, "bottleneck_dim", 0),
-            outer=backbone.hidden_dim,
-        ),
+        reading=_reading(backbone),
+    )
+
+
+def _reading(backbone: Any) -> str:
+    """Which MobileBERT it is; nothing of another model."""
+    if not hasattr(backbone, "attention_input"):
+        return ""
+    return _READINGS[backbone.attention_input].format(
+        inner=backbone.bottleneck_dim, outer=backbone.hidden_dim
     )
 
 
