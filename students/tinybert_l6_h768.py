@@ -21,7 +21,7 @@ The paper's ablations are flags, such as --config.stages.general.skip=True,
 ...data.augment_copies=0, ...method.hidden_weight=0 or ...method.layers=top;
 docs/methods/tinybert.md has all of them.
 Dev, by the paper of MiniLM: SST-2 91.6, MNLI-m 83.5 (BERT-base 93.2, 84.5).
-Cost, computed: 10.1G tokens, 4.5e+18 FLOPs, 10 hours on one A100 at
+Cost, computed: 10.1G tokens, 4.4e+18 FLOPs, 9.8 hours on one A100 at
 40 % of its bfloat16 peak, 98 % of it on text. Not run at full scale:
 no result of our own.
 `--config=tinybert_l6_h768:smoke` tries it out in seconds.
