@@ -1,5 +1,8 @@
 """MobileBERT and IB-BERT as students, with heads, and how they start."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -117,6 +120,29 @@ def test_stands_under_the_heads_of_tasks(make, make_batch, run, head, tmp_path):
         found = run(other, batch)
         for name, value in expected.items():
             np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-5)
+
+
+_LOADING = """
+import sys
+from tfminilm.{module} import {load}
+print(type({load}(sys.argv[1])).__name__)
+"""
+
+
+@pytest.mark.slow
+def test_loads_in_a_process_that_has_not_built_one(make, tmp_path):
+    models = {
+        ("tasks.heads", "load_head"): SpanFinder(make(num_layers=1)),
+        ("teachers", "load_masked_lm"): build_masked_lm(make(num_layers=1)),
+    }
+    for (module, load), model in models.items():
+        folder = str(tmp_path / load)
+        model.save_to_preset(folder)
+        code = _LOADING.format(module=module, load=load)
+        done = subprocess.run(
+            [sys.executable, "-c", code, folder], capture_output=True, text=True
+        )
+        assert done.stdout.strip() == type(model).__name__, done.stderr
 
 
 def test_a_classifier_computes_the_last_layer_for_one_token(make):

@@ -16,6 +16,9 @@ import keras_hub
 from keras import ops
 
 from tfminilm.errors import UserError
+
+# The backbones are imported to be known to KerasHub, which loads by name.
+from tfminilm.students import mobilebert_model  # noqa: F401
 from tfminilm.students.bilstm_model import BiLSTMClassifier
 from tfminilm.tasks.task import Task
 

@@ -81,6 +81,9 @@ def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     import keras_hub
     from keras_hub.src.utils import preset_utils
 
+    # Imported to be known to KerasHub, which loads it by name.
+    from tfminilm.students import mobilebert_model  # noqa: F401
+
     if is_tiny(source):
         return build_masked_lm(tiny.backbone(os.fspath(source), dtype))
     folder = resolve(source)
