@@ -213,6 +213,12 @@ class Bench:
         return folder
 
     def _distill(self, folder, seed, **stage):
+        # What one run read or augmented, another need not.
+        shared = (self.options.workdir / "text").resolve()
+        shared.mkdir(parents=True, exist_ok=True)
+        if not (folder / "text").exists():
+            folder.mkdir(exist_ok=True)
+            (folder / "text").symlink_to(shared)
         if not (folder / "student").is_dir():
             distill(Recipe(name=folder.name, seed=seed, **stage), folder)
 
