@@ -95,8 +95,9 @@ def test_help_lists_the_flags_of_tasks(capsys):
 def test_help_lists_a_recipes_keys(capsys):
     assert commands.main(["distill", "--config=demo", "--help"]) == 0
     text = capsys.readouterr().out
-    assert re.search(r"\n  --config.train.steps=\d+\n", text)
-    assert "\n  --config.data.source=docs\n" in text
+    steps = r"\n  --config.stages.minilm.train.steps=\d+\n"
+    assert re.search(steps, text)
+    assert "\n  --config.stages.sentence.data.source=docs\n" in text
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_scores_of_any_size(model, labelled, tmp_path, results, fast):
         f"--model={model}",
         f"--task=csv:{tmp_path / 'mine.tsv'}",
         f"--workdir={tmp_path}/run",
-        *("--kind=regression", *columns, *fast),
+        *("--kind=regression", *columns, *fast, "--epochs=20"),
     ]
     assert main(["finetune", *given]) == 0
     pearson = results(tmp_path / "run")["metrics"]["validation"]["pearson"]
