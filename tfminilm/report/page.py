@@ -73,8 +73,9 @@ def _header(stages: Sequence[Run]) -> str:
 
 
 def _not_finite(run: Run) -> str:
+    keys = ("loss", *measures.terms(run).values())
     for row in run.train:
-        for key in ("loss", *measures.terms(run).values()):
+        for key in keys:
             if key in row and not is_number(row[key]):
                 return (
                     f'<p class="warning">At step {_text(row["step"])} of '
