@@ -144,7 +144,8 @@ def held_out(rows, folder):
 def test_what_is_held_out_is_learnt_too(whole, rows, kind, terms):
     first, *_, last = held_out(rows, whole / kind)
     assert terms <= set(last)
-    assert last["loss"] < 0.99 * first["loss"]
+    # A dozen steps; tests/conformance/test_learning.py makes hundreds.
+    assert last["loss"] < first["loss"]
     assert json.loads((whole / kind / "held_out.json").read_text())["sentences"]
 
 
