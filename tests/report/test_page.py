@@ -85,6 +85,37 @@ def test_finished_run_has_every_part(finished):
         assert setting in got.texts["dd"]
 
 
+def test_stages_share_a_page(tmp_path, sample):
+    run = tmp_path / "run"
+    second = [
+        {"step": step, "split": split, "embedding_mse": 2.0 - step / 10}
+        for step in (0, 10)
+        for split in ("train", "held_out")
+    ]
+    for name, rows, result in (
+        ("first", sample.metrics(), None),
+        ("second", second, sample.evaluation()),
+    ):
+        sample.write_run(run / name, rows, result)
+        recipe = sample.recipe() | {"name": f"two/{name}"}
+        (run / name / "recipe.json").write_text(json.dumps(recipe))
+    stages = {"name": "two", "stages": {"first": {}, "second": {}}}
+    (run / "recipe.json").write_text(json.dumps(stages))
+    got = read(run)
+    assert got.texts["h1"] == "two"
+    curves = [label for label in got.labels() if "during training" in label]
+    assert [label.split(" during")[0] for label in curves] == [
+        "Attention KL",
+        "Value KL",
+        "Embedding MSE",
+    ]
+    # What the whole run left: of the student that ships, not of a stage.
+    tiles = got.texts["ul"]
+    assert "Embedding MSE left50%" in tiles
+    assert "Attention KL left20%of 0.700 before training" in tiles
+    assert "Value KL left16%of 0.350 before training" in tiles
+
+
 def test_nothing_is_loaded_from_elsewhere(finished):
     text = page.write_page(finished).read_text("utf-8")
     loads = {"src", "href", "srcset", "data", "action", "poster"}

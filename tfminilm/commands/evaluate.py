@@ -34,7 +34,7 @@ def define_flags(flags: Any) -> None:
         "output",
         None,
         "Folder of evaluation-TASK[-LANGUAGE].json and predictions; the "
-        "model's own workdir without it.",
+        "model's own without it, or the current one if it has none.",
     )
 
 

@@ -8,7 +8,11 @@ from typing import Any
 
 import keras
 
-from tfminilm.layers.attention import attention_parts, needed_projections
+from tfminilm.layers.attention import (
+    ExposedEncoder,
+    attention_parts,
+    needed_projections,
+)
 from tfminilm.layers.bottleneck import BottleneckEncoder, split_heads
 
 
@@ -50,30 +54,8 @@ class BottleneckParts(keras.layers.Layer):
         return attention_parts(self.parts, tensors, padding_mask)
 
 
-class ExposedBottleneck(keras.layers.Layer):
-    """`ExposedEncoder` of a `BottleneckEncoder`: its output, and its parts.
-
-    Args:
-        encoder: a built `BottleneckEncoder`.
-        parts: names out of `ATTENTION_PARTS`.
-        first_token_only: of the layer's output, compute the first token's
-            state alone. Queries and what follows from them have length 1.
-
-    Call arguments and what is returned are those of `ExposedEncoder`.
-    """
-
-    def __init__(
-        self,
-        encoder: BottleneckEncoder,
-        parts: Sequence[str],
-        first_token_only: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(dtype=encoder.dtype_policy, **kwargs)
-        self.parts = tuple(parts)
-        self.first_token_only = first_token_only
-        self.encoder = encoder
-        self.built = True
+class ExposedBottleneck(ExposedEncoder):
+    """`ExposedEncoder` of a `BottleneckEncoder`: its output, and its parts."""
 
     def call(
         self,

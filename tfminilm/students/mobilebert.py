@@ -29,7 +29,7 @@ def mobilebert(
     Two readings of the attention's inputs exist. The released checkpoint
     (`attention_input="shared"`) has a second bottleneck, which queries and
     keys share, and values of the layer's input. In the paper's table
-    (`"block"`) all three read the layer's input: 25.2M parameters. The third
+    (`"block"`) all three read the layer's input: 25.4M parameters. The third
     is MobileBERT-tiny's.
 
     Args:
@@ -76,7 +76,7 @@ def mobilebert(
 
 
 def mobilebert_tiny(**kwargs: Any) -> keras.Model:
-    """A `mobilebert` of 15.4M parameters, the paper's smallest.
+    """A `mobilebert` of 15.5M parameters, the paper's smallest.
 
     Queries, keys and values all read the bottleneck, and two feed-forward
     blocks follow. `kwargs` are those of `mobilebert`.
@@ -102,7 +102,7 @@ def mobilebert_without_opt(**kwargs: Any) -> keras.Model:
 
 
 def ib_bert(**kwargs: Any) -> keras.Model:
-    """A randomly initialised IB-BERT, MobileBERT's teacher: 293M parameters.
+    """A randomly initialised IB-BERT, MobileBERT's teacher: 294M parameters.
 
     Between layers its states are as wide as MobileBERT's, so that they can be
     compared; inside it is BERT-large, with an inverted bottleneck of 1024.

@@ -73,19 +73,7 @@ class MobileBertBackbone(keras_hub.models.Backbone):
         config = {name: given[name] for name in _FIELDS}
         _check(config)
         self._make_embeddings(config, dtype)
-        self.transformer_layers = [
-            BottleneckEncoder(
-                **{name: config[name] for name in _LAYER_FIELDS},
-                dtype=dtype,
-                name=f"transformer_layer_{index}",
-            )
-            for index in range(num_layers)
-        ]
-        self.pooled_dense = None
-        if pooler:
-            self.pooled_dense = _dense(
-                hidden_dim, dtype, "pooled_dense", "tanh"
-            )
+        self._make_layers(config, dtype)
         inputs = {
             name: keras.Input((None,), dtype="int32", name=name)
             for name in ("token_ids", "segment_ids", "padding_mask")
@@ -136,6 +124,21 @@ class MobileBertBackbone(keras_hub.models.Backbone):
         self.embeddings_dropout = layers.Dropout(
             config["dropout"], dtype=dtype, name="embeddings_dropout"
         )
+
+    def _make_layers(self, config: dict[str, Any], dtype: Any) -> None:
+        self.transformer_layers = [
+            BottleneckEncoder(
+                **{name: config[name] for name in _LAYER_FIELDS},
+                dtype=dtype,
+                name=f"transformer_layer_{index}",
+            )
+            for index in range(config["num_layers"])
+        ]
+        self.pooled_dense = None
+        if config["pooler"]:
+            self.pooled_dense = _dense(
+                config["hidden_dim"], dtype, "pooled_dense", "tanh"
+            )
 
     def _outputs(
         self, token_ids: Any, segment_ids: Any, padding_mask: Any

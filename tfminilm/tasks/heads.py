@@ -81,7 +81,7 @@ class FirstTokenClassifier(_Head):
         dropout: float = 0.1,
         **kwargs: Any,
     ):
-        x = _sequence(backbone)[:, 0, :]
+        x = token_states(backbone)[:, 0, :]
         x = _dropout(backbone, dropout, "pooled_dropout")(x)
         x = _dense(backbone, x.shape[-1], "pooled_dense", "tanh")(x)
         x = _dropout(backbone, dropout, "classifier_dropout")(x)
@@ -114,7 +114,7 @@ class SpanFinder(_Head):
     def __init__(
         self, backbone: keras.Model, dropout: float = 0.1, **kwargs: Any
     ):
-        x = _sequence(backbone)
+        x = token_states(backbone)
         x = _dropout(backbone, dropout, "span_dropout")(x)
         x = _dense(backbone, 2, "span_logits")(x)
         x = ops.cast(x, "float32")
@@ -240,8 +240,8 @@ def _classifiers() -> dict[type, Any]:
     return {cls.backbone_cls: cls for cls in (*found, BiLSTMClassifier)}
 
 
-def _sequence(backbone: Any) -> Any:
-    """The states of all tokens, without a pooler that nothing would train."""
+def token_states(backbone: Any) -> Any:
+    """A backbone's symbolic output of all tokens, whatever else it has."""
     output = backbone.output
     return output["sequence_output"] if isinstance(output, dict) else output
 

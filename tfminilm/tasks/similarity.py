@@ -16,6 +16,7 @@ from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import encode
 from tfminilm.tasks.evaluate import BATCH_SIZE, Result, predict
 from tfminilm.tasks.example import Example
+from tfminilm.tasks.heads import token_states
 from tfminilm.tasks.task import Task
 
 
@@ -31,10 +32,8 @@ def embedder(backbone: keras.Model, pooling: str = "mean") -> keras.Model:
         A model from the encoder's inputs to `[batch, hidden_dim]`, of length
         1 each.
     """
-    output = backbone.output
-    states = output["sequence_output"] if isinstance(output, dict) else output
     mask = backbone.input["padding_mask"]
-    vectors = pooled(states, mask, pooling)[:, 0]
+    vectors = pooled(token_states(backbone), mask, pooling)[:, 0]
     return keras.Model(backbone.input, ops.normalize(vectors))
 
 

@@ -212,10 +212,13 @@ def _outputs(
     top = max((index for _, index in wanted), default=0)
     if whole is not None:
         top = len(calls)
-    is_last_whole = (
-        whole is None
-        or any(index >= len(calls) - (name != STATES) for name, index in wanted)
-        or not reads_first_token_only(whole, calls[-1].output)
+    last_is_wanted = any(
+        index >= len(calls) - (name != STATES) for name, index in wanted
+    )
+    last_is_short = (
+        whole is not None
+        and not last_is_wanted
+        and reads_first_token_only(whole, calls[-1].output)
     )
     state = calls[0].inputs
     found = {(STATES, 0): state}
@@ -226,7 +229,7 @@ def _outputs(
             layer = whole_layer(
                 call.layer,
                 parts,
-                first_token_only=call is calls[-1] and not is_last_whole,
+                first_token_only=last_is_short and call is calls[-1],
                 name=f"{call.layer.name}_exposed_{index}",
             )
             tensors = layer(state, call.padding_mask)

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfminilm.errors import UsageError
@@ -58,15 +58,35 @@ def check_ranges(stage: Stage, prefix: str) -> None:
         require(value(name) >= 1, name, "1 or more")
     for name in _NOT_NEGATIVE + _weights(stage.method):
         require(value(name) >= 0, name, "0 or more")
+    _check_bounds(stage, require)
+    for name, known in (
+        ("train.precision", PRECISIONS),
+        ("student.kind", KINDS),
+        ("student.attention_input", ATTENTION_INPUTS),
+        ("data.augmentation", AUGMENTATIONS),
+    ):
+        require(value(name) in known, name, " or ".join(filter(None, known)))
+    for read in (stage.student.init_layers, stage.student.frozen_parts):
+        try:
+            read()
+        except UsageError as error:
+            text = str(error).replace("recipe: ", f"recipe: {prefix}")
+            raise UsageError(text) from None
+
+
+def _check_bounds(
+    stage: Stage, require: Callable[[bool, str, str], None]
+) -> None:
+    """Numbers between two bounds, and those that go with others."""
     student, train, data = stage.student, stage.train, stage.data
     is_bilstm = student.kind == "bilstm"
     fine = not is_bilstm or (student.init == "random" and not student.frozen)
     require(fine, "student.kind", "an encoder, to be initialised or frozen")
     is_mobile = student.kind in MOBILEBERTS
-    width = f"student.{'bottleneck' if is_mobile else 'hidden'}_dim"
+    width = "bottleneck_dim" if is_mobile else "hidden_dim"
     require(
-        is_bilstm or value(width) % student.num_heads == 0,
-        width,
+        is_bilstm or getattr(student, width) % student.num_heads == 0,
+        f"student.{width}",
         f"a multiple of student.num_heads ({student.num_heads})",
     )
     require(
@@ -83,19 +103,6 @@ def check_ranges(stage: Stage, prefix: str) -> None:
     require(fine, "data.held_out_fraction", "0 to 0.5, above 0")
     require(0 < train.beta_2 < 1, "train.beta_2", "above 0, below 1")
     require(0 < data.mask_rate < 1, "data.mask_rate", "above 0, below 1")
-    for name, known in (
-        ("train.precision", PRECISIONS),
-        ("student.kind", KINDS),
-        ("student.attention_input", ATTENTION_INPUTS),
-        ("data.augmentation", AUGMENTATIONS),
-    ):
-        require(value(name) in known, name, " or ".join(filter(None, known)))
-    for read in (student.init_layers, student.frozen_parts):
-        try:
-            read()
-        except UsageError as error:
-            text = str(error).replace("recipe: ", f"recipe: {prefix}")
-            raise UsageError(text) from None
 
 
 def check_stages(stages: Mapping[str, Stage]) -> None:

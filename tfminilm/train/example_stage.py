@@ -176,8 +176,10 @@ class TaskTextStage(SentenceStage):
         copies = augmented.bilstm_copies(spec, examples, tokenizer, seed)
         # Their masked words are one token each.
         tokenizer.special_tokens_in_strings = True
-        encoded = self._encoded(copies, tokenizer, folder)
-        tokenizer.special_tokens_in_strings = False
+        try:
+            encoded = self._encoded(copies, tokenizer, folder)
+        finally:
+            tokenizer.special_tokens_in_strings = False
         yield encoded
 
     def _split(self, split: str) -> list:

@@ -24,8 +24,7 @@ class MaskedWords:
         count: words of a place, fewer if the vocabulary has no more.
         max_length: tokens that the model sees of a text, `[CLS]` and `[SEP]`
             included, if it has as many positions.
-        batch_size: places of a call. 64 keep two cores busy; more gain
-            nothing there.
+        batch_size: places of a call.
     """
 
     def __init__(

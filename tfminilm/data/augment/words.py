@@ -8,7 +8,9 @@ from typing import NamedTuple
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 
 # What holds a sentence together: another word in its place is another
-# sentence. Also what is left of such words beside an apostrophe.
+# sentence. Also what is left of such words beside an apostrophe. Lists of
+# libraries, such as scikit-learn's, hold "sincere", "serious" or "interest",
+# which are worth changing.
 STOP_WORDS = frozenset(
     """
     a an the this that these those such same
