@@ -86,3 +86,32 @@ def test_float16_scales_the_loss():
     assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     plain = build_optimizer(TrainSpec(), "mixed_bfloat16")
     assert isinstance(plain, keras.optimizers.AdamW)
+
+
+def lamb(values, gradients, rate, decay=0.0):
+    """Algorithm 2 of the paper, with the decay before the ratio."""
+    values = np.array(values)
+    mean, square = np.zeros(2), np.zeros(2)
+    for t, gradient in enumerate(np.array(gradients), 1):
+        values = values * (1 - rate * decay)
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        update = mean / (1 - 0.9**t)
+        update /= np.sqrt(square / (1 - 0.999**t)) + 1e-6
+        ratio = np.linalg.norm(values) / np.linalg.norm(update)
+        values = values - rate * ratio * update
+    return values
+
+
+def test_lamb():
+    gradients = [[0.3, -0.1], [0.2, 0.4]]
+    options = {"warmup_steps": 0, "steps": 1_000_000, "clip_norm": 0.0}
+    kernel, bias = train(
+        gradients, optimizer="lamb", weight_decay=0.5, **options
+    )
+    np.testing.assert_allclose(
+        kernel, lamb([1.0, -2.0], gradients, 0.1, 0.5), rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        bias, lamb([1.0, -2.0], gradients, 0.1), rtol=1e-4
+    )

@@ -39,6 +39,7 @@ def test_a_recipe_survives_its_config():
         ("train.learning_rate", -0.1, "expected 0 or more"),
         ("train.learning_rate", float("nan"), "expected 0 or more"),
         ("train.precision", "float8", "expected auto or float32 or"),
+        ("train.optimizer", "sgd", "is 'sgd', expected adamw or lamb"),
         ("train.gradient_accumulation", 3, "multiple of train.gradient_accu"),
         ("method.name", "MiniML", "is 'MiniML'; did you mean MiniLM?"),
         ("method.value_weight", -1.0, "expected 0 or more"),

@@ -12,6 +12,7 @@ from tfminilm.train.stage import (
     AUGMENTATIONS,
     KINDS,
     MOBILEBERTS,
+    OPTIMIZERS,
     PRECISIONS,
     Stage,
     StudentSpec,
@@ -60,6 +61,7 @@ def check_ranges(stage: Stage, prefix: str) -> None:
         require(value(name) >= 0, name, "0 or more")
     _check_bounds(stage, require)
     for name, known in (
+        ("train.optimizer", OPTIMIZERS),
         ("train.precision", PRECISIONS),
         ("student.kind", KINDS),
         ("student.attention_input", ATTENTION_INPUTS),

@@ -1,8 +1,10 @@
-"""The optimizer of the papers: AdamW, linear warm-up, linear decay."""
+"""The optimizers of the papers, with linear warm-up and linear decay."""
 
 import keras
 
 from tfminilm.train.recipe import TrainSpec
+
+_OPTIMIZERS = {"adamw": keras.optimizers.AdamW, "lamb": keras.optimizers.Lamb}
 
 
 @keras.saving.register_keras_serializable(package="tfminilm")
@@ -41,14 +43,18 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 def build_optimizer(
     spec: TrainSpec, precision: str = "float32"
 ) -> keras.optimizers.Optimizer:
-    """AdamW as a recipe describes it; no decay on norms and biases.
+    """AdamW or LAMB as a recipe describes it; no decay on norms and biases.
+
+    LAMB (You et al., arXiv 1904.00962, algorithm 2) is Keras': its trust
+    ratio scales the steps of all variables, of norms and biases as well, and
+    the decay is taken from the weights before the ratio is, as AdamW does.
 
     Args:
         spec: the recipe's training part.
         precision: the dtype policy trained in; float16 needs a scaled loss.
     """
     parts = spec.gradient_accumulation
-    optimizer = keras.optimizers.AdamW(
+    optimizer = _OPTIMIZERS[spec.optimizer](
         WarmupLinearDecay(
             spec.learning_rate, spec.warmup_steps, spec.steps, parts
         ),

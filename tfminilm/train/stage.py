@@ -15,6 +15,7 @@ MOBILEBERTS = (
 )
 KINDS = ("bert", "distilbert", "xlm_roberta", "bilstm", *MOBILEBERTS)
 ATTENTION_INPUTS = ("", "shared", "block", "bottleneck")
+OPTIMIZERS = ("adamw", "lamb")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 AUGMENTATIONS = ("bilstm", "tinybert")
 TASK = "task:"
@@ -154,6 +155,7 @@ class DataSpec(tfminilm.config.Typed):
 class TrainSpec(tfminilm.config.Typed):
     """Steps, optimizer and rhythm. Linear warm-up, then linear decay to zero.
 
+    `optimizer` is "adamw", or "lamb" for large batches.
     `gradient_accumulation` > 1 splits the `batch_size` into that many parts.
     `precision` is "float32", "mixed_bfloat16", "mixed_float16", or "auto":
     what is fastest on this machine.
@@ -162,6 +164,7 @@ class TrainSpec(tfminilm.config.Typed):
     steps: int = 400_000
     batch_size: int = 256
     gradient_accumulation: int = 1
+    optimizer: str = "adamw"
     learning_rate: float = 5e-4
     warmup_steps: int = 4_000
     weight_decay: float = 0.01
