@@ -64,6 +64,50 @@ def _run_keras(backbone, batch):
     }
 
 
+def _run_graph(graph, batch):
+    """Runs a batch row by row; stacks the outputs."""
+    signature = graph.signature(batch["token_ids"].shape[1])
+    rows = []
+    for index in range(len(batch["token_ids"])):
+        row = {name: value[index : index + 1] for name, value in batch.items()}
+        rows.append({k: v.numpy() for k, v in _call(signature, row).items()})
+    return {name: np.concatenate([r[name] for r in rows]) for name in rows[0]}
+
+
+def _call(signature, row):
+    import tensorflow as tf
+
+    return signature(**{name: tf.constant(v) for name, v in row.items()})
+
+
+def _assert_same(got, wanted, mask, tolerance=1e-4):
+    real = mask.astype(bool)
+    np.testing.assert_allclose(
+        got["sequence_output"][real],
+        wanted["sequence_output"][real],
+        atol=tolerance,
+    )
+    np.testing.assert_allclose(
+        got["pooled_output"], wanted["pooled_output"], atol=tolerance
+    )
+    weights = mask[:, :, None] / mask.sum(1)[:, None, None]
+    np.testing.assert_allclose(
+        got["sentence_embedding"],
+        (wanted["sequence_output"] * weights).sum(1),
+        atol=tolerance,
+    )
+
+
+@pytest.fixture(scope="session")
+def run_graph():
+    return _run_graph
+
+
+@pytest.fixture(scope="session")
+def assert_same():
+    return _assert_same
+
+
 @pytest.fixture(scope="session")
 def make_backbone():
     return _make_backbone

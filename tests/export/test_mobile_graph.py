@@ -13,49 +13,19 @@ from tfminilm.export.mobile_graph import (
 )
 
 
-def run_graph(graph, batch):
-    """Runs a batch row by row; stacks the outputs."""
-    signature = graph.signature(batch["token_ids"].shape[1])
-    rows = []
-    for index in range(len(batch["token_ids"])):
-        row = {name: value[index : index + 1] for name, value in batch.items()}
-        rows.append({k: v.numpy() for k, v in _call(signature, row).items()})
-    return {name: np.concatenate([r[name] for r in rows]) for name in rows[0]}
-
-
-def _call(signature, row):
-    import tensorflow as tf
-
-    return signature(**{name: tf.constant(v) for name, v in row.items()})
-
-
-def assert_same(got, wanted, mask, tolerance=1e-4):
-    real = mask.astype(bool)
-    np.testing.assert_allclose(
-        got["sequence_output"][real],
-        wanted["sequence_output"][real],
-        atol=tolerance,
-    )
-    np.testing.assert_allclose(
-        got["pooled_output"], wanted["pooled_output"], atol=tolerance
-    )
-    weights = mask[:, :, None] / mask.sum(1)[:, None, None]
-    np.testing.assert_allclose(
-        got["sentence_embedding"],
-        (wanted["sequence_output"] * weights).sum(1),
-        atol=tolerance,
-    )
-
-
 @pytest.mark.parametrize("length", [2, 16, 64])
-def test_equals_keras(backbone, length, make_batch, run_keras):
+def test_equals_keras(
+    backbone, length, make_batch, run_keras, run_graph, assert_same
+):
     batch = make_batch([length, (length + 1) // 2], length)
     got = run_graph(MobileGraph(backbone), batch)
     assert set(got) == set(OUTPUTS)
     assert_same(got, run_keras(backbone, batch), batch["padding_mask"])
 
 
-def test_more_than_two_segments(make_backbone, make_batch, run_keras):
+def test_more_than_two_segments(
+    make_backbone, make_batch, run_keras, run_graph, assert_same
+):
     backbone = make_backbone(num_segments=3)
     batch = make_batch([12, 7], 12)
     batch["segment_ids"] = np.arange(24, dtype=np.int32).reshape(2, 12) % 3
@@ -63,7 +33,9 @@ def test_more_than_two_segments(make_backbone, make_batch, run_keras):
     assert_same(got, run_keras(backbone, batch), batch["padding_mask"])
 
 
-def test_exact_gelu(make_backbone, make_batch, run_keras):
+def test_exact_gelu(
+    make_backbone, make_batch, run_keras, run_graph, assert_same
+):
     backbone = make_backbone()
     batch = make_batch([12], 12)
     approximate = run_keras(backbone, batch)["sequence_output"]
@@ -84,7 +56,7 @@ def test_other_activation_is_refused(make_backbone):
         MobileGraph(backbone)
 
 
-def test_attention_parts_are_those_of_expose(backbone, make_batch):
+def test_attention_parts_are_those_of_expose(backbone, make_batch, run_graph):
     batch = make_batch([16, 9], 16)
     names = ("queries", "keys", "values")
     wanted = teachers.expose(backbone, {name: [-1] for name in names})(batch)
@@ -100,7 +72,7 @@ def test_attention_parts_are_those_of_expose(backbone, make_batch):
         )
 
 
-def test_padding_never_counts(backbone, make_batch):
+def test_padding_never_counts(backbone, make_batch, run_graph):
     graph = MobileGraph(backbone)
     batch = make_batch([9], 16)
     other = {name: value.copy() for name, value in batch.items()}
@@ -114,7 +86,7 @@ def test_padding_never_counts(backbone, make_batch):
         np.testing.assert_array_equal(one[name], two[name])
 
 
-def test_padding_alone_stays_finite(backbone, make_batch):
+def test_padding_alone_stays_finite(backbone, make_batch, run_graph):
     got = run_graph(MobileGraph(backbone), make_batch([0], 8))
     assert all(np.isfinite(value).all() for value in got.values())
 

@@ -25,7 +25,11 @@ def test_recipes(path):
 
 
 def test_there_are_recipes():
-    assert {path.stem for path in RECIPES} >= {"android_fp32", "android_int8"}
+    assert {path.stem for path in RECIPES} >= {
+        "android_fp32",
+        "android_fp16",
+        "android_int8",
+    }
 
 
 def test_survives_a_round_trip():

@@ -12,7 +12,7 @@ import keras
 
 from tfminilm import files
 from tfminilm.errors import UserError
-from tfminilm.export import litert, parity
+from tfminilm.export import litert, parity, ranges
 from tfminilm.export.runner import open_interpreter
 from tfminilm.export.target import Target
 
@@ -52,7 +52,7 @@ def export_bundle(
     """Writes `model.tflite`, `vocab.txt` and `manifest.json`.
 
     Args:
-        backbone: a KerasHub encoder, see `weights.read_encoder`.
+        backbone: an encoder, as `mobile_graph.MobileGraph` takes it.
         tokenizer: its KerasHub WordPiece tokenizer.
         target: precision, lengths and tolerance.
         output_dir: a new folder, an empty one, or an older bundle, which is
@@ -64,13 +64,17 @@ def export_bundle(
 
     Raises:
         UserError: the model is of an unknown family, the tokenizer is not
-            its own, the folder holds something else, or the file's outputs
-            are not within the target's tolerance of Keras'. Nothing is
-            written then.
+            its own, the folder holds something else, activations leave the
+            range of float16 where the target asks for it, or the file's
+            outputs are not within the target's tolerance of Keras'. Nothing
+            is written then.
     """
     output_dir = pathlib.Path(output_dir)
     _require_replaceable(output_dir)
     vocabulary = _vocabulary(tokenizer, backbone)
+    if target.precision == "float16":
+        batch = parity.batch(tokenizer, sentences, max(target.lengths))
+        ranges.require_range(backbone, [batch], target.precision)
     model = litert.convert(backbone, target.precision, target.lengths)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "model.tflite")

@@ -1,8 +1,10 @@
-"""LiteRT files: a mobile graph written as float32 or with int8 weights.
+"""LiteRT files: a mobile graph as float32, float16, or with int8 weights.
 
-Precisions carry ai-edge-quantizer's names. `dynamic_wi8_afp32` stores weights
-as int8 with one scale per output channel (per row of the embedding table) and
-rounds activations to int8 row by row at run time, in front of each product.
+Precisions of integers carry ai-edge-quantizer's names. `dynamic_wi8_afp32`
+stores weights as int8 with one scale per output channel (per row of the
+embedding table) and rounds activations to int8 row by row at run time, in
+front of each product. "float16" stores weights so; a processor widens them and
+computes in float32, a phone's GPU computes in float16 throughout.
 """
 
 import pathlib
@@ -29,7 +31,7 @@ def convert(
     """Writes a backbone as one LiteRT file.
 
     Args:
-        backbone: a KerasHub encoder, see `weights.read_encoder`.
+        backbone: an encoder, as `mobile_graph.MobileGraph` takes it.
         precision: one of `PRECISIONS`.
         lengths: one signature `encode_LENGTH` each; they share the weights.
         outputs: see `mobile_graph.MobileGraph`.
@@ -54,8 +56,8 @@ def convert(
         _SIGNATURE.format(length): graph.signature(length)
         for length in sorted(set(lengths))
     }
-    model = _convert_float(graph, signatures)
-    if precision != "float32":
+    model = _convert_float(graph, signatures, precision == "float16")
+    if precision not in ("float32", "float16"):
         model = _quantize(model, precision)
     _require_builtins(model)
     return model
@@ -67,7 +69,7 @@ def signature_length(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _convert_float(graph, signatures) -> bytes:
+def _convert_float(graph, signatures, is_half: bool) -> bytes:
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder, quiet():
@@ -76,6 +78,9 @@ def _convert_float(graph, signatures) -> bytes:
             folder, signature_keys=list(signatures)
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if is_half:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
         return converter.convert()
 
 

@@ -19,7 +19,9 @@ _BATCH = 16
 class Difference:
     """How one output on one sentence differs from Keras', real tokens only.
 
-    `cosine` is the lowest over the output's vectors.
+    `maximum` and `mean` are in units of the output's root mean square where
+    that is above 1: states that no norm bounds may be of any size. `cosine` is
+    the lowest over the output's vectors.
     """
 
     output: str
@@ -72,6 +74,14 @@ def differences(
                     if name in got
                 ]
     return found
+
+
+def batch(
+    tokenizer: Any, sentences: Sequence[str], length: int
+) -> dict[str, np.ndarray]:
+    """The sentences that `differences` runs, as one batch for Keras."""
+    rows = [row for _, row in _examples(tokenizer, sentences, length)]
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def require(found: Sequence[Difference], target: Target) -> None:
@@ -166,7 +176,8 @@ def _difference(
     got = got[0].astype(np.float64)
     if name == "sequence_output":
         got, wanted = got[:real], wanted[:real]
-    gap = np.abs(got - wanted)
+    scale = max(1.0, float(np.sqrt(np.mean(np.square(wanted, dtype=float)))))
+    gap = np.abs(got - wanted) / scale
     norms = np.linalg.norm(got, axis=-1) * np.linalg.norm(wanted, axis=-1)
     cosine = (got * wanted).sum(-1) / np.maximum(norms, 1e-30)
     return Difference(

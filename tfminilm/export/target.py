@@ -13,16 +13,17 @@ import ml_collections
 import tfminilm.config
 from tfminilm.errors import UsageError
 
-PRECISIONS = ("float32", "dynamic_wi8_afp32")
+PRECISIONS = ("float32", "float16", "dynamic_wi8_afp32")
 
 
 @dataclasses.dataclass(frozen=True)
 class Target(tfminilm.config.Typed):
     """What `tfminilm export` writes, and how far it may be from Keras.
 
-    `precision` is float32, or dynamic_wi8_afp32 (int8 weights, activations
-    rounded at run time). There is one signature per length, in tokens.
-    `max_difference` bounds each number of each output, `min_cosine` the
+    `precision` is float32, float16, or dynamic_wi8_afp32 (int8 weights,
+    activations rounded at run time). There is one signature per length, in
+    tokens. `max_difference` bounds each number of each output, in units of
+    the output's root mean square where that is above 1; `min_cosine` the
     cosine of each vector (a token's state, or a sentence's) with Keras'.
     """
 

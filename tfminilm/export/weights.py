@@ -1,8 +1,4 @@
-"""An encoder's weights as plain arrays, free of the family they come from.
-
-One reader per encoder family fills the same frozen classes; the mobile graph
-knows only these.
-"""
+"""Weights of Keras layers as plain arrays, and those of a whole BERT."""
 
 import dataclasses
 from collections.abc import Callable
@@ -69,72 +65,59 @@ class Encoder:
         """Width of the hidden states."""
         return self.tokens.shape[1]
 
-    @property
-    def max_sequence_length(self) -> int:
-        """Longest input that has position rows."""
-        return self.positions.shape[0]
 
-
-def read_encoder(backbone: keras.Model) -> Encoder:
-    """The weights of a KerasHub backbone, in float32.
+def read_encoder(backbone: Any) -> Encoder:
+    """The weights of a `keras_hub.models.BertBackbone`, in float32.
 
     Raises:
-        UserError: the model's family has no reader here.
+        UserError: its activation is no GELU.
     """
-    for name, reader in _READERS.items():
-        if any(cls.__name__ == name for cls in type(backbone).__mro__):
-            return reader(backbone)
-    raise UserError(
-        f"cannot export a {type(backbone).__name__}: expected a KerasHub "
-        f"{' or '.join(_READERS)}"
-    )
-
-
-def _read_bert(backbone: Any) -> Encoder:
     layers = backbone.transformer_layers
     return Encoder(
         num_heads=backbone.num_heads,
         approximate_gelu=_is_approximate_gelu(
             layers[0]._feedforward_intermediate_dense.activation
         ),
-        tokens=_array(backbone.token_embedding.embeddings),
-        positions=_array(backbone.position_embedding.position_embeddings),
-        segments=_array(backbone.segment_embedding.embeddings),
-        embeddings_norm=_norm(backbone.embeddings_layer_norm),
+        tokens=array(backbone.token_embedding.embeddings),
+        positions=array(backbone.position_embedding.position_embeddings),
+        segments=array(backbone.segment_embedding.embeddings),
+        embeddings_norm=norm(backbone.embeddings_layer_norm),
         layers=tuple(_layer(layer, backbone.hidden_dim) for layer in layers),
-        pooler=_dense(backbone.pooled_dense, backbone.hidden_dim),
+        pooler=dense(backbone.pooled_dense, backbone.hidden_dim),
     )
 
 
 def _layer(layer: Any, hidden_dim: int) -> EncoderLayer:
     attention = layer._self_attention_layer
     return EncoderLayer(
-        query=_dense(attention._query_dense, hidden_dim),
-        key=_dense(attention._key_dense, hidden_dim),
-        value=_dense(attention._value_dense, hidden_dim),
-        output=_dense(attention._output_dense, hidden_dim),
-        attention_norm=_norm(layer._self_attention_layer_norm),
-        intermediate=_dense(layer._feedforward_intermediate_dense, hidden_dim),
-        feedforward=_dense(
+        query=dense(attention._query_dense, hidden_dim),
+        key=dense(attention._key_dense, hidden_dim),
+        value=dense(attention._value_dense, hidden_dim),
+        output=dense(attention._output_dense, hidden_dim),
+        attention_norm=norm(layer._self_attention_layer_norm),
+        intermediate=dense(layer._feedforward_intermediate_dense, hidden_dim),
+        feedforward=dense(
             layer._feedforward_output_dense, layer.intermediate_dim
         ),
-        feedforward_norm=_norm(layer._feedforward_layer_norm),
+        feedforward_norm=norm(layer._feedforward_layer_norm),
     )
 
 
-def _array(variable: Any) -> np.ndarray:
+def array(variable: Any) -> np.ndarray:
+    """A variable's value in float32."""
     value = keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32"))
     return np.asarray(value)
 
 
-def _dense(layer: Any, inputs: int) -> Dense:
+def dense(layer: Any, inputs: int) -> Dense:
     """Reads a `Dense` or `EinsumDense`, whose kernels may split the heads."""
-    kernel = _array(layer.kernel).reshape(inputs, -1)
-    return Dense(kernel, _array(layer.bias).reshape(-1))
+    kernel = array(layer.kernel).reshape(inputs, -1)
+    return Dense(kernel, array(layer.bias).reshape(-1))
 
 
-def _norm(layer: Any) -> Norm:
-    return Norm(_array(layer.gamma), _array(layer.beta), layer.epsilon)
+def norm(layer: Any) -> Norm:
+    """Reads a `LayerNormalization`."""
+    return Norm(array(layer.gamma), array(layer.beta), layer.epsilon)
 
 
 def _is_approximate_gelu(activation: Callable) -> bool:
@@ -148,6 +131,3 @@ def _is_approximate_gelu(activation: Callable) -> bool:
     raise UserError(
         f"cannot export the activation {activation!r}: expected GELU"
     )
-
-
-_READERS: dict[str, Callable[[Any], Encoder]] = {"BertBackbone": _read_bert}

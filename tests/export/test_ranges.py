@@ -6,7 +6,7 @@ import pytest
 
 from tfminilm import students
 from tfminilm.errors import UserError
-from tfminilm.report.ranges import Range, activation_ranges, require_range
+from tfminilm.export.ranges import Range, activation_ranges, require_range
 from tfminilm.teachers import expose
 
 
@@ -31,7 +31,7 @@ def enlarge(model, layer, factor):
 
 def test_ranges_are_those_at_real_tokens(model, make_batch, run, randomise):
     randomise(model)
-    batches = [make_batch(model, seed=seed) for seed in (0, 1)]
+    batches = [make_batch([8, 5], 8, seed=seed) for seed in (0, 1)]
     found = {x.tensor: x for x in activation_ranges(model, batches)}
     assert [*found][:3] == ["hidden_states/0", "queries/0", "keys/0"]
     assert len(found) == 3 + 4 * 2
@@ -53,7 +53,7 @@ def test_ranges_are_those_at_real_tokens(model, make_batch, run, randomise):
 
 
 def test_the_layer_that_leaves_float16_is_named(model, make_batch):
-    batches = [make_batch(model)]
+    batches = [make_batch([8, 5], 8)]
     require_range(model, batches, "float16")
     enlarge(model, 1, 1e7)
     with pytest.raises(UserError, match=r"ends at 65,504: hidden_states/2 rea"):
@@ -68,7 +68,7 @@ def test_the_layer_that_leaves_float16_is_named(model, make_batch):
 def test_what_int8_holds(model, make_batch):
     assert Range("x", 1000.0, 1000.0 / 126).fits("int8")
     assert not Range("x", 1000.0, 1000.0 / 128).fits("int8")
-    batches = [make_batch(model)]
+    batches = [make_batch([8, 5], 8)]
     require_range(model, batches, "int8")
     norm = model.transformer_layers[0].output_bottleneck.norm
     norm.beta.assign(np.full(12, np.nan, "float32"))

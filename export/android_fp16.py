@@ -1,0 +1,20 @@
+"""Android, float16: half of float32's size, and what a phone's GPU computes in.
+
+Command: tfminilm export --config=android_fp16 --model=M --output=bundle/
+A processor widens the weights and computes in float32. A GPU does not: a
+model whose activations leave float16's range (65,504) is refused, the layer
+named. The limits on parity allow for the rounding of the weights.
+"""
+
+from tfminilm.export.target import Target
+
+
+def get_config(mode: str = ""):
+    """Returns the target; mode "smoke" has one short length."""
+    return Target(
+        name="android_fp16",
+        precision="float16",
+        lengths=(32, 128),
+        max_difference=2e-2,
+        min_cosine=0.999,
+    ).config(mode)

@@ -1,0 +1,133 @@
+"""What the mobile graphs of all encoder families are made of.
+
+Tensors are `[1, length, width]`: dense layers keep their batch of one, as on
+`[length, width]` XNNPACK's int8 product took a tenth longer.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tfminilm.export import weights
+
+
+class Dense(tf.Module):
+    """x W + b."""
+
+    def __init__(self, dense: weights.Dense):
+        super().__init__()
+        self._kernel = constant(dense.kernel)
+        self._bias = constant(dense.bias)
+
+    def __call__(self, x):
+        return tf.matmul(x, self._kernel) + self._bias
+
+
+class Norm(tf.Module):
+    """Layer normalisation."""
+
+    def __init__(self, norm: weights.Norm):
+        super().__init__()
+        self._scale = constant(norm.scale)
+        self._shift = constant(norm.shift)
+        self._epsilon = norm.epsilon
+
+    def __call__(self, x):
+        centred = x - tf.reduce_mean(x, -1, keepdims=True)
+        variance = tf.reduce_mean(centred * centred, -1, keepdims=True)
+        inverse = tf.math.rsqrt(variance + self._epsilon)
+        # The scale comes before `inverse`: as the last factor, the converter
+        # would fold it into the dense layers that follow, and their inputs,
+        # rounded to int8 without it, lose a fifth of their precision.
+        return centred * self._scale * inverse + self._shift
+
+
+class Attention(tf.Module):
+    """Softmax attention of heads that lie side by side.
+
+    The scale of the scores sits in the query's weights.
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        query: weights.Dense,
+        key: weights.Dense,
+        value: weights.Dense,
+    ):
+        super().__init__()
+        self._num_heads = num_heads
+        self._head_dim = query.kernel.shape[1] // num_heads
+        scale = self._head_dim**-0.5
+        self._query = Dense(
+            weights.Dense(query.kernel * scale, query.bias * scale)
+        )
+        self._key = Dense(key)
+        self._value = Dense(value)
+
+    def __call__(self, asking, mixed, mask):
+        """Attends with queries and keys of `asking` to values of `mixed`.
+
+        Args:
+            asking: `[1, length, width]`.
+            mixed: `[1, length, width]`.
+            mask: `[1, 1, 1, length]`, added to the scores.
+
+        Returns:
+            The heads' results side by side `[1, length, units]`, and unscaled
+            queries, keys and values `[1, heads, length, head_dim]`.
+        """
+        queries = self._heads(self._query(asking))
+        keys = self._heads(self._key(asking))
+        values = self._heads(self._value(mixed))
+        scores = tf.matmul(queries, keys, transpose_b=True) + mask
+        found = tf.matmul(tf.nn.softmax(scores), values)
+        units = self._num_heads * self._head_dim
+        found = tf.transpose(found, [0, 2, 1, 3])
+        found = tf.reshape(found, [1, mixed.shape[1], units])
+        return found, (queries * self._head_dim**0.5, keys, values)
+
+    def _heads(self, x):
+        """`[1, length, heads * head_dim]` to `[1, heads, length, head_dim]`."""
+        x = tf.reshape(x, [1, x.shape[1], self._num_heads, self._head_dim])
+        return tf.transpose(x, [0, 2, 1, 3])
+
+
+class Places(tf.Module):
+    """Positions and segments, to be added to a sentence's tokens.
+
+    Args:
+        positions: `[max_sequence_length, width]`.
+        segments: `[num_segments, width]`.
+    """
+
+    def __init__(self, positions: np.ndarray, segments: np.ndarray):
+        super().__init__()
+        self._positions = positions
+        self._segments = segments
+
+    def add(self, x, segment_ids):
+        """`x` `[1, length, width]` with its places' rows."""
+        length = x.shape[1]
+        rows = self._positions[:length]
+        if len(self._segments) != 2:
+            return x + rows + tf.gather(self._segments, segment_ids)
+        # Two segments: the first is part of the constant, and the other a
+        # multiple (0 or 1) of the difference.
+        first, second = self._segments
+        share = tf.cast(segment_ids, tf.float32)
+        segments = tf.reshape(share, [1, length, 1]) * (second - first)
+        return x + (rows + first) + segments
+
+
+def constant(array: np.ndarray) -> tf.Variable:
+    """A variable, so that all signatures of a file share its buffer."""
+    return tf.Variable(array, trainable=False)
+
+
+@tf.function(experimental_implements="embedding_matmul")
+def lookup(table, ids):
+    """Rows of a table; the converter writes it as one EMBEDDING_LOOKUP.
+
+    That operator, unlike GATHER, has an int8 kernel with a scale per row.
+    """
+    return tf.gather(table, ids)

@@ -1,0 +1,58 @@
+"""BERT as a mobile graph."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfminilm.export import blocks, weights
+
+
+class Transformer(tf.Module):
+    """The embeddings, layers and pooler of a `keras_hub` BERT."""
+
+    def __init__(self, backbone: Any):
+        super().__init__()
+        encoder = weights.read_encoder(backbone)
+        self._hidden_dim = encoder.hidden_dim
+        self._tokens = blocks.constant(encoder.tokens)
+        self._places = blocks.Places(encoder.positions, encoder.segments)
+        self._norm = blocks.Norm(encoder.embeddings_norm)
+        self.layers = [
+            _Layer(layer, encoder.num_heads, encoder.approximate_gelu)
+            for layer in encoder.layers
+        ]
+        self._pooler = blocks.Dense(encoder.pooler)
+
+    def embed(self, token_ids, segment_ids, real):
+        """Embeddings `[1, length, hidden_dim]`, normalised."""
+        length = token_ids.shape[1]
+        tokens = blocks.lookup(self._tokens, tf.reshape(token_ids, [length]))
+        tokens = tf.reshape(tokens, [1, length, self._hidden_dim])
+        return self._norm(self._places.add(tokens, segment_ids))
+
+    def pool(self, first):
+        """The pooled output `[1, hidden_dim]` of the first token's state."""
+        return tf.tanh(self._pooler(first))
+
+
+class _Layer(tf.Module):
+    """One transformer layer on `[1, length, hidden_dim]`."""
+
+    def __init__(self, layer, num_heads, approximate_gelu):
+        super().__init__()
+        self._approximate_gelu = approximate_gelu
+        self._attention = blocks.Attention(
+            num_heads, layer.query, layer.key, layer.value
+        )
+        self._output = blocks.Dense(layer.output)
+        self._attention_norm = blocks.Norm(layer.attention_norm)
+        self._intermediate = blocks.Dense(layer.intermediate)
+        self._feedforward = blocks.Dense(layer.feedforward)
+        self._feedforward_norm = blocks.Norm(layer.feedforward_norm)
+
+    def __call__(self, x, mask):
+        """The states, and what `Attention` returns beside its result."""
+        mixed, parts = self._attention(x, x, mask)
+        x = self._attention_norm(x + self._output(mixed))
+        inner = tf.nn.gelu(self._intermediate(x), self._approximate_gelu)
+        return self._feedforward_norm(x + self._feedforward(inner)), parts
