@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from tfminilm.teachers import load_backbone, load_tokenizer
-from tfminilm.train import checkpoint, loop, text_stage
+from tfminilm.train import checkpoint, text_stage
 from tfminilm.train import distill as distill_module
 from tfminilm.train.progress import StepBar
+from tfminilm.train.watch import Watch
 
 # Starts the command in a process that is killed between the two files of the
 # checkpoint of step 9.
@@ -246,13 +247,13 @@ def test_loss_that_is_no_number(tmp_path, distill, rows, capsys):
 
 
 def test_step_and_term_that_broke(tmp_path, distill, monkeypatch, capsys):
-    row = loop._Watch.on_train_batch_end
+    row = Watch.on_train_batch_end
 
     def broken(watch, batch, logs):
         bad = watch.step == 4 and watch.part == 1
         row(watch, batch, logs | {"value_relation": np.inf} if bad else logs)
 
-    monkeypatch.setattr(loop._Watch, "on_train_batch_end", broken)
+    monkeypatch.setattr(Watch, "on_train_batch_end", broken)
     run = tmp_path / "run"
     assert distill(run) == 1
     line = last_line(capsys)

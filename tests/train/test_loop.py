@@ -5,14 +5,17 @@ import signal
 
 import pytest
 
-from tfminilm.train import loop, progress
+from tfminilm.train import progress
+from tfminilm.train import watch as watch_module
+from tfminilm.train.signals import Signals
+from tfminilm.train.watch import Clock
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that the test sets: `clock(7.0)`."""
     now = [0.0]
-    monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(watch_module.time, "monotonic", lambda: now[0])
 
     def tick(seconds):
         now[0] = seconds
@@ -22,13 +25,13 @@ def clock(monkeypatch):
 
 def test_seconds_go_on_where_they_were(clock):
     clock(100.0)
-    watch = loop._Clock(before=30.0)
+    watch = Clock(before=30.0)
     clock(105.0)
     assert watch.seconds() == 35.0
 
 
 def test_speed_without_tracing_and_evaluation(clock):
-    watch = loop._Clock(0.0)
+    watch = Clock(0.0)
     watch.go_on()
     clock(60.0)  # The first batch is traced.
     watch.count(100)
@@ -70,7 +73,7 @@ def test_duration(seconds, text):
 
 def test_signals_are_noted_and_the_second_stops():
     before = signal.getsignal(signal.SIGTERM)
-    with loop._Signals() as signals:
+    with Signals() as signals:
         assert not signals.stop
         os.kill(os.getpid(), signal.SIGTERM)
         assert signals.stop

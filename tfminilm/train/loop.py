@@ -1,9 +1,6 @@
 """The training loop around `fit`: logs, evaluates, saves, stops, resumes."""
 
-import collections
 import math
-import signal
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,8 +8,10 @@ import keras
 
 from tfminilm.errors import UserError
 from tfminilm.train import checkpoint
-from tfminilm.train.progress import Progress, StepBar
+from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import TrainSpec
+from tfminilm.train.signals import Signals
+from tfminilm.train.watch import Watch
 from tfminilm.train.workdir import Workdir
 
 
@@ -80,9 +79,9 @@ class Loop:
         steps = self.spec.steps
         with (
             self.progress.training(steps, step, self.doing) as bar,
-            _Signals() as signals,
+            Signals() as signals,
         ):
-            watch = _Watch(self, bar, signals, step, facts)
+            watch = Watch(self, bar, signals, step, facts)
             self._evaluate(step)
             for stop in self._stops(step):
                 self._fit(step, stop, watch)
@@ -129,7 +128,7 @@ class Loop:
             step = min((step // every + 1) * every, steps)
             yield step
 
-    def _fit(self, start: int, stop: int, watch: "_Watch") -> None:
+    def _fit(self, start: int, stop: int, watch: Watch) -> None:
         parts = self.spec.gradient_accumulation
         batches = self.batches(start * parts, (stop - start) * parts)
         self.model.fit(batches, shuffle=False, verbose=0, callbacks=[watch])
@@ -144,140 +143,3 @@ class Loop:
             f"{self.split.replace('_', ' ')} at step {step:,}: "
             + ", ".join(f"{key} {value:.4f}" for key, value in row.items())
         )
-
-
-class _Watch(keras.callbacks.Callback):
-    """Counts steps; logs, saves and stops at the right ones."""
-
-    def __init__(
-        self,
-        loop: Loop,
-        bar: StepBar,
-        signals: "_Signals",
-        step: int,
-        facts: Mapping[str, Any],
-    ):
-        super().__init__()
-        self.loop = loop
-        self.spec = loop.spec
-        self.bar = bar
-        self.signals = signals
-        self.step = step
-        self.part = 0
-        # Of the steps since the last row.
-        self.sums = collections.Counter(facts.get("sums", {}))
-        self.summed = facts.get("summed", 0)
-        self.clock = _Clock(facts.get("seconds", 0.0))
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.clock.go_on()
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        if self._logs(self.step + 1):
-            # Before the update: afterwards it is the next step's.
-            rate = self.loop.model.optimizer.learning_rate
-            self.rate = float(keras.ops.convert_to_numpy(rate))
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        row = {key: float(value) for key, value in (logs or {}).items()}
-        # So that the next ones are of their own batch alone.
-        self.loop.model.reset_metrics()
-        self.loop.require_finite(row, f"at step {self.step + 1}")
-        self.sums.update(row)
-        self.summed += 1
-        parts = self.spec.gradient_accumulation
-        self.clock.count(self.loop.tokens(self.step * parts + self.part))
-        self.part = (self.part + 1) % parts
-        if not self.part:
-            self._end_step(row["loss"])
-
-    def _end_step(self, loss: float) -> None:
-        self.step += 1
-        self.bar.update(self.step, loss)
-        if self._logs(self.step):
-            self._log()
-        is_last = self.step == self.spec.steps
-        is_due = self.step % self.spec.checkpoint_every == 0
-        stop = self.signals.stop
-        if is_due or is_last or stop:
-            facts = {
-                "seconds": self.clock.seconds(),
-                "sums": dict(self.sums),
-                "summed": self.summed,
-            }
-            self.loop.save(self.step, facts)
-        if stop and not is_last:
-            raise UserError(
-                f"interrupted at step {self.step}, which is saved: start the "
-                "same command again to go on"
-            )
-
-    def _logs(self, step: int) -> bool:
-        return step % self.spec.log_every == 0 or step == self.spec.steps
-
-    def _log(self) -> None:
-        means = {key: value / self.summed for key, value in self.sums.items()}
-        self.loop.folder.log(
-            {
-                "step": self.step,
-                "split": "train",
-                **means,
-                "learning_rate": self.rate,
-                "tokens_per_second": self.clock.tokens_per_second(),
-                "seconds": self.clock.seconds(),
-            }
-        )
-        self.sums.clear()
-        self.summed = 0
-
-
-class _Clock:
-    """A run's seconds, and its tokens a second since it was last asked."""
-
-    def __init__(self, before: float):
-        self._start = time.monotonic() - before
-        self._batches = self._tokens = 0
-        self._busy = 0.0
-
-    def go_on(self) -> None:
-        """Batches are coming, after an evaluation or a start."""
-        self._last = time.monotonic()
-
-    def count(self, tokens: int) -> None:
-        """A batch is done."""
-        now = time.monotonic()
-        if self._batches == 1:  # The first one was spent on tracing.
-            self._tokens, self._busy = 0, 0.0
-        self._batches += 1
-        self._tokens += tokens
-        self._busy += now - self._last
-        self._last = now
-
-    def tokens_per_second(self) -> float:
-        rate = self._tokens / max(self._busy, 1e-9)
-        self._tokens, self._busy = 0, 0.0
-        return rate
-
-    def seconds(self) -> float:
-        return time.monotonic() - self._start
-
-
-class _Signals:
-    """Notes Ctrl-C and SIGTERM; the second one stops at once."""
-
-    def __enter__(self) -> "_Signals":
-        self.stop = False
-        self._old = {
-            number: signal.signal(number, self._note)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, frame: Any) -> None:
-        if self.stop:
-            raise KeyboardInterrupt
-        self.stop = True

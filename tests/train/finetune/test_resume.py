@@ -9,7 +9,7 @@ import numpy as np
 
 from tfminilm.commands import main
 from tfminilm.tasks import heads
-from tfminilm.train import loop
+from tfminilm.train import watch
 
 
 def weights(workdir):
@@ -31,12 +31,12 @@ def test_a_killed_run_goes_on_to_the_same_end(
     kill = (
         "import os, signal, sys\n"
         "from tfminilm.commands import main\n"
-        "from tfminilm.train import loop\n"
-        "end = loop._Watch._end_step\n"
+        "from tfminilm.train import watch\n"
+        "end = watch.Watch._end_step\n"
         "def killed(self, loss):\n"
         "    end(self, loss)\n"
         "    if self.step == 20: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "loop._Watch._end_step = killed\n"
+        "watch.Watch._end_step = killed\n"
         "main(sys.argv[1:])\n"
     )
     process = subprocess.run(
@@ -54,13 +54,13 @@ def test_a_killed_run_goes_on_to_the_same_end(
 
 
 def test_interrupted(run, tmp_path, monkeypatch, capsys):
-    end = loop._Watch._end_step
+    end = watch.Watch._end_step
 
     def stopped(self, loss):
         self.signals.stop = self.step == 3
         end(self, loss)
 
-    monkeypatch.setattr(loop._Watch, "_end_step", stopped)
+    monkeypatch.setattr(watch.Watch, "_end_step", stopped)
     workdir = tmp_path / "run"
     assert run(workdir) == 1
     assert "interrupted at step 4, which is saved" in capsys.readouterr().err

@@ -1,0 +1,131 @@
+"""What happens beside the steps of a run: rows, checkpoints, a stop."""
+
+import collections
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from tfminilm.errors import UserError
+from tfminilm.train.progress import StepBar
+from tfminilm.train.signals import Signals
+
+if TYPE_CHECKING:
+    from tfminilm.train.loop import Loop
+
+
+class Watch(keras.callbacks.Callback):
+    """Counts steps; logs, saves and stops at the right ones."""
+
+    def __init__(
+        self,
+        loop: "Loop",
+        bar: StepBar,
+        signals: Signals,
+        step: int,
+        facts: Mapping[str, Any],
+    ):
+        super().__init__()
+        self.loop = loop
+        self.spec = loop.spec
+        self.bar = bar
+        self.signals = signals
+        self.step = step
+        self.part = 0
+        # Of the steps since the last row.
+        self.sums = collections.Counter(facts.get("sums", {}))
+        self.summed = facts.get("summed", 0)
+        self.clock = Clock(facts.get("seconds", 0.0))
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.clock.go_on()
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if self._logs(self.step + 1):
+            # Before the update: afterwards it is the next step's.
+            rate = self.loop.model.optimizer.learning_rate
+            self.rate = float(keras.ops.convert_to_numpy(rate))
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        row = {key: float(value) for key, value in (logs or {}).items()}
+        # So that the next ones are of their own batch alone.
+        self.loop.model.reset_metrics()
+        self.loop.require_finite(row, f"at step {self.step + 1}")
+        self.sums.update(row)
+        self.summed += 1
+        parts = self.spec.gradient_accumulation
+        self.clock.count(self.loop.tokens(self.step * parts + self.part))
+        self.part = (self.part + 1) % parts
+        if not self.part:
+            self._end_step(row["loss"])
+
+    def _end_step(self, loss: float) -> None:
+        self.step += 1
+        self.bar.update(self.step, loss)
+        if self._logs(self.step):
+            self._log()
+        is_last = self.step == self.spec.steps
+        is_due = self.step % self.spec.checkpoint_every == 0
+        stop = self.signals.stop
+        if is_due or is_last or stop:
+            facts = {
+                "seconds": self.clock.seconds(),
+                "sums": dict(self.sums),
+                "summed": self.summed,
+            }
+            self.loop.save(self.step, facts)
+        if stop and not is_last:
+            raise UserError(
+                f"interrupted at step {self.step}, which is saved: start the "
+                "same command again to go on"
+            )
+
+    def _logs(self, step: int) -> bool:
+        return step % self.spec.log_every == 0 or step == self.spec.steps
+
+    def _log(self) -> None:
+        means = {key: value / self.summed for key, value in self.sums.items()}
+        self.loop.folder.log(
+            {
+                "step": self.step,
+                "split": "train",
+                **means,
+                "learning_rate": self.rate,
+                "tokens_per_second": self.clock.tokens_per_second(),
+                "seconds": self.clock.seconds(),
+            }
+        )
+        self.sums.clear()
+        self.summed = 0
+
+
+class Clock:
+    """A run's seconds, and its tokens a second since it was last asked."""
+
+    def __init__(self, before: float):
+        self._start = time.monotonic() - before
+        self._batches = self._tokens = 0
+        self._busy = 0.0
+
+    def go_on(self) -> None:
+        """Batches are coming, after an evaluation or a start."""
+        self._last = time.monotonic()
+
+    def count(self, tokens: int) -> None:
+        """A batch is done."""
+        now = time.monotonic()
+        if self._batches == 1:  # The first one was spent on tracing.
+            self._tokens, self._busy = 0, 0.0
+        self._batches += 1
+        self._tokens += tokens
+        self._busy += now - self._last
+        self._last = now
+
+    def tokens_per_second(self) -> float:
+        rate = self._tokens / max(self._busy, 1e-9)
+        self._tokens, self._busy = 0, 0.0
+        return rate
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
