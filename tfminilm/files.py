@@ -23,19 +23,34 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     Raises:
         UserError: the disk is full or the folder cannot be written.
     """
+    with new_file(path) as beside:
+        beside.write_bytes(content)
+
+
+@contextlib.contextmanager
+def new_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """A file that appears at `path` whole, when the block ends, or never.
+
+    Yields where to write: a file beside `path`. When the block ends it takes
+    the place of `path`; when the block raises, it is removed.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written.
+    """
     path = pathlib.Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
+        os.close(handle)
+        beside = pathlib.Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
+            yield beside
+            with open(beside, "rb") as file:
                 os.fsync(file.fileno())
             os.chmod(beside, 0o644)
             os.replace(beside, path)
         except BaseException:
-            pathlib.Path(beside).unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise UserError(_cannot_write(path, error)) from error

@@ -82,22 +82,14 @@ def test_held_out_sentences():
     lines += ["Good one here is number five."]
     lines += ["Word " + "word " * 60 + "end.", "Word " + "word " * 58 + "end."]
     lines += ["1 2 3 4 5 6 7 8 is no prose."]
-    encoded = [
-        text_module.EncodedDocument(
-            [line], np.array([7], np.int32), np.array([1])
-        )
-        for line in lines
-    ]
-    assert set(text_module._sentences(encoded, 0)) == {lines[0], lines[5]}
-    many = [
-        text_module.EncodedDocument(
-            [f"One of the {word} here." for word in WORDS], None, None
-        )
-    ]
-    chosen = text_module._sentences(many, 0)
+    choose = text_module.choose_sentences
+    assert set(choose(lines, 0)) == {lines[0], lines[5]}
+    many = [f"One of the {word} here." for word in WORDS]
+    chosen = choose(many, 0)
     assert len(chosen) == len(set(chosen)) == 256
-    assert chosen == text_module._sentences(many, 0)
-    assert set(chosen) != set(text_module._sentences(many, 1))
+    assert chosen == choose(many[::-1], 0)
+    assert chosen == choose(choose(many[:300], 0) + choose(many[300:], 0), 0)
+    assert set(chosen) != set(choose(many, 1))
 
 
 def test_held_out_sentences_come_from_the_held_out_part(folder, tokenizer):

@@ -33,7 +33,7 @@ def documents(source: str | os.PathLike) -> Iterator[list[str]]:
         UserError: there is no such source, or it cannot be read as text. A
             file's own fault is raised when the iterator gets there.
     """
-    return _distinct(_in_turns([_read(part) for part in _parts(source)]))
+    return _distinct(_in_turns([_read(part) for part in sources(source)]))
 
 
 def identity(source: str | os.PathLike) -> dict[str, Any]:
@@ -42,22 +42,22 @@ def identity(source: str | os.PathLike) -> dict[str, Any]:
     Raises:
         UserError: as `documents`.
     """
-    parts = _parts(source)
+    parts = sources(source)
     if len(parts) > 1:
         return {"parts": [identity(part) for part in parts]}
-    kind, place = _parse(source)
+    kind, place = parse(source)
     if kind == "docs":
         return {"docs": python_docs.identity()}
     if kind == "tfds":
         return {"tfds": tfds_text.identity(place)}
     files = []
-    for path in _text_files(place):
+    for path in text_files(place):
         status = path.stat()
         files.append([str(path), status.st_size, status.st_mtime_ns])
     return {"folder": files}
 
 
-def _parts(source: str | os.PathLike) -> list[str]:
+def sources(source: str | os.PathLike) -> list[str]:
     """The sources that `source` names; a folder's name may have commas."""
     text = os.fspath(source)
     is_folder = pathlib.Path(text).expanduser().exists()
@@ -65,12 +65,12 @@ def _parts(source: str | os.PathLike) -> list[str]:
 
 
 def _read(source: str) -> Iterator[list[str]]:
-    kind, place = _parse(source)
+    kind, place = parse(source)
     if kind == "docs":
         return python_docs.documents()
     if kind == "tfds":
         return tfds_text.documents(place)
-    return _read_files(_text_files(place))
+    return _read_files(text_files(place))
 
 
 def _in_turns(found: list[Iterator[list[str]]]) -> Iterator[list[str]]:
@@ -84,7 +84,8 @@ def _in_turns(found: list[Iterator[list[str]]]) -> Iterator[list[str]]:
         found = left
 
 
-def _parse(source: str | os.PathLike) -> tuple[str, str]:
+def parse(source: str | os.PathLike) -> tuple[str, str]:
+    """A source's kind, "docs", "tfds" or "folder", and its place."""
     text = os.fspath(source)
     if text == "docs":
         return "docs", ""
@@ -93,7 +94,12 @@ def _parse(source: str | os.PathLike) -> tuple[str, str]:
     return "folder", text
 
 
-def _text_files(place: str) -> list[pathlib.Path]:
+def text_files(place: str) -> list[pathlib.Path]:
+    """The files of a text folder, in the order in which they are read.
+
+    Raises:
+        UserError: there is no such folder, or no text in it.
+    """
     folder = pathlib.Path(place).expanduser()
     wanted = 'expected "docs", a folder of .txt files, or "tfds:NAME"'
     if not place or not folder.exists():
@@ -110,25 +116,49 @@ def _text_files(place: str) -> list[pathlib.Path]:
     return files
 
 
+def read_file(
+    path: pathlib.Path, start: int = 0, stop: int | None = None
+) -> Iterator[list[list[str]]]:
+    """The documents of a text file as lists of paragraphs' sentences.
+
+    Args:
+        path: the file.
+        start: where to begin, in bytes: where a document does.
+        stop: no line that begins there or later is read; None: read all.
+
+    Raises:
+        UserError: the file is no text in UTF-8, or cannot be read.
+    """
+    paragraphs: list[list[str]] = []
+    for line in _lines(path, start, stop):
+        if line:
+            paragraphs.append(split_sentences(line))
+        elif paragraphs:
+            yield paragraphs
+            paragraphs = []
+    if paragraphs:
+        yield paragraphs
+
+
+def joined(paragraphs: Iterable[list[str]]) -> list[str]:
+    """The sentences of all paragraphs."""
+    return list(itertools.chain.from_iterable(paragraphs))
+
+
 def _read_files(files: Iterable[pathlib.Path]) -> Iterator[list[str]]:
     for path in files:
-        sentences: list[str] = []
-        for line in _lines(path):
-            if line:
-                sentences += split_sentences(line)
-            elif sentences:
-                yield sentences
-                sentences = []
-        if sentences:
-            yield sentences
+        yield from map(joined, read_file(path))
 
 
-def _lines(path: pathlib.Path) -> Iterator[str]:
+def _lines(path: pathlib.Path, start: int, stop: int | None) -> Iterator[str]:
     """Stripped lines of a UTF-8 file, read in bytes to know the offsets."""
-    offset = 0
+    offset = start
     try:
         with open(path, "rb") as file:
+            file.seek(start)
             for raw in file:
+                if stop is not None and offset >= stop:
+                    return
                 if (zero := raw.find(0)) >= 0:
                     raise UserError(
                         f"{path} is a binary file (a zero byte at offset "

@@ -128,13 +128,9 @@ def pack(
     Raises:
         UserError: the text does not fill one sequence.
     """
-    start_id, end_id = special_ids(tokenizer)
-    room = sequence_length - 2
-    if room < 1:
-        raise UserError(
-            f"sequence length is {sequence_length}, expected 3 or more"
-        )
-    stream, ends, num_tokens = _stream(documents, end_id)
+    ids = special_ids(tokenizer)
+    room = _room(sequence_length)
+    stream, ends, num_tokens = _stream(documents, ids[1])
     if num_tokens < room:
         raise UserError(
             f"{name} has {num_tokens:,} tokens, but one sequence of length "
@@ -143,12 +139,67 @@ def pack(
         )
     starts = _sequence_starts(stream.size, ends, room)
     stream = np.concatenate([stream, stream[:room]])
-    windows = np.lib.stride_tricks.sliding_window_view(stream, room)
-    token_ids = np.empty((len(starts), sequence_length), np.int32)
-    token_ids[:, 0] = start_id
-    token_ids[:, 1:-1] = windows[starts]
-    token_ids[:, -1] = end_id
-    return PackedText(token_ids, num_tokens)
+    return PackedText(_sequences(stream, starts, ids, room), num_tokens)
+
+
+def pack_part(
+    documents: Iterable[EncodedDocument], tokenizer: Any, sequence_length: int
+) -> tuple[PackedText, list[EncodedDocument]]:
+    """Packs a part of a text, as `pack` does, and leaves what fills nothing.
+
+    Args:
+        documents: the part's, in the order in which they are packed.
+        tokenizer: as of `pack`.
+        sequence_length: as of `pack`.
+
+    Returns:
+        The full sequences with the number of all tokens, those of the rest
+        too; and the rest, documents without their text, to be packed with
+        that of other parts.
+    """
+    ids = special_ids(tokenizer)
+    room = _room(sequence_length)
+    stream, ends, num_tokens = _stream(documents, ids[1])
+    starts = _sequence_starts(stream.size, ends, room)
+    rest: list[EncodedDocument] = []
+    if starts and starts[-1] + room > stream.size:
+        rest = _rest(stream, ends, starts.pop())
+    return PackedText(_sequences(stream, starts, ids, room), num_tokens), rest
+
+
+def _room(sequence_length: int) -> int:
+    """How many ids of text a sequence has beside the special ones."""
+    if sequence_length < 3:
+        raise UserError(
+            f"sequence length is {sequence_length}, expected 3 or more"
+        )
+    return sequence_length - 2
+
+
+def _sequences(
+    stream: np.ndarray, starts: list[int], ids: tuple[int, int], room: int
+) -> np.ndarray:
+    """The sequences that start there, int32 `[starts, room + 2]`."""
+    token_ids = np.empty((len(starts), room + 2), np.int32)
+    token_ids[:, 0], token_ids[:, -1] = ids
+    if starts:
+        windows = np.lib.stride_tricks.sliding_window_view(stream, room)
+        token_ids[:, 1:-1] = windows[starts]
+    return token_ids
+
+
+def _rest(
+    stream: np.ndarray, ends: np.ndarray, start: int
+) -> list[EncodedDocument]:
+    """The documents of a stream from `start` on."""
+    ends = ends[np.abs(ends) > start]
+    rest = []
+    for own in np.split(ends, np.flatnonzero(ends < 0) + 1)[:-1]:
+        bounds = np.concatenate([[start], own[:-1]])
+        token_ids = stream[start : bounds[-1]]
+        rest.append(EncodedDocument([], token_ids, np.diff(bounds)))
+        start = -int(own[-1])
+    return rest
 
 
 def _stream(

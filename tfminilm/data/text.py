@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -68,7 +69,8 @@ def text_data(
         train, held_out = _pack(
             *parts, tokenizer, sequence_length, source, held_out_fraction
         )
-        return TextData(train, held_out, _sentences(parts[1], seed))
+        texts = itertools.chain.from_iterable(d.sentences for d in parts[1])
+        return TextData(train, held_out, choose_sentences(texts, seed))
 
     if cache_dir is None:
         return build()
@@ -149,12 +151,14 @@ def _pack(
     return packed, packed_out
 
 
-def _sentences(documents: list[EncodedDocument], seed: int) -> list[str]:
-    """A sample that does not depend on the documents' order."""
+def choose_sentences(sentences: Iterable[str], seed: int) -> list[str]:
+    """Up to 256 of those that are good to look at, in any order of them.
+
+    What is chosen of several parts' choices is what is chosen of the whole.
+    """
     distinct = {
         sentence
-        for document in documents
-        for sentence in document.sentences
+        for sentence in sentences
         if len(words(sentence)) in _SENTENCE_WORDS and is_prose(sentence)
     }
     chosen = sorted(distinct, key=lambda text: (place(text, seed), text))

@@ -28,7 +28,28 @@ def documents(spec: str) -> Iterator[list[str]]:
         UserError: no such data set, split or key, or it is not prepared on
             this machine and cannot be downloaded.
     """
+    return (
+        [sentence for paragraph in document for sentence in paragraph]
+        for document in read_part(spec, 0, 1)
+    )
+
+
+def read_part(spec: str, part: int, parts: int) -> Iterator[list[list[str]]]:
+    """Documents, as lists of paragraphs' sentences, of one of several parts.
+
+    Args:
+        spec: as `documents` takes it.
+        part: which one, counted from 0.
+        parts: into how many of about the same size the split is cut.
+
+    Raises:
+        UserError: as `documents`.
+    """
+    import tensorflow_datasets as tfds
+
     builder, split, key = _open(spec)
+    if parts > 1:
+        split = tfds.even_splits(split, parts)[part]
     examples = builder.as_dataset(
         split=split, decoders=None, shuffle_files=False
     )
@@ -49,12 +70,10 @@ def identity(spec: str) -> list:
     ]
 
 
-def _read(texts: Any) -> Iterator[list[str]]:
+def _read(texts: Any) -> Iterator[list[list[str]]]:
     for text in texts.as_numpy_iterator():
-        document: list[str] = []
-        for line in text.decode("utf-8", errors="replace").split("\n"):
-            document += split_sentences(line)
-        if document:
+        lines = text.decode("utf-8", errors="replace").split("\n")
+        if document := list(filter(None, map(split_sentences, lines))):
             yield document
 
 
