@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from tfminilm.errors import UserError
-from tfminilm.layers import fused
+from tfminilm.layers import fused, replicas
 from tfminilm.methods.terms import Method, Tensor, Term
 from tfminilm.teachers.expose import (
     expose,
@@ -109,6 +109,7 @@ class Distiller(keras.Model):
             **kwargs,
         )
         fused.fuse_updates(self.optimizer)
+        replicas.sum_gradients(self.optimizer)
         if metrics is not None:
             tensors = [term.student for term in self.terms]
             self._student_view = _view(self.student, tensors, _STUDENT_OUTPUT)
@@ -232,7 +233,7 @@ class Distiller(keras.Model):
         # what is inside the student instead of its output.
         self._is_distilling = True
         try:
-            return step(*args)
+            return replicas.logs(step(*args))
         finally:
             self._is_distilling = False
 

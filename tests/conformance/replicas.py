@@ -1,4 +1,4 @@
-"""One step of every method on two devices and on one; prints differences.
+"""Some steps of every method on two devices and on one; prints differences.
 
 Run by test_methods.py in a process of its own: a device can be split only
 before it is used.
@@ -19,19 +19,38 @@ cases = sys.modules["cases"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(cases)
 
 
-def step(case, strategy):
-    """The loss and the weights of one step on the same batch."""
+STEPS = 3
+
+
+def uneven(batch):
+    """The batch with rows of other lengths and weights in each half."""
+    x, *rest = batch
+    lengths = np.array([[cases.LENGTH], [cases.LENGTH], [3], [2]])
+    mask = np.arange(cases.LENGTH) < lengths
+    x = x | {"padding_mask": mask.astype("int32")}
+    if "mask_positions" in x:
+        y, weights = rest
+        x["mask_positions"] = x["mask_positions"] % lengths.astype("int32")
+        weights[0, 1] = 0.0
+        return x, y, weights
+    labels = rest or [np.zeros(cases.ROWS, "int32")]
+    return x, *labels, np.float32([1.0, 0.0, 2.0, 0.5])
+
+
+def train(case, strategy):
+    """The losses and the last weights of some steps on the same batch."""
     with strategy.scope():
         distiller = cases.distil(case)
-    data = tf.data.Dataset.from_tensors(cases.batch(case.method))
+        distiller.compile(keras.optimizers.AdamW(0.01, global_clipnorm=0.1))
+    data = tf.data.Dataset.from_tensors(uneven(cases.batch(case.method)))
     data = data.unbatch().batch(cases.ROWS)
-    history = distiller.fit(data, verbose=0).history
+    history = distiller.fit(data, epochs=STEPS, verbose=0).history
     weights = [np.ravel(w.numpy()) for w in distiller.student.weights]
-    return history["loss"][0], np.concatenate(weights)
+    return history["loss"], np.concatenate(weights)
 
 
 def main():
-    """Prints `{method: [loss on one, loss on two, largest difference]}`."""
+    """Prints `{method: [losses on one, on two, largest difference]}`."""
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * 2
@@ -40,10 +59,10 @@ def main():
     assert two.num_replicas_in_sync == 2
     found = {}
     for name, case in cases.METHODS.items():
-        loss, weights = step(case, tf.distribute.get_strategy())
-        loss2, weights2 = step(case, two)
+        losses, weights = train(case, tf.distribute.get_strategy())
+        losses2, weights2 = train(case, two)
         difference = float(np.abs(weights - weights2).max())
-        found[name] = [loss, loss2, difference]
+        found[name] = [losses, losses2, difference]
         keras.backend.clear_session()
     print(json.dumps(found))
 

@@ -168,8 +168,8 @@ def test_two_devices_are_as_one():
     found = json.loads(done.stdout.splitlines()[-1])
     assert set(found) == set(cases.METHODS)
     for name, (one, two, difference) in found.items():
-        assert two == pytest.approx(one, rel=1e-4), name
-        assert difference < 1e-4, name
+        assert two == pytest.approx(one, rel=1e-5), name
+        assert difference < 1e-5, name
 
 
 @every_student

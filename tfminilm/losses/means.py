@@ -4,9 +4,13 @@ from typing import Any
 
 from keras import ops
 
+from tfminilm.layers import replicas
+
 
 def weighted_mean(values: Any, weights: Any = None) -> Any:
     """sum(weights * values) / sum(weights); 0 where all weights are 0.
+
+    Where replicas share a batch, the weights are those of all of it.
 
     Args:
         values: any shape.
@@ -18,7 +22,7 @@ def weighted_mean(values: Any, weights: Any = None) -> Any:
     weights = ops.cast(weights, "float32")
     # What has no weight may be anything, infinite too.
     values = ops.where(weights > 0, values, 0.0)
-    total = ops.sum(weights)
+    total = replicas.mean(ops.sum(weights))
     mean = ops.sum(weights * values) / ops.where(total > 0, total, 1.0)
     return mean
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from keras import ops
 
+from tfminilm.layers import replicas
 from tfminilm.layers.attention import key_bias
 
 
@@ -181,7 +182,7 @@ def _row_weights(padding_mask: Any, scores: Any, sample_weight: Any) -> Any:
         share = 1.0 / ops.cast(ops.shape(real)[0], "float32")
     else:
         sample_weight = ops.cast(sample_weight, "float32")
-        total = ops.sum(sample_weight)
+        total = replicas.mean(ops.sum(sample_weight))
         share = ops.expand_dims(
             ops.where(total > 0, sample_weight / total, 0.0), -1
         )

@@ -1,0 +1,78 @@
+"""What the replicas that share a batch tell each other.
+
+With one replica, and on other backends than TensorFlow, nothing is told and
+every function gives back what it got.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def mean(count: Any) -> Any:
+    """The mean of a scalar over the replicas.
+
+    A sum divided by it is a share of the whole batch's mean: the mean of the
+    shares, which Keras takes over the replicas, is the mean over the batch,
+    however its real tokens lie. Divided by the replica's own count it would
+    give the tokens of a replica with few of them more weight.
+    """
+    if not _is_tensorflow():
+        return count
+    import tensorflow as tf
+
+    # None where a step is traced only to learn its shapes.
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return count
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, count)
+
+
+def logs(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a step returns, as Keras can take its mean over workers.
+
+    It takes it along the first axis, which a scalar does not have.
+    """
+    if not _is_tensorflow():
+        return row
+    import tensorflow as tf
+
+    strategy = tf.distribute.get_strategy()
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return row
+    if not strategy.cluster_resolver.cluster_spec():
+        return row
+    return {key: ops.reshape(value, (1,)) for key, value in row.items()}
+
+
+def sum_gradients(optimizer: keras.optimizers.Optimizer) -> None:
+    """Has an optimizer add up the replicas' gradients before it uses them.
+
+    Keras adds them up last: each replica would clip its own, and look for
+    numbers that are not finite in its own alone.
+
+    Args:
+        optimizer: is changed in place.
+    """
+    if not _is_tensorflow():
+        return
+    import tensorflow as tf
+
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if not tf.distribute.has_strategy() or hasattr(inner, "_plain_sum"):
+        return
+    plain = inner._plain_sum = inner._all_reduce_sum_gradients
+    apply = optimizer.apply
+
+    def summed(grads: Any, trainable_variables: Any = None) -> None:
+        pairs = plain(zip(grads, trainable_variables, strict=True))
+        apply([gradient for gradient, _ in pairs], trainable_variables)
+
+    optimizer.apply = summed
+    inner._all_reduce_sum_gradients = list
+
+
+def _is_tensorflow() -> bool:
+    return keras.backend.backend() == "tensorflow"
