@@ -12,6 +12,7 @@ from tfminilm.commands.recipes import Definer, keys, take_config
 from tfminilm.errors import UsageError, UserError
 
 COMMANDS = (
+    "prepare",
     "distill",
     "finetune",
     "evaluate",
@@ -58,6 +59,7 @@ def _run(name: str, arguments: list[str]) -> None:
     command = importlib.import_module(f"tfminilm.commands.{name}")
     values = flags.FlagValues()
     arguments[:] = values.read_flags_from_files(arguments)
+    arguments, more = _split_more(command, arguments)
     config, rest = take_config(arguments)
     asks_help = not _HELP.isdisjoint(rest)
     define = Definer(values, None if asks_help else config, rest)
@@ -70,7 +72,15 @@ def _run(name: str, arguments: list[str]) -> None:
     unknown = values([name, *rest])[1:]
     if unknown:
         raise UsageError(f"{name}: unexpected argument {unknown[0]!r}")
-    command.run(values)
+    command.run(values, *more)
+
+
+def _split_more(command: Any, arguments: list[str]) -> tuple[list, list]:
+    """A command's own arguments; and what follows "--", if it takes that."""
+    if not getattr(command, "TAKES_MORE", False) or "--" not in arguments:
+        return arguments, []
+    place = arguments.index("--")
+    return arguments[:place], [arguments[place + 1 :]]
 
 
 def _overview() -> str:

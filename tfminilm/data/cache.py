@@ -98,16 +98,17 @@ def _entry(
     identity = {
         **identity,
         "source": hashlib.sha256(source).hexdigest(),
-        "code": _code(),
+        "code": code_digest(),
     }
     text = json.dumps(identity, sort_keys=True)
     name = hashlib.sha256(text.encode()).hexdigest()[:32]
     return pathlib.Path(cache_dir) / f"text-{name}", json.loads(text)
 
 
-def _code() -> str:
+def code_digest() -> str:
+    """The hash of this package's code."""
     digest = hashlib.sha256()
-    for path in sorted(pathlib.Path(__file__).parent.glob("*.py")):
+    for path in sorted(pathlib.Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -63,6 +63,37 @@ class Progress:
             self.say(f"{what}: {most:,} {unit} in {seconds:.0f} s")
 
     @contextlib.contextmanager
+    def pieces(self, unit: str) -> Iterator[Callable[[str, int, int], None]]:
+        """Work of known size, in steps; yields a function to tell of it.
+
+        It takes what is being done, how many pieces of that are done, and how
+        many there are.
+        """
+        with self.working("") as task:
+            start, started, printed, what = 0, 0.0, 0.0, ""
+
+            def show(step: str, done: int, total: int) -> None:
+                nonlocal start, started, printed, what
+                now = time.monotonic()
+                if step != what:
+                    what, start, started, printed = step, done, now, now
+                note = f"{done:,} of {total:,} {unit}"
+                self._bars.update(
+                    task,
+                    description=what,
+                    completed=done,
+                    total=total,
+                    note=note,
+                )
+                is_due = now - printed > _SECONDS_BETWEEN_LINES
+                if self._bars.disable and is_due and done > start:
+                    left = (now - started) / (done - start) * (total - done)
+                    self.say(f"{what}: {note}, {_duration(left)} left")
+                    printed = now
+
+            yield show
+
+    @contextlib.contextmanager
     def training(
         self, steps: int, first_step: int, what: str = "training"
     ) -> Iterator["StepBar"]:

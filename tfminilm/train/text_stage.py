@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from tfminilm import data, teachers
-from tfminilm.data import packing
+from tfminilm.data import packing, shards
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
 from tfminilm.train.loop import Loop
@@ -71,6 +71,16 @@ class TextStage:
             UserError: it is missing, broken or too little.
         """
         spec = self.recipe.data
+        if spec.source.startswith(shards.PREFIX):
+            with progress.counting("comparing checksums", "bytes") as count:
+                self.text = shards.open_shards(
+                    spec.source.removeprefix(shards.PREFIX),
+                    tokenizer,
+                    spec.sequence_length,
+                    max_tokens=spec.max_tokens,
+                    progress=count,
+                )
+            return
         with progress.counting("reading text", "tokens") as count:
             self.text = data.text_data(
                 spec.source,
@@ -170,10 +180,6 @@ class TextLoop(Loop):
         return self.batch_size * self.text.train.sequence_length
 
     def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
-        self.model.reset_metrics()
-        for batch in self.held_out[:num_batches]:
-            row = self.model.test_on_batch(*batch, return_dict=True)
-        self.model.reset_metrics()
-        row = {key: float(value) for key, value in row.items()}
+        row = self.means(self.held_out[:num_batches])
         self.require_finite(row, f"on held-out text after step {step}")
         return row

@@ -1,0 +1,7 @@
+"""Text prepared once, on many cores or machines, and read at random."""
+
+from tfminilm.data.shards.prepare import prepare
+from tfminilm.data.shards.read import PREFIX, open_shards
+from tfminilm.data.shards.settings import Settings
+
+__all__ = ["PREFIX", "Settings", "open_shards", "prepare"]

@@ -1,0 +1,197 @@
+"""A preparation that is not finished: its plan, and what of it is done.
+
+It lies in a folder of its own beside the shards. Every file in it is whole,
+so that a job that was killed goes on with what it had; the folder goes when
+the manifest is written.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import io
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+import tfminilm
+from tfminilm import files
+from tfminilm.data import cache, corpus
+from tfminilm.data.shards import duplicates, parts, write
+from tfminilm.data.shards.settings import Settings
+from tfminilm.errors import UserError
+
+NAME = "unfinished"
+_PLAN, _FAILED = "plan.json", "failed.txt"
+_DEDUPLICATED = "deduplicated"
+
+
+class Job:
+    """What is to be done in a folder of shards, and what is done.
+
+    Several processes may work on one job, each on other parts.
+
+    Args:
+        folder: the folder of the shards.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        self.output = pathlib.Path(folder)
+        self.folder = self.output / NAME
+        content = json.loads((self.folder / _PLAN).read_text("utf-8"))
+        self.settings = Settings(**content["settings"])
+        self.parts = [parts.Part(**part) for part in content["parts"]]
+
+    @classmethod
+    def begin(cls, folder: pathlib.Path, settings: Settings) -> "Job":
+        """Plans a job, or finds the one that was begun with the same plan.
+
+        Raises:
+            UserError: another one was begun, or there is no such text.
+        """
+        size = round(settings.shard_megabytes * 1e6)
+        content = {
+            "settings": dataclasses.asdict(settings),
+            "tfminilm": tfminilm.__version__,
+            "text": _digest(corpus.identity(settings.source)),
+            "code": cache.code_digest(),
+            "parts": [
+                dataclasses.asdict(part)
+                for part in parts.plan(settings.source, size)
+            ],
+        }
+        path = folder / NAME / _PLAN
+        if path.exists():
+            _require_same(path, json.loads(path.read_text("utf-8")), content)
+        else:
+            files.write_json(path, content)
+        files.sweep(folder)
+        files.sweep(folder / NAME)
+        (folder / NAME / _FAILED).unlink(missing_ok=True)
+        return cls(folder)
+
+    @functools.cached_property
+    def tokenizer(self) -> Any:
+        """The one that encodes the text."""
+        from tfminilm import teachers
+
+        return teachers.load_tokenizer(self.settings.tokenizer)
+
+    @property
+    def drops(self) -> bool:
+        """Whether duplicates are looked for."""
+        return self.settings.duplicates != "keep"
+
+    def digests(self, number: int) -> Iterator[tuple[int, bytes]]:
+        """The digests of a part's text by bucket, computed at most once.
+
+        Raises:
+            UserError: the text cannot be read.
+        """
+        path = self._path("digests", number, "npy")
+        if path.exists():
+            table = np.load(path)
+        else:
+            with self._telling():
+                found = parts.read(self.parts[number])
+                table = duplicates.digests(found, self._of_paragraphs)
+            _save(path, table)
+        return duplicates.in_buckets(table, len(self.parts))
+
+    def save_repeats(self, number: int, found: list[bytes]) -> None:
+        """Keeps what `duplicates.repeats` found in a part."""
+        numbers = np.frombuffer(b"".join(found), "<u4")
+        _save(self._path("repeats", number, "npy"), np.sort(numbers))
+
+    def is_deduplicated(self) -> bool:
+        """Whether all repeats are known."""
+        return (self.folder / _DEDUPLICATED).exists()
+
+    def set_deduplicated(self) -> None:
+        """Says that all repeats are known."""
+        files.write_text(self.folder / _DEDUPLICATED, "")
+
+    def write(self, number: int) -> None:
+        """Writes a part's shards, and then its record.
+
+        Raises:
+            UserError: the text cannot be read, or the disk is full.
+        """
+        path = self._path("repeats", number, "npy")
+        repeated = set(np.load(path).tolist()) if path.exists() else set()
+        with self._telling():
+            documents = duplicates.without(
+                parts.read(self.parts[number]), repeated, self._of_paragraphs
+            )
+            record = write.write_part(
+                self.output, number, documents, self.tokenizer, self.settings
+            )
+        record["dropped"] = len(repeated)
+        files.write_text(self._path("part", number), json.dumps(record))
+
+    def digested(self) -> int:
+        """How many parts have digests."""
+        return len(list(self.folder.glob("digests-*.npy")))
+
+    def written(self) -> list[int]:
+        """The numbers of the parts that are done."""
+        numbers = range(len(self.parts))
+        return [n for n in numbers if self._path("part", n).exists()]
+
+    def records(self) -> list[dict[str, Any]]:
+        """What `write` said of each part."""
+        return [
+            json.loads(self._path("part", number).read_text("utf-8"))
+            for number in range(len(self.parts))
+        ]
+
+    def failure(self) -> str:
+        """What a worker said that could not go on; empty if none."""
+        path = self.folder / _FAILED
+        return path.read_text("utf-8") if path.exists() else ""
+
+    @property
+    def _of_paragraphs(self) -> bool:
+        return self.settings.duplicates == "paragraphs"
+
+    def _path(self, what: str, number: int, kind: str = "json") -> pathlib.Path:
+        return self.folder / f"{what}-{number:05d}.{kind}"
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Leaves the message of a user's error where any process finds it."""
+        try:
+            yield
+        except UserError as error:
+            files.write_text(self.folder / _FAILED, str(error))
+            raise
+
+
+def _save(path: pathlib.Path, array: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    files.write_bytes(path, buffer.getvalue())
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _require_same(path: pathlib.Path, found: Any, wanted: Any) -> None:
+    for key, value in wanted["settings"].items():
+        if found["settings"].get(key) != value:
+            raise UserError(
+                f"{path.parent} holds an unfinished preparation with "
+                f"--{key}={found['settings'].get(key)}, and {value} is asked "
+                "for: use another --output, or remove it"
+            )
+    if found != json.loads(json.dumps(wanted)):
+        raise UserError(
+            f"{path.parent} holds an unfinished preparation of another state "
+            "of the text, or by another version of tfminilm: remove it"
+        )

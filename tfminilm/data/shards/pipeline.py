@@ -1,0 +1,131 @@
+"""The work on all parts as Apache Beam pipelines.
+
+What goes through Beam are numbers of parts and digests, 20 bytes for each
+document; text is read, and shards are written, where a part is worked on. So
+a runner needs little memory whatever the size of the text; and all its
+workers need to see the same folders.
+"""
+
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options import pipeline_options
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms import environments
+
+from tfminilm.data.shards import duplicates
+from tfminilm.data.shards.job import Job
+
+_LOCAL = ("DirectRunner", "FnApiRunner")
+
+
+def run(
+    folder: str, runner: str, beam_flags: Sequence[str], numbers: list[int]
+) -> None:
+    """Does what is left of a job.
+
+    Args:
+        folder: the job's.
+        runner: as Beam calls it. "DirectRunner" works in a process for each
+            core, unless flags say otherwise.
+        beam_flags: Beam's own, of the pipeline and the runner.
+        numbers: the parts to write.
+
+    Raises:
+        UsageError: Beam does not know the runner or a flag.
+    """
+    job = Job(folder)
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    if job.drops and not job.is_deduplicated():
+        count = len(job.parts)
+        with beam.Pipeline(*_runner(runner, beam_flags, job, count)) as root:
+            _deduplicate(root, folder, count)
+        job.set_deduplicated()
+    if count := len(numbers):
+        with beam.Pipeline(*_runner(runner, beam_flags, job, count)) as root:
+            _parts(root, numbers) | beam.ParDo(_Write(folder))
+
+
+class _OnJob(beam.DoFn):
+    """Works on parts of the job in a folder."""
+
+    def __init__(self, folder: str):
+        self._folder = folder
+
+    def setup(self) -> None:
+        self._job = Job(self._folder)
+
+
+class _Digest(_OnJob):
+    """Numbers of parts -> buckets with (number, digests)."""
+
+    def process(self, number: int) -> Iterator[tuple[int, tuple[int, bytes]]]:
+        for bucket, rows in self._job.digests(number):
+            yield bucket, (number, rows)
+
+
+class _SaveRepeats(_OnJob):
+    """(number of a part, numbers of what it repeats) -> files."""
+
+    def process(self, found: tuple[int, Iterable[bytes]]) -> None:
+        number, repeats = found
+        self._job.save_repeats(number, list(repeats))
+
+
+class _Write(_OnJob):
+    """Numbers of parts -> their shards."""
+
+    def process(self, number: int) -> None:
+        self._job.write(number)
+
+
+def _deduplicate(root: Any, folder: str, count: int) -> None:
+    (
+        _parts(root, list(range(count)))
+        | "digest" >> beam.ParDo(_Digest(folder))
+        | "equal ones" >> beam.GroupByKey()
+        | "repeats" >> beam.FlatMapTuple(_repeats)
+        | "of a part" >> beam.GroupByKey()
+        | "save" >> beam.ParDo(_SaveRepeats(folder))
+    )
+
+
+def _repeats(
+    bucket: int, found: Iterable[tuple[int, bytes]]
+) -> Iterator[tuple[int, bytes]]:
+    return duplicates.repeats(found)
+
+
+def _parts(root: Any, numbers: list[int]) -> Any:
+    """The numbers, spread over all workers."""
+    return root | beam.Create(numbers) | beam.Reshuffle()
+
+
+def _runner(
+    name: str, beam_flags: Sequence[str], job: Job, count: int
+) -> tuple[Any, pipeline_options.PipelineOptions]:
+    """The runner to give to Beam, and its options, for so many parts.
+
+    Beam's DirectRunner would look for Prism, a program to be downloaded; what
+    it takes without that is the FnApiRunner. Its workers' logs go to a file.
+    """
+    options = pipeline_options.PipelineOptions(list(beam_flags))
+    if name not in _LOCAL:
+        return name, options
+    workers = min(os.cpu_count() or 1, count)
+    if workers == 1 or any(flag.startswith("--direct_") for flag in beam_flags):
+        return FnApiRunner(), options
+    direct = options.view_as(pipeline_options.DirectOptions)
+    direct.direct_num_workers = workers
+    command = (
+        f"exec {shlex.quote(sys.executable)} -m "
+        "apache_beam.runners.worker.sdk_worker_main "
+        f"2>>{shlex.quote(str(job.folder / 'workers.log'))}"
+    )
+    environment = environments.SubprocessSDKEnvironment
+    return FnApiRunner(environment.from_command_string(command)), options

@@ -1,0 +1,193 @@
+"""Shards as text to train on: rows are read when they are asked for."""
+
+import dataclasses
+import functools
+import os
+import pathlib
+import resource
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfminilm import files
+from tfminilm.data import cache
+from tfminilm.data.packing import PackedText
+from tfminilm.data.shards.manifest import Manifest, Shard, Split
+from tfminilm.data.text import TextData
+from tfminilm.errors import UserError
+
+PREFIX = "shards:"
+# That a process has open beside shards.
+_OTHER_FILES = 200
+
+
+def open_shards(
+    folder: str | os.PathLike,
+    tokenizer: Any,
+    sequence_length: int,
+    max_tokens: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> TextData:
+    """What `tfminilm prepare` wrote, as `text_data` gives what it reads.
+
+    Every shard is read once, to compare checksums; then nothing stays in
+    memory, and rows are read from their places.
+
+    Args:
+        folder: the command's `--output`.
+        tokenizer: of the model that will read the ids.
+        sequence_length: ids in a sequence.
+        max_tokens: train on the first sequences with about so many tokens
+            only; 0: on all.
+        progress: called with the number of bytes compared so far.
+
+    Raises:
+        UserError: a shard is missing, truncated or changed, another tokenizer
+            made them, or they are of another length.
+    """
+    folder = pathlib.Path(folder)
+    manifest = Manifest.load(folder)
+    _require_tokenizer(folder, manifest, tokenizer)
+    if manifest.sequence_length != sequence_length:
+        raise UserError(
+            f"the shards in {folder} hold sequences of "
+            f"{manifest.sequence_length} tokens, and {sequence_length} are "
+            "asked for: set data.sequence_length to "
+            f"{manifest.sequence_length}, or prepare shards of "
+            f"{sequence_length}"
+        )
+    _verify(
+        folder, [*manifest.train.shards, *manifest.held_out.shards], progress
+    )
+    most = max_tokens and max(1, max_tokens // (sequence_length - 2))
+    return TextData(
+        _text(folder, manifest, manifest.train, most),
+        _text(folder, manifest, manifest.held_out, 0),
+        list(manifest.sentences),
+    )
+
+
+class Rows:
+    """A matrix of which only the rows that are indexed are read.
+
+    Args:
+        folder: where the shards are.
+        split: which of them.
+        dtype: of a record's numbers.
+        width: numbers in a record.
+        most: do as if there were so many rows only; 0: all.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        split: Split,
+        dtype: str,
+        width: int,
+        most: int = 0,
+    ):
+        count = min(split.sequences, most) if most else split.sequences
+        self.shape = (count, width)
+        self._dtype = dtype
+        self._files = [
+            _File(str(folder / shard.file), shard.sequences)
+            for shard in split.shards
+        ]
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        """The rows of a slice or of a vector of indices, int32."""
+        if isinstance(rows, slice):
+            numbers = list(range(self.shape[0])[rows])
+        else:
+            numbers = rows.tolist()
+        if not numbers:
+            return np.empty((0, self.shape[1]), np.int32)
+        records = b"".join(self._records.__getitems__(numbers))
+        found = np.frombuffer(records, self._dtype)
+        return found.reshape(-1, self.shape[1]).astype(np.int32)
+
+    @functools.cached_property
+    def _records(self) -> Any:
+        from array_record.python import array_record_data_source
+
+        return array_record_data_source.ArrayRecordDataSource(self._files)
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """A shard as array_record wants it, which else opens all to count."""
+
+    filename: str
+    take: int
+    skip: int = 0
+
+    @property
+    def examples_in_shard(self) -> int:
+        return self.take
+
+
+def _text(
+    folder: pathlib.Path, manifest: Manifest, split: Split, most: int
+) -> PackedText:
+    width = manifest.sequence_length
+    rows = Rows(folder, split, manifest.dtype, width, most)
+    num_tokens = split.tokens
+    if rows.shape[0] < split.sequences:
+        num_tokens = rows.shape[0] * (width - 2)
+    # It has what is asked of an array.
+    return PackedText(typing.cast(np.ndarray, rows), num_tokens)
+
+
+def _require_tokenizer(
+    folder: pathlib.Path, manifest: Manifest, tokenizer: Any
+) -> None:
+    # The classes differ: DistilBERT's tokenizer is BERT's.
+    ours = cache.tokenizer_identity(tokenizer)
+    if manifest.tokenizer["vocabulary"] != ours["vocabulary"]:
+        raise UserError(
+            f"the shards in {folder} were made with the tokenizer of "
+            f"{manifest.settings.get('tokenizer')}, and the teacher's has "
+            "another vocabulary: prepare shards with --tokenizer=TEACHER"
+        )
+
+
+def _verify(
+    folder: pathlib.Path,
+    shards: Sequence[Shard],
+    progress: Callable[[int], None] | None,
+) -> None:
+    """Compares sizes, then checksums: what is missing is said at once."""
+    again = "copy it again, or prepare again"
+    _require_handles(len(shards))
+    for shard in shards:
+        path = folder / shard.file
+        if not path.is_file():
+            raise UserError(f"shard {path} is missing: {again}")
+        if (size := path.stat().st_size) != shard.bytes:
+            raise UserError(
+                f"shard {path} has {size:,} bytes, expected {shard.bytes:,}: "
+                f"{again}"
+            )
+    done = 0
+    for shard in shards:
+        if files.sha256(folder / shard.file) != shard.sha256:
+            raise UserError(
+                f"shard {folder / shard.file} is not as it was written (its "
+                f"checksum differs): {again}"
+            )
+        done += shard.bytes
+        if progress is not None:
+            progress(done)
+
+
+def _require_handles(count: int) -> None:
+    """All shards are open while they are read."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 < most < count + _OTHER_FILES:
+        raise UserError(
+            f"{count:,} shards cannot be open at once, the limit being "
+            f"{most:,} files: raise it (ulimit -n {count + _OTHER_FILES}), or "
+            "prepare larger shards (--shard_megabytes)"
+        )
