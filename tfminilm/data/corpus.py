@@ -12,6 +12,7 @@ from tfminilm.data.sentences import split_sentences
 from tfminilm.errors import UserError
 
 _ABOUT_THE_FOLDER = "SOURCE.txt"
+_EXPECTED = '"docs", a folder of .txt files, or "tfds:NAME"'
 
 
 def documents(source: str | os.PathLike) -> Iterator[list[str]]:
@@ -85,8 +86,17 @@ def _in_turns(found: list[Iterator[list[str]]]) -> Iterator[list[str]]:
 
 
 def parse(source: str | os.PathLike) -> tuple[str, str]:
-    """A source's kind, "docs", "tfds" or "folder", and its place."""
+    """A source's kind, "docs", "tfds" or "folder", and its place.
+
+    Raises:
+        UserError: it is none of them.
+    """
     text = os.fspath(source)
+    if text.startswith("shards:"):
+        raise UserError(
+            f"{text} holds packed text, which stages on text alone read; "
+            f"expected {_EXPECTED}"
+        )
     if text == "docs":
         return "docs", ""
     if text.startswith("tfds:"):
@@ -101,18 +111,17 @@ def text_files(place: str) -> list[pathlib.Path]:
         UserError: there is no such folder, or no text in it.
     """
     folder = pathlib.Path(place).expanduser()
-    wanted = 'expected "docs", a folder of .txt files, or "tfds:NAME"'
     if not place or not folder.exists():
-        raise UserError(f"text source {place!r} does not exist; {wanted}")
+        raise UserError(f"text source {place!r} does not exist; expected {_EXPECTED}")
     if not folder.is_dir():
-        raise UserError(f"text source {place} is a file; {wanted}")
+        raise UserError(f"text source {place} is a file; expected {_EXPECTED}")
     files = sorted(
         path.resolve()
         for path in folder.rglob("*.txt")
         if path.is_file() and path.name != _ABOUT_THE_FOLDER
     )
     if not files:
-        raise UserError(f"text folder {place} holds no .txt file; {wanted}")
+        raise UserError(f"text folder {place} holds no .txt file; expected {_EXPECTED}")
     return files
 
 

@@ -80,18 +80,18 @@ class TextStage:
                     max_tokens=spec.max_tokens,
                     progress=count,
                 )
-            return
-        with progress.counting("reading text", "tokens") as count:
-            self.text = data.text_data(
-                spec.source,
-                tokenizer,
-                spec.sequence_length,
-                seed=self.recipe.seed,
-                held_out_fraction=spec.held_out_fraction,
-                cache_dir=folder.text,
-                max_tokens=spec.max_tokens,
-                progress=count,
-            )
+        else:
+            with progress.counting("reading text", "tokens") as count:
+                self.text = data.text_data(
+                    spec.source,
+                    tokenizer,
+                    spec.sequence_length,
+                    seed=self.recipe.seed,
+                    held_out_fraction=spec.held_out_fraction,
+                    cache_dir=folder.text,
+                    max_tokens=spec.max_tokens,
+                    progress=count,
+                )
         _require_known(self.text.train, tokenizer, spec.source, progress)
 
     def sentences(self) -> list[str]:
