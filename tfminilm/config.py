@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import ml_collections
@@ -69,6 +69,17 @@ def parse(cls: type[T], config: Any, kind: str) -> T:
     if isinstance(config, ml_collections.ConfigDict):
         config = config.to_dict()
     return _parse(cls, config, kind, "")
+
+
+def changes(found: Any, wanted: Any, key: str = "") -> Iterator[tuple]:
+    """Each key of nested mappings that differs, with both values."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for name in sorted({*found, *wanted}):
+            yield from changes(
+                found.get(name), wanted.get(name), f"{key}.{name}"
+            )
+    elif found != wanted:
+        yield key.removeprefix("."), found, wanted
 
 
 def _parse(cls: Any, config: Any, kind: str, prefix: str) -> Any:

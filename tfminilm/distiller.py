@@ -19,7 +19,7 @@ from tfminilm.teachers.expose import (
 _STUDENT_OUTPUT = "student_output"
 
 
-class Distiller(keras.Model):
+class Distiller(replicas.Model):
     """Trains a student to reproduce what a method reads from a teacher.
 
     ```python
@@ -233,7 +233,7 @@ class Distiller(keras.Model):
         # what is inside the student instead of its output.
         self._is_distilling = True
         try:
-            return replicas.logs(step(*args))
+            return step(*args)
         finally:
             self._is_distilling = False
 

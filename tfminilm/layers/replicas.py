@@ -4,11 +4,26 @@ With one replica, and on other backends than TensorFlow, nothing is told and
 every function gives back what it got.
 """
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 from keras import ops
+
+# Whether what is traced now is one worker's own affair.
+_is_apart = False
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """In this context, what is traced does not ask other replicas."""
+    global _is_apart
+    before, _is_apart = _is_apart, True
+    try:
+        yield
+    finally:
+        _is_apart = before
 
 
 def mean(count: Any) -> Any:
@@ -19,7 +34,7 @@ def mean(count: Any) -> Any:
     however its real tokens lie. Divided by the replica's own count it would
     give the tokens of a replica with few of them more weight.
     """
-    if not _is_tensorflow():
+    if _is_apart or not _is_tensorflow():
         return count
     import tensorflow as tf
 
@@ -28,23 +43,6 @@ def mean(count: Any) -> Any:
     if context is None or context.num_replicas_in_sync == 1:
         return count
     return context.all_reduce(tf.distribute.ReduceOp.MEAN, count)
-
-
-def logs(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a step returns, as Keras can take its mean over workers.
-
-    It takes it along the first axis, which a scalar does not have.
-    """
-    if not _is_tensorflow():
-        return row
-    import tensorflow as tf
-
-    strategy = tf.distribute.get_strategy()
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        return row
-    if not strategy.cluster_resolver.cluster_spec():
-        return row
-    return {key: ops.reshape(value, (1,)) for key, value in row.items()}
 
 
 def sum_gradients(optimizer: keras.optimizers.Optimizer) -> None:
@@ -72,6 +70,48 @@ def sum_gradients(optimizer: keras.optimizers.Optimizer) -> None:
 
     optimizer.apply = summed
     inner._all_reduce_sum_gradients = list
+
+
+class Model(keras.Model):
+    """A Keras model that `fit` trains on several workers, too."""
+
+    def train_step(self, *args: Any) -> Any:
+        return _logs(super().train_step(*args))
+
+    def test_step(self, *args: Any) -> Any:
+        return _logs(super().test_step(*args))
+
+    def _maybe_symbolic_build(
+        self, iterator: Any = None, data_batch: Any = None
+    ) -> None:
+        # Keras puts the parts of a batch together to see its shapes, and does
+        # it wrongly for those of other workers: the first part is enough.
+        strategy = self._distribute_strategy
+        if strategy is not None and iterator is not None:
+            for _, _, batches in iterator:
+                data_batch = keras.tree.map_structure(
+                    lambda x: strategy.experimental_local_results(x)[0],
+                    next(batches),
+                )
+                break
+        super()._maybe_symbolic_build(data_batch=data_batch)
+
+
+def _logs(row: Any) -> Any:
+    """What a step returns, so that Keras can take its mean over workers.
+
+    It does so along the first axis, which a scalar does not have.
+    """
+    if _is_apart or not _is_tensorflow():
+        return row
+    import tensorflow as tf
+
+    strategy = tf.distribute.get_strategy()
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return row
+    if not strategy.cluster_resolver.cluster_spec():
+        return row
+    return {key: ops.reshape(value, (1,)) for key, value in row.items()}
 
 
 def _is_tensorflow() -> bool:

@@ -1,0 +1,55 @@
+"""The flags that say which devices and machines share a run."""
+
+from typing import Any
+
+from tfminilm.errors import UsageError
+from tfminilm.train.cluster import KINDS
+from tfminilm.train.strategy import STRATEGIES, WAIT_SECONDS, Team, build_team
+
+
+def define(flags: Any) -> None:
+    """Defines them."""
+    flags.DEFINE_enum(
+        "strategy",
+        None,
+        list(STRATEGIES),
+        "Who shares a batch: one device, all GPUs, several workers, or a TPU; "
+        "by default what the machine has.",
+    )
+    flags.DEFINE_integer(
+        "num_virtual_devices",
+        0,
+        "Split the CPU into so many, to try replicas on it.",
+        lower_bound=0,
+    )
+    flags.DEFINE_string(
+        "cluster", None, f"Where the other workers are: {KINDS}."
+    )
+    flags.DEFINE_float(
+        "worker_timeout", WAIT_SECONDS, "Seconds to wait for other workers."
+    )
+
+
+def parse(flags: Any) -> Team:
+    """The replicas that the flags name; waits for all workers.
+
+    Raises:
+        UsageError: flags do not go together.
+        UserError: there are no such devices, or a worker is missing.
+    """
+    given = flags.strategy or ""
+    if flags.num_virtual_devices and given not in ("", "mirrored"):
+        raise UsageError(
+            "--num_virtual_devices splits a CPU for --strategy=mirrored, "
+            f"not {given}"
+        )
+    if flags.cluster and given not in ("", "multi_worker"):
+        raise UsageError(
+            f"--cluster is of --strategy=multi_worker, not {given}"
+        )
+    return build_team(
+        given,
+        flags.num_virtual_devices,
+        flags.cluster or "",
+        flags.worker_timeout,
+    )

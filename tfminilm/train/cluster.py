@@ -1,0 +1,186 @@
+"""Which machines share a run, and whether all of them are there."""
+
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from tfminilm.errors import UsageError, UserError
+
+KINDS = "tf_config, slurm, kubernetes:LABEL or gce:PROJECT/ZONE/GROUP"
+# TensorFlow's own for pods and instances.
+_PORT = 8470
+_RETRY_SECONDS = 0.2
+
+
+def has_tf_config() -> bool:
+    """Whether the environment names several workers, as `TF_CONFIG` does."""
+    cluster = _tf_config().get("cluster", {})
+    return sum(map(len, cluster.values())) > 1
+
+
+def resolver(cluster: str) -> Any:
+    """TensorFlow's cluster resolver.
+
+    Args:
+        cluster: "tf_config", "slurm", "kubernetes:LABEL", where LABEL selects
+            the pods, on the network of their hosts; or
+            "gce:PROJECT/ZONE/GROUP", a group of instances.
+
+    Raises:
+        UsageError: there is no such kind.
+        UserError: the environment does not describe the cluster.
+    """
+    import tensorflow as tf
+
+    resolvers = tf.distribute.cluster_resolver
+    kind, _, where = cluster.partition(":")
+    try:
+        if kind == "tf_config" and not where:
+            _tf_config()
+            return resolvers.TFConfigClusterResolver()
+        if kind == "slurm" and not where:
+            return resolvers.SlurmClusterResolver(**_slurm_devices())
+        if kind == "kubernetes" and where:
+            return _placed(
+                resolvers.KubernetesClusterResolver({"worker": [where]}, _PORT)
+            )
+        if kind == "gce" and where.count("/") == 2:
+            return _placed(
+                resolvers.GCEClusterResolver(*where.split("/"), port=_PORT)
+            )
+    except (ImportError, RuntimeError, OSError) as error:
+        raise UserError(f"--cluster={cluster}: {error}") from error
+    raise UsageError(f"--cluster={cluster}: expected {KINDS}")
+
+
+def workers(found: Any) -> tuple[list[str], int]:
+    """The addresses of a resolver's workers, chief first, and its own place.
+
+    Raises:
+        UserError: there are not several, or it is none of them.
+    """
+    cluster = found.cluster_spec().as_dict()
+    tasks = [
+        (job, index, address)
+        for job in ("chief", "worker")
+        for index, address in enumerate(cluster.get(job, []))
+    ]
+    own = found.task_type, found.task_id
+    places = [place for place, task in enumerate(tasks) if task[:2] == own]
+    if len(tasks) < 2 or not places:
+        raise UserError(
+            f"the cluster {json.dumps(cluster)} has no several workers with "
+            f"this one, {own[0]} {own[1]}, among them: expected TF_CONFIG, "
+            "or what --cluster names, to list worker (and perhaps chief) "
+            "addresses, and this one's task"
+        )
+    return [address for *_, address in tasks], places[0]
+
+
+def meet(addresses: Sequence[str], own: int, timeout: float) -> None:
+    """Returns when every worker answers at its address.
+
+    TensorFlow itself would wait for long without a word, and share a port
+    with another program.
+
+    Args:
+        addresses: host:port of each.
+        own: the place of this one's.
+        timeout: seconds to wait.
+
+    Raises:
+        UserError: a worker did not come, or this one's port is in use.
+    """
+    deadline = time.monotonic() + timeout
+    with _listening(addresses[own]):
+        for place, address in enumerate(addresses):
+            while place != own and not _answers(address):
+                if time.monotonic() > deadline:
+                    raise UserError(
+                        f"worker {place} did not answer at {address} within "
+                        f"{timeout:g} s: start it too, and see that this "
+                        "address reaches it; --worker_timeout waits longer"
+                    )
+                time.sleep(_RETRY_SECONDS)
+
+
+def _listening(address: str) -> socket.socket:
+    """Takes connections until TensorFlow does."""
+    _, port = _split(address)
+    listener = socket.socket()
+    # A worker that was just killed is no other program.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("", port))
+    except OSError as error:
+        listener.close()
+        raise UserError(
+            f"this worker's address is {address}, but its port cannot be had: "
+            f"{error.strerror}; stop what uses it, or give another port"
+        ) from error
+    listener.listen(128)
+    return listener
+
+
+def _answers(address: str) -> bool:
+    try:
+        with socket.create_connection(_split(address), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise UserError(f"the worker {address!r} is no address host:port")
+    return host.strip("[]"), int(port)
+
+
+def _tf_config() -> dict[str, Any]:
+    text = os.environ.get("TF_CONFIG", "{}")
+    try:
+        found = json.loads(text)
+        found.get("cluster", {}).values()
+        return found
+    except (ValueError, AttributeError):
+        raise UserError(
+            f"TF_CONFIG is {text!r}, expected JSON such as "
+            '{"cluster": {"worker": ["host:port", ...]}, '
+            '"task": {"type": "worker", "index": 0}}'
+        ) from None
+
+
+def _slurm_devices() -> dict[str, Any]:
+    """On nodes without GPUs TensorFlow's resolver has to be told so."""
+    if shutil.which("nvidia-smi"):
+        return {}
+    count = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
+    return {"gpus_per_node": count, "gpus_per_task": 1, "auto_set_gpu": False}
+
+
+def _placed(found: Any) -> Any:
+    """With the task of the worker whose address is this machine's."""
+    addresses = found.cluster_spec().as_dict()["worker"]
+    own = [i for i, each in enumerate(addresses) if _is_here(_split(each)[0])]
+    if len(own) != 1:
+        raise UserError(
+            f"{len(own)} of the workers {', '.join(addresses)} are on this "
+            "machine, expected one"
+        )
+    found.task_type, found.task_id = "worker", own[0]
+    return found
+
+
+def _is_here(host: str) -> bool:
+    """One can listen at an address of one's own only."""
+    try:
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+            return True
+    except OSError:
+        return False
