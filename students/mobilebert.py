@@ -1,14 +1,13 @@
 """MobileBERT (24.6M), layer by layer from an IB-BERT of 293M.
 
 MobileBERT (arXiv 2004.02984), progressive strategy: an IB-BERT of 24 layers
-learns to name masked tokens (`teacher`; none was ever published), its feature
-maps and attention pass to the student one layer after the other, those below
-it frozen (`layer_1` to `layer_24`, 10,000 steps each), and the student learns
-masked tokens, and its teacher's guesses at them, for 500,000 steps. As in the
-authors' code 2,048 sequences of 512 tokens a step, and 1.5e-3 as the peak
-learning rate, which was LAMB's there: the optimizer here is AdamW, and the
-rates of teacher and pre-training are this recipe's, as are the teacher's
-steps. Next sentences are not predicted.
+learns masked tokens and next sentences (`teacher`; none was ever published),
+its feature maps and attention pass to the student one layer after the other,
+those below it frozen (`layer_1` to `layer_24`, 10,000 steps each), and the
+student learns masked tokens, its teacher's guesses at them, and next
+sentences, for 500,000 steps. As in the authors' code LAMB, 2,048 sequences of
+512 tokens a step, and 1.5e-3 as the peak learning rate; the rates of teacher
+and pre-training are this recipe's, as are the teacher's steps.
 
     tfminilm distill --config=mobilebert --workdir=runs/mobilebert
 
@@ -42,7 +41,7 @@ def get_config(mode: str = ""):
         student=recipe.StudentSpec(
             kind="ib_bert", bottleneck_dim=1024, intermediate_dim=4096, **SHAPE
         ),
-        method=methods.MLMKD(alpha=0.0),
+        method=methods.MLMKD(alpha=0.0, next_sentence_weight=1.0),
         data=DATA,
         train=_train(500_000, 5e-4),
     )
@@ -68,4 +67,5 @@ def _train(steps: int, learning_rate: float) -> recipe.TrainSpec:
         gradient_accumulation=64,
         learning_rate=learning_rate,
         warmup_steps=min(10_000, steps // 10),
+        optimizer="lamb",
     )

@@ -36,7 +36,7 @@ def get_config(mode: str = ""):
         student=recipe.StudentSpec(
             kind="ib_bert", bottleneck_dim=256, intermediate_dim=1024, **SHAPE
         ),
-        method=methods.MLMKD(alpha=0.0),
+        method=methods.MLMKD(alpha=0.0, next_sentence_weight=1.0),
         data=DATA,
         train=_train(1_000),
     )

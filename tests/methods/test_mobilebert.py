@@ -8,8 +8,8 @@ from keras import ops
 import tfminilm
 from tfminilm import methods, students
 from tfminilm.errors import UsageError, UserError
-from tfminilm.methods import MobileBERT
-from tfminilm.teachers import build_masked_lm, expose
+from tfminilm.methods import MLMKD, MobileBERT
+from tfminilm.teachers import build_masked_lm, expose, load_masked_lm
 
 SIZES = {
     "vocabulary_size": 100,
@@ -112,6 +112,37 @@ def test_the_loss_is_the_papers(models, make_batch, run):
     assert found["loss"] == pytest.approx(total, rel=1e-4)
 
 
+def test_next_sentences(models, make_batch, run, tmp_path):
+    """BERT's second objective beside L_MLM; the teacher has no head for it."""
+    teacher, student = models
+    method = MobileBERT.pretraining(alpha=1.0, next_sentence_weight=2.0)
+    assert method.reads == MLMKD(next_sentence_weight=1.0).reads
+    with pytest.raises(UserError, match="predicts no next sentences: make it"):
+        method.check(teacher, student)
+    student = build_masked_lm(student.backbone, next_sentence=True)
+    wanted = ["soft_targets", "masked_lm", "next_sentence"]
+    half = MLMKD(next_sentence_weight=1.0)
+    assert names(half, (teacher, student)) == wanted
+    student.save_to_preset(str(tmp_path))
+    student = load_masked_lm(tmp_path)
+    distiller = tfminilm.Distiller(teacher, student, method)
+    distiller.compile("sgd")
+    batch, labels = make_batch(student), np.array([0, 1, 1], "int32")
+    masked = np.zeros((3, 2), "int32")
+    y = {"logits": masked, "next_sentence_logits": labels}
+    found = distiller.test_on_batch(batch, y, 1.0 + masked, return_dict=True)
+    logits = run(student, batch)["next_sentence_logits"].astype("float64")
+    expected = -log_softmax(logits)[np.arange(3), labels].mean()
+    assert found["next_sentence"] == pytest.approx(expected, rel=1e-5)
+    total = found["masked_lm"] + 2 * expected
+    assert found["loss"] == pytest.approx(total, rel=1e-5)
+
+
+def test_other_models_predict_no_next_sentences(make_encoder):
+    with pytest.raises(UserError, match="BertMaskedLM predicts no next sent"):
+        build_masked_lm(make_encoder(), next_sentence=True)
+
+
 def test_a_layers_stage_trains_up_to_it_alone(models):
     teacher, student = models
     distiller = tfminilm.Distiller(teacher, student, MobileBERT.transfer(0))
@@ -146,6 +177,7 @@ def test_refuses_what_it_cannot_do(models):
         ({"alpha": 1.1}, "alpha is 1.1, expected 0 to 1"),
         ({"temperature": 0.0}, "temperature is 0.0, expected above 0"),
         ({"feature_weight": -1.0}, "feature_weight is -1.0, expected 0 or"),
+        ({"next_sentence_weight": -1.0}, "next_sentence_weight is -1.0, exp"),
         ({"layer": -1}, "layer is -1, expected 0 or more, or None"),
     ):
         with pytest.raises(UsageError, match=said):

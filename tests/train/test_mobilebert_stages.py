@@ -35,7 +35,7 @@ def test_auxiliary_is_one_stage():
     found = stages("auxiliary")
     assert starts(found) == {"pretraining": ("embeddings", "")}
     (stage,) = found.values()
-    assert stage.method == MobileBERT()
+    assert stage.method == MobileBERT(next_sentence_weight=1.0)
     assert (stage.teacher, stage.train) == ("teacher", PRETRAINING)
 
 
@@ -46,7 +46,9 @@ def test_joint_transfers_first():
         "pretraining": ("bottom", "transfer"),
     }
     assert found["transfer"].method == MobileBERT.transfer()
-    assert found["pretraining"].method == MobileBERT.pretraining()
+    assert found["pretraining"].method == MobileBERT.pretraining(
+        next_sentence_weight=1.0
+    )
     assert found["transfer"].train == TRANSFER
     assert not found["transfer"].student.frozen
 

@@ -8,12 +8,14 @@ from tfminilm.data.masking import (
     masked_dataset,
     masked_held_out_batches,
 )
+from tfminilm.data.next_sentence import SentencePairs
 from tfminilm.data.packing import PackedText
 from tfminilm.data.text import TextData, text_data
 
 __all__ = [
     "Masking",
     "PackedText",
+    "SentencePairs",
     "TextData",
     "batch",
     "dataset",

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfminilm.data import batches
+from tfminilm.data.next_sentence import SentencePairs
 from tfminilm.data.packing import PackedText
 from tfminilm.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# What KerasHub's masked-language models take: inputs, labels, weights.
-MaskedBatch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
+# What KerasHub's masked-language models take: inputs, labels, weights. Those
+# that predict next sentences as well have labels for each of their outputs.
+MaskedBatch = tuple[dict[str, np.ndarray], Any, np.ndarray]
 
 _MASK, _RANDOM = 0.8, 0.1
 # Scripts that put no space between words: each piece is a word of its own.
@@ -159,14 +161,18 @@ def masked_batch(
     batch_size: int,
     seed: int,
     masking: Masking,
+    pairs: SentencePairs | None = None,
 ) -> MaskedBatch:
     """The masked batch of a global step: `Masking.apply` on `batch`.
+
+    With `pairs` the sequences are made pairs of texts first, and the labels
+    are a dict: "logits" of the masked tokens, and "next_sentence_logits".
 
     Raises:
         UserError: there is no sequence to draw from.
     """
     inputs = batches.batch(packed, step, batch_size, seed)
-    return masking.apply(inputs, _random(seed, step, _TRAIN))
+    return _masked(inputs, masking, pairs, _random(seed, step, _TRAIN))
 
 
 def masked_dataset(
@@ -176,6 +182,7 @@ def masked_dataset(
     first_step: int,
     num_steps: int,
     masking: Masking,
+    pairs: SentencePairs | None = None,
 ) -> "tf.data.Dataset":
     """The masked batches of `num_steps` steps from `first_step` on.
 
@@ -184,28 +191,24 @@ def masked_dataset(
     """
     import tensorflow as tf
 
-    x, *_ = masked_batch(packed, first_step, batch_size, seed, masking)
-    names = list(x)
+    def make(step: int) -> MaskedBatch:
+        return masked_batch(packed, step, batch_size, seed, masking, pairs)
+
+    first = make(first_step)
+    arrays = tf.nest.flatten(first)
+    types = [array.dtype for array in arrays]
 
     def draw(step: np.ndarray) -> list[np.ndarray]:
-        x, y, weights = masked_batch(
-            packed, int(step), batch_size, seed, masking
-        )
-        return [*x.values(), y, weights]
+        return tf.nest.flatten(make(int(step)))
 
     def parts(step: Any) -> Any:
-        types = [tf.int32] * (len(names) + 1) + [tf.float32]
-        *flat, y, weights = tf.numpy_function(draw, [step], types)
-        masked = x["mask_positions"].shape
-        found = {
-            name: tf.ensure_shape(tensor, x[name].shape)
-            for name, tensor in zip(names, flat, strict=True)
-        }
-        return (
-            found,
-            tf.ensure_shape(y, masked),
-            tf.ensure_shape(weights, masked),
-        )
+        flat = [
+            tf.ensure_shape(tensor, array.shape)
+            for tensor, array in zip(
+                tf.numpy_function(draw, [step], types), arrays, strict=True
+            )
+        ]
+        return tf.nest.pack_sequence_as(first, flat)
 
     steps = tf.data.Dataset.range(first_step, first_step + num_steps)
     return steps.map(parts).prefetch(tf.data.AUTOTUNE)
@@ -217,17 +220,31 @@ def masked_held_out_batches(
     masking: Masking,
     seed: int = 0,
     count: int | None = None,
+    pairs: SentencePairs | None = None,
 ) -> list[MaskedBatch]:
-    """`held_out_batches`, masked the same way in every call.
+    """`held_out_batches`, masked (and paired) the same way in every call.
 
     Raises:
         UserError: there is no sequence to draw from.
     """
     plain = batches.held_out_batches(packed, batch_size, count)
     return [
-        masking.apply(inputs, _random(seed, number, _HELD_OUT))
+        _masked(inputs, masking, pairs, _random(seed, number, _HELD_OUT))
         for number, inputs in enumerate(plain)
     ]
+
+
+def _masked(
+    inputs: dict[str, np.ndarray],
+    masking: Masking,
+    pairs: SentencePairs | None,
+    random: np.random.Generator,
+) -> MaskedBatch:
+    if pairs is None:
+        return masking.apply(inputs, random)
+    inputs, follows = pairs.apply(inputs, random)
+    x, labels, weights = masking.apply(inputs, random)
+    return x, {"logits": labels, "next_sentence_logits": follows}, weights
 
 
 def whole_words(tokenizer: Any) -> list[str]:

@@ -21,17 +21,18 @@ def masked_lm(logits: Any, labels: Any, weights: Any) -> Any:
     return weighted_mean(cross_entropy(logits, labels), weights)
 
 
-def next_sentence(logits: Any, labels: Any) -> Any:
+def next_sentence(logits: Any, labels: Any, sample_weight: Any = None) -> Any:
     """Cross-entropy of whether the second text follows the first.
 
     Args:
         logits: `[batch, 2]`.
         labels: `[batch]`, 0 where it follows and 1 where it does not.
+        sample_weight: `[batch]`, or none.
 
     Returns:
-        A float32 scalar, in nats.
+        A float32 scalar, in nats: the mean over pairs.
     """
-    return weighted_mean(cross_entropy(logits, labels))
+    return weighted_mean(cross_entropy(logits, labels), sample_weight)
 
 
 def cross_entropy(logits: Any, labels: Any) -> Any:

@@ -17,6 +17,8 @@ from tfminilm.errors import UserError
 from tfminilm.methods.terms import Term
 from tfminilm.teachers.expose import head_outputs
 
+# The output on next sentences. It learns from labels alone.
+NEXT_SENTENCE = "next_sentence_logits"
 # Behind a softmax nothing, and still far from float32's end.
 _NEVER = -1e9
 
@@ -61,13 +63,25 @@ def hard_terms(
     return _terms(name, student, loss, weight, is_hard=True)
 
 
+def next_sentence_terms(weight: float) -> list[Term]:
+    """Cross-entropy of whether the second text follows the first."""
+    term = Term(
+        "next_sentence",
+        _next_sentence,
+        teacher=None,
+        student=(NEXT_SENTENCE, -1),
+        weight=weight,
+    )
+    return [term] if weight else []
+
+
 def check_heads(
     method: str, teacher: keras.Model, student: keras.Model
 ) -> None:
     """Raises `UserError` unless both heads answer the same question."""
     found = []
     for role, model in (("teacher", teacher), ("student", student)):
-        outputs = head_outputs(model)
+        outputs = _answers(model)
         if not outputs:
             raise UserError(
                 f"{method} needs logits, but the {role} {model.name!r} is a "
@@ -85,9 +99,19 @@ def check_heads(
 
 
 def check_masked_lm(
-    method: str, teacher: keras.Model, student: keras.Model
+    method: str,
+    teacher: keras.Model,
+    student: keras.Model,
+    next_sentence: float = 0.0,
 ) -> None:
-    """Raises `UserError` unless both are masked language models."""
+    """Raises `UserError` unless both are masked language models.
+
+    Args:
+        method: its name.
+        teacher: one of them.
+        student: the other; with a weight of `next_sentence` it has to
+            predict that as well.
+    """
     import keras_hub
 
     for role, model in (("teacher", teacher), ("student", student)):
@@ -99,6 +123,19 @@ def check_masked_lm(
                 f"with tfminilm.teachers.{fix}"
             )
     check_heads(method, teacher, student)
+    if next_sentence and NEXT_SENTENCE not in head_outputs(student):
+        raise UserError(
+            f"{method} has a next_sentence_weight, and the student "
+            f"{student.name!r} predicts no next sentences: make it with "
+            "tfminilm.teachers.build_masked_lm(backbone, next_sentence=True)"
+        )
+
+
+def _answers(model: keras.Model) -> dict[str, Any]:
+    """The outputs of a head that two models can be compared by."""
+    outputs = head_outputs(model)
+    outputs.pop(NEXT_SENTENCE, None)
+    return outputs
 
 
 def _terms(
@@ -109,7 +146,7 @@ def _terms(
     is_hard: bool = False,
 ) -> list[Term]:
     """A term for each output, their weights summing to `weight`."""
-    outputs = head_outputs(student)
+    outputs = _answers(student)
     terms = []
     for output, tensor in outputs.items():
         label = output.removesuffix("_logits")
@@ -154,6 +191,15 @@ def _hard(
     weights = _spread(sample_weight, student)
     labels = ops.reshape(labels, ops.shape(student)[:-1])
     return losses.hard_labels(labels, student, weights)
+
+
+def _next_sentence(
+    labels: Any, student: Any, padding_mask: Any, sample_weight: Any = None
+) -> Any:
+    # Weights of masked tokens say nothing of pairs.
+    is_of_pairs = sample_weight is not None and len(sample_weight.shape) == 1
+    weights = sample_weight if is_of_pairs else None
+    return losses.next_sentence(student, labels, weights)
 
 
 def _squared(

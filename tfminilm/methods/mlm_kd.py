@@ -1,7 +1,7 @@
 """MLM-KD: soft targets (arXiv 1503.02531) on masked-language-model logits."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Literal
 
 import keras
 
@@ -16,24 +16,34 @@ class MLMKD:
     With q = softmax(z / T) over the vocabulary, at every masked token:
 
         L = alpha T² KL(q_teacher ‖ q_student)
-            + (1 - alpha) CE(token, softmax(z_student))
+            + (1 - alpha) CE(token, softmax(z_student)) + L_NSP
 
     The baseline that MiniLM and others compare with (arXiv 2002.10957,
-    table 3). Only masked tokens get logits, 15 % of them.
+    table 3). Only masked tokens get logits, 15 % of them. L_NSP, the loss on
+    whether one text follows another, is BERT's and no part of it by default.
 
     Attributes:
         temperature: T, above 0; higher is softer.
         alpha: 0 to 1. With 0 it is plain pre-training, and no teacher runs.
+        next_sentence_weight: the factor of L_NSP, 1 in BERT's pre-training.
+            Above 0 the batches are pairs of texts, and the student predicts
+            next sentences.
     """
-
-    reads: ClassVar = "masked_text"
 
     temperature: float = 1.0
     alpha: float = 0.5
+    next_sentence_weight: float = 0.0
 
     def __post_init__(self) -> None:
         require(self, "temperature", self.temperature > 0, "above 0")
         require(self, "alpha", 0 <= self.alpha <= 1, "0 to 1")
+        fine = self.next_sentence_weight >= 0
+        require(self, "next_sentence_weight", fine, "0 or more")
+
+    @property
+    def reads(self) -> Literal["masked_text", "masked_pairs"]:
+        """Pairs where next sentences are predicted."""
+        return "masked_pairs" if self.next_sentence_weight else "masked_text"
 
     @property
     def needs_teacher(self) -> bool:
@@ -43,12 +53,15 @@ class MLMKD:
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """The soft targets and the masked tokens themselves."""
+        """The soft targets, the masked tokens themselves, next sentences."""
         return (
             *logits.soft_terms(student, self.temperature, self.alpha),
             *logits.hard_terms(student, 1 - self.alpha, "masked_lm"),
+            *logits.next_sentence_terms(self.next_sentence_weight),
         )
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
         """Raises `UserError` unless both are masked language models."""
-        logits.check_masked_lm(type(self).__name__, teacher, student)
+        logits.check_masked_lm(
+            type(self).__name__, teacher, student, self.next_sentence_weight
+        )

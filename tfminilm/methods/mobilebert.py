@@ -24,12 +24,12 @@ class MobileBERT:
         L_FMT = sum over l of MSE(H_l, H^teacher_l)
         L_AT  = sum over l of 1/(A T) sum over heads and tokens of
                 KL(a^teacher_l ‖ a_l)
-        L_PD  = alpha L_MLM + (1 - alpha) L_KD
+        L_PD  = alpha L_MLM + (1 - alpha) L_KD + L_NSP
 
     with H the outputs of the layers, a the attention probabilities, L_KD the
-    soft targets at the masked tokens. The paper's L_PD has a loss on the next
-    sentence as well, which is left out here; the authors' code normalises H
-    first, and adds losses on its mean and variance.
+    soft targets at the masked tokens, and L_NSP the cross-entropy of whether
+    one text follows another. The authors' code normalises H first, and adds
+    losses on its mean and variance.
 
     Its three strategies are stages: auxiliary, all at once, is `MobileBERT()`;
     joint is `MobileBERT.transfer()` and then `MobileBERT.pretraining()`;
@@ -42,6 +42,9 @@ class MobileBERT:
         pretraining_weight: the factor of L_PD; 0 leaves a loss out.
         alpha: 0 to 1, the share of L_MLM in L_PD.
         temperature: of L_KD, above 0.
+        next_sentence_weight: the factor of L_NSP in L_PD, 1 in the paper.
+            Above 0 the batches are pairs of texts, and the student predicts
+            next sentences.
         layer: the only one whose feature map and attention are transferred,
             counted from 0; `None` for all.
     """
@@ -51,6 +54,7 @@ class MobileBERT:
     pretraining_weight: float = 1.0
     alpha: float = 0.5
     temperature: float = 1.0
+    next_sentence_weight: float = 0.0
     layer: int | None = None
 
     @classmethod
@@ -59,12 +63,19 @@ class MobileBERT:
         return cls(pretraining_weight=0.0, layer=layer)
 
     @classmethod
-    def pretraining(cls, alpha: float = 0.5) -> "MobileBERT":
+    def pretraining(
+        cls, alpha: float = 0.5, next_sentence_weight: float = 0.0
+    ) -> "MobileBERT":
         """L_PD alone."""
-        return cls(feature_weight=0.0, attention_weight=0.0, alpha=alpha)
+        return cls(
+            feature_weight=0.0,
+            attention_weight=0.0,
+            alpha=alpha,
+            next_sentence_weight=next_sentence_weight,
+        )
 
     def __post_init__(self) -> None:
-        for name in _WEIGHTS:
+        for name in (*_WEIGHTS, "next_sentence_weight"):
             require(self, name, getattr(self, name) >= 0, "0 or more")
         require(self, "alpha", 0 <= self.alpha <= 1, "0 to 1")
         require(self, "temperature", self.temperature > 0, "above 0")
@@ -77,14 +88,16 @@ class MobileBERT:
             )
 
     @property
-    def reads(self) -> Literal["text", "masked_text"]:
+    def reads(self) -> Literal["text", "masked_text", "masked_pairs"]:
         """Tokens are masked only where they are to be named."""
-        return "masked_text" if self.pretraining_weight else "text"
+        if not self.pretraining_weight:
+            return "text"
+        return "masked_pairs" if self.next_sentence_weight else "masked_text"
 
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """L_FMT and L_AT of each layer, lowest first; L_KD and L_MLM."""
+        """L_FMT and L_AT of each layer, lowest first; the parts of L_PD."""
         terms = [
             term
             for layer in self._layers(student)
@@ -95,12 +108,17 @@ class MobileBERT:
             soft = self.pretraining_weight - hard
             terms += logits.soft_terms(student, self.temperature, soft)
             terms += logits.hard_terms(student, hard, "masked_lm")
+            terms += logits.next_sentence_terms(
+                self.pretraining_weight * self.next_sentence_weight
+            )
         return tuple(terms)
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
         """Raises `UserError` unless the two meet layer by layer."""
         if self.pretraining_weight:
-            logits.check_masked_lm(type(self).__name__, teacher, student)
+            logits.check_masked_lm(
+                type(self).__name__, teacher, student, self.next_sentence_weight
+            )
         if not (self.feature_weight or self.attention_weight):
             return
         theirs, ours = (_sizes(model) for model in (teacher, student))

@@ -47,11 +47,14 @@ class Method(Protocol):
     """What `Distiller` asks of a method."""
 
     @property
-    def reads(self) -> Literal["text", "masked_text", "labels"]:
+    def reads(
+        self,
+    ) -> Literal["text", "masked_text", "masked_pairs", "labels"]:
         """What its batches hold.
 
         "text" (token ids), "masked_text" (as `tfminilm.data.masked_batch`
-        makes them) or "labels" (of a task).
+        makes them), "masked_pairs" (the same with `SentencePairs`) or
+        "labels" (of a task).
         """
         ...
 

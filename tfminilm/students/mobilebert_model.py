@@ -170,13 +170,17 @@ class MobileBertMaskedLM(keras_hub.models.MaskedLM):
     Args:
         backbone: reads the text.
         preprocessor: as other KerasHub tasks have it, or `None`.
+        next_sentence: whether it also says if a second text follows the
+            first, from the backbone's pooled output.
 
     Call arguments:
         inputs: what `backbone` reads, and `mask_positions`
             `[batch, masked]`.
 
     Returns:
-        Logits `[batch, masked, vocabulary_size]` in float32.
+        Logits `[batch, masked, vocabulary_size]` in float32; with
+        `next_sentence` a dict of them, "logits", and
+        "next_sentence_logits" `[batch, 2]`: it follows, it does not.
     """
 
     backbone_cls = MobileBertBackbone
@@ -185,6 +189,7 @@ class MobileBertMaskedLM(keras_hub.models.MaskedLM):
         self,
         backbone: MobileBertBackbone,
         preprocessor: Any = None,
+        next_sentence: bool = False,
         **kwargs: Any,
     ):
         self.backbone = backbone
@@ -198,13 +203,20 @@ class MobileBertMaskedLM(keras_hub.models.MaskedLM):
         )
         positions = keras.Input((None,), dtype="int32", name="mask_positions")
         inputs = {**backbone.input, "mask_positions": positions}
-        states = backbone(backbone.input)["sequence_output"]
+        read = backbone(backbone.input)
+        outputs = self.masked_lm_head(read["sequence_output"], positions)
+        if next_sentence:
+            head = _dense(2, backbone.dtype_policy, "next_sentence")
+            outputs = {
+                "logits": outputs,
+                "next_sentence_logits": head(read["pooled_output"]),
+            }
         kwargs.setdefault("compile", False)
-        super().__init__(
-            inputs=inputs,
-            outputs=self.masked_lm_head(states, positions),
-            **kwargs,
-        )
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        self.next_sentence = next_sentence
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"next_sentence": self.next_sentence}
 
 
 def _check(config: dict[str, Any]) -> None:

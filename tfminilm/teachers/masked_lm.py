@@ -29,7 +29,9 @@ _HEADS = {
 }
 
 
-def build_masked_lm(backbone: keras.Model) -> keras.Model:
+def build_masked_lm(
+    backbone: keras.Model, next_sentence: bool = False
+) -> keras.Model:
     """A masked language model on a backbone, with a new head.
 
     The logits' kernel is the backbone's token table; only the tokens at
@@ -38,11 +40,14 @@ def build_masked_lm(backbone: keras.Model) -> keras.Model:
     Args:
         backbone: a KerasHub encoder that was made for it, such as BERT, or a
             MobileBERT.
+        next_sentence: whether it also predicts next sentences, which a
+            MobileBERT and an IB-BERT can.
 
     Returns:
         A `keras_hub.models.MaskedLM`. Its inputs are the backbone's and
         `mask_positions` `[batch, masked]`; its output is the logits
-        `[batch, masked, vocabulary_size]`.
+        `[batch, masked, vocabulary_size]`, or with `next_sentence` a dict of
+        these, "logits", and "next_sentence_logits" `[batch, 2]`.
 
     Raises:
         UserError: there is no such model for this backbone.
@@ -64,7 +69,16 @@ def build_masked_lm(backbone: keras.Model) -> keras.Model:
             f"{type(backbone).__name__}; expected one of "
             f"{', '.join(sorted(cls.__name__ for cls in kinds))}"
         )
-    return _in_any_precision(kinds[type(backbone)](backbone))
+    kind, options = kinds[type(backbone)], {}
+    if next_sentence:
+        if kind is not MobileBertMaskedLM:
+            raise UserError(
+                f"a {kind.__name__} predicts no next sentences, only a "
+                "MobileBERT or an IB-BERT does: expected one of these, or a "
+                "next_sentence_weight of 0"
+            )
+        options["next_sentence"] = True
+    return _in_any_precision(kind(backbone, **options))
 
 
 def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:

@@ -36,12 +36,13 @@ def kind_of(recipe: Recipe) -> TextStage:
                 "expected a task of classes or scores"
             )
         return stage
-    if reads == "masked_text" and (task or recipe.data.sentences):
+    is_masked = reads in ("masked_text", "masked_pairs")
+    if is_masked and (task or recipe.data.sentences):
         raise UserError(
             f"recipe: {name} learns from masked text: expected data.source to "
             "be text, and no data.sentences"
         )
-    if reads == "masked_text":
+    if is_masked:
         return MaskedStage(recipe)
     if task:
         return TaskTextStage(recipe)

@@ -37,7 +37,7 @@ class MaskedStage(TextStage):
     def with_head(
         self, backbone: keras.Model, teacher: keras.Model
     ) -> keras.Model:
-        student = masked_lm.build_masked_lm(backbone)
+        student = self._build(backbone)
         if self.recipe.student.init != "random":
             masked_lm.copy_head(student, teacher)
         return student
@@ -49,22 +49,36 @@ class MaskedStage(TextStage):
         self.masking = masking.Masking.of(
             tokenizer, spec.mask_rate, spec.whole_words
         )
+        self.pairs = None
+        if self.recipe.method.reads == "masked_pairs":
+            self.pairs = data.SentencePairs.of(tokenizer)
         super().read(teacher, tokenizer, folder, progress)
 
     def loop(
         self, folder: Workdir, distiller: Distiller, progress: Progress
     ) -> Loop:
         return _MaskedLoop(
-            self.recipe, folder, distiller, self.text, progress, self.masking
+            self.recipe,
+            folder,
+            distiller,
+            self.text,
+            progress,
+            self.masking,
+            self.pairs,
         )
 
     def plain(self, student: keras.Model) -> keras.Model:
-        plain = masked_lm.build_masked_lm(super().plain(student.backbone))
+        plain = self._build(super().plain(student.backbone))
         plain.set_weights(student.get_weights())
         return plain
 
     def load(self, path: Any) -> keras.Model:
         return masked_lm.load_masked_lm(path)
+
+    def _build(self, backbone: keras.Model) -> keras.Model:
+        return masked_lm.build_masked_lm(
+            backbone, next_sentence=self.recipe.method.reads == "masked_pairs"
+        )
 
 
 class _MaskedLoop(TextLoop):
@@ -78,8 +92,10 @@ class _MaskedLoop(TextLoop):
         text: data.TextData,
         progress: Progress,
         masking: masking.Masking,
+        pairs: data.SentencePairs | None,
     ):
         self.masking = masking
+        self.pairs = pairs
         super().__init__(recipe, folder, distiller, text, progress)
 
     def batches(self, first: int, count: int) -> Any:
@@ -90,6 +106,7 @@ class _MaskedLoop(TextLoop):
             first,
             count,
             self.masking,
+            self.pairs,
         )
 
     def held_out_batches(self, count: int) -> list[Any]:
@@ -99,4 +116,5 @@ class _MaskedLoop(TextLoop):
             self.masking,
             self.seed,
             count,
+            self.pairs,
         )

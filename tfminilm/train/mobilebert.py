@@ -69,11 +69,11 @@ def mobilebert_stages(
             train=transfer,
         )
         spec = dataclasses.replace(student, init="bottom", init_from=name)
-    is_last = bool(stages)
+    last = MobileBERT.pretraining if stages else MobileBERT
     stages["pretraining"] = Stage(
         teacher=teacher,
         student=spec,
-        method=MobileBERT.pretraining() if is_last else MobileBERT(),
+        method=last(next_sentence_weight=1.0),
         data=data,
         train=pretraining,
     )
