@@ -12,7 +12,7 @@ from tfminilm.data.sentences import split_sentences
 from tfminilm.errors import UserError
 
 _ABOUT_THE_FOLDER = "SOURCE.txt"
-_EXPECTED = '"docs", a folder of .txt files, or "tfds:NAME"'
+_WANTED = 'expected "docs", a folder of .txt files, or "tfds:NAME"'
 
 
 def documents(source: str | os.PathLike) -> Iterator[list[str]]:
@@ -95,7 +95,7 @@ def parse(source: str | os.PathLike) -> tuple[str, str]:
     if text.startswith("shards:"):
         raise UserError(
             f"{text} holds packed text, which stages on text alone read; "
-            f"expected {_EXPECTED}"
+            f"{_WANTED}"
         )
     if text == "docs":
         return "docs", ""
@@ -112,16 +112,16 @@ def text_files(place: str) -> list[pathlib.Path]:
     """
     folder = pathlib.Path(place).expanduser()
     if not place or not folder.exists():
-        raise UserError(f"text source {place!r} does not exist; expected {_EXPECTED}")
+        raise UserError(f"text source {place!r} does not exist; {_WANTED}")
     if not folder.is_dir():
-        raise UserError(f"text source {place} is a file; expected {_EXPECTED}")
+        raise UserError(f"text source {place} is a file; {_WANTED}")
     files = sorted(
         path.resolve()
         for path in folder.rglob("*.txt")
         if path.is_file() and path.name != _ABOUT_THE_FOLDER
     )
     if not files:
-        raise UserError(f"text folder {place} holds no .txt file; expected {_EXPECTED}")
+        raise UserError(f"text folder {place} holds no .txt file; {_WANTED}")
     return files
 
 

@@ -1,7 +1,8 @@
 """Text prepared once, on many cores or machines, and read at random."""
 
+from tfminilm.data.shards.manifest import Manifest
 from tfminilm.data.shards.prepare import prepare
 from tfminilm.data.shards.read import PREFIX, open_shards
 from tfminilm.data.shards.settings import Settings
 
-__all__ = ["PREFIX", "Settings", "open_shards", "prepare"]
+__all__ = ["PREFIX", "Manifest", "Settings", "open_shards", "prepare"]

@@ -74,12 +74,10 @@ class Job:
         (folder / NAME / _FAILED).unlink(missing_ok=True)
         return cls(folder)
 
-    @functools.cached_property
+    @property
     def tokenizer(self) -> Any:
         """The one that encodes the text."""
-        from tfminilm import teachers
-
-        return teachers.load_tokenizer(self.settings.tokenizer)
+        return _load_tokenizer(self.settings.tokenizer)
 
     @property
     def drops(self) -> bool:
@@ -169,6 +167,13 @@ class Job:
         except UserError as error:
             files.write_text(self.folder / _FAILED, str(error))
             raise
+
+
+@functools.lru_cache(maxsize=1)  # Compiling it takes seconds.
+def _load_tokenizer(source: str) -> Any:
+    from tfminilm import teachers
+
+    return teachers.load_tokenizer(source)
 
 
 def _save(path: pathlib.Path, array: np.ndarray) -> None:

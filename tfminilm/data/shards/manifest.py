@@ -5,10 +5,10 @@ import json
 import os
 import pathlib
 import re
-from typing import Any
 
 import tfminilm.config
 from tfminilm import files
+from tfminilm.data.shards.settings import Settings
 from tfminilm.errors import UserError
 
 NAME = "manifest.json"
@@ -59,7 +59,7 @@ class Manifest(tfminilm.config.Typed):
     tfminilm: str
     dtype: str
     tokenizer: dict[str, str]
-    settings: dict[str, Any]
+    settings: Settings
     dropped: int
     train: Split
     held_out: Split
@@ -68,7 +68,7 @@ class Manifest(tfminilm.config.Typed):
     @property
     def sequence_length(self) -> int:
         """Token ids in a sequence."""
-        return self.settings["sequence_length"]
+        return self.settings.sequence_length
 
     def save(self, folder: pathlib.Path) -> None:
         """Writes it into its folder."""

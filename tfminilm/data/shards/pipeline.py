@@ -6,6 +6,8 @@ a runner needs little memory whatever the size of the text; and all its
 workers need to see the same folders.
 """
 
+import contextlib
+import io
 import logging
 import os
 import shlex
@@ -15,24 +17,26 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options import pipeline_options
+from apache_beam.runners import runner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms import environments
 
 from tfminilm.data.shards import duplicates
 from tfminilm.data.shards.job import Job
+from tfminilm.errors import UsageError
 
 _LOCAL = ("DirectRunner", "FnApiRunner")
 
 
 def run(
-    folder: str, runner: str, beam_flags: Sequence[str], numbers: list[int]
+    folder: str, runner_name: str, beam_flags: Sequence[str], numbers: list[int]
 ) -> None:
     """Does what is left of a job.
 
     Args:
         folder: the job's.
-        runner: as Beam calls it. "DirectRunner" works in a process for each
-            core, unless flags say otherwise.
+        runner_name: as Beam calls it. "DirectRunner" works in a process for
+            each core, unless flags say otherwise.
         beam_flags: Beam's own, of the pipeline and the runner.
         numbers: the parts to write.
 
@@ -43,11 +47,15 @@ def run(
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     if job.drops and not job.is_deduplicated():
         count = len(job.parts)
-        with beam.Pipeline(*_runner(runner, beam_flags, job, count)) as root:
+        with beam.Pipeline(
+            *_runner(runner_name, beam_flags, job, count)
+        ) as root:
             _deduplicate(root, folder, count)
         job.set_deduplicated()
     if count := len(numbers):
-        with beam.Pipeline(*_runner(runner, beam_flags, job, count)) as root:
+        with beam.Pipeline(
+            *_runner(runner_name, beam_flags, job, count)
+        ) as root:
             _parts(root, numbers) | beam.ParDo(_Write(folder))
 
 
@@ -114,9 +122,9 @@ def _runner(
     Beam's DirectRunner would look for Prism, a program to be downloaded; what
     it takes without that is the FnApiRunner. Its workers' logs go to a file.
     """
-    options = pipeline_options.PipelineOptions(list(beam_flags))
+    options = _options(beam_flags)
     if name not in _LOCAL:
-        return name, options
+        return _known_runner(name), options
     workers = min(os.cpu_count() or 1, count)
     if workers == 1 or any(flag.startswith("--direct_") for flag in beam_flags):
         return FnApiRunner(), options
@@ -129,3 +137,22 @@ def _runner(
     )
     environment = environments.SubprocessSDKEnvironment
     return FnApiRunner(environment.from_command_string(command)), options
+
+
+def _known_runner(name: str) -> Any:
+    try:
+        return runner.create_runner(name)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UsageError(f"--runner={name}: {error}") from error
+
+
+def _options(beam_flags: Sequence[str]) -> pipeline_options.PipelineOptions:
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            options = pipeline_options.PipelineOptions(list(beam_flags))
+            options.get_all_options()
+    except SystemExit:  # As argparse ends a program.
+        *_, last = said.getvalue().strip().splitlines()
+        raise UsageError(f"prepare: after --: {last}") from None
+    return options

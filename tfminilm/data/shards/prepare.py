@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import tfminilm
-from tfminilm.data import cache
+from tfminilm.data import cache, packing
 from tfminilm.data.shards import job as jobs
 from tfminilm.data.shards import manifest, write
 from tfminilm.data.shards.job import Job
@@ -54,6 +54,7 @@ def prepare(
             f'prepare needs Apache Beam ({error}): pip install "tfminilm[beam]"'
         ) from error
     job = Job.begin(folder, settings)
+    packing.special_ids(job.tokenizer)  # What lacks them is refused at once.
     done = set(job.written())
     left = [n for n in range(len(job.parts)) if n not in done]
     with _watching(job, progress):
@@ -77,7 +78,7 @@ def _finish(job: Job) -> Manifest:
         tfminilm=tfminilm.__version__,
         dtype=write.dtype_of(job.tokenizer),
         tokenizer=cache.tokenizer_identity(job.tokenizer),
-        settings=vars(job.settings),
+        settings=job.settings,
         dropped=sum(record["dropped"] for record in records),
         sentences=tuple(sentences),
         **splits,
@@ -90,11 +91,10 @@ def _finish(job: Job) -> Manifest:
 def _finished(folder: pathlib.Path, settings: Settings) -> Manifest:
     found = Manifest.load(folder)
     for name, value in vars(settings).items():
-        if found.settings.get(name) != value:
+        if (theirs := getattr(found.settings, name)) != value:
             raise UserError(
-                f"{folder} holds shards made with --{name}="
-                f"{found.settings.get(name)}, and {value} is asked for: use "
-                "another --output, or remove it"
+                f"{folder} holds shards made with --{name}={theirs}, and "
+                f"{value} is asked for: use another --output, or remove it"
             )
     return found
 

@@ -148,7 +148,7 @@ def _require_tokenizer(
     if manifest.tokenizer["vocabulary"] != ours["vocabulary"]:
         raise UserError(
             f"the shards in {folder} were made with the tokenizer of "
-            f"{manifest.settings.get('tokenizer')}, and the teacher's has "
+            f"{manifest.settings.tokenizer}, and the teacher's has "
             "another vocabulary: prepare shards with --tokenizer=TEACHER"
         )
 
