@@ -15,3 +15,13 @@ class UsageError(UserError):
     """A command line or a recipe is malformed. Commands exit with code 2."""
 
     exit_code = 2
+
+
+class Interrupted(UserError):
+    """A signal stopped the work, and the same command goes on with it.
+
+    Commands exit with code 75, the `EX_TEMPFAIL` of sysexits.h, so that a
+    scheduler can tell this from a failure.
+    """
+
+    exit_code = 75

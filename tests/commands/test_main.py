@@ -151,7 +151,7 @@ def test_two_calls_share_no_flags(command):
         (UserError("no\n such  file"), 1, "no such file"),
         (UsageError("no flag"), 2, "no flag"),
         (KeyError("x"), 1, "KeyError: 'x' (--debug shows where)"),
-        (KeyboardInterrupt(), 1, "interrupted"),
+        (KeyboardInterrupt(), 75, "interrupted"),
     ],
 )
 def test_exit_codes(ends, command, error, code, said):
@@ -172,7 +172,7 @@ def test_ctrl_c_while_a_command_is_imported(ends, monkeypatch):
 
     fake = types.SimpleNamespace(import_module=interrupted)
     monkeypatch.setattr(commands, "importlib", fake)
-    assert ends("report") == (1, "interrupted")
+    assert ends("report") == (75, "interrupted")
 
 
 @pytest.mark.parametrize("error", [UserError("no"), KeyError("x")])

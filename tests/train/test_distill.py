@@ -13,6 +13,7 @@ import pytest
 from tfminilm.teachers import load_backbone, load_tokenizer
 from tfminilm.train import checkpoint, text_stage
 from tfminilm.train import distill as distill_module
+from tfminilm.train.loop import Loop
 from tfminilm.train.progress import StepBar
 from tfminilm.train.watch import Watch
 
@@ -69,6 +70,12 @@ def signal_at(monkeypatch):
     return send
 
 
+def events(workdir):
+    """What happened in a run, and at which steps."""
+    lines = (workdir / "events.jsonl").read_text().splitlines()
+    return [(row["event"], row["step"]) for row in map(json.loads, lines)]
+
+
 def last_line(capsys):
     return capsys.readouterr().err.splitlines()[-1]
 
@@ -89,6 +96,23 @@ def test_a_run_leaves_what_the_other_commands_read(finished, rows):
     before, *_, after = [r for r in rows(finished) if r["split"] == "held_out"]
     assert after["loss"] < 0.95 * before["loss"]
     assert steps_kept(finished) == ["09", "12"]
+    best = json.loads((finished / "checkpoints" / "best.json").read_text())
+    assert (best["step"], best["loss"]) == (12, after["loss"])
+    lines = (finished / "metrics.jsonl").read_text().splitlines()
+    assert all(
+        0.1 < row["peak_memory_gib"] < 64
+        for row in map(json.loads, lines)
+        if row["split"] == "train"
+    )
+    # One comes in a thread of its own, so that its place may vary.
+    assert sorted(events(finished), key=lambda event: event[1]) == [
+        ("started", 0),
+        ("evaluated", 0),
+        *(("checkpoint", step) for step in (3, 6, 8)),
+        ("evaluated", 8),
+        *(("checkpoint", step) for step in (9, 12)),
+        *((name, 12) for name in ("evaluated", "finished")),
+    ]
     assert not list(finished.rglob(".tmp-*"))
     backbone = load_backbone(finished)
     assert backbone.dtype_policy.name == "float32"
@@ -111,25 +135,27 @@ def test_stopped_three_ways_it_ends_the_same(
 ):
     run = tmp_path / "run"
     signal_at(signal.SIGINT, 4)
-    assert distill(run) == 1
+    assert distill(run) == 75
     assert last_line(capsys) == (
         "tfminilm: interrupted at step 4, which is saved: start the same "
         "command again to go on"
     )
     assert steps_kept(run) == ["03", "04"]
+    assert events(run)[-2:] == [("checkpoint", 4), ("interrupted", 4)]
 
     signal_at(signal.SIGTERM, 7)
-    assert distill(run) == 1
+    assert distill(run) == 75
     assert "interrupted at step 7" in last_line(capsys)
 
     assert process(KILLED, tiny, run).returncode == -signal.SIGKILL
-    assert steps_kept(run) == ["06", "07"]  # Only whole ones have a name.
+    # Only whole ones have a name. That of step 8 was the best so far.
+    assert steps_kept(run) == ["07", "08"]
     assert list(run.glob("checkpoints/.tmp-*"))
     (run / "text" / ".tmp-dead").mkdir()
     (run / ".tmp-file").touch()
 
     assert distill(run) == 0
-    assert "resumed at step 7" in capsys.readouterr().err
+    assert "resumed at step 8" in capsys.readouterr().err
     assert not list(run.rglob(".tmp-*"))
     assert rows(run) == rows(finished)
     assert state(run) == state(finished)
@@ -167,7 +193,7 @@ def test_stopped_at_real_sizes_it_ends_the_same(
     flags += ["--config.data.held_out_fraction=0.1"]
     assert distill(tmp_path / "whole", *flags) == 0
     signal_at(signal.SIGINT, 3)
-    assert distill(tmp_path / "stopped", *flags) == 1
+    assert distill(tmp_path / "stopped", *flags) == 75
     assert distill(tmp_path / "stopped", *flags) == 0
     assert rows(tmp_path / "stopped") == rows(tmp_path / "whole")
     assert state(tmp_path / "stopped") == state(tmp_path / "whole")
@@ -222,13 +248,13 @@ def test_interrupted_while_loading(
     tmp_path, tiny, distill, monkeypatch, capsys
 ):
     done = process(INTERRUPTED, tiny, tmp_path / "run")
-    assert (done.returncode, done.stderr) == (1, "tfminilm: interrupted\n")
+    assert (done.returncode, done.stderr) == (75, "tfminilm: interrupted\n")
 
     def load(*args, **kwargs):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(distill_module.teachers, "load_backbone", load)
-    assert distill(tmp_path / "run") == 1
+    assert distill(tmp_path / "run") == 75
     assert capsys.readouterr().err == "tfminilm: interrupted\n"
     assert not list(tmp_path.iterdir())
 
@@ -240,10 +266,27 @@ def test_loss_that_is_no_number(tmp_path, distill, rows, capsys):
     line = last_line(capsys)
     assert line.startswith("tfminilm: the loss is not finite on held-out text")
     assert "after step 1: attention_transfer is nan" in line
+    assert "all weights are finite, the largest is " in line
+    assert "e+29 in " in line
+    assert events(run)[-1] == ("failed", 1)
     assert not (run / "student").exists()
     assert all(np.isfinite(row["loss"]) for row in rows(run))
     assert "checkpoint" not in line  # None was good.
     assert not list(run.glob("checkpoints/step-*"))
+
+
+def test_weights_that_broke(tmp_path, distill, monkeypatch, capsys):
+    save = Loop.save
+
+    def broken(loop, step, facts):
+        kernel = loop.model.trainable_variables[3]
+        kernel.assign(kernel * np.nan)
+        save(loop, step, facts)
+
+    monkeypatch.setattr(Loop, "save", broken)
+    assert distill(tmp_path / "run") == 1
+    where = "not finite, the first is embeddings_layer_norm/gamma;"
+    assert where in last_line(capsys)
 
 
 def test_step_and_term_that_broke(tmp_path, distill, monkeypatch, capsys):
@@ -257,7 +300,7 @@ def test_step_and_term_that_broke(tmp_path, distill, monkeypatch, capsys):
     run = tmp_path / "run"
     assert distill(run) == 1
     line = last_line(capsys)
-    assert "not finite at step 5: value_relation is inf;" in line
+    assert "not finite at step 5: value_relation is inf; all weights" in line
     assert f"good checkpoint is {run}/checkpoints/step-000000003;" in line
     assert steps_kept(run) == ["03"]
     assert checkpoint._read_meta(run / "checkpoints" / "step-000000003")

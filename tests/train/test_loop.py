@@ -48,19 +48,23 @@ def test_speed_without_tracing_and_evaluation(clock):
     assert watch.tokens_per_second() == pytest.approx(50)
 
 
-def test_time_left_does_not_count_the_first_step(clock, capsys):
+def test_a_line_a_report(clock, capsys):
     with (
         progress.Progress() as shown,
         shown.training(steps=110, first_step=0) as bar,
     ):
         clock(60.0)
-        bar.update(1, 3.0)  # A minute of tracing.
+        bar.update(1, 3.0)  # A minute of tracing, which is no time left.
         for step in range(2, 12):
             clock(58.0 + 2 * step)
             bar.update(step, 2.0)
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "step 1 of 110, loss 3.0000"
-    assert lines[-1] == "step 9 of 110, loss 2.0000, 3 min 22 s left"
+            bar.report(step, {"loss": 2.0, "relation": 1.5}, 1234.4)
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("step 2 of 110: loss 2.0000, relation 1.5000, ")
+    assert last == (
+        "step 10 of 110: loss 2.0000, relation 1.5000, 1,234 tokens/s, "
+        "3 min 20 s left"
+    )
 
 
 @pytest.mark.parametrize(

@@ -140,3 +140,20 @@ def test_stages_share_what_they_read(tmp_path):
         for name in ("first", "second")
     ]
     assert {stage.text for stage in stages} == {tmp_path / "text"}
+
+
+def test_events_stay_and_a_cut_one_is_ended(begun):
+    folder = Workdir(begun, RECIPE)
+    folder.tell("started", 0)
+    with open(begun / "events.jsonl", "ab") as file:
+        file.write(b'{"event": "chec')
+    folder.tell("resumed", 5, more=1)
+    first, cut, last = (begun / "events.jsonl").read_text().splitlines()
+    assert (json.loads(first)["event"], json.loads(first)["step"]) == (
+        "started",
+        0,
+    )
+    assert cut == '{"event": "chec'
+    row = json.loads(last)
+    assert row.keys() == {"event", "step", "time", "host", "version", "more"}
+    assert (row["event"], row["step"]) == ("resumed", 5)

@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from absl import flags
 
 from tfminilm.commands.recipes import Definer, keys, take_config
-from tfminilm.errors import UsageError, UserError
+from tfminilm.errors import Interrupted, UsageError, UserError
 
 COMMANDS = (
     "prepare",
@@ -30,22 +31,26 @@ _MOST_CHARACTERS = 500
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `tfminilm COMMAND --flags` and returns its exit code.
 
-    0 on success, 2 on a usage error, 1 on any other failure, each with one
-    line on stderr. `--debug` shows the traceback instead.
+    0 on success, 2 on a usage error, 75 when Ctrl-C or SIGTERM stopped it, 1
+    on any other failure, each with one line on stderr. `--debug` shows the
+    traceback instead.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments.pop(0) if arguments else "--help"
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if name in _HELP or name == "help":
             print(_overview())
         else:
             _run(name, arguments)
     except KeyboardInterrupt:
-        return _fail("interrupted", 1)
+        return _fail("interrupted", Interrupted.exit_code)
     except Exception as error:
         if not _DEBUG.isdisjoint(arguments):
             raise
         return _fail(*_described(error))
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 

@@ -1,9 +1,11 @@
-"""What numbers were measured on."""
+"""What numbers were measured on, and the memory it took."""
 
 import importlib.metadata
 import os
 import pathlib
 import platform
+import resource
+import sys
 from typing import Any
 
 _PACKAGES = {
@@ -29,6 +31,21 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         **versions,
     }
+
+
+def peak_memory() -> dict[str, float]:
+    """The most memory this process has had, in GiB, and on its device.
+
+    That of a GPU is there where TensorFlow computes on one.
+    """
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 2**10
+    found = {"peak_memory_gib": round(size * unit / 2**30, 3)}
+    tf = sys.modules.get("tensorflow")
+    if tf is not None and tf.config.list_logical_devices("GPU"):
+        device = tf.config.experimental.get_memory_info("GPU:0")["peak"]
+        found["device_peak_memory_gib"] = round(device / 2**30, 3)
+    return found
 
 
 def _cpu() -> str:

@@ -150,9 +150,11 @@ def terms(run: Run) -> dict[str, str]:
         "value_relation": "Value KL",
         "embedding_mse": "Embedding MSE",
     }
-    others = {"loss", "step", "split", "seconds", "learning_rate"}
+    others = {"loss", "step", "split", "learning_rate"}
+    others |= {"seconds", "tokens_per_second"}
+    others |= {"peak_memory_gib", "device_peak_memory_gib"}
     found = dict.fromkeys(key for row in run.train for key in row)
-    keys = [k for k in found if k not in others | {"tokens_per_second"}]
+    keys = [k for k in found if k not in others]
     return {
         known.get(key, key.replace("_", " ").capitalize()): key for key in keys
     }

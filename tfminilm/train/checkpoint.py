@@ -1,5 +1,6 @@
 """Checkpoints: the whole state of a run, whole or not at all."""
 
+import concurrent.futures
 import hashlib
 import json
 import pathlib
@@ -14,84 +15,181 @@ import safetensors.numpy
 from tfminilm import files
 from tfminilm.errors import UserError
 
-_KEEP = 2
 _TENSORS = "state.safetensors"
 _META = "meta.json"
+_BEST = "best.json"
 
 
-def save(
-    folder: pathlib.Path,
-    step: int,
-    variables: Sequence[keras.Variable],
-    facts: dict[str, Any],
-) -> None:
-    """Writes the checkpoint of `step` and keeps the newest two.
+class Checkpoints:
+    """A run's checkpoints, written while the training goes on.
 
-    Those of later steps go: they were damaged, or the run would not be at
-    `step` again.
+    `save` copies the state and leaves the writing to a thread, one checkpoint
+    at a time. In a `with` block, all are on the disk when it ends.
 
     Args:
-        folder: where a run's checkpoints lie.
-        step: steps done.
-        variables: what to save, always in the same order.
-        facts: small JSON values that come back from `restore`.
-
-    Raises:
-        UserError: the disk is full, or the folder cannot be written.
+        folder: where they lie; `best.json` in it names the best.
+        keep: how many of the newest are kept, beside the best.
+        written: is told, in that thread, the step of one that is on the disk.
     """
-    tensors = {
-        _key(index, variable): np.asarray(
-            keras.ops.convert_to_numpy(variable.value)
-        )
-        for index, variable in enumerate(variables)
-    }
-    # Written by `files`: safetensors' own errors do not say that it is the
-    # disk that is full.
-    content = safetensors.numpy.save(tensors)
-    path = folder / f"step-{step:09d}"
-    with files.new_directory(path) as beside:
-        files.write_bytes(beside / _TENSORS, content)
-        digest = hashlib.sha256(content).hexdigest()
-        meta = {"step": step, "sha256": digest, "facts": facts}
-        files.write_json(beside / _META, meta)
-    newest = _newest_first(folder)
-    place = newest.index(path)
-    for other in newest[:place] + newest[place + _KEEP :]:
-        shutil.rmtree(other, ignore_errors=True)
 
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        keep: int = 2,
+        written: Callable[[int], None] = lambda step: None,
+    ):
+        self.folder = folder
+        self.keep = keep
+        self._tell = written
+        self._writer = concurrent.futures.ThreadPoolExecutor(1)
+        self._written: concurrent.futures.Future | None = None
 
-def restore(
-    folder: pathlib.Path,
-    variables: Sequence[keras.Variable],
-    say: Callable[[str], None] = lambda line: None,
-) -> tuple[int, dict[str, Any]] | None:
-    """Reads the newest whole checkpoint into `variables`.
+    def __enter__(self) -> "Checkpoints":
+        return self
 
-    A damaged one is passed over for the one before it, and `say` is told.
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._writer.shutdown()
+        if kind is None:
+            self.wait()
 
-    Returns:
-        The steps done and the facts saved with them, or `None` if there is
-        no whole checkpoint.
+    def save(
+        self,
+        step: int,
+        variables: Sequence[keras.Variable],
+        facts: dict[str, Any],
+    ) -> None:
+        """Writes the checkpoint of `step`, and removes those not to keep.
 
-    Raises:
-        UserError: the checkpoint belongs to a model of another shape.
-    """
-    for path in _newest_first(folder):
-        meta = _read_meta(path)
-        if meta is None:
-            say(f"{path} is damaged and passed over")
-            continue
-        tensors = safetensors.numpy.load_file(path / _TENSORS)
-        keys = [_key(i, variable) for i, variable in enumerate(variables)]
-        if sorted(keys) != sorted(tensors):
-            raise UserError(
-                f"{path} holds the state of another model or optimizer; "
-                "use a new --workdir"
+        Those of later steps go: they were damaged, or the run would not be at
+        `step` again.
+
+        Args:
+            step: steps done.
+            variables: what to save, always in the same order.
+            facts: small JSON values that come back from `restore`.
+
+        Raises:
+            UserError: the one before could not be written: the disk is full,
+                or the folder cannot be written.
+        """
+        self.wait()
+        tensors = {
+            _key(index, variable): np.asarray(
+                keras.ops.convert_to_numpy(variable.value)
             )
-        for key, variable in zip(keys, variables, strict=True):
-            variable.assign(tensors[key])
-        return meta["step"], meta["facts"]
-    return None
+            for index, variable in enumerate(variables)
+        }
+        # Written by `files`: safetensors' own errors do not say that it is
+        # the disk that is full.
+        content = safetensors.numpy.save(tensors)
+        self._written = self._writer.submit(self._write, step, content, facts)
+
+    def wait(self) -> None:
+        """Returns when what was saved is on the disk.
+
+        Raises:
+            UserError: it could not be written.
+        """
+        if self._written is not None:
+            written, self._written = self._written, None
+            written.result()
+
+    def has(self, step: int) -> bool:
+        """Whether there is a checkpoint of `step`, or will be."""
+        self.wait()
+        return self._path(step).is_dir()
+
+    def newest(self) -> pathlib.Path | None:
+        """The folder of the newest one, if there is any."""
+        self.wait()
+        return next(iter(self._newest_first()), None)
+
+    def is_best(self, loss: float) -> bool:
+        """Whether no other was better on held-out data."""
+        return loss <= self._best().get("loss", np.inf)
+
+    def mark_best(self, step: int, loss: float) -> None:
+        """Keeps the checkpoint of `step` until another one is marked.
+
+        Raises:
+            UserError: the disk is full, or the folder cannot be written.
+        """
+        self.wait()
+        name = self._path(step).name
+        content = {"step": step, "checkpoint": name, "loss": loss}
+        files.write_json(self.folder / _BEST, content)
+        self._prune(step)
+
+    def restore(
+        self,
+        variables: Sequence[keras.Variable],
+        say: Callable[[str], None] = lambda line: None,
+    ) -> tuple[int, dict[str, Any]] | None:
+        """Reads the newest whole checkpoint into `variables`.
+
+        A damaged one is passed over for the one before it, and `say` is told.
+
+        Returns:
+            The steps done and the facts saved with them, or `None` if there
+            is no whole checkpoint.
+
+        Raises:
+            UserError: the checkpoint belongs to a model of another shape.
+        """
+        found = None
+        for path in self._newest_first():
+            meta = _read_meta(path)
+            if meta is not None:
+                _assign(path, variables)
+                found = meta["step"], meta["facts"]
+                break
+            say(f"{path} is damaged and passed over")
+        if self._best().get("step", -1) > (found[0] if found else -1):
+            (self.folder / _BEST).unlink()  # The run gets to it again.
+        return found
+
+    def _write(self, step: int, content: bytes, facts: dict[str, Any]) -> None:
+        with files.new_directory(self._path(step)) as beside:
+            files.write_bytes(beside / _TENSORS, content)
+            digest = hashlib.sha256(content).hexdigest()
+            meta = {"step": step, "sha256": digest, "facts": facts}
+            files.write_json(beside / _META, meta)
+        self._tell(step)
+        self._prune(step)
+
+    def _prune(self, step: int) -> None:
+        newest = self._newest_first()
+        place = newest.index(self._path(step))
+        best = self._best().get("checkpoint", "")
+        for path in newest[:place] + newest[place + self.keep :]:
+            if path.name != best:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _best(self) -> dict[str, Any]:
+        """The content of `best.json`; empty if there is no such checkpoint."""
+        try:
+            best = json.loads((self.folder / _BEST).read_text("utf-8"))
+            return best if self._path(best["step"]).is_dir() else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _newest_first(self) -> list[pathlib.Path]:
+        return sorted(self.folder.glob("step-*"), reverse=True)
+
+    def _path(self, step: int) -> pathlib.Path:
+        return self.folder / f"step-{step:09d}"
+
+
+def _assign(path: pathlib.Path, variables: Sequence[keras.Variable]) -> None:
+    tensors = safetensors.numpy.load_file(path / _TENSORS)
+    keys = [_key(i, variable) for i, variable in enumerate(variables)]
+    if sorted(keys) != sorted(tensors):
+        raise UserError(
+            f"{path} holds the state of another model or optimizer; "
+            "use a new --workdir"
+        )
+    for key, variable in zip(keys, variables, strict=True):
+        variable.assign(tensors[key])
 
 
 def _read_meta(path: pathlib.Path) -> dict[str, Any] | None:
@@ -106,10 +204,6 @@ def _read_meta(path: pathlib.Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return meta if whole else None
-
-
-def _newest_first(folder: pathlib.Path) -> list[pathlib.Path]:
-    return sorted(folder.glob("step-*"), reverse=True)
 
 
 def _key(index: int, variable: keras.Variable) -> str:

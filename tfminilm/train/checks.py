@@ -23,7 +23,8 @@ _AT_LEAST_ONE = (
     "student.intermediate_dim student.embedding_dim student.lstm_units "
     "student.bottleneck_dim student.max_sequence_length train.steps "
     "train.batch_size train.gradient_accumulation train.log_every "
-    "train.evaluate_every train.checkpoint_every train.held_out_sequences"
+    "train.evaluate_every train.checkpoint_every train.keep_checkpoints "
+    "train.held_out_sequences"
 ).split()
 _NOT_NEGATIVE = (
     "student.num_feedforwards data.max_tokens data.max_examples "

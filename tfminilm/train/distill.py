@@ -21,9 +21,10 @@ from tfminilm.train.workdir import Workdir
 def distill(recipe: Recipe, workdir: str | os.PathLike) -> keras.Model:
     """Distils as the recipe says, going on where an earlier start stopped.
 
-    Writes `recipe.json`, `metrics.jsonl`, `checkpoints/`, `held_out.json`
-    and, at the end, `student/` (a KerasHub preset) into `workdir`; of a
-    recipe of several stages, `recipe.json` and a folder with those for each.
+    Writes `recipe.json`, `metrics.jsonl`, `events.jsonl`, `checkpoints/`,
+    `held_out.json` and, at the end, `student/` (a KerasHub preset) into
+    `workdir`; of a recipe of several stages, `recipe.json` and a folder with
+    those for each.
 
     Returns:
         The trained student, of the last stage, in float32: a KerasHub
@@ -31,8 +32,8 @@ def distill(recipe: Recipe, workdir: str | os.PathLike) -> keras.Model:
 
     Raises:
         UserError: the recipe cannot be run, the workdir holds another
-            recipe's run, the disk is full, the loss is no longer finite, or
-            the run was interrupted (its checkpoint is kept).
+            recipe's run, the disk is full, or the loss is no longer finite.
+        Interrupted: a signal stopped the run; its checkpoint is kept.
     """
     path = pathlib.Path(workdir)
     runs = recipe.runs()
@@ -103,6 +104,7 @@ class _Stage:
             size = 4 * student.count_params() + 2**20
             with files.new_directory(folder.student, size) as beside:
                 self.kind.save(student, tokenizer, beside)
+            folder.tell("finished", train.steps)
         progress.say(f"student: {folder.student}")
         return student
 

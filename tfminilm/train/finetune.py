@@ -94,10 +94,10 @@ def finetune(
 ) -> Scores:
     """Fine-tunes and scores, going on where an earlier start stopped.
 
-    Writes `recipe.json`, `metrics.jsonl`, `checkpoints/`, `student/` (a
-    KerasHub preset of the model with its head) and predictions in the
-    benchmark's own form into `workdir`. What is scored is the model as it
-    was saved.
+    Writes `recipe.json`, `metrics.jsonl`, `events.jsonl`, `checkpoints/`,
+    `student/` (a KerasHub preset of the model with its head) and predictions
+    in the benchmark's own form into `workdir`. What is scored is the model as
+    it was saved.
 
     Args:
         task: what to learn.
@@ -110,8 +110,9 @@ def finetune(
 
     Raises:
         UserError: the model, the data or a number cannot be used, the
-            workdir holds another run, the disk is full, the loss is no longer
-            finite, or the run was interrupted (its checkpoint is kept).
+            workdir holds another run, the disk is full, or the loss is no
+            longer finite.
+        Interrupted: a signal stopped the run; its checkpoint is kept.
     """
     spec = spec.resolved(task)
     folder = Workdir(workdir, spec)
@@ -178,6 +179,7 @@ def _train(
         if task.kind == "regression":
             heads.rescale(whole, mean, deviation)
         _save(whole, tokenizer, settings, folder)
+        folder.tell("finished", train.steps)
 
 
 def _save(

@@ -1,13 +1,15 @@
 """The training loop around `fit`: logs, evaluates, saves, stops, resumes."""
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
-from tfminilm.errors import UserError
-from tfminilm.train import checkpoint
+from tfminilm.errors import Interrupted, UserError
+from tfminilm.train.checkpoint import Checkpoints
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import TrainSpec
 from tfminilm.train.signals import Signals
@@ -51,6 +53,11 @@ class Loop:
         self.progress = progress
         self.variables = [*saved.variables, *model.optimizer.variables]
         self.batch_size = spec.batch_size // spec.gradient_accumulation
+        self.checkpoints = Checkpoints(
+            folder.checkpoints,
+            spec.keep_checkpoints,
+            lambda step: folder.tell("checkpoint", step),
+        )
 
     def batches(self, first: int, count: int) -> Any:
         """A dataset of `count` batches from number `first` on."""
@@ -72,21 +79,25 @@ class Loop:
         """Trains to the last step.
 
         Raises:
-            UserError: the loss is not finite, the disk is full, or the run
-                was interrupted.
+            UserError: the loss is not finite, or the disk is full.
+            Interrupted: a signal came; the run is saved.
         """
         step, facts = self._resume()
         steps = self.spec.steps
         with (
+            self.checkpoints,
             self.progress.training(steps, step, self.doing) as bar,
             Signals() as signals,
         ):
             watch = Watch(self, bar, signals, step, facts)
-            self._evaluate(step)
-            for stop in self._stops(step):
-                self._fit(step, stop, watch)
-                step = stop
-                self._evaluate(step)
+            with self._telling(watch):
+                self._evaluate(watch)
+                for stop in self._stops(step):
+                    self._fit(step, stop, watch)
+                    step = stop
+                    self._evaluate(watch)
+                if signals.stop:
+                    watch.interrupt()
 
     def is_due(self, step: int) -> bool:
         """Whether to evaluate after this step."""
@@ -95,7 +106,7 @@ class Loop:
     def save(self, step: int, facts: dict[str, Any]) -> None:
         """Writes a checkpoint, unless the model in it is broken."""
         self.losses(step, 1)
-        checkpoint.save(self.folder.checkpoints, step, self.variables, facts)
+        self.checkpoints.save(step, self.variables, facts)
 
     def require_finite(self, row: Mapping[str, float], when: str) -> None:
         """Raises `UserError`, naming the terms, unless all are numbers."""
@@ -103,21 +114,21 @@ class Loop:
         if not broken:
             return
         terms = [key for key in broken if key != "loss"] or broken
-        good = max(self.folder.checkpoints.glob("step-*"), default=None)
+        good = self.checkpoints.newest()
         raise UserError(
             f"the loss is not finite {when}: "
             + ", ".join(f"{key} is {row[key]}" for key in terms)
+            + f"; {self._state_of_weights()}"
             + (f"; the last good checkpoint is {good}" if good else "")
             + "; try a lower train.learning_rate or train.precision=float32 "
             "in a new --workdir"
         )
 
     def _resume(self) -> tuple[int, dict[str, Any]]:
-        found = checkpoint.restore(
-            self.folder.checkpoints, self.variables, self.progress.say
-        )
+        found = self.checkpoints.restore(self.variables, self.progress.say)
         step, facts = found or (0, {})
         self.folder.forget_after(step if found else -1)
+        self.folder.tell("resumed" if found else "started", step)
         if found:
             self.progress.say(f"resumed at step {step:,}")
         return step, facts
@@ -133,12 +144,52 @@ class Loop:
         batches = self.batches(start * parts, (stop - start) * parts)
         self.model.fit(batches, shuffle=False, verbose=0, callbacks=[watch])
 
-    def _evaluate(self, step: int) -> None:
+    @contextlib.contextmanager
+    def _telling(self, watch: Watch) -> Iterator[None]:
+        """Notes in events.jsonl why a run ends before its last step."""
+        try:
+            yield
+        except UserError as error:
+            stopped = isinstance(error, Interrupted)
+            # A full disk has no room for this, and it is `error` that counts.
+            with contextlib.suppress(UserError):
+                self.folder.tell(
+                    "interrupted" if stopped else "failed",
+                    watch.step,
+                    reason=str(error),
+                )
+            raise
+
+    def _state_of_weights(self) -> str:
+        """Where among the trained weights to look for what broke."""
+        sizes = {
+            weight.path: float(
+                np.abs(keras.ops.convert_to_numpy(weight)).max(initial=0)
+            )
+            for weight in self.model.trainable_variables
+        }
+        broken = [path for path, x in sizes.items() if not math.isfinite(x)]
+        if broken:
+            return (
+                f"{len(broken)} of {len(sizes)} weights are not finite, the "
+                f"first is {broken[0]}"
+            )
+        path, size = max(sizes.items(), key=lambda item: item[1])
+        return f"all weights are finite, the largest is {size:.3g} in {path}"
+
+    def _evaluate(self, watch: Watch) -> None:
+        step = watch.step
         # A run may have been killed between a checkpoint and its evaluation.
         if not self.is_due(step) or self.folder.has_logged(step, self.split):
             return
         row = self.losses(step, None)
+        loss = row.get("loss")
+        if step and loss is not None and self.checkpoints.is_best(loss):
+            if not self.checkpoints.has(step):
+                watch.save()
+            self.checkpoints.mark_best(step, loss)
         self.folder.log({"step": step, "split": self.split, **row})
+        self.folder.tell("evaluated", step, split=self.split, **row)
         self.progress.say(
             f"{self.split.replace('_', ' ')} at step {step:,}: "
             + ", ".join(f"{key} {value:.4f}" for key, value in row.items())

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import rich.console
 import rich.progress
@@ -11,10 +11,16 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 
 class Progress:
-    """Progress on stderr: live bars on a terminal, sparse lines elsewhere."""
+    """Progress on stderr: live bars on a terminal, sparse lines elsewhere.
 
-    def __init__(self) -> None:
-        self.console = rich.console.Console(stderr=True, highlight=False)
+    Args:
+        quiet: shows nothing.
+    """
+
+    def __init__(self, quiet: bool = False):
+        self.console = rich.console.Console(
+            stderr=True, highlight=False, quiet=quiet
+        )
         self._bars = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),
             rich.progress.BarColumn(),
@@ -118,22 +124,41 @@ class StepBar:
         self._steps = steps
         self._first: tuple[int, float] | None = None
         self._printed = time.monotonic()
+        self._speed = ""
 
     def update(self, step: int, loss: float) -> None:
-        """Shows that `step` steps are done."""
+        """Shows that `step` steps are done; the time left, after some."""
         note = f"step {step:,} of {self._steps:,}, loss {loss:.4f}"
         bars = self._progress._bars
-        bars.update(self._task, completed=step, note=note)
+        bars.update(self._task, completed=step, note=note + self._speed)
+        # Counted from here: the first step is mostly tracing.
+        self._first = self._first or (step, time.monotonic())
+
+    def report(
+        self, step: int, losses: Mapping[str, float], tokens_per_second: float
+    ) -> None:
+        """Prints a line, unless there is a bar or there was one just now.
+
+        Args:
+            step: steps done.
+            losses: means of the last steps: the loss and its terms.
+            tokens_per_second: of these steps.
+        """
         now = time.monotonic()
         is_due = now - self._printed > _SECONDS_BETWEEN_LINES
-        if bars.disable and (is_due or step == self._steps):
-            self._progress.say(note + self._left(step, now))
+        self._speed = f", {tokens_per_second:,.0f} tokens/s"
+        if not self._progress._bars.disable:
+            return
+        if is_due or step == self._steps:
+            terms = ", ".join(f"{key} {x:.4f}" for key, x in losses.items())
+            self._progress.say(
+                f"step {step:,} of {self._steps:,}: {terms}{self._speed}"
+                + self._left(step, now)
+            )
             self._printed = now
-        # Counted from here: the first step is mostly tracing.
-        self._first = self._first or (step, now)
 
     def _left(self, step: int, now: float) -> str:
-        if self._first is None:
+        if self._first is None or step == self._first[0]:
             return ""
         first, start = self._first
         left = (now - start) / (step - first) * (self._steps - step)

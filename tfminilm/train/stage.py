@@ -158,7 +158,8 @@ class TrainSpec(tfminilm.config.Typed):
     `optimizer` is "adamw", or "lamb" for large batches.
     `gradient_accumulation` > 1 splits the `batch_size` into that many parts.
     `precision` is "float32", "mixed_bfloat16", "mixed_float16", or "auto":
-    what is fastest on this machine.
+    what is fastest on this machine. `keep_checkpoints` counts the newest;
+    the best on held-out data is kept beside them.
     """
 
     steps: int = 400_000
@@ -174,6 +175,7 @@ class TrainSpec(tfminilm.config.Typed):
     log_every: int = 20
     evaluate_every: int = 1_000
     checkpoint_every: int = 1_000
+    keep_checkpoints: int = 2
     held_out_sequences: int = 256
 
 

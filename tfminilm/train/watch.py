@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from tfminilm.errors import UserError
+from tfminilm.errors import Interrupted
+from tfminilm.report.machine import peak_memory
 from tfminilm.train.progress import StepBar
 from tfminilm.train.signals import Signals
 
@@ -49,6 +50,9 @@ class Watch(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         row = {key: float(value) for key, value in (logs or {}).items()}
+        if keras.backend.backend() == "jax":
+            # There a running `fit` keeps its state apart from the variables.
+            self.loop.model.jax_state_sync()
         # So that the next ones are of their own batch alone.
         self.loop.model.reset_metrics()
         self.loop.require_finite(row, f"at step {self.step + 1}")
@@ -60,6 +64,27 @@ class Watch(keras.callbacks.Callback):
         if not self.part:
             self._end_step(row["loss"])
 
+    def save(self) -> None:
+        """Writes a checkpoint of the steps done."""
+        facts = {
+            "seconds": self.clock.seconds(),
+            "sums": dict(self.sums),
+            "summed": self.summed,
+        }
+        self.loop.save(self.step, facts)
+
+    def interrupt(self) -> None:
+        """Stops the run, which is saved at this step.
+
+        Raises:
+            Interrupted: always.
+        """
+        self.loop.checkpoints.wait()
+        raise Interrupted(
+            f"interrupted at step {self.step}, which is saved: start the "
+            "same command again to go on"
+        )
+
     def _end_step(self, loss: float) -> None:
         self.step += 1
         self.bar.update(self.step, loss)
@@ -69,33 +94,28 @@ class Watch(keras.callbacks.Callback):
         is_due = self.step % self.spec.checkpoint_every == 0
         stop = self.signals.stop
         if is_due or is_last or stop:
-            facts = {
-                "seconds": self.clock.seconds(),
-                "sums": dict(self.sums),
-                "summed": self.summed,
-            }
-            self.loop.save(self.step, facts)
-        if stop and not is_last:
-            raise UserError(
-                f"interrupted at step {self.step}, which is saved: start the "
-                "same command again to go on"
-            )
+            self.save()
+        if stop:
+            self.interrupt()
 
     def _logs(self, step: int) -> bool:
         return step % self.spec.log_every == 0 or step == self.spec.steps
 
     def _log(self) -> None:
         means = {key: value / self.summed for key, value in self.sums.items()}
+        speed = self.clock.tokens_per_second()
         self.loop.folder.log(
             {
                 "step": self.step,
                 "split": "train",
                 **means,
                 "learning_rate": self.rate,
-                "tokens_per_second": self.clock.tokens_per_second(),
+                "tokens_per_second": speed,
                 "seconds": self.clock.seconds(),
+                **peak_memory(),
             }
         )
+        self.bar.report(self.step, means, speed)
         self.sums.clear()
         self.summed = 0
 

@@ -2,16 +2,18 @@
 
 import contextlib
 import dataclasses
+import datetime
 import errno
 import fcntl
 import json
 import os
 import pathlib
+import socket
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tfminilm import files
+from tfminilm import __version__, files
 from tfminilm.errors import UserError
 
 
@@ -87,14 +89,25 @@ class Workdir:
         Raises:
             UserError: the disk is full, or the file cannot be written.
         """
-        line = json.dumps(row, allow_nan=False) + "\n"
-        try:
-            with open(self._metrics, "a", encoding="utf-8") as file:
-                file.write(line)
-        except OSError as error:
-            raise UserError(
-                f"cannot write {self._metrics}: {error.strerror}"
-            ) from error
+        _append(self._metrics, row)
+
+    def tell(self, event: str, step: int, **facts: Any) -> None:
+        """Appends to events.jsonl what happened, when and where.
+
+        Unlike a row of metrics it stays when a resumed run does steps again.
+
+        Raises:
+            UserError: the disk is full, or the file cannot be written.
+        """
+        now = datetime.datetime.now(datetime.UTC)
+        row = {
+            "event": event,
+            "step": step,
+            "time": now.isoformat(timespec="milliseconds"),
+            "host": socket.gethostname(),
+            "version": __version__,
+        }
+        _append(self.path / "events.jsonl", row | facts)
 
     def has_logged(self, step: int, split: str) -> bool:
         """Whether metrics.jsonl holds the row of this step and split."""
@@ -137,6 +150,19 @@ def _lock(path: pathlib.Path) -> Iterator[None]:
                     "use another --workdir"
                 ) from error
         yield
+
+
+def _append(path: pathlib.Path, row: Mapping[str, Any]) -> None:
+    """Adds a line of JSON; one that a kill has cut is ended before it."""
+    line = json.dumps(row, allow_nan=False) + "\n"
+    try:
+        with open(path, "ab+") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read() == b"\n" else "\n" + line
+            file.write(line.encode())
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _require_place(path: pathlib.Path) -> None:

@@ -62,7 +62,7 @@ def test_interrupted(run, tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(watch.Watch, "_end_step", stopped)
     workdir = tmp_path / "run"
-    assert run(workdir) == 1
+    assert run(workdir) == 75
     assert "interrupted at step 4, which is saved" in capsys.readouterr().err
     assert main(["evaluate", f"--model={workdir}", "--task=sst2"]) == 1
     assert "unfinished run" in capsys.readouterr().err
