@@ -63,11 +63,12 @@ def make_shards(model):
 
     def make(text, folder, beam_flags=IN_PROCESS, **settings):
         chosen = {
+            "tokenizer": model,
             "sequence_length": 16,
             "held_out_fraction": 0.2,
             "shard_megabytes": 0.0025,
         } | settings
-        chosen = shards.Settings(str(text), model, **chosen)
+        chosen = shards.Settings(str(text), **chosen)
         return shards.prepare(chosen, folder, beam_flags=beam_flags)
 
     return make
