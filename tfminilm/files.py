@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -101,6 +102,36 @@ def new_directory(
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise UserError(_cannot_write(path, error)) from error
+
+
+@contextlib.contextmanager
+def hold(path: str | os.PathLike, flag: str) -> Iterator[None]:
+    """Makes a folder this process's alone; two would spoil each other's work.
+
+    Args:
+        path: the folder, made if it is not there.
+        flag: the one that names it, for the message.
+
+    Raises:
+        UserError: another process holds it, or it cannot be written.
+    """
+    path = pathlib.Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = open(path / ".lock", "w")  # noqa: SIM115
+    except OSError as error:
+        raise UserError(_cannot_write(path, error)) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            # Some network file systems have no locks: there, users take care.
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                raise UserError(
+                    f"another process is running in {path}: wait for it, or "
+                    f"use another {flag}"
+                ) from error
+        yield
 
 
 def sweep(folder: str | os.PathLike) -> None:

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
+from tfminilm import files
 from tfminilm.errors import UserError
-from tfminilm.train import workdir
 from tfminilm.train.recipe import Recipe, TrainSpec
 from tfminilm.train.workdir import Workdir
 
@@ -94,7 +94,7 @@ def test_file_system_without_locks(begun, monkeypatch):
     def flock(*args):
         raise OSError(errno.ENOLCK, "no locks")
 
-    monkeypatch.setattr(workdir.fcntl, "flock", flock)
+    monkeypatch.setattr(files.fcntl, "flock", flock)
     with Workdir(begun, RECIPE).hold():
         pass
 

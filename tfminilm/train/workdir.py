@@ -3,8 +3,6 @@
 import contextlib
 import dataclasses
 import datetime
-import errno
-import fcntl
 import json
 import os
 import pathlib
@@ -66,7 +64,7 @@ class Workdir:
         whole = (
             self._inside.hold() if self._inside else contextlib.nullcontext()
         )
-        with whole, _lock(self.path):
+        with whole, files.hold(self.path, "--workdir"):
             for folder in (self.path, self.checkpoints, self.text):
                 files.sweep(folder)
             for name, content in (
@@ -129,27 +127,6 @@ class Workdir:
             # A kill may have cut the last line.
             with contextlib.suppress(ValueError):
                 yield json.loads(line)
-
-
-@contextlib.contextmanager
-def _lock(path: pathlib.Path) -> Iterator[None]:
-    """Two processes in one folder would spoil each other's run."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        lock = open(path / ".lock", "w")  # noqa: SIM115
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            # Some network file systems have no locks: there, users take care.
-            if error.errno in (errno.EAGAIN, errno.EACCES):
-                raise UserError(
-                    f"another process is running in {path}: wait for it, or "
-                    "use another --workdir"
-                ) from error
-        yield
 
 
 def _append(path: pathlib.Path, row: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import tfminilm
+from tfminilm import files
 from tfminilm.data import cache, packing
 from tfminilm.data.shards import job as jobs
 from tfminilm.data.shards import manifest, write
@@ -53,18 +54,19 @@ def prepare(
         raise UserError(
             f'prepare needs Apache Beam ({error}): pip install "tfminilm[beam]"'
         ) from error
-    job = Job.begin(folder, settings)
-    packing.special_ids(job.tokenizer)  # What lacks them is refused at once.
-    done = set(job.written())
-    left = [n for n in range(len(job.parts)) if n not in done]
-    with _watching(job, progress):
-        try:
-            pipeline.run(str(folder), runner, beam_flags, left)
-        except Exception as error:  # Beam's own kinds, around a worker's.
-            if failure := job.failure():
-                raise UserError(failure) from error
-            raise
-    return _finish(job)
+    with files.hold(folder / jobs.NAME, "--output"):
+        job = Job.begin(folder, settings)
+        packing.special_ids(job.tokenizer)  # A tokenizer without is refused.
+        done = set(job.written())
+        left = [n for n in range(len(job.parts)) if n not in done]
+        with _watching(job, progress):
+            try:
+                pipeline.run(str(folder), runner, beam_flags, left)
+            except Exception as error:  # Beam's own, around a worker's.
+                if failure := job.failure():
+                    raise UserError(failure) from error
+                raise
+        return _finish(job)
 
 
 def _finish(job: Job) -> Manifest:
