@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfminilm.commands import quiet
+from tfminilm.commands import quiet, strategy_flags
 from tfminilm.errors import UsageError
 
 DESCRIPTION = "Runs a recipe in a workdir; started again, it goes on."
@@ -19,6 +19,7 @@ def define_flags(flags: Any) -> None:
     flags.DEFINE_string(
         "workdir", None, "Folder of the run: checkpoints, metrics, student."
     )
+    strategy_flags.define(flags)
 
 
 def run(flags: Any) -> None:
@@ -40,4 +41,4 @@ def run(flags: Any) -> None:
     quiet.import_tensorflow()
     from tfminilm.train.distill import distill
 
-    distill(recipe, flags.workdir)
+    distill(recipe, flags.workdir, strategy_flags.parse(flags))

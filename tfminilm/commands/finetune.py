@@ -6,7 +6,7 @@ import shlex
 import sys
 from typing import Any
 
-from tfminilm.commands import quiet, task_flags
+from tfminilm.commands import quiet, strategy_flags, task_flags
 from tfminilm.errors import UsageError, UserError
 
 DESCRIPTION = "Fine-tunes a backbone on a task and scores it."
@@ -24,6 +24,7 @@ def define_flags(flags: Any) -> None:
         "workdir", None, "Folder of the run: checkpoints, model, results.json."
     )
     task_flags.define(flags)
+    strategy_flags.define(flags)
     flags.DEFINE_list(
         "seeds", ["1"], "One run each; several give mean and spread."
     )
@@ -75,12 +76,15 @@ def run(flags: Any) -> None:
         seed: finetune.FineTuning(seed=seed, **options).resolved(task)
         for seed in seeds
     }
+    team = strategy_flags.parse(flags)
     runs = {
         seed: finetune.finetune(
-            task, spec, folders[seed], cache_dir=workdir / "text"
+            task, spec, folders[seed], workdir / "text", team
         )
         for seed, spec in specs.items()
     }
+    if not team.is_chief:
+        return
     results = {
         "task": task.name,
         "model": flags.model,

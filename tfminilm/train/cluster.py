@@ -36,25 +36,41 @@ def resolver(cluster: str) -> Any:
     """
     import tensorflow as tf
 
-    resolvers = tf.distribute.cluster_resolver
     kind, _, where = cluster.partition(":")
     try:
-        if kind == "tf_config" and not where:
-            _tf_config()
-            return resolvers.TFConfigClusterResolver()
-        if kind == "slurm" and not where:
-            return resolvers.SlurmClusterResolver(**_slurm_devices())
-        if kind == "kubernetes" and where:
-            return _placed(
-                resolvers.KubernetesClusterResolver({"worker": [where]}, _PORT)
-            )
-        if kind == "gce" and where.count("/") == 2:
-            return _placed(
-                resolvers.GCEClusterResolver(*where.split("/"), port=_PORT)
-            )
-    except (ImportError, RuntimeError, OSError) as error:
+        found = _found(tf.distribute.cluster_resolver, kind, where)
+        if found is None:
+            raise UsageError(f"--cluster={cluster}: expected {KINDS}")
+        spec = found.cluster_spec()
+        if kind in ("kubernetes", "gce"):
+            own = "worker", _place(spec.as_dict()["worker"])
+        else:
+            own = found.task_type, found.task_id
+    except (ImportError, RuntimeError, OSError, KeyError) as error:
         raise UserError(f"--cluster={cluster}: {error}") from error
-    raise UsageError(f"--cluster={cluster}: expected {KINDS}")
+    # Not all of them look for GPUs, and Slurm's takes it that there are some.
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    return tf.distribute.cluster_resolver.SimpleClusterResolver(
+        spec,
+        task_type=own[0],
+        task_id=own[1],
+        num_accelerators={"GPU": gpus},
+        rpc_layer="grpc",
+    )
+
+
+def _found(resolvers: Any, kind: str, where: str) -> Any:
+    """TensorFlow's own resolver; `None` if there is none of that kind."""
+    if kind == "tf_config" and not where:
+        _tf_config()
+        return resolvers.TFConfigClusterResolver()
+    if kind == "slurm" and not where:
+        return resolvers.SlurmClusterResolver(**_slurm_devices())
+    if kind == "kubernetes" and where:
+        return resolvers.KubernetesClusterResolver({"worker": [where]}, _PORT)
+    if kind == "gce" and where.count("/") == 2:
+        return resolvers.GCEClusterResolver(*where.split("/"), port=_PORT)
+    return None
 
 
 def workers(found: Any) -> tuple[list[str], int]:
@@ -163,17 +179,15 @@ def _slurm_devices() -> dict[str, Any]:
     return {"gpus_per_node": count, "gpus_per_task": 1, "auto_set_gpu": False}
 
 
-def _placed(found: Any) -> Any:
-    """With the task of the worker whose address is this machine's."""
-    addresses = found.cluster_spec().as_dict()["worker"]
+def _place(addresses: Sequence[str]) -> int:
+    """Which of the workers is on this machine."""
     own = [i for i, each in enumerate(addresses) if _is_here(_split(each)[0])]
     if len(own) != 1:
         raise UserError(
             f"{len(own)} of the workers {', '.join(addresses)} are on this "
             "machine, expected one"
         )
-    found.task_type, found.task_id = "worker", own[0]
-    return found
+    return own[0]
 
 
 def _is_here(host: str) -> bool:

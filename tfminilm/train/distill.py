@@ -15,16 +15,24 @@ from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe
+from tfminilm.train.strategy import ALONE, Team
 from tfminilm.train.workdir import Workdir
 
 
-def distill(recipe: Recipe, workdir: str | os.PathLike) -> keras.Model:
+def distill(
+    recipe: Recipe, workdir: str | os.PathLike, team: Team = ALONE
+) -> keras.Model:
     """Distils as the recipe says, going on where an earlier start stopped.
 
     Writes `recipe.json`, `metrics.jsonl`, `events.jsonl`, `checkpoints/`,
     `held_out.json` and, at the end, `student/` (a KerasHub preset) into
     `workdir`; of a recipe of several stages, `recipe.json` and a folder with
     those for each.
+
+    Args:
+        recipe: what to run.
+        workdir: the run's folder, of all workers the same.
+        team: the replicas that share each batch.
 
     Returns:
         The trained student, of the last stage, in float32: a KerasHub
@@ -37,8 +45,12 @@ def distill(recipe: Recipe, workdir: str | os.PathLike) -> keras.Model:
     """
     path = pathlib.Path(workdir)
     runs = recipe.runs()
-    with Progress() as progress:
-        whole = Workdir(path, recipe.to_dict())
+    for run in runs.values():
+        spec = run.train
+        team.check_batch(spec.batch_size, spec.gradient_accumulation)
+    with Progress(quiet=not team.is_chief) as progress, team.running():
+        team.agree({"recipe": recipe.to_dict()})
+        whole = Workdir(path, recipe.to_dict(), team=team)
         if recipe.stages or recipe.student.init_from:
             plan.check_vocabularies(runs)
         if not recipe.stages:
@@ -49,7 +61,9 @@ def distill(recipe: Recipe, workdir: str | os.PathLike) -> keras.Model:
         done: dict[str, pathlib.Path] = {}
         for number, (name, run) in enumerate(runs.items(), 1):
             progress.say(f"stage {number} of {len(runs)}: {name}")
-            folder = Workdir(path / name, run.to_dict(), inside=whole)
+            folder = Workdir(
+                path / name, run.to_dict(), inside=whole, team=team
+            )
             student = _Stage(run, folder, done).run(progress)
             done[name] = path / name
     return student
@@ -81,32 +95,40 @@ class _Stage:
     def run(self, progress: Progress) -> keras.Model:
         """Trains the student, or goes on, or loads it if it is done."""
         folder, train = self.folder, self.recipe.train
-        if folder.student.is_dir():
+        team = folder.team
+        if team.chiefs(folder.student.is_dir()):
             progress.say(f"already finished: {folder.student}")
             return self.kind.load(folder.student)
         keras.utils.set_random_seed(self.recipe.seed)
         precision = folder.decide(
             "precision", lambda: resolve_precision(train.precision)
         )
-        with progress.working("loading the teacher"):
+        with progress.working("loading the teacher"), team.scope():
             distiller, tokenizer = self._models(precision)
         teacher = self.sources["teacher"]
         self.kind.read(teacher, tokenizer, folder, progress)
-        optimizer = build_optimizer(train, precision)
-        distiller.compile(optimizer)
-        optimizer.build(distiller.trainable_variables)
+        team.wait()  # For what the chief is about to sweep up.
+        with team.scope():
+            optimizer = build_optimizer(train, precision)
+            distiller.compile(optimizer)
+            optimizer.build(distiller.trainable_variables)
         with folder.hold():
-            sentences = {"sentences": self.kind.sentences()}
-            files.write_json(folder.path / "held_out.json", sentences)
+            folder.write("held_out", {"sentences": self.kind.sentences()})
             self.kind.loop(folder, distiller, progress).run()
             student = self.kind.plain(distiller.student)
-            # float32, and a megabyte for the vocabulary and HDF5's tables.
-            size = 4 * student.count_params() + 2**20
-            with files.new_directory(folder.student, size) as beside:
-                self.kind.save(student, tokenizer, beside)
-            folder.tell("finished", train.steps)
+            if team.is_chief:
+                self._save(student, tokenizer)
+        team.wait()
         progress.say(f"student: {folder.student}")
         return student
+
+    def _save(self, student: keras.Model, tokenizer: Any) -> None:
+        """Writes the run's student."""
+        # float32, and a megabyte for the vocabulary and HDF5's tables.
+        size = 4 * student.count_params() + 2**20
+        with files.new_directory(self.folder.student, size) as beside:
+            self.kind.save(student, tokenizer, beside)
+        self.folder.tell("finished", self.recipe.train.steps)
 
     def _models(self, precision: str) -> tuple[Distiller, Any]:
         """The student, initialised, beside its teacher; and the tokenizer.

@@ -327,13 +327,10 @@ class _ExampleLoop(TaskLoop):
         self.held_out = stage.held_out_batches
 
     def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
-        self.model.reset_metrics()
-        for index in range(num_batches or len(self.held_out)):
-            row = self.model.test_on_batch(
-                *self._given(*self.held_out.batch(index)), return_dict=True
-            )
-        self.model.reset_metrics()
-        row = {key: float(value) for key, value in row.items()}
+        numbers = range(num_batches or len(self.held_out))
+        row = self.means(
+            self._given(*self.held_out.batch(number)) for number in numbers
+        )
         self.require_finite(row, f"on held-out examples after step {step}")
         if num_batches or self.score is None:
             return row

@@ -10,7 +10,7 @@ import keras
 
 from tfminilm import files, teachers
 from tfminilm.errors import UserError
-from tfminilm.layers import fused
+from tfminilm.layers import fused, replicas
 from tfminilm.tasks import heads, windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, encode
@@ -23,6 +23,7 @@ from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import TrainSpec
 from tfminilm.train.score import Data, Scores, score_splits
+from tfminilm.train.strategy import ALONE, Team
 from tfminilm.train.workdir import Workdir
 
 # Small sets need more rounds; the others are BERT's.
@@ -91,6 +92,7 @@ def finetune(
     spec: FineTuning,
     workdir: str | os.PathLike,
     cache_dir: str | os.PathLike | None = None,
+    team: Team = ALONE,
 ) -> Scores:
     """Fine-tunes and scores, going on where an earlier start stopped.
 
@@ -104,9 +106,11 @@ def finetune(
         spec: from what, and how.
         workdir: the run's folder.
         cache_dir: where token ids are kept; in `workdir` if `None`.
+        team: the replicas that share each batch.
 
     Returns:
-        The metrics of each of the task's evaluation splits.
+        The metrics of each of the task's evaluation splits; nothing on a
+        worker that is not the chief.
 
     Raises:
         UserError: the model, the data or a number cannot be used, the
@@ -115,11 +119,15 @@ def finetune(
         Interrupted: a signal stopped the run; its checkpoint is kept.
     """
     spec = spec.resolved(task)
-    folder = Workdir(workdir, spec)
-    cache = pathlib.Path(cache_dir or folder.text)
-    with Progress() as progress:
-        if not folder.student.is_dir():
+    team.check_batch(spec.batch_size)
+    with Progress(quiet=not team.is_chief) as progress, team.running():
+        team.agree({"run": dataclasses.asdict(spec)})
+        folder = Workdir(workdir, spec, team=team)
+        cache = pathlib.Path(cache_dir or folder.text)
+        if not team.chiefs(folder.student.is_dir()):
             _train(task, spec, folder, cache, progress)
+        if not team.is_chief:
+            return {}
         progress.say(f"model: {folder.student}")
         return score_splits(
             task,
@@ -144,7 +152,7 @@ def _train(
     precision = folder.decide(
         "precision", lambda: resolve_precision(spec.precision)
     )
-    with progress.working("loading the model"):
+    with progress.working("loading the model"), folder.team.scope():
         backbone = teachers.load_backbone(spec.model, dtype=precision)
         tokenizer = teachers.load_tokenizer(spec.model)
         _require_length(spec, backbone)
@@ -161,8 +169,11 @@ def _train(
         f"{len(batches):,} steps an epoch, {batches.waste():.1%} padding"
     )
     train = _train_spec(spec, len(batches), precision)
-    model = faster(head)
-    compile_for(task, model, build_optimizer(train, precision))
+    with folder.team.scope():
+        model = faster(head)
+        model = replicas.Model(model.input, model.output)
+        compile_for(task, model, build_optimizer(train, precision))
+    folder.team.wait()  # For what the chief is about to sweep up.
 
     def score() -> dict[str, float]:
         examples = dev[task.eval_splits[0]]
@@ -175,6 +186,8 @@ def _train(
     scored = score if is_scored else None
     with folder.hold():
         TaskLoop(train, folder, model, head, batches, scored, progress).run()
+        if not folder.team.is_chief:
+            return
         whole = heads.plain(head)
         if task.kind == "regression":
             heads.rescale(whole, mean, deviation)
@@ -253,24 +266,20 @@ def _train_spec(
 
 
 def compile_for(task: Task, model: keras.Model, optimizer: Any) -> None:
-    """Makes a model ready to train.
-
-    A batch's filler has weight 0: losses are means over the others.
-    """
+    """Makes a model ready to train on the batches of a `TaskLoop`."""
     losses = keras.losses
     loss: Any
     if task.kind == "regression":
-        loss = losses.MeanSquaredError(reduction="mean_with_sample_weight")
+        loss = losses.MeanSquaredError()
     else:
-        loss = losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction="mean_with_sample_weight"
-        )
+        loss = losses.SparseCategoricalCrossentropy(from_logits=True)
     weights = None
     if task.kind == "qa":
         loss = {name: loss for name in model.output}
         weights = {name: 0.5 for name in model.output}
     model.compile(optimizer, loss=loss, loss_weights=weights)
     fused.fuse_updates(model.optimizer, _FUSED_ELEMENTS)
+    replicas.sum_gradients(model.optimizer)
     optimizer.build(model.trainable_variables)
 
 
@@ -304,11 +313,7 @@ class TaskLoop(Loop):
     def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
         if num_batches is None and self.score is not None:
             return self.score()
-        row = self.model.test_on_batch(
-            *self._given(*self.data.batch(0)), return_dict=True
-        )
-        self.model.reset_metrics()
-        row = {key: float(value) for key, value in row.items()}
+        row = self.means([self._given(*self.data.batch(0))])
         self.require_finite(row, f"after step {step}")
         return row
 
@@ -320,8 +325,13 @@ class TaskLoop(Loop):
         )
 
     def _given(self, inputs: Any, labels: Any, weights: Any) -> tuple:
-        """What the model reads and is compared with."""
+        """What the model reads and is compared with.
+
+        A batch's filler has weight 0. The others' weights make Keras' mean
+        over all the mean over them, in whatever parts replicas take it.
+        """
         inputs = {name: inputs[name] for name in self.model.input}
+        weights = weights * (self.batch_size / keras.ops.sum(weights))
         return inputs, labels.get("labels", labels), weights
 
 

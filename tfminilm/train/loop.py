@@ -1,8 +1,10 @@
 """The training loop around `fit`: logs, evaluates, saves, stops, resumes."""
 
 import contextlib
+import hashlib
 import math
-from collections.abc import Iterator, Mapping
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +15,7 @@ from tfminilm.train.checkpoint import Checkpoints
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import TrainSpec
 from tfminilm.train.signals import Signals
+from tfminilm.train.strategy import resetter, tester
 from tfminilm.train.watch import Watch
 from tfminilm.train.workdir import Workdir
 
@@ -53,6 +56,8 @@ class Loop:
         self.progress = progress
         self.variables = [*saved.variables, *model.optimizer.variables]
         self.batch_size = spec.batch_size // spec.gradient_accumulation
+        self._test = tester(model)
+        self.reset_metrics = resetter(model)
         self.checkpoints = Checkpoints(
             folder.checkpoints,
             spec.keep_checkpoints,
@@ -105,8 +110,23 @@ class Loop:
 
     def save(self, step: int, facts: dict[str, Any]) -> None:
         """Writes a checkpoint, unless the model in it is broken."""
+        if not self.folder.team.is_chief:
+            return
         self.losses(step, 1)
         self.checkpoints.save(step, self.variables, facts)
+
+    def means(self, batches: Iterable[Sequence[Any]]) -> dict[str, float]:
+        """The means of the model's metrics over batches of one size.
+
+        Args:
+            batches: each as `fit` takes it.
+        """
+        rows = [self._test(*batch) for batch in batches]
+        self.reset_metrics()
+        return {
+            key: statistics.fmean(float(row[key]) for row in rows)
+            for key in sorted(rows[0])
+        }
 
     def require_finite(self, row: Mapping[str, float], when: str) -> None:
         """Raises `UserError`, naming the terms, unless all are numbers."""
@@ -127,11 +147,30 @@ class Loop:
     def _resume(self) -> tuple[int, dict[str, Any]]:
         found = self.checkpoints.restore(self.variables, self.progress.say)
         step, facts = found or (0, {})
+        self._agree(step)
         self.folder.forget_after(step if found else -1)
         self.folder.tell("resumed" if found else "started", step)
         if found:
             self.progress.say(f"resumed at step {step:,}")
         return step, facts
+
+    def _agree(self, step: int) -> None:
+        """Raises `UserError` if workers are at other places, or in other data.
+
+        A batch depends on how many sequences there are: the first one will
+        do.
+        """
+        if not self.folder.team.workers:
+            return
+        digest = hashlib.sha256()
+        for tensor in keras.tree.flatten(next(iter(self.batches(0, 1)))):
+            digest.update(np.asarray(tensor).tobytes())
+        self.folder.team.agree(
+            {
+                "the checkpoint's step": step,
+                "the digest of the data": digest.hexdigest()[:12],
+            }
+        )
 
     def _stops(self, step: int) -> Iterator[int]:
         every, steps = self.spec.evaluate_every, self.spec.steps
@@ -142,6 +181,7 @@ class Loop:
     def _fit(self, start: int, stop: int, watch: Watch) -> None:
         parts = self.spec.gradient_accumulation
         batches = self.batches(start * parts, (stop - start) * parts)
+        batches = self.folder.team.shares(batches)
         self.model.fit(batches, shuffle=False, verbose=0, callbacks=[watch])
 
     @contextlib.contextmanager
@@ -179,6 +219,8 @@ class Loop:
 
     def _evaluate(self, watch: Watch) -> None:
         step = watch.step
+        if not self.folder.team.is_chief:
+            return
         # A run may have been killed between a checkpoint and its evaluation.
         if not self.is_due(step) or self.folder.has_logged(step, self.split):
             return

@@ -60,12 +60,17 @@ class Team:
             batch_size: of a step, over all replicas.
             parts: of gradient accumulation.
         """
-        if batch_size % (parts * self.num_replicas):
-            split = f" in {parts} parts" if parts > 1 else ""
+        if batch_size % self.num_replicas:
             raise UserError(
-                f"batch_size is {batch_size}{split}, which {self.num_replicas} "
+                f"batch_size is {batch_size}, which {self.num_replicas} "
                 "replicas cannot share: expected a multiple of "
-                f"{parts * self.num_replicas}"
+                f"{self.num_replicas}"
+            )
+        if parts > 1 and self.num_replicas > 1:
+            raise UserError(
+                f"gradient_accumulation is {parts}, and Keras cannot "
+                f"accumulate on {self.num_replicas} replicas: set it to 1, as "
+                "each takes a part of the batch only"
             )
 
     def everyones(self, value: Any) -> list[Any]:

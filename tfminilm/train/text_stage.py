@@ -180,10 +180,6 @@ class TextLoop(Loop):
         return self.batch_size * self.text.train.sequence_length
 
     def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
-        self.model.reset_metrics()
-        for batch in self.held_out[:num_batches]:
-            row = self.model.test_on_batch(*batch, return_dict=True)
-        self.model.reset_metrics()
-        row = {key: float(value) for key, value in row.items()}
+        row = self.means(self.held_out[:num_batches])
         self.require_finite(row, f"on held-out text after step {step}")
         return row

@@ -54,7 +54,7 @@ class Watch(keras.callbacks.Callback):
             # There a running `fit` keeps its state apart from the variables.
             self.loop.model.jax_state_sync()
         # So that the next ones are of their own batch alone.
-        self.loop.model.reset_metrics()
+        self.loop.reset_metrics()
         self.loop.require_finite(row, f"at step {self.step + 1}")
         self.sums.update(row)
         self.summed += 1
@@ -92,7 +92,8 @@ class Watch(keras.callbacks.Callback):
             self._log()
         is_last = self.step == self.spec.steps
         is_due = self.step % self.spec.checkpoint_every == 0
-        stop = self.signals.stop
+        # All stop after the same step, whoever was told to.
+        stop = self.loop.folder.team.any(self.signals.stop)
         if is_due or is_last or stop:
             self.save()
         if stop:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfminilm import __version__, files
+from tfminilm.config import changes
 from tfminilm.errors import UserError
+from tfminilm.train.strategy import ALONE, Team
 
 
 class Workdir:
@@ -22,6 +24,7 @@ class Workdir:
         path: the folder; made by `hold` if it is not there.
         recipe: what runs in it, a dataclass or nested mappings.
         inside: the folder of the run that this is a stage of; held with it.
+        team: who runs in it. Only its chief writes.
 
     Raises:
         UserError: the folder holds another recipe's run or damaged files,
@@ -33,8 +36,10 @@ class Workdir:
         path: str | os.PathLike,
         recipe: Any,
         inside: "Workdir | None" = None,
+        team: Team = ALONE,
     ):
         self.path = pathlib.Path(path)
+        self.team = team
         self._inside = inside
         self.checkpoints = self.path / "checkpoints"
         self.student = self.path / "student"
@@ -61,6 +66,9 @@ class Workdir:
         Raises:
             UserError: another process holds it, or it cannot be written.
         """
+        if not self.team.is_chief:
+            yield
+            return
         whole = (
             self._inside.hold() if self._inside else contextlib.nullcontext()
         )
@@ -76,10 +84,22 @@ class Workdir:
             yield
 
     def decide(self, name: str, choose: Callable[[], Any]) -> Any:
-        """What was chosen when the run began; a resumed run keeps to it."""
-        if name not in self._decisions:
-            self._decisions[name] = choose()
+        """What was chosen when the run began; a resumed run keeps to it.
+
+        It is the chief's choice that counts.
+        """
+        own = self._decisions[name] if name in self._decisions else choose()
+        self._decisions[name] = self.team.chiefs(own)
         return self._decisions[name]
+
+    def write(self, name: str, content: Mapping[str, Any]) -> None:
+        """Writes a file of JSON.
+
+        Raises:
+            UserError: the disk is full, or the file cannot be written.
+        """
+        if self.team.is_chief:
+            files.write_json(_json(self.path / name), content)
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Appends a row to metrics.jsonl.
@@ -87,7 +107,8 @@ class Workdir:
         Raises:
             UserError: the disk is full, or the file cannot be written.
         """
-        _append(self._metrics, row)
+        if self.team.is_chief:
+            _append(self._metrics, row)
 
     def tell(self, event: str, step: int, **facts: Any) -> None:
         """Appends to events.jsonl what happened, when and where.
@@ -105,7 +126,8 @@ class Workdir:
             "host": socket.gethostname(),
             "version": __version__,
         }
-        _append(self.path / "events.jsonl", row | facts)
+        if self.team.is_chief:
+            _append(self.path / "events.jsonl", row | facts)
 
     def has_logged(self, step: int, split: str) -> bool:
         """Whether metrics.jsonl holds the row of this step and split."""
@@ -115,7 +137,7 @@ class Workdir:
 
     def forget_after(self, step: int) -> None:
         """Drops the rows of steps that a resumed run does again."""
-        if self._metrics.is_file():
+        if self.team.is_chief and self._metrics.is_file():
             kept = [row for row in self._rows() if row["step"] <= step]
             text = "".join(json.dumps(row) + "\n" for row in kept)
             files.write_text(self._metrics, text)
@@ -178,19 +200,8 @@ def _require_same(
     path: pathlib.Path, found: dict[str, Any], wanted: dict[str, Any]
 ) -> None:
     """A run goes on only under the recipe it was started with."""
-    for key, theirs, ours in _changed(found, wanted):
+    for key, theirs, ours in changes(found, wanted):
         raise UserError(
             f"{path} holds the run of another recipe ({key} is {theirs!r} "
             f"there, {ours!r} here): use another --workdir, or remove it"
         )
-
-
-def _changed(found: Any, wanted: Any, key: str = "") -> Iterator[tuple]:
-    """Each key that differs, with both values."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        for name in sorted({*found, *wanted}):
-            yield from _changed(
-                found.get(name), wanted.get(name), f"{key}.{name}"
-            )
-    elif found != wanted:
-        yield key.removeprefix("."), found, wanted

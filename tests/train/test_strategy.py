@@ -1,0 +1,206 @@
+"""Who shares a run: devices, workers and clusters, and who is refused."""
+
+import json
+import socket
+import threading
+
+import pytest
+
+from tfminilm import commands
+from tfminilm.errors import UsageError, UserError
+from tfminilm.train import cluster, strategy
+
+
+class Replicas:
+    def __init__(self, count):
+        self.num_replicas_in_sync = count
+
+
+class Told(strategy.Team):
+    """A team whose other worker said what it is told here."""
+
+    def __init__(self, other):
+        super().__init__(Replicas(2), ("a:1", "b:2"))
+        object.__setattr__(self, "other", other)
+
+    def everyones(self, value):
+        return [value, self.other]
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Sets TF_CONFIG to two workers, of whom this is one."""
+
+    def set_to(index, addresses=("h:1", "i:2"), job="worker"):
+        task = {"type": job, "index": index}
+        content = {"cluster": {"worker": addresses}, "task": task}
+        monkeypatch.setenv("TF_CONFIG", json.dumps(content))
+
+    return set_to
+
+
+@pytest.fixture
+def port():
+    """One that is free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_batch_is_shared_evenly():
+    team = strategy.Team(Replicas(3))
+    team.check_batch(12)
+    with pytest.raises(UserError, match=r"batch_size is 32, which 3 .* of 3"):
+        team.check_batch(32)
+    with pytest.raises(UserError, match="gradient_accumulation is 2"):
+        team.check_batch(12, parts=2)
+    strategy.ALONE.check_batch(7, parts=7)
+
+
+def test_workers_that_differ_are_named():
+    ours = {"recipe": {"train": {"batch_size": 32, "steps": 9}}}
+    Told(ours).agree(ours)
+    theirs = {"recipe": {"train": {"batch_size": 64, "steps": 9}}}
+    with pytest.raises(UserError) as failure:
+        Told(theirs).agree(ours)
+    assert "worker 1 at b:2" in str(failure.value)
+    assert "recipe.train.batch_size is 64 there and 32 here" in str(
+        failure.value
+    )
+
+
+def test_one_process_agrees_with_itself():
+    team = strategy.ALONE
+    assert team.everyones({"a": 1}) == [{"a": 1}]
+    assert team.chiefs("x") == "x"
+    assert team.any(True)
+    assert not team.any(False)
+    assert team.is_chief
+    team.wait()
+
+
+def test_a_worker_that_never_comes_is_named(port):
+    addresses = [f"127.0.0.1:{port}", "127.0.0.1:1"]
+    with pytest.raises(UserError, match=r"worker 1 .* 127\.0\.0\.1:1 within"):
+        cluster.meet(addresses, 0, timeout=0.5)
+
+
+def test_workers_meet(port):
+    addresses = [f"127.0.0.1:{port}", f"127.0.0.1:{port + 1}"]
+    failures, met = [], threading.Barrier(2)
+
+    def come(own):
+        try:
+            cluster.meet(addresses, own, timeout=10)
+            # As TensorFlow's server does, which takes over.
+            with socket.create_server(("127.0.0.1", port + own)):
+                met.wait(10)
+        except (UserError, threading.BrokenBarrierError) as error:
+            failures.append(error)
+
+    late = threading.Timer(0.3, come, [1])
+    late.start()
+    come(0)
+    late.join()
+    assert not failures
+
+
+def test_a_port_in_use_is_told(port):
+    with (
+        socket.create_server(("", port)),
+        pytest.raises(UserError, match=f":{port}, but its port"),
+    ):
+        cluster.meet([f"127.0.0.1:{port}", "127.0.0.1:1"], 0, timeout=1)
+
+
+def test_tf_config_names_the_workers(environment):
+    environment(1)
+    assert cluster.has_tf_config()
+    found = cluster.resolver("tf_config")
+    assert cluster.workers(found) == (["h:1", "i:2"], 1)
+
+
+def test_the_chief_comes_first(monkeypatch):
+    content = {
+        "cluster": {"worker": ["w:1"], "chief": ["c:1"]},
+        "task": {"type": "worker", "index": 0},
+    }
+    monkeypatch.setenv("TF_CONFIG", json.dumps(content))
+    found = cluster.resolver("tf_config")
+    assert cluster.workers(found) == (["c:1", "w:1"], 1)
+
+
+@pytest.mark.parametrize("text", ["worker", "[1]", '{"cluster": "a:1"}'])
+def test_a_broken_tf_config_is_shown(text, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(UserError, match=r"TF_CONFIG is .* expected JSON"):
+        cluster.has_tf_config()
+
+
+def test_a_task_outside_its_cluster_is_refused(environment):
+    environment(7)
+    with pytest.raises(UserError, match="worker 7"):
+        cluster.workers(cluster.resolver("tf_config"))
+
+
+def test_slurm_names_the_workers(monkeypatch):
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "3")
+    monkeypatch.setenv("SLURM_STEP_NODELIST", "n[1-2]")
+    monkeypatch.setenv("SLURM_STEP_TASKS_PER_NODE", "2,1")
+    addresses, own = cluster.workers(cluster.resolver("slurm"))
+    assert addresses == ["n1:8888", "n1:8889", "n2:8888"]
+    assert own == 1
+
+
+def test_pods_find_themselves_by_address(monkeypatch):
+    import tensorflow as tf
+
+    class Pods:
+        def cluster_spec(self):
+            hosts = ["192.0.2.1:8470", "127.0.0.1:8470"]
+            return tf.train.ClusterSpec({"worker": hosts})
+
+    monkeypatch.setattr(cluster, "_found", lambda *_: Pods())
+    _, own = cluster.workers(cluster.resolver("kubernetes:app=x"))
+    assert own == 1
+
+
+@pytest.mark.parametrize("kind", ["lsf", "slurm:x", "kubernetes", "gce:a/b"])
+def test_unknown_clusters_are_refused(kind):
+    with pytest.raises(UsageError, match="expected tf_config, slurm"):
+        cluster.resolver(kind)
+
+
+def test_clusters_that_are_not_here_are_told(monkeypatch):
+    monkeypatch.delenv("SLURM_PROCID", raising=False)
+    with pytest.raises(UserError, match="--cluster=slurm: SLURM_PROCID"):
+        cluster.resolver("slurm")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("mirrored", "several GPUs"), ("tpu", "no TPU 'local'")]
+)
+def test_missing_devices_are_told(name, told):
+    with pytest.raises(UserError, match=told):
+        strategy.build_team(name)
+
+
+def test_one_device_needs_no_strategy():
+    assert strategy.build_team() is strategy.ALONE
+    assert strategy.build_team("one") is strategy.ALONE
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--strategy=tpu", "--num_virtual_devices=2"], "splits a CPU"),
+        (["--strategy=one", "--cluster=slurm"], "--cluster is of"),
+        (["--strategy=pods"], "multi_worker"),
+    ],
+)
+def test_flags_that_contradict_are_refused(flags, told, capsys, tmp_path):
+    run = ["distill", "--config=demo:smoke", f"--workdir={tmp_path}/run"]
+    assert commands.main([*run, *flags]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
