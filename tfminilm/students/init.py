@@ -6,7 +6,9 @@ from typing import Any
 import keras
 
 from tfminilm.errors import UserError
+from tfminilm.layers.bottleneck import BottleneckEncoder
 from tfminilm.layers.no_norm import NoNorm
+from tfminilm.students.init_bottleneck import pairs_from_bert
 from tfminilm.teachers.expose import encoder_calls
 
 
@@ -14,7 +16,7 @@ def init_from_teacher(
     student: keras.Model,
     teacher: keras.Model,
     layers: str | Sequence[int] = "uniform",
-) -> None:
+) -> list[str]:
     """Copies the teacher's embeddings and some of its layers.
 
     The student keeps its architecture and becomes no part of the teacher:
@@ -23,7 +25,8 @@ def init_from_teacher(
     teacher's first rows. A DistilBERT may start from a BERT: having no
     segments, its positions take the first segment's embedding in. A
     MobileBERT takes an IB-BERT's embeddings, as its paper does, and its
-    NoNorm starts anew where the teacher has layer normalisation.
+    NoNorm starts anew where the teacher has layer normalisation. An IB-BERT
+    takes from a BERT whatever is as large in both, see `pairs_from_bert`.
 
     Args:
         student: a KerasHub encoder of the teacher's kind and width.
@@ -34,6 +37,9 @@ def init_from_teacher(
             counted from 0 (negative from the top), one for each of the
             student's, lowest first.
 
+    Returns:
+        The paths of the student's weights that were set.
+
     Raises:
         UserError: widths differ, or the layers do not fit.
     """
@@ -43,8 +49,25 @@ def init_from_teacher(
     pairs = [
         (layer, theirs[i]) for layer, i in zip(ours, indices, strict=False)
     ]
-    encoders = {id(layer) for layer in ours}
-    copies = []
+    if _has_bottlenecks(ours) and not _has_bottlenecks(theirs):
+        copies = pairs_from_bert(student, teacher, pairs)
+    else:
+        copies = _pairs(student, teacher, pairs)
+    for weight, value in copies:
+        weight.assign(value)
+    return [weight.path for weight, _ in copies]
+
+
+def _has_bottlenecks(layers: list[Any]) -> bool:
+    return isinstance(layers[0], BottleneckEncoder)
+
+
+def _pairs(
+    student: keras.Model, teacher: keras.Model, layers: list[tuple]
+) -> list[tuple]:
+    """Weights and values of encoder layers, and of all layers around them."""
+    encoders = {id(call.layer) for call in encoder_calls(student)}
+    pairs, copies = list(layers), []
     for layer in student.layers:
         if id(layer) in encoders or not layer.weights:
             continue
@@ -54,8 +77,7 @@ def init_from_teacher(
             pairs.append((layer, source))
     for layer, source in pairs:
         copies += _weight_pairs(layer, source)
-    for weight, value in copies:
-        weight.assign(value)
+    return copies
 
 
 def _indices(

@@ -1,0 +1,96 @@
+"""What an IB-BERT can take from a BERT of the same depth."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfminilm.errors import UserError
+from tfminilm.layers.bottleneck import BottleneckEncoder
+from tfminilm.layers.no_norm import NoNorm
+
+
+def pairs_from_bert(
+    student: keras.Model,
+    teacher: keras.Model,
+    layers: Sequence[tuple[BottleneckEncoder, Any]],
+) -> list[tuple[Any, np.ndarray]]:
+    """The weights that both have, and that are as large in both.
+
+    An IB-BERT whose bottleneck is as wide as a BERT's states has that BERT's
+    inside: the attention's output and the feed-forward block, with their
+    norms. Its queries, keys and values read narrower states, and its
+    embeddings are narrower, so that these fit only where the widths agree; a
+    BERT has no bottlenecks at all.
+
+    Args:
+        student: an IB-BERT.
+        teacher: a BERT.
+        layers: layers of the one, and of the other.
+
+    Returns:
+        Each weight of the student's with the value that it takes.
+
+    Raises:
+        UserError: nothing fits.
+    """
+    parts = _embeddings(student, teacher)
+    for ours, theirs in layers:
+        parts += _layer(ours, theirs)
+    found = [pair for ours, theirs in parts for pair in _fitting(ours, theirs)]
+    if not found:
+        raise UserError(
+            f"nothing of {teacher.name} fits {student.name}: expected a "
+            "bottleneck_dim and an intermediate_dim that are its hidden_dim "
+            "and its intermediate_dim"
+        )
+    return found
+
+
+def _embeddings(student: Any, teacher: Any) -> list[tuple[Any, Any]]:
+    names = {
+        "token_embedding": "token_embedding",
+        "position_embedding": "position_embedding",
+        "segment_embedding": "segment_embedding",
+        "embeddings_norm": "embeddings_layer_norm",
+        "pooled_dense": "pooled_dense",
+    }
+    return [
+        (getattr(student, ours, None), getattr(teacher, theirs, None))
+        for ours, theirs in names.items()
+    ]
+
+
+def _layer(ours: BottleneckEncoder, theirs: Any) -> list[tuple[Any, Any]]:
+    attention, block = theirs._self_attention_layer, ours.feedforwards[0]
+    return [
+        (ours.projections["queries"], attention.query_dense),
+        (ours.projections["keys"], attention.key_dense),
+        (ours.projections["values"], attention.value_dense),
+        (ours.attention_output.dense, attention.output_dense),
+        (ours.attention_output.norm, theirs._self_attention_layer_norm),
+        (block.intermediate, theirs._feedforward_intermediate_dense),
+        (block.output_dense.dense, theirs._feedforward_output_dense),
+        (block.output_dense.norm, theirs._feedforward_layer_norm),
+    ]
+
+
+def _fitting(ours: Any, theirs: Any) -> list[tuple[Any, np.ndarray]]:
+    """All weights of a layer, or none of them."""
+    if ours is None or theirs is None or isinstance(ours, NoNorm):
+        return []
+    found = []
+    for weight, source in zip(ours.weights, theirs.weights, strict=True):
+        value = keras.ops.convert_to_numpy(source)
+        if ours.name == "position_embedding":
+            value = value[: weight.shape[0]]
+        # Theirs split the heads: on one side a kernel is as it was.
+        is_alike = value.size == np.prod(weight.shape)
+        if len(weight.shape) > 1:
+            sides = {value.shape[0], value.shape[-1]}
+            is_alike &= bool(sides & {*weight.shape})
+        if not is_alike:
+            return []
+        found.append((weight, value.reshape(weight.shape)))
+    return found
