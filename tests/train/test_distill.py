@@ -304,3 +304,28 @@ def test_step_and_term_that_broke(tmp_path, distill, monkeypatch, capsys):
     assert f"good checkpoint is {run}/checkpoints/step-000000003;" in line
     assert steps_kept(run) == ["03"]
     assert checkpoint._read_meta(run / "checkpoints" / "step-000000003")
+
+
+def curves(workdir):
+    """The steps of each curve that TensorBoard shows."""
+    import tensorflow as tf
+
+    steps = {}
+    for path in sorted((workdir / "tensorboard").iterdir()):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                steps.setdefault(value.tag, []).append(event.step)
+    return steps
+
+
+def test_no_step_comes_twice_in_tensorboard(tmp_path, distill, finished, rows):
+    run = shutil.copytree(finished, tmp_path / "run")
+    shutil.rmtree(run / "student")
+    shutil.rmtree(run / "checkpoints" / "step-000000012")
+    assert distill(run) == 0
+    found = curves(run)
+    assert found == curves(finished)
+    assert found["train/loss"] == [5, 10, 12]
+    assert found["held_out/value_relation"] == [0, 8, 12]
+    assert "train/tokens_per_second" in found

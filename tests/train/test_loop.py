@@ -58,12 +58,13 @@ def test_a_line_a_report(clock, capsys):
         for step in range(2, 12):
             clock(58.0 + 2 * step)
             bar.update(step, 2.0)
-            bar.report(step, {"loss": 2.0, "relation": 1.5}, 1234.4)
+            losses = {"loss": 2.0, "relation": 1.5}
+            bar.report(step, losses, 1234.4, lambda speed: speed / 2000)
     first, last = capsys.readouterr().err.splitlines()
     assert first.startswith("step 2 of 110: loss 2.0000, relation 1.5000, ")
     assert last == (
         "step 10 of 110: loss 2.0000, relation 1.5000, 1,234 tokens/s, "
-        "3 min 20 s left"
+        "62% of the matrix rate, 3 min 20 s left"
     )
 
 

@@ -145,7 +145,8 @@ class Checkpoints:
                 break
             say(f"{path} is damaged and passed over")
         if self._best().get("step", -1) > (found[0] if found else -1):
-            (self.folder / _BEST).unlink()  # The run gets to it again.
+            # The run gets to it again.
+            (self.folder / _BEST).unlink(missing_ok=True)
         return found
 
     def _write(self, step: int, content: bytes, facts: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The training loop around `fit`: logs, evaluates, saves, stops, resumes."""
 
 import contextlib
+import functools
 import hashlib
 import math
 import statistics
@@ -11,9 +12,11 @@ import keras
 import numpy as np
 
 from tfminilm.errors import Interrupted, UserError
+from tfminilm.train import products
 from tfminilm.train.checkpoint import Checkpoints
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import TrainSpec
+from tfminilm.train.scalars import Scalars
 from tfminilm.train.signals import Signals
 from tfminilm.train.strategy import resetter, tester
 from tfminilm.train.watch import Watch
@@ -101,12 +104,35 @@ class Loop:
                     self._fit(step, stop, watch)
                     step = stop
                     self._evaluate(watch)
-                if signals.stop:
+                if self.folder.team.any(signals.stop):
                     watch.interrupt()
 
     def is_due(self, step: int) -> bool:
         """Whether to evaluate after this step."""
         return step % self.spec.evaluate_every == 0 or step == self.spec.steps
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Writes a row of metrics, for TensorBoard as well."""
+        if self.folder.team.is_chief:
+            self.folder.log(row)
+            self._scalars.add(row)
+
+    def matrix_share(self, tokens_per_second: float) -> float:
+        """What share of a second the matrix products need by themselves.
+
+        They are measured when this is first called. 0 if they are not known,
+        or if several replicas share them.
+        """
+        return tokens_per_second * self._seconds_per_token
+
+    @functools.cached_property
+    def _seconds_per_token(self) -> float:
+        if self.folder.team.num_replicas > 1:
+            return 0.0
+        batch = next(iter(self.batches(0, 1)))
+        inputs = batch[0] if isinstance(batch, tuple) else batch
+        found = products.step_products(self.model, inputs)
+        return products.seconds(found) / math.prod(inputs["token_ids"].shape)
 
     def save(self, step: int, facts: dict[str, Any]) -> None:
         """Writes a checkpoint, unless the model in it is broken."""
@@ -149,6 +175,10 @@ class Loop:
         step, facts = found or (0, {})
         self._agree(step)
         self.folder.forget_after(step if found else -1)
+        if self.folder.team.is_chief:
+            self._scalars = Scalars(
+                self.folder.path / "tensorboard", self.folder.rows()
+            )
         self.folder.tell("resumed" if found else "started", step)
         if found:
             self.progress.say(f"resumed at step {step:,}")
@@ -230,7 +260,7 @@ class Loop:
             if not self.checkpoints.has(step):
                 watch.save()
             self.checkpoints.mark_best(step, loss)
-        self.folder.log({"step": step, "split": self.split, **row})
+        self.log({"step": step, "split": self.split, **row})
         self.folder.tell("evaluated", step, split=self.split, **row)
         self.progress.say(
             f"{self.split.replace('_', ' ')} at step {step:,}: "

@@ -125,6 +125,7 @@ class StepBar:
         self._first: tuple[int, float] | None = None
         self._printed = time.monotonic()
         self._speed = ""
+        self._measures = False
 
     def update(self, step: int, loss: float) -> None:
         """Shows that `step` steps are done; the time left, after some."""
@@ -135,27 +136,36 @@ class StepBar:
         self._first = self._first or (step, time.monotonic())
 
     def report(
-        self, step: int, losses: Mapping[str, float], tokens_per_second: float
+        self,
+        step: int,
+        losses: Mapping[str, float],
+        tokens_per_second: float,
+        share: Callable[[float], float],
     ) -> None:
-        """Prints a line, unless there is a bar or there was one just now.
+        """Prints a line, or changes the bar, unless it did so just now.
 
         Args:
             step: steps done.
             losses: means of the last steps: the loss and its terms.
             tokens_per_second: of these steps.
+            share: given that, the share of the machine's matrix rate.
         """
         now = time.monotonic()
         is_due = now - self._printed > _SECONDS_BETWEEN_LINES
-        self._speed = f", {tokens_per_second:,.0f} tokens/s"
-        if not self._progress._bars.disable:
+        if not is_due and step != self._steps:
             return
-        if is_due or step == self._steps:
+        self._speed = f", {tokens_per_second:,.0f} tokens/s"
+        # Measuring the machine takes a moment: too long for a short run.
+        self._measures = self._measures or is_due
+        if self._measures and (part := share(tokens_per_second)):
+            self._speed += f", {part:.0%} of the matrix rate"
+        self._printed = now
+        if self._progress._bars.disable:
             terms = ", ".join(f"{key} {x:.4f}" for key, x in losses.items())
             self._progress.say(
                 f"step {step:,} of {self._steps:,}: {terms}{self._speed}"
                 + self._left(step, now)
             )
-            self._printed = now
 
     def _left(self, step: int, now: float) -> str:
         if self._first is None or step == self._first[0]:

@@ -105,7 +105,7 @@ class Watch(keras.callbacks.Callback):
     def _log(self) -> None:
         means = {key: value / self.summed for key, value in self.sums.items()}
         speed = self.clock.tokens_per_second()
-        self.loop.folder.log(
+        self.loop.log(
             {
                 "step": self.step,
                 "split": "train",
@@ -116,7 +116,8 @@ class Watch(keras.callbacks.Callback):
                 **peak_memory(),
             }
         )
-        self.bar.report(self.step, means, speed)
+        self.bar.report(self.step, means, speed, self.loop.matrix_share)
+        self.clock.go_on()
         self.sums.clear()
         self.summed = 0
 

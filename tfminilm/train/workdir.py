@@ -132,21 +132,21 @@ class Workdir:
     def has_logged(self, step: int, split: str) -> bool:
         """Whether metrics.jsonl holds the row of this step and split."""
         return any(
-            (row["step"], row["split"]) == (step, split) for row in self._rows()
+            (row["step"], row["split"]) == (step, split) for row in self.rows()
         )
 
     def forget_after(self, step: int) -> None:
         """Drops the rows of steps that a resumed run does again."""
         if self.team.is_chief and self._metrics.is_file():
-            kept = [row for row in self._rows() if row["step"] <= step]
+            kept = [row for row in self.rows() if row["step"] <= step]
             text = "".join(json.dumps(row) + "\n" for row in kept)
             files.write_text(self._metrics, text)
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The rows of metrics.jsonl, less one that a kill has cut."""
         if not self._metrics.is_file():
             return
         for line in self._metrics.read_text("utf-8", "replace").splitlines():
-            # A kill may have cut the last line.
             with contextlib.suppress(ValueError):
                 yield json.loads(line)
 
