@@ -71,6 +71,25 @@ def test_progressive_goes_up_layer_by_layer():
     assert found["layer_3"].method.reads == "text"
 
 
+def test_progressive_may_slow_the_layers_below():
+    found = mobilebert_stages(
+        "progressive",
+        "teacher",
+        STUDENT,
+        DataSpec(),
+        TRANSFER,
+        PRETRAINING,
+        lower_rate=0.1,
+    )
+    assert not any(stage.student.frozen for stage in found.values())
+    assert [stage.train.layer_rates for stage in found.values()] == [
+        "",
+        "embeddings:0.1,0:0.1",
+        "embeddings:0.1,0:0.1,1:0.1",
+        "",
+    ]
+
+
 def test_smoke_mode_keeps_the_layers_that_there_are():
     teacher = Stage(
         student=StudentSpec(kind="ib_bert", num_layers=3, num_heads=4),

@@ -4,7 +4,7 @@ import keras
 
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
-from tfminilm.train.build import build_student, start_student
+from tfminilm.train.build import build_student, layers_of, start_student
 from tfminilm.train.example_stage import (
     SentenceStage,
     TaskStage,
@@ -79,6 +79,8 @@ def assemble(
         pairs=kind.reads_pairs,
     )
     start_student(student, recipe.student, source or backbone)
+    for part in recipe.train.shares():
+        layers_of(student, part, "train.layer_rates")
     student = kind.with_head(student, teacher)
     distiller = Distiller(teacher, student, recipe.method)
     if not distiller.trainable_variables:

@@ -79,22 +79,36 @@ def start_student(
     _freeze(student, spec.frozen_parts())
 
 
-def _freeze(student: keras.Model, parts: list[str | int]) -> None:
-    if not parts:
-        return
+def layers_of(
+    student: keras.Model, part: str | int, key: str
+) -> list[keras.layers.Layer]:
+    """The layers that a recipe means by "embeddings", or by a number.
+
+    Args:
+        student: a backbone, or a model with a head on one.
+        part: "embeddings", or an encoder layer's index, negative from the
+            top.
+        key: of the recipe, for the error.
+
+    Raises:
+        UserError: there is no such layer.
+    """
+    if part == "embeddings":
+        layers = getattr(student, "backbone", student).layers
+        return [layer for layer in layers if "embedding" in layer.name]
     encoders = list(
         {id(c.layer): c.layer for c in encoder_calls(student)}.values()
     )
     count = len(encoders)
+    if isinstance(part, int) and -count <= part < count:
+        return [encoders[part]]
+    raise UserError(
+        f"recipe: {key} names layer {part}, but the student has layers 0 to "
+        f"{count - 1}"
+    )
+
+
+def _freeze(student: keras.Model, parts: list[str | int]) -> None:
     for part in parts:
-        if part == "embeddings":
-            own = [x for x in student.layers if "embedding" in x.name]
-        elif isinstance(part, int) and -count <= part < count:
-            own = [encoders[part]]
-        else:
-            raise UserError(
-                f"recipe: student.frozen names layer {part}, but the student "
-                f"has layers 0 to {count - 1}"
-            )
-        for layer in own:
+        for layer in layers_of(student, part, "student.frozen"):
             layer.trainable = False

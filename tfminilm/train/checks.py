@@ -69,7 +69,8 @@ def check_ranges(stage: Stage, prefix: str) -> None:
         ("data.augmentation", AUGMENTATIONS),
     ):
         require(value(name) in known, name, " or ".join(filter(None, known)))
-    for read in (stage.student.init_layers, stage.student.frozen_parts):
+    student = stage.student
+    for read in (student.init_layers, student.frozen_parts, stage.train.shares):
         try:
             read()
         except UsageError as error:

@@ -11,6 +11,7 @@ from tfminilm import files, teachers
 from tfminilm.distiller import Distiller
 from tfminilm.train import plan
 from tfminilm.train.assemble import assemble, kind_of
+from tfminilm.train.layer_rates import set_layer_rates
 from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
@@ -110,6 +111,7 @@ class _Stage:
         team.wait()  # For what the chief is about to sweep up.
         with team.scope():
             optimizer = build_optimizer(train, precision)
+            set_layer_rates(optimizer, distiller.student, train.shares())
             distiller.compile(optimizer)
             optimizer.build(distiller.trainable_variables)
         with folder.hold():

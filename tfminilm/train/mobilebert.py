@@ -20,6 +20,7 @@ def mobilebert_stages(
     data: DataSpec,
     transfer: TrainSpec,
     pretraining: TrainSpec,
+    lower_rate: float = 0.0,
 ) -> dict[str, Stage]:
     """The stages of one strategy, in order.
 
@@ -38,6 +39,9 @@ def mobilebert_stages(
         transfer: how a stage of transfer is trained: in "joint" the only one,
             in "progressive" that of each layer.
         pretraining: how the last stage is.
+        lower_rate: in "progressive", the share of the learning rate with
+            which the layers below go on learning, 0.1 in the authors' code;
+            0 freezes them.
 
     Returns:
         Stages by name: "pretraining" alone, after "transfer", or after
@@ -59,14 +63,17 @@ def mobilebert_stages(
     spec = dataclasses.replace(student, init="embeddings")
     stages = {}
     for name, layer in layers.items():
-        below = ",".join(map(str, range(layer or 0)))
-        frozen = f"embeddings,{below}" if below else ""
+        below = ["embeddings", *map(str, range(layer))] if layer else []
+        rates = ",".join(f"{part}:{lower_rate:g}" for part in below)
+        frozen, train = ",".join(below), transfer
+        if lower_rate and below:
+            frozen, train = "", dataclasses.replace(transfer, layer_rates=rates)
         stages[name] = Stage(
             teacher=teacher,
             student=dataclasses.replace(spec, frozen=frozen),
             method=MobileBERT.transfer(layer),
             data=data,
-            train=transfer,
+            train=train,
         )
         spec = dataclasses.replace(student, init="bottom", init_from=name)
     last = MobileBERT.pretraining if stages else MobileBERT

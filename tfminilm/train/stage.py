@@ -1,6 +1,7 @@
 """A stage: what is distilled into what, from which data, and for how long."""
 
 import dataclasses
+import math
 from typing import Any
 
 import tfminilm.config
@@ -155,7 +156,9 @@ class DataSpec(tfminilm.config.Typed):
 class TrainSpec(tfminilm.config.Typed):
     """Steps, optimizer and rhythm. Linear warm-up, then linear decay to zero.
 
-    `optimizer` is "adamw", or "lamb" for large batches.
+    `optimizer` is "adamw", or "lamb" for large batches. `layer_rates` slows
+    parts of the student: each with its share of the learning rate, such as
+    "embeddings:0.1,0:0.1,1:0.5".
     `gradient_accumulation` > 1 splits the `batch_size` into that many parts.
     `precision` is "float32", "mixed_bfloat16", "mixed_float16", or "auto":
     what is fastest on this machine. `keep_checkpoints` counts the newest;
@@ -167,6 +170,7 @@ class TrainSpec(tfminilm.config.Typed):
     gradient_accumulation: int = 1
     optimizer: str = "adamw"
     learning_rate: float = 5e-4
+    layer_rates: str = ""
     warmup_steps: int = 4_000
     weight_decay: float = 0.01
     beta_2: float = 0.999
@@ -177,6 +181,28 @@ class TrainSpec(tfminilm.config.Typed):
     checkpoint_every: int = 1_000
     keep_checkpoints: int = 2
     held_out_sequences: int = 256
+
+    def shares(self) -> dict[str | int, float]:
+        """`layer_rates` by "embeddings" and layers' indices.
+
+        Raises:
+            UsageError: it names something else, or a share below 0.
+        """
+        found: dict[str | int, float] = {}
+        try:
+            for pair in filter(None, self.layer_rates.split(",")):
+                part, share = pair.split(":")
+                name = part.strip()
+                key = name if name == "embeddings" else int(name)
+                found[key] = float(share)
+            if not all(0 <= share < math.inf for share in found.values()):
+                raise ValueError
+        except ValueError:
+            raise UsageError(
+                f"recipe: train.layer_rates is {self.layer_rates!r}, expected "
+                "parts and shares of 0 or more, such as embeddings:0.1,0:0.1"
+            ) from None
+        return found
 
 
 @dataclasses.dataclass(frozen=True)
