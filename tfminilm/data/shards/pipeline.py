@@ -10,8 +10,6 @@ import contextlib
 import io
 import logging
 import os
-import shlex
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -21,7 +19,7 @@ from apache_beam.runners import runner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms import environments
 
-from tfminilm.data.shards import duplicates
+from tfminilm.data.shards import duplicates, workers
 from tfminilm.data.shards.job import Job
 from tfminilm.errors import UsageError
 
@@ -44,7 +42,7 @@ def run(
         UsageError: Beam does not know the runner or a flag.
     """
     job = Job(folder)
-    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     if job.drops and not job.is_deduplicated():
         count = len(job.parts)
         with beam.Pipeline(
@@ -120,21 +118,19 @@ def _runner(
     """The runner to give to Beam, and its options, for so many parts.
 
     Beam's DirectRunner would look for Prism, a program to be downloaded; what
-    it takes without that is the FnApiRunner. Its workers' logs go to a file.
+    it takes without that is the FnApiRunner.
     """
     options = _options(beam_flags)
     if name not in _LOCAL:
         return _known_runner(name), options
-    workers = min(os.cpu_count() or 1, count)
-    if workers == 1 or any(flag.startswith("--direct_") for flag in beam_flags):
+    processes = min(os.cpu_count() or 1, count)
+    if processes == 1 or any(
+        flag.startswith("--direct_") for flag in beam_flags
+    ):
         return FnApiRunner(), options
     direct = options.view_as(pipeline_options.DirectOptions)
-    direct.direct_num_workers = workers
-    command = (
-        f"exec {shlex.quote(sys.executable)} -m "
-        "apache_beam.runners.worker.sdk_worker_main "
-        f"2>>{shlex.quote(str(job.folder / 'workers.log'))}"
-    )
+    direct.direct_num_workers = processes
+    command = workers.command(job.folder)
     environment = environments.SubprocessSDKEnvironment
     return FnApiRunner(environment.from_command_string(command)), options
 

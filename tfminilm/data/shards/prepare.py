@@ -1,18 +1,16 @@
 """`prepare`: text in, shards and their manifest out."""
 
-import contextlib
 import logging
 import os
 import pathlib
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import tfminilm
 from tfminilm import files
 from tfminilm.data import cache, packing
 from tfminilm.data.shards import job as jobs
-from tfminilm.data.shards import manifest, write
+from tfminilm.data.shards import manifest, workers, write
 from tfminilm.data.shards.job import Job
 from tfminilm.data.shards.manifest import Manifest
 from tfminilm.data.shards.settings import Settings
@@ -54,12 +52,19 @@ def prepare(
         raise UserError(
             f'prepare needs Apache Beam ({error}): pip install "tfminilm[beam]"'
         ) from error
+    finally:
+        logging.disable(logging.NOTSET)
     with files.hold(folder / jobs.NAME, "--output"):
         job = Job.begin(folder, settings)
         packing.special_ids(job.tokenizer)  # A tokenizer without is refused.
         done = set(job.written())
         left = [n for n in range(len(job.parts)) if n not in done]
-        with _watching(job, progress):
+
+        def look() -> None:
+            if progress is not None:
+                _report(job, progress)
+
+        with workers.watched(job.folder, look):
             try:
                 pipeline.run(str(folder), runner, beam_flags, left)
             except Exception as error:  # Beam's own, around a worker's.
@@ -114,29 +119,9 @@ def _require_own(folder: pathlib.Path) -> None:
             )
 
 
-@contextlib.contextmanager
-def _watching(
-    job: Job, progress: Callable[[str, int, int], None] | None
-) -> Iterator[None]:
-    """Reports now and then what the files say, whoever writes them."""
-    over = threading.Event()
-
-    def report() -> None:
-        assert progress is not None
-        while not over.wait(0.5):
-            digested, written = job.digested(), len(job.written())
-            is_first = job.drops and digested < len(job.parts)
-            what = "looking for duplicates" if is_first else "writing shards"
-            count = digested if is_first else written
-            progress(what, count, len(job.parts))
-
-    if progress is None:
-        yield
-        return
-    thread = threading.Thread(target=report, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+def _report(job: Job, progress: Callable[[str, int, int], None]) -> None:
+    """Tells what the files say, whoever writes them."""
+    digested, written = job.digested(), len(job.written())
+    is_first = job.drops and digested < len(job.parts)
+    what = "looking for duplicates" if is_first else "writing shards"
+    progress(what, digested if is_first else written, len(job.parts))
