@@ -25,10 +25,9 @@ def test_all_lengths_by_default(float_file):
     assert set(measured) == {8, 32}
 
 
-def test_interleave_takes_turns_and_times_each(monkeypatch):
+def test_interleave_takes_turns_and_times_each():
     clock = [0.0]
     order = []
-    monkeypatch.setattr(latency.time, "perf_counter", lambda: clock[0])
 
     def call(name, seconds):
         def run():
@@ -38,7 +37,9 @@ def test_interleave_takes_turns_and_times_each(monkeypatch):
         return run
 
     measured = latency.interleave(
-        {"slow": call("slow", 0.5), "quick": call("quick", 0.1)}, repeats=25
+        {"slow": call("slow", 0.5), "quick": call("quick", 0.1)},
+        repeats=25,
+        clock=lambda: clock[0],
     )
     assert measured["slow"].median == pytest.approx(500)
     assert measured["quick"].p95 == pytest.approx(100)

@@ -43,6 +43,7 @@ def measure_latencies(
     lengths: Sequence[int] | None = None,
     num_threads: int = 1,
     repeats: int = 100,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, dict[int, Latency]]:
     """Times files in turns, so that a busy machine slows all alike.
 
@@ -52,6 +53,7 @@ def measure_latencies(
             of that very length; by default all that the files have.
         num_threads: threads of the interpreter.
         repeats: timed runs of each; untimed ones come first.
+        clock: seconds; `time.process_time` leaves other programs out.
 
     Returns:
         By path and length. A run is what an app waits for: inputs in,
@@ -66,7 +68,7 @@ def measure_latencies(
         for path, encoder in encoders.items()
         for length in (lengths or encoder.lengths)
     }
-    measured = interleave(calls, repeats)
+    measured = interleave(calls, repeats, clock)
     return {
         path: {
             length: latency
@@ -78,7 +80,9 @@ def measure_latencies(
 
 
 def interleave(
-    calls: Mapping[Key, Callable[[], object]], repeats: int
+    calls: Mapping[Key, Callable[[], object]],
+    repeats: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[Key, Latency]:
     """Times functions in turns, some runs in a row each.
 
@@ -95,9 +99,9 @@ def interleave(
         for key, call in calls.items():
             call()
             for _ in range(min(_BLOCK, repeats - start)):
-                begin = time.perf_counter()
+                begin = clock()
                 call()
-                times[key].append(1e3 * (time.perf_counter() - begin))
+                times[key].append(1e3 * (clock() - begin))
     return {
         key: Latency(
             median=float(np.median(taken)),

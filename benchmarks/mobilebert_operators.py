@@ -1,0 +1,189 @@
+"""Layer normalisation or NoNorm, GELU or ReLU: what a MobileBERT's time is.
+
+    python benchmarks/mobilebert_operators.py
+
+The paper's operator study (arXiv 2004.02984, table 4): four MobileBERTs of
+one shape, with random weights, as float32 and with int8 weights, timed in
+turns. "ratio" is to layer normalisation and GELU in the same run, "paper" the
+published one, on a Pixel 4's processor. `--clock=processor` leaves the time of
+other programs out, and adds up that of several threads. The second table has
+the operators of the float32 files, each timed by itself on one thread: small
+ones carry the cost of a call, and their tensors are in the cache.
+"""
+
+import argparse
+import itertools
+import pathlib
+import tempfile
+import time
+
+import keras
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tfminilm import students
+from tfminilm.export import latency, litert, profile
+from tfminilm.report.machine import machine
+
+# Published milliseconds.
+_PAPER = {
+    ("layer_norm", "gelu"): 192,
+    ("layer_norm", "relu"): 167,
+    ("no_norm", "gelu"): 92,
+    ("no_norm", "relu"): 62,
+}
+_SLOWEST = ("layer_norm", "gelu")
+_PRECISIONS = {"float32": "float32", "int8": "dynamic_wi8_afp32"}
+_CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+_GROUPS = {
+    "products": ("FULLY_CONNECTED", "BATCH_MATMUL"),
+    "GELU": ("GELU",),
+    "MEAN, RSQRT": ("MEAN", "RSQRT"),
+    "ADD, MUL, SUB": ("ADD", "MUL", "SUB"),
+    "SOFTMAX": ("SOFTMAX",),
+}
+
+
+def main() -> None:
+    """Writes the files, measures them, prints both tables."""
+    options = _options()
+    console = Console(width=100)
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_files(options, pathlib.Path(folder))
+        rows = [
+            row
+            for threads in options.threads
+            for row in measure(files, options, threads)
+        ]
+        console.print(latencies(rows, options))
+        console.print(operators(files, options))
+
+
+def write_files(options, folder):
+    """Writes all files; returns {(norm, activation, weights): path}."""
+    files = {}
+    for normalization, activation in _PAPER:
+        model = build(normalization, activation, options)
+        for name, precision in _PRECISIONS.items():
+            path = folder / f"{normalization}_{activation}_{name}.tflite"
+            path.write_bytes(
+                litert.convert(
+                    model, precision, [options.length], ["sequence_output"]
+                )
+            )
+            files[normalization, activation, name] = path
+    return files
+
+
+def build(normalization, activation, options):
+    """A random MobileBERT; a factor of 1 would leave nothing of a norm."""
+    keras.utils.set_random_seed(0)
+    model = students.mobilebert(
+        num_layers=options.layers,
+        normalization=normalization,
+        activation=activation,
+    )
+    for weight in model.weights:
+        if weight.name in ("gamma", "beta"):
+            noise = keras.random.normal(weight.shape, stddev=0.1)
+            weight.assign(weight + noise)
+    return model
+
+
+def measure(files, options, threads):
+    """One row per file, all timed in turns."""
+    taken = latency.measure_latencies(
+        list(files.values()),
+        [options.length],
+        threads,
+        options.repeats,
+        _CLOCKS[options.clock],
+    )
+    found = {
+        key: taken[str(path)][options.length] for key, path in files.items()
+    }
+    rows = []
+    for weights, setting in itertools.product(_PRECISIONS, _PAPER):
+        own, slowest = found[*setting, weights], found[*_SLOWEST, weights]
+        rows.append(
+            {
+                "weights": weights,
+                "threads": threads,
+                "setting": setting,
+                "median": own.median,
+                "fastest": own.fastest,
+                "ratio": own.median / slowest.median,
+                "ratio_of_fastest": own.fastest / slowest.fastest,
+            }
+        )
+    return rows
+
+
+def latencies(rows, options):
+    """The first table, with the machine and the settings below."""
+    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
+    left = ("weights", "thr.", "norm", "activation")
+    for title in (*left, "median ms", "ratio", "fastest", "ratio", "paper"):
+        shown.add_column(title, justify="left" if title in left else "right")
+    for row in rows:
+        setting = row["setting"]
+        shown.add_row(
+            row["weights"],
+            str(row["threads"]),
+            *setting,
+            f"{row['median']:.1f}",
+            f"{row['ratio']:.2f}",
+            f"{row['fastest']:.1f}",
+            f"{row['ratio_of_fastest']:.2f}",
+            f"{_PAPER[setting] / _PAPER[_SLOWEST]:.2f}",
+            end_section=setting == list(_PAPER)[-1],
+        )
+    known = machine()
+    shown.caption = (
+        f"{options.layers} layers, {options.length} tokens, on "
+        f"{known['cpu']}, {known['cores']} cores; LiteRT {known['litert']}; "
+        f"{options.repeats} runs each in turns, by the {options.clock} clock"
+    )
+    return shown
+
+
+def operators(files, options):
+    """The second table: milliseconds of each kind of operator."""
+    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
+    shown.add_column("norm")
+    shown.add_column("activation")
+    for title in (*_GROUPS, "others"):
+        shown.add_column(title, justify="right")
+    for setting in _PAPER:
+        times = {
+            row.operator: row.milliseconds
+            for row in profile.operator_times(
+                files[*setting, "float32"], f"encode_{options.length}"
+            )
+        }
+        sums = [
+            sum(times.pop(name, 0.0) for name in names)
+            for names in _GROUPS.values()
+        ]
+        sums.append(sum(times.values()))
+        shown.add_row(*setting, *(f"{value:.1f}" for value in sums))
+    shown.caption = "float32, one thread, each operator by itself, in ms"
+    return shown
+
+
+def _options():
+    def numbers(text):
+        return [int(part) for part in text.split(",")]
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--layers", type=int, default=24)
+    parser.add_argument("--length", type=int, default=128)
+    parser.add_argument("--threads", type=numbers, default=[1, 2])
+    parser.add_argument("--clock", choices=_CLOCKS, default="wall")
+    parser.add_argument("--repeats", type=int, default=50)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
