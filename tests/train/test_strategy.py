@@ -8,7 +8,7 @@ import pytest
 
 from tfminilm import commands
 from tfminilm.errors import UsageError, UserError
-from tfminilm.train import cluster, strategy
+from tfminilm.train import cluster, strategy, team
 
 
 class Replicas:
@@ -16,7 +16,7 @@ class Replicas:
         self.num_replicas_in_sync = count
 
 
-class Told(strategy.Team):
+class Told(team.Team):
     """A team whose other worker said what it is told here."""
 
     def __init__(self, other):
@@ -48,13 +48,13 @@ def port():
 
 
 def test_a_batch_is_shared_evenly():
-    team = strategy.Team(Replicas(3))
-    team.check_batch(12)
+    three = team.Team(Replicas(3))
+    three.check_batch(12)
     with pytest.raises(UserError, match=r"batch_size is 32, which 3 .* of 3"):
-        team.check_batch(32)
+        three.check_batch(32)
     with pytest.raises(UserError, match="gradient_accumulation is 2"):
-        team.check_batch(12, parts=2)
-    strategy.ALONE.check_batch(7, parts=7)
+        three.check_batch(12, parts=2)
+    team.ALONE.check_batch(7, parts=7)
 
 
 def test_workers_that_differ_are_named():
@@ -70,13 +70,13 @@ def test_workers_that_differ_are_named():
 
 
 def test_one_process_agrees_with_itself():
-    team = strategy.ALONE
-    assert team.everyones({"a": 1}) == [{"a": 1}]
-    assert team.chiefs("x") == "x"
-    assert team.any(True)
-    assert not team.any(False)
-    assert team.is_chief
-    team.wait()
+    alone = team.ALONE
+    assert alone.everyones({"a": 1}) == [{"a": 1}]
+    assert alone.chiefs("x") == "x"
+    assert alone.any(True)
+    assert not alone.any(False)
+    assert alone.is_chief
+    alone.wait()
 
 
 def test_a_worker_that_never_comes_is_named(port):
@@ -186,9 +186,52 @@ def test_missing_devices_are_told(name, told):
         strategy.build_team(name)
 
 
+def test_other_backends_have_one_device(monkeypatch):
+    monkeypatch.setattr(strategy.keras.backend, "backend", lambda: "jax")
+    assert strategy.build_team() is team.ALONE
+    with pytest.raises(UserError, match="KERAS_BACKEND is jax"):
+        strategy.build_team("mirrored")
+
+
+def test_xla_refuses_what_keras_does_not_compile():
+    class Layer:
+        name = "lstm"
+        supports_jit = False
+
+    class Model:
+        def _flatten_layers(self):
+            return [Layer()]
+
+    compiled = strategy.build_team("one", xla=True)
+    with pytest.raises(UserError, match="XLA cannot compile lstm"):
+        compiled.jit_compile(Model())
+    Layer.supports_jit = True
+    assert compiled.jit_compile(Model()) is True
+    assert compiled.buckets(48) == [48]
+    assert team.ALONE.jit_compile(Model()) == "auto"
+    assert team.ALONE.buckets(48) is None
+
+
+def test_tensorflow_errors_are_told_in_words():
+    import tensorflow as tf
+
+    def run(own, kind, message):
+        with own.running():
+            raise kind(None, None, message)
+
+    pair = team.Team(Replicas(2), ("a:1", "b:2"))
+    with pytest.raises(UserError, match=r"a worker was lost, one of a:1, b:2"):
+        run(pair, tf.errors.UnavailableError, "Socket closed")
+    compiled = strategy.build_team("one", xla=True)
+    with pytest.raises(UserError, match=r"XLA cannot compile .* uncompilable"):
+        run(compiled, tf.errors.InvalidArgumentError, "XLA: uncompilable op")
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        run(team.ALONE, tf.errors.InvalidArgumentError, "XLA: no shape")
+
+
 def test_one_device_needs_no_strategy():
-    assert strategy.build_team() is strategy.ALONE
-    assert strategy.build_team("one") is strategy.ALONE
+    assert strategy.build_team() is team.ALONE
+    assert strategy.build_team("one") is team.ALONE
 
 
 @pytest.mark.parametrize(
@@ -196,6 +239,7 @@ def test_one_device_needs_no_strategy():
     [
         (["--strategy=tpu", "--num_virtual_devices=2"], "splits a CPU"),
         (["--strategy=one", "--cluster=slurm"], "--cluster is of"),
+        (["--strategy=mirrored", "--xla"], "--xla is of"),
         (["--strategy=pods"], "multi_worker"),
     ],
 )

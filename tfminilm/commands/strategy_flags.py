@@ -3,8 +3,7 @@
 from typing import Any
 
 from tfminilm.errors import UsageError
-from tfminilm.train.cluster import KINDS
-from tfminilm.train.strategy import STRATEGIES, WAIT_SECONDS, Team, build_team
+from tfminilm.train.cluster import KINDS, STRATEGIES, WAIT_SECONDS
 
 
 def define(flags: Any) -> None:
@@ -22,6 +21,11 @@ def define(flags: Any) -> None:
         "Split the CPU into so many, to try replicas on it.",
         lower_bound=0,
     )
+    flags.DEFINE_bool(
+        "xla",
+        False,
+        "Have XLA compile the whole step of one device, as a TPU would.",
+    )
     flags.DEFINE_string(
         "cluster", None, f"Where the other workers are: {KINDS}."
     )
@@ -30,14 +34,19 @@ def define(flags: Any) -> None:
     )
 
 
-def parse(flags: Any) -> Team:
-    """The replicas that the flags name; waits for all workers.
+def parse(flags: Any) -> Any:
+    """The `Team` that the flags name; waits for all workers.
 
     Raises:
         UsageError: flags do not go together.
         UserError: there are no such devices, or a worker is missing.
     """
-    given = flags.strategy or ""
+    given = flags.strategy or ("one" if flags.xla else "")
+    if flags.xla and given != "one":
+        raise UsageError(
+            f"--xla is of --strategy=one, not {given}: TPUs need no flag, and "
+            "TensorFlow compiles no step of several replicas"
+        )
     if flags.num_virtual_devices and given not in ("", "mirrored"):
         raise UsageError(
             "--num_virtual_devices splits a CPU for --strategy=mirrored, "
@@ -47,9 +56,13 @@ def parse(flags: Any) -> Team:
         raise UsageError(
             f"--cluster is of --strategy=multi_worker, not {given}"
         )
+    # Late: it imports Keras.
+    from tfminilm.train.strategy import build_team
+
     return build_team(
         given,
         flags.num_virtual_devices,
         flags.cluster or "",
         flags.worker_timeout,
+        flags.xla,
     )

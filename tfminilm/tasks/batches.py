@@ -103,8 +103,9 @@ class Batches:
 
         def parts(step: Any) -> Any:
             flat = tf.numpy_function(draw, [step], [*types, tf.float32])
+            length = self.buckets[0] if len(self.buckets) == 1 else None
             for index, tensor in enumerate(flat):
-                of_tokens = [None] * (index < len(names))
+                of_tokens = [length] * (index < len(names))
                 tensor.set_shape([self.batch_size, *of_tokens])
             found = dict(zip([*names, *targets], flat, strict=False))
             return (

@@ -10,6 +10,8 @@ from typing import Any
 
 from tfminilm.errors import UsageError, UserError
 
+STRATEGIES = ("one", "mirrored", "multi_worker", "tpu")
+WAIT_SECONDS = 600.0
 KINDS = "tf_config, slurm, kubernetes:LABEL or gce:PROJECT/ZONE/GROUP"
 # TensorFlow's own for pods and instances.
 _PORT = 8470

@@ -16,7 +16,7 @@ from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe
-from tfminilm.train.strategy import ALONE, Team
+from tfminilm.train.team import ALONE, Team
 from tfminilm.train.workdir import Workdir
 
 
@@ -112,7 +112,9 @@ class _Stage:
         with team.scope():
             optimizer = build_optimizer(train, precision)
             set_layer_rates(optimizer, distiller.student, train.shares())
-            distiller.compile(optimizer)
+            distiller.compile(
+                optimizer, jit_compile=team.jit_compile(distiller)
+            )
             optimizer.build(distiller.trainable_variables)
         with folder.hold():
             folder.write("held_out", {"sentences": self.kind.sentences()})

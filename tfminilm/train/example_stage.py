@@ -52,8 +52,9 @@ class SentenceStage(TextStage):
         encoded = join([encoded, *copies])
         spec = self.recipe.train
         size = spec.batch_size // spec.gradient_accumulation
-        self.batches = Batches(encoded, size, self.recipe.seed)
-        self.held_out_batches = Batches(held_out, size)
+        buckets = folder.team.buckets(self.recipe.data.sequence_length)
+        self.batches = Batches(encoded, size, self.recipe.seed, buckets)
+        self.held_out_batches = Batches(held_out, size, buckets=buckets)
         progress.say(
             f"{self.task.name}: {len(encoded):,} sequences, "
             f"{len(self.batches):,} batches an epoch"

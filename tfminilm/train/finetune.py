@@ -23,7 +23,7 @@ from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import TrainSpec
 from tfminilm.train.score import Data, Scores, score_splits
-from tfminilm.train.strategy import ALONE, Team
+from tfminilm.train.team import ALONE, Team
 from tfminilm.train.workdir import Workdir
 
 # Small sets need more rounds; the others are BERT's.
@@ -126,18 +126,20 @@ def finetune(
         cache = pathlib.Path(cache_dir or folder.text)
         if not team.chiefs(folder.student.is_dir()):
             _train(task, spec, folder, cache, progress)
-        if not team.is_chief:
-            return {}
-        progress.say(f"model: {folder.student}")
-        return score_splits(
-            task,
-            folder.student,
-            task.eval_splits,
-            _data(spec),
-            cache,
-            folder.path,
-            progress,
-        )
+        scores: Scores = {}
+        if team.is_chief:
+            progress.say(f"model: {folder.student}")
+            scores = score_splits(
+                task,
+                folder.student,
+                task.eval_splits,
+                _data(spec),
+                cache,
+                folder.path,
+                progress,
+            )
+        team.wait()  # One that left would be missed.
+        return scores
 
 
 def _train(
@@ -163,7 +165,8 @@ def _train(
         dev = {name: _data(spec).read(task, name) for name in task.eval_splits}
         encoded = _training_data(task, spec, tokenizer, cache)
         encoded, mean, deviation = _standardised(task, encoded)
-    batches = Batches(encoded, spec.batch_size, spec.seed)
+    buckets = folder.team.buckets(spec.max_length)
+    batches = Batches(encoded, spec.batch_size, spec.seed, buckets)
     progress.say(
         f"{task.name}: {len(encoded):,} sequences, "
         f"{len(batches):,} steps an epoch, {batches.waste():.1%} padding"
@@ -172,7 +175,9 @@ def _train(
     with folder.team.scope():
         model = faster(head)
         model = replicas.Model(model.input, model.output)
-        compile_for(task, model, build_optimizer(train, precision))
+        optimizer = build_optimizer(train, precision)
+        jit_compile = folder.team.jit_compile(model)
+        compile_for(task, model, optimizer, jit_compile)
     folder.team.wait()  # For what the chief is about to sweep up.
 
     def score() -> dict[str, float]:
@@ -265,7 +270,12 @@ def _train_spec(
     )
 
 
-def compile_for(task: Task, model: keras.Model, optimizer: Any) -> None:
+def compile_for(
+    task: Task,
+    model: keras.Model,
+    optimizer: Any,
+    jit_compile: bool | str = "auto",
+) -> None:
     """Makes a model ready to train on the batches of a `TaskLoop`."""
     losses = keras.losses
     loss: Any
@@ -277,7 +287,9 @@ def compile_for(task: Task, model: keras.Model, optimizer: Any) -> None:
     if task.kind == "qa":
         loss = {name: loss for name in model.output}
         weights = {name: 0.5 for name in model.output}
-    model.compile(optimizer, loss=loss, loss_weights=weights)
+    model.compile(
+        optimizer, loss=loss, loss_weights=weights, jit_compile=jit_compile
+    )
     fused.fuse_updates(model.optimizer, _FUSED_ELEMENTS)
     replicas.sum_gradients(model.optimizer)
     optimizer.build(model.trainable_variables)

@@ -18,7 +18,7 @@ from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import TrainSpec
 from tfminilm.train.scalars import Scalars
 from tfminilm.train.signals import Signals
-from tfminilm.train.strategy import resetter, tester
+from tfminilm.train.team import resetter, tester
 from tfminilm.train.watch import Watch
 from tfminilm.train.workdir import Workdir
 
@@ -174,6 +174,7 @@ class Loop:
         found = self.checkpoints.restore(self.variables, self.progress.say)
         step, facts = found or (0, {})
         self._agree(step)
+        self.folder.team.part_seeds(self.variables)
         self.folder.forget_after(step if found else -1)
         if self.folder.team.is_chief:
             self._scalars = Scalars(

@@ -14,7 +14,7 @@ from typing import Any
 from tfminilm import __version__, files
 from tfminilm.config import changes
 from tfminilm.errors import UserError
-from tfminilm.train.strategy import ALONE, Team
+from tfminilm.train.team import ALONE, Team
 
 
 class Workdir:

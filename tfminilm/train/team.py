@@ -1,0 +1,299 @@
+"""The replicas that share a run, and what they do together."""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tfminilm.config import changes
+from tfminilm.errors import UserError
+from tfminilm.layers import replicas
+
+# Keras' name of the state of a `SeedGenerator`: a seed and a count.
+_SEED = "seed_generator_state"
+_SEED_STRIDE = 7919
+# XLA's errors say its name, or that there is no kernel for it.
+_LONGEST = 300
+_XLA = re.compile(r"XLA|tf2xla|unsupported operations", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Team:
+    """Those that share a run's batches: replicas, on one worker or several.
+
+    Attributes:
+        strategy: what `tf.distribute` calls so; `None` for one replica.
+        workers: the addresses of all processes, the chief's first; empty if
+            there is only this one.
+        own: this one's place among them.
+        is_compiled: whether XLA compiles the whole step, for which all
+            batches are padded to one length.
+    """
+
+    strategy: Any = None
+    workers: tuple[str, ...] = ()
+    own: int = 0
+    is_compiled: bool = False
+
+    @property
+    def num_replicas(self) -> int:
+        """In how many parts a batch is split."""
+        return self.strategy.num_replicas_in_sync if self.strategy else 1
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the run's files."""
+        return self.own == 0
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Where models and optimizers are made that all replicas share."""
+        if self.strategy is None:
+            return contextlib.nullcontext()
+        return self.strategy.scope()
+
+    def check_batch(self, batch_size: int, parts: int = 1) -> None:
+        """Raises `UserError` unless all replicas get as many sequences.
+
+        Args:
+            batch_size: of a step, over all replicas.
+            parts: of gradient accumulation.
+        """
+        if batch_size % self.num_replicas:
+            raise UserError(
+                f"batch_size is {batch_size}, which {self.num_replicas} "
+                "replicas cannot share: expected a multiple of "
+                f"{self.num_replicas}"
+            )
+        if parts > 1 and self.num_replicas > 1:
+            raise UserError(
+                f"gradient_accumulation is {parts}, and Keras cannot "
+                f"accumulate on {self.num_replicas} replicas: set it to 1, as "
+                "each takes a part of the batch only"
+            )
+
+    def buckets(self, length: int) -> list[int] | None:
+        """Lengths to pad to, up to `length`; `None` if there may be any."""
+        return [length] if self.is_compiled else None
+
+    def jit_compile(self, model: Any) -> bool | str:
+        """What to compile a model with, as `keras.Model.compile` takes it.
+
+        Raises:
+            UserError: XLA is to compile it and cannot.
+        """
+        if not self.is_compiled:
+            return "auto"
+        layers = model._flatten_layers()
+        if odd := [layer.name for layer in layers if not layer.supports_jit]:
+            raise UserError(
+                f"XLA cannot compile {', '.join(odd)}, as --xla and "
+                "--strategy=tpu would: choose another student or strategy"
+            )
+        # A TPU's strategy compiles by itself.
+        return self.strategy is None
+
+    def everyones(self, value: Any) -> list[Any]:
+        """What each worker gave, chief first; all have to call this.
+
+        Args:
+            value: what JSON can hold.
+        """
+        if len(self.workers) < 2:
+            return [value]
+        text = np.frombuffer(json.dumps(value).encode(), np.uint8)
+        lengths = self._sum(self._row(np.array([len(text)])))[:, 0]
+        padded = np.pad(text, (0, int(lengths.max()) - len(text)))
+        texts = self._sum(self._row(padded)).astype(np.uint8)
+        return [
+            json.loads(row[: int(length)].tobytes())
+            for row, length in zip(texts, lengths, strict=True)
+        ]
+
+    def chiefs(self, value: Any) -> Any:
+        """What the chief gave; all have to call this."""
+        return self.everyones(value)[0]
+
+    def any(self, is_so: bool) -> bool:
+        """Whether it is so on any worker; all have to call this."""
+        if len(self.workers) < 2:
+            return is_so
+        return bool(self._sum(np.array([is_so], np.float32))[0])
+
+    def agree(self, facts: Mapping[str, Any]) -> None:
+        """Raises `UserError`, naming one, unless all workers say the same.
+
+        Args:
+            facts: what each has to have alike, nested mappings.
+        """
+        first, *others = self.everyones(facts)
+        for place, other in enumerate(others, 1):
+            for key, theirs, ours in changes(other, first):
+                raise UserError(
+                    f"worker {place} at {self.workers[place]} does not do the "
+                    f"same as worker 0 at {self.workers[0]}: {key} is "
+                    f"{theirs!r} there and {ours!r} here; start all with the "
+                    "same command, code, data and --workdir"
+                )
+
+    def wait(self) -> None:
+        """Returns when all workers have called this."""
+        self.any(False)
+
+    def shares(self, batches: Any) -> Any:
+        """A dataset of whole batches, of which each worker takes its rows."""
+        if self.strategy is None:
+            return batches
+        import tensorflow as tf
+
+        options = tf.data.Options()
+        options.experimental_distribute.auto_shard_policy = (
+            tf.data.experimental.AutoShardPolicy.DATA
+        )
+        return batches.with_options(options)
+
+    def part_seeds(self, variables: Iterable[Any]) -> None:
+        """Gives each replica random numbers of its own.
+
+        Keras starts all at the same seed: what dropout drops in the rows of
+        one replica it would drop in those of the others. The first one's,
+        which checkpoints hold, stays.
+
+        Args:
+            variables: among which those of random states are changed.
+        """
+        if self.num_replicas == 1:
+            return
+        import tensorflow as tf
+
+        seeds = [x.value for x in variables if x.name == _SEED]
+
+        def part() -> None:
+            context = tf.distribute.get_replica_context()
+            for seed in seeds:
+                own = context.replica_id_in_sync_group * _SEED_STRIDE
+                seed.assign_add(tf.cast(tf.stack([own, 0]), seed.dtype))
+
+        tf.function(lambda: self.strategy.run(part))()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Where a run is made: says what TensorFlow's errors mean.
+
+        Raises:
+            UserError: another worker is lost, or XLA cannot compile the step.
+        """
+        if self == ALONE:
+            yield
+            return
+        import tensorflow as tf
+
+        try:
+            yield
+        except tf.errors.OpError as error:
+            meaning = self._meaning(error)
+            if not meaning:
+                raise
+            raise UserError(meaning) from error
+
+    def _meaning(self, error: Any) -> str:
+        """What a user is to do about an error; empty if nothing is known."""
+        import tensorflow as tf
+
+        reason = " ".join(error.message.split())[:_LONGEST]
+        if self.is_compiled and _XLA.search(error.message):
+            return (
+                "XLA cannot compile this recipe's step, which --xla and "
+                f"--strategy=tpu need: {reason}"
+            )
+        # What comes of it when another worker is gone.
+        lost = (
+            tf.errors.UnavailableError,
+            tf.errors.AbortedError,
+            tf.errors.CancelledError,
+            tf.errors.DeadlineExceededError,
+            tf.errors.InternalError,
+            tf.errors.FailedPreconditionError,
+        )
+        if len(self.workers) < 2 or not isinstance(error, lost):
+            return ""
+        return (
+            f"a worker was lost, one of {', '.join(self.workers)}: start the "
+            "same command on all again to go on from the last checkpoint "
+            f"({reason})"
+        )
+
+    def _row(self, values: np.ndarray) -> np.ndarray:
+        """A matrix of zeros but for this worker's row."""
+        rows = np.zeros((len(self.workers), len(values)), np.float32)
+        rows[self.own] = values
+        return rows
+
+    def _sum(self, values: np.ndarray) -> np.ndarray:
+        """The sum over workers, of small whole numbers."""
+        # As floats, which the network of any devices adds up.
+        times = self.num_replicas // len(self.workers)
+        return np.rint(self._summed(values).numpy() / times)
+
+    @functools.cached_property
+    def _summed(self) -> Any:
+        import tensorflow as tf
+
+        @tf.function(autograph=False, reduce_retracing=True)
+        def summed(values: tf.Tensor) -> tf.Tensor:
+            each = self.strategy.run(tf.identity, (values,))
+            return self.strategy.reduce("SUM", each, axis=None)
+
+        return lambda values: summed(tf.constant(values))
+
+
+ALONE = Team()
+
+
+def tester(model: Any) -> Callable[..., Mapping[str, Any]]:
+    """`test_on_batch` of a model, without other workers.
+
+    They would all have to call `test_on_batch` at the same time.
+
+    Args:
+        model: compiled.
+
+    Returns:
+        Takes a batch as `fit` does; gives its metrics by name.
+    """
+    if not getattr(model, "_distribute_strategy", None):
+        return functools.partial(model.test_on_batch, return_dict=True)
+
+    def test(*batch: Any) -> Mapping[str, Any]:
+        model.reset_metrics()
+        return model.test_step(batch)
+
+    return _apart(model, test)
+
+
+def resetter(model: Any) -> Callable[[], None]:
+    """`reset_metrics` of a model, without a word to other workers."""
+    if not getattr(model, "_distribute_strategy", None):
+        return model.reset_metrics
+    return _apart(model, model.reset_metrics)
+
+
+def _apart(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Has each replica of this worker run it; gives the first one's result."""
+    import tensorflow as tf
+
+    strategy = model.distribute_strategy
+
+    @tf.function(autograph=False)
+    def run(*arguments: Any) -> Any:
+        with replicas.apart():
+            found = strategy.run(function, arguments)
+        return tf.nest.map_structure(
+            lambda each: strategy.experimental_local_results(each)[0], found
+        )
+
+    return run
