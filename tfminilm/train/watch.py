@@ -80,6 +80,7 @@ class Watch(keras.callbacks.Callback):
             Interrupted: always.
         """
         self.loop.checkpoints.wait()
+        self.loop.folder.team.wait()  # One that left would be missed.
         raise Interrupted(
             f"interrupted at step {self.step}, which is saved: start the "
             "same command again to go on"
