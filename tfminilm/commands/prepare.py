@@ -1,5 +1,6 @@
 """`tfminilm prepare`: text into shards that distill reads at random."""
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -36,6 +37,17 @@ def define_flags(flags: Any) -> None:
         "duplicates", "documents", DUPLICATES, "What is dropped if it repeats."
     )
     flags.DEFINE_float("shard_megabytes", 8.0, "Text in a shard, about.")
+    flags.DEFINE_integer(
+        "masked_copies",
+        0,
+        "Masks every sequence so often, for good; at 0 it is masked anew each "
+        "time in training, which learns more from the same text.",
+    )
+    flags.DEFINE_float("mask_rate", 0.15, "Share of the tokens, in copies.")
+    flags.DEFINE_bool("whole_words", True, "Masks whole words in copies.")
+    flags.DEFINE_bool(
+        "next_sentence", False, "Makes the copies pairs of texts."
+    )
     flags.DEFINE_string(
         "runner",
         "DirectRunner",
@@ -59,15 +71,9 @@ def run(flags: Any, beam_flags: Sequence[str] = ()) -> None:
                 f"prepare: expected --input=TEXT, --output=FOLDER and "
                 f"--tokenizer=TEACHER, and --{name} is missing"
             )
-    settings = shards.Settings(
-        source=flags.input,
-        tokenizer=flags.tokenizer,
-        sequence_length=flags.sequence_length,
-        seed=flags.seed,
-        held_out_fraction=flags.held_out_fraction,
-        duplicates=flags.duplicates,
-        shard_megabytes=flags.shard_megabytes,
-    )
+    names = [field.name for field in dataclasses.fields(shards.Settings)]
+    values = {name: getattr(flags, name) for name in names if name != "source"}
+    settings = shards.Settings(source=flags.input, **values)
     quiet.import_tensorflow()
     from tfminilm.train.progress import Progress
 

@@ -9,7 +9,7 @@ masks what the first one would have.
 
 import dataclasses
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -30,6 +30,14 @@ _MASK, _RANDOM = 0.8, 0.1
 _UNSPACED = "CJK HIRAGANA KATAKANA THAI LAO KHMER MYANMAR TIBETAN".split()
 # So that training and held-out batches of one seed are masked differently.
 _TRAIN, _HELD_OUT = 1, 2
+
+
+class Masks(Protocol):
+    """What makes a masked batch of one that is not, as `Masking` does."""
+
+    def apply(
+        self, inputs: dict[str, np.ndarray], random: np.random.Generator
+    ) -> MaskedBatch: ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -160,7 +168,7 @@ def masked_batch(
     step: int,
     batch_size: int,
     seed: int,
-    masking: Masking,
+    masking: Masks,
     pairs: SentencePairs | None = None,
 ) -> MaskedBatch:
     """The masked batch of a global step: `Masking.apply` on `batch`.
@@ -172,7 +180,7 @@ def masked_batch(
         UserError: there is no sequence to draw from.
     """
     inputs = batches.batch(packed, step, batch_size, seed)
-    return _masked(inputs, masking, pairs, _random(seed, step, _TRAIN))
+    return masked(inputs, masking, pairs, _random(seed, step, _TRAIN))
 
 
 def masked_dataset(
@@ -181,7 +189,7 @@ def masked_dataset(
     seed: int,
     first_step: int,
     num_steps: int,
-    masking: Masking,
+    masking: Masks,
     pairs: SentencePairs | None = None,
 ) -> "tf.data.Dataset":
     """The masked batches of `num_steps` steps from `first_step` on.
@@ -217,7 +225,7 @@ def masked_dataset(
 def masked_held_out_batches(
     packed: PackedText,
     batch_size: int,
-    masking: Masking,
+    masking: Masks,
     seed: int = 0,
     count: int | None = None,
     pairs: SentencePairs | None = None,
@@ -229,17 +237,18 @@ def masked_held_out_batches(
     """
     plain = batches.held_out_batches(packed, batch_size, count)
     return [
-        _masked(inputs, masking, pairs, _random(seed, number, _HELD_OUT))
+        masked(inputs, masking, pairs, _random(seed, number, _HELD_OUT))
         for number, inputs in enumerate(plain)
     ]
 
 
-def _masked(
+def masked(
     inputs: dict[str, np.ndarray],
-    masking: Masking,
+    masking: Masks,
     pairs: SentencePairs | None,
     random: np.random.Generator,
 ) -> MaskedBatch:
+    """`Masking.apply`, with `pairs` on what those make of the inputs."""
     if pairs is None:
         return masking.apply(inputs, random)
     inputs, follows = pairs.apply(inputs, random)

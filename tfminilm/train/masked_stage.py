@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from tfminilm import data
-from tfminilm.data import masking
+from tfminilm.data import masking, shards
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
 from tfminilm.teachers import masked_lm
@@ -46,13 +46,21 @@ class MaskedStage(TextStage):
         self, teacher: Any, tokenizer: Any, folder: Workdir, progress: Progress
     ) -> None:
         spec = self.recipe.data
-        self.masking = masking.Masking.of(
+        self.masking: masking.Masks = masking.Masking.of(
             tokenizer, spec.mask_rate, spec.whole_words
         )
         self.pairs = None
         if self.recipe.method.reads == "masked_pairs":
             self.pairs = data.SentencePairs.of(tokenizer)
         super().read(teacher, tokenizer, folder, progress)
+        train = self.text.train
+        if isinstance(train, shards.MaskedText):
+            # Masked when they were prepared, and so not here.
+            has_pairs = self.pairs is not None
+            self.masking = train.layout(
+                spec.mask_rate, spec.whole_words, has_pairs
+            )
+            self.pairs = None
 
     def loop(
         self, folder: Workdir, distiller: Distiller, progress: Progress
@@ -91,7 +99,7 @@ class _MaskedLoop(TextLoop):
         distiller: Distiller,
         text: data.TextData,
         progress: Progress,
-        masking: masking.Masking,
+        masking: masking.Masks,
         pairs: data.SentencePairs | None,
     ):
         self.masking = masking
@@ -100,7 +108,7 @@ class _MaskedLoop(TextLoop):
 
     def batches(self, first: int, count: int) -> Any:
         return masking.masked_dataset(
-            self.text.train,
+            _records(self.text.train),
             self.batch_size,
             self.seed,
             first,
@@ -111,10 +119,15 @@ class _MaskedLoop(TextLoop):
 
     def held_out_batches(self, count: int) -> list[Any]:
         return masking.masked_held_out_batches(
-            self.text.held_out,
+            _records(self.text.held_out),
             self.batch_size,
             self.masking,
             self.seed,
             count,
             self.pairs,
         )
+
+
+def _records(text: data.PackedText) -> data.PackedText:
+    """The text as its masking wants it: with its copies, if it has any."""
+    return text.records if isinstance(text, shards.MaskedText) else text

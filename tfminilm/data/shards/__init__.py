@@ -2,7 +2,14 @@
 
 from tfminilm.data.shards.manifest import Manifest
 from tfminilm.data.shards.prepare import prepare
-from tfminilm.data.shards.read import PREFIX, open_shards
+from tfminilm.data.shards.read import PREFIX, MaskedText, open_shards
 from tfminilm.data.shards.settings import Settings
 
-__all__ = ["PREFIX", "Manifest", "Settings", "open_shards", "prepare"]
+__all__ = [
+    "PREFIX",
+    "Manifest",
+    "MaskedText",
+    "Settings",
+    "open_shards",
+    "prepare",
+]

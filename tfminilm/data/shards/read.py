@@ -14,7 +14,9 @@ import numpy as np
 from tfminilm import files
 from tfminilm.data import cache
 from tfminilm.data.packing import PackedText
+from tfminilm.data.shards.instances import Layout
 from tfminilm.data.shards.manifest import Manifest, Shard, Split
+from tfminilm.data.shards.settings import Settings
 from tfminilm.data.text import TextData
 from tfminilm.errors import UserError
 
@@ -76,7 +78,8 @@ class Rows:
         folder: where the shards are.
         split: which of them.
         dtype: of a record's numbers.
-        width: numbers in a record.
+        layout: of a record.
+        width: the first numbers of a record that are read.
         most: do as if there were so many rows only; 0: all.
     """
 
@@ -85,12 +88,14 @@ class Rows:
         folder: pathlib.Path,
         split: Split,
         dtype: str,
+        layout: Layout,
         width: int,
         most: int = 0,
     ):
         count = min(split.sequences, most) if most else split.sequences
         self.shape = (count, width)
         self._dtype = dtype
+        self._stored = layout.width
         self._files = [
             _File(str(folder / shard.file), shard.sequences)
             for shard in split.shards
@@ -106,13 +111,53 @@ class Rows:
             return np.empty((0, self.shape[1]), np.int32)
         records = b"".join(self._records.__getitems__(numbers))
         found = np.frombuffer(records, self._dtype)
-        return found.reshape(-1, self.shape[1]).astype(np.int32)
+        found = found.reshape(-1, self._stored)[:, : self.shape[1]]
+        return found.astype(np.int32)
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return self.shape[0]
 
     @functools.cached_property
     def _records(self) -> Any:
         from array_record.python import array_record_data_source
 
         return array_record_data_source.ArrayRecordDataSource(self._files)
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskedText(PackedText):
+    """Packed text with copies that were masked when it was prepared.
+
+    Attributes:
+        records: the text with its copies, as `Layout` says.
+        settings: what they were made with.
+    """
+
+    records: PackedText
+    settings: Settings
+
+    def layout(
+        self, mask_rate: float, whole_words: bool, next_sentence: bool
+    ) -> Layout:
+        """Where the copies are, in the place of a `Masking`.
+
+        Raises:
+            UserError: they were masked in another way than is asked for.
+        """
+        for name, wanted in (
+            ("mask_rate", mask_rate),
+            ("whole_words", whole_words),
+            ("next_sentence", next_sentence),
+        ):
+            if (found := getattr(self.settings, name)) != wanted:
+                raise UserError(
+                    f"the shards' masked copies were made with {name}="
+                    f"{found}, and the recipe asks for {wanted}: change that, "
+                    "or prepare shards without --masked_copies, which are "
+                    "masked in training"
+                )
+        return Layout.of(self.settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,13 +176,20 @@ class _File:
 def _text(
     folder: pathlib.Path, manifest: Manifest, split: Split, most: int
 ) -> PackedText:
-    width = manifest.sequence_length
-    rows = Rows(folder, split, manifest.dtype, width, most)
-    num_tokens = split.tokens
-    if rows.shape[0] < split.sequences:
-        num_tokens = rows.shape[0] * (width - 2)
-    # It has what is asked of an array.
-    return PackedText(typing.cast(np.ndarray, rows), num_tokens)
+    layout = Layout.of(manifest.settings)
+
+    def rows(width: int) -> np.ndarray:
+        made = Rows(folder, split, manifest.dtype, layout, width, most)
+        # It has what is asked of an array.
+        return typing.cast(np.ndarray, made)
+
+    sequences, num_tokens = rows(layout.length), split.tokens
+    if len(sequences) < split.sequences:
+        num_tokens = len(sequences) * (layout.length - 2)
+    if not layout.copies:
+        return PackedText(sequences, num_tokens)
+    records = PackedText(rows(layout.width), num_tokens)
+    return MaskedText(sequences, num_tokens, records, manifest.settings)
 
 
 def _require_tokenizer(

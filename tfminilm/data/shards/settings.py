@@ -21,6 +21,11 @@ class Settings:
         duplicates: "documents" drops each that stood there before,
             "paragraphs" each paragraph, "keep" nothing.
         shard_megabytes: text in a shard.
+        masked_copies: how often each sequence is masked; 0 leaves that to
+            training.
+        mask_rate: share of the tokens to mask.
+        whole_words: mask these, or any tokens.
+        next_sentence: make pairs of texts for masking.
     """
 
     source: str
@@ -30,6 +35,10 @@ class Settings:
     held_out_fraction: float = 0.02
     duplicates: str = "documents"
     shard_megabytes: float = 8.0
+    masked_copies: int = 0
+    mask_rate: float = 0.15
+    whole_words: bool = True
+    next_sentence: bool = False
 
     def __post_init__(self) -> None:
         """Checks the ranges.
@@ -53,6 +62,13 @@ class Settings:
                 "duplicates",
                 self.duplicates in DUPLICATES,
                 ", ".join(DUPLICATES),
+            ),
+            ("masked_copies", self.masked_copies >= 0, "0 or more"),
+            ("mask_rate", 0 < self.mask_rate < 1, "above 0, below 1"),
+            (
+                "next_sentence",
+                self.masked_copies or not self.next_sentence,
+                "--masked_copies with it; training makes pairs itself",
             ),
             ("shard_megabytes", self.shard_megabytes > 0, "above 0"),
         ):

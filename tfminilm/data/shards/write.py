@@ -15,6 +15,8 @@ import numpy as np
 from tfminilm import files
 from tfminilm.data import packing, text
 from tfminilm.data.packing import EncodedDocument
+from tfminilm.data.shards import instances
+from tfminilm.data.shards.instances import Layout
 from tfminilm.data.shards.manifest import SPLITS, Shard, Split
 from tfminilm.data.shards.read import Rows
 from tfminilm.data.shards.settings import Settings
@@ -68,7 +70,7 @@ def write_part(
         found[side].append(dataclasses.replace(document, sentences=[]))
     record: dict[str, Any] = {
         name: _write_split(
-            folder, f"{name}-{number:05d}", found[name], tokenizer, settings
+            folder, name, number, found[name], tokenizer, settings
         )
         for name in SPLITS
     }
@@ -104,8 +106,10 @@ def finish(
         num_documents = sum(one["documents"] for one in own)
         if rest or not shards:
             rows = _pack_rest(folder, name, rest, shards, tokenizer, settings)
-            file = f"{name}-{len(records):05d}"
-            shards.append(_write(folder, file, rows, tokenizer))
+            number = len(records)
+            shards.append(
+                _write(folder, name, number, rows, tokenizer, settings)
+            )
         splits[name] = Split(
             documents=num_documents,
             tokens=sum(one["tokens"] for one in own),
@@ -118,7 +122,8 @@ def finish(
 
 def _write_split(
     folder: pathlib.Path,
-    file: str,
+    name: str,
+    number: int,
     documents: list[EncodedDocument],
     tokenizer: Any,
     settings: Settings,
@@ -128,7 +133,8 @@ def _write_split(
     )
     shard = None
     if len(packed):
-        shard = _write(folder, file, packed.token_ids, tokenizer)
+        rows = packed.token_ids
+        shard = _write(folder, name, number, rows, tokenizer, settings)
     return {
         "documents": len(documents),
         "tokens": packed.num_tokens,
@@ -160,18 +166,28 @@ def _pack_rest(
         called = f"the {name.replace('_', '-')} part of {settings.source}"
         return packing.pack(rest, tokenizer, length, called).token_ids
     only = Split(0, 0, shards[0].sequences, (shards[0],))
-    ((_, *first, _),) = Rows(folder, only, dtype_of(tokenizer), length)[:1]
+    layout, dtype = Layout.of(settings), dtype_of(tokenizer)
+    ((_, *first, _),) = Rows(folder, only, dtype, layout, length)[:1]
     rest = [*rest, _document(first, [len(first)])]
     return packing.pack(rest, tokenizer, length).token_ids[:1]
 
 
 def _write(
-    folder: pathlib.Path, name: str, rows: np.ndarray, tokenizer: Any
+    folder: pathlib.Path,
+    name: str,
+    number: int,
+    rows: np.ndarray,
+    tokenizer: Any,
+    settings: Settings,
 ) -> Shard:
-    """Writes sequences as `name`.array_record, one a record."""
+    """Writes sequences, with masked copies if that is set, one a record."""
     from array_record.python import array_record_module
 
-    path = folder / f"{name}.array_record"
+    if settings.masked_copies:
+        bits = np.random.PCG64([settings.seed, number, SPLITS.index(name)])
+        chance = np.random.Generator(bits)
+        rows = instances.make(rows, tokenizer, settings, chance)
+    path = folder / f"{name}-{number:05d}.array_record"
     with files.new_file(path) as beside:
         writer = array_record_module.ArrayRecordWriter(str(beside), _OPTIONS)
         for row in rows.astype(dtype_of(tokenizer)):
