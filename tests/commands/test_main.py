@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import types
@@ -157,6 +158,14 @@ def test_two_calls_share_no_flags(command):
 def test_exit_codes(ends, command, error, code, said):
     command(fails(error))
     assert ends("report") == (code, said)
+
+
+def test_sigterm_is_an_interruption(ends, command):
+    """What is half-written is removed, as after Ctrl-C."""
+    before = signal.getsignal(signal.SIGTERM)
+    command(lambda values: os.kill(os.getpid(), signal.SIGTERM))
+    assert ends("report") == (75, "interrupted")
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_long_error_is_cut(ends, command):

@@ -16,6 +16,7 @@ from tfminilm.train import distill as distill_module
 from tfminilm.train.loop import Loop
 from tfminilm.train.progress import StepBar
 from tfminilm.train.watch import Watch
+from tfminilm.train.workdir import Workdir
 
 # Starts the command in a process that is killed between the two files of the
 # checkpoint of step 9.
@@ -207,14 +208,25 @@ def test_float16_learns(tmp_path, distill, rows):
     assert load_backbone(run).dtype_policy.name == "float32"
 
 
-def test_stopped_before_the_last_evaluation(
-    tmp_path, distill, finished, rows, state
+def test_stopped_before_and_in_the_last_evaluation(
+    tmp_path, distill, finished, rows, state, monkeypatch, capsys
 ):
     run = shutil.copytree(finished, tmp_path / "run")
     shutil.rmtree(run / "student")
     lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
     # The kill also cut a line that was being written.
     (run / "metrics.jsonl").write_text("".join(lines[:-1]) + lines[-1][:30])
+    log = Workdir.log
+
+    def stopped(folder, row):
+        log(folder, row)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Workdir, "log", stopped)
+        assert distill(run) == 75
+    assert "interrupted at step 12, which is saved" in last_line(capsys)
+    assert not (run / "student").exists()
     assert distill(run) == 0
     assert rows(run) == rows(finished)
     assert state(run) == state(finished)

@@ -58,7 +58,7 @@ def test_a_line_a_report(clock, capsys):
         for step in range(2, 12):
             clock(58.0 + 2 * step)
             bar.update(step, 2.0)
-            losses = {"loss": 2.0, "relation": 1.5}
+            losses = {"relation": 1.5, "loss": 2.0}
             bar.report(step, losses, 1234.4, lambda speed: speed / 2000)
     first, last = capsys.readouterr().err.splitlines()
     assert first.startswith("step 2 of 110: loss 2.0000, relation 1.5000, ")

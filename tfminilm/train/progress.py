@@ -161,7 +161,8 @@ class StepBar:
             self._speed += f", {part:.0%} of the matrix rate"
         self._printed = now
         if self._progress._bars.disable:
-            terms = ", ".join(f"{key} {x:.4f}" for key, x in losses.items())
+            shown = {"loss": losses["loss"], **losses}  # The sum comes first.
+            terms = ", ".join(f"{key} {x:.4f}" for key, x in shown.items())
             self._progress.say(
                 f"step {step:,} of {self._steps:,}: {terms}{self._speed}"
                 + self._left(step, now)
