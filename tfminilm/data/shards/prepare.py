@@ -34,8 +34,8 @@ def prepare(
         output: the folder to write; new, or of the same call.
         runner: Beam's runner.
         beam_flags: flags of Beam and the runner.
-        progress: called from a thread now and then with what is done, how
-            many parts of it are done, and how many there are.
+        progress: called now and then with what is done, how many parts of it
+            are done, and how many there are.
 
     Raises:
         UserError: Beam is not installed, the text cannot be read or is too
@@ -64,13 +64,15 @@ def prepare(
             if progress is not None:
                 _report(job, progress)
 
-        with workers.watched(job.folder, look):
-            try:
-                pipeline.run(str(folder), runner, beam_flags, left)
-            except Exception as error:  # Beam's own, around a worker's.
-                if failure := job.failure():
-                    raise UserError(failure) from error
-                raise
+        def work() -> None:
+            pipeline.run(str(folder), runner, beam_flags, left)
+
+        try:
+            workers.run(job.folder, work, look)
+        except Exception as error:  # Beam's own, around a worker's.
+            if failure := job.failure():
+                raise UserError(failure) from error
+            raise
         return _finish(job)
 
 

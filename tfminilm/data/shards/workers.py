@@ -1,6 +1,5 @@
 """The processes of the local runner, watched: Beam waits for a dead one."""
 
-import _thread
 import contextlib
 import os
 import pathlib
@@ -8,7 +7,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from tfminilm.errors import UserError
 
@@ -32,49 +31,51 @@ def command(folder: pathlib.Path) -> str:
     )
 
 
-@contextlib.contextmanager
-def watched(folder: pathlib.Path, look: Callable[[], None]) -> Iterator[None]:
-    """Ends the work in the block when a worker dies, and workers with it.
+def run(
+    folder: pathlib.Path, work: Callable[[], None], look: Callable[[], None]
+) -> None:
+    """Does work with workers; ends when one of them dies.
 
     Args:
         folder: that of `command`.
-        look: called now and then, from a thread.
+        work: what to do, in a thread, which is left behind where it waits
+            for a worker that is no more.
+        look: called now and then.
 
     Raises:
         UserError: a worker died.
     """
     for path in (folder / _DIED, *folder.glob(_PID + "*")):
         path.unlink(missing_ok=True)
-    over, has_died = threading.Event(), threading.Event()
+    failures: list[BaseException] = []
 
-    def watch() -> None:
-        while not over.wait(_SECONDS):
-            look()
-            if (folder / _DIED).exists():
-                has_died.set()
-                _thread.interrupt_main()
-                return
+    def target() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failures.append(error)
 
-    thread = threading.Thread(target=watch, daemon=True)
     hook = threading.excepthook
     # Beam's threads would print that their worker is gone.
     threading.excepthook = lambda _: None
+    thread = threading.Thread(target=target, daemon=True)
     thread.start()
     try:
-        yield
-    except KeyboardInterrupt:
-        if not has_died.is_set():
-            raise
-        raise UserError(
-            "a worker process died, as when memory is short: start again to "
-            "go on, with fewer of them (-- --direct_num_workers=1) or smaller "
-            f"parts; what they said is in {folder / _LOG}"
-        ) from None
-    finally:
-        over.set()
-        _kill(folder)
-        thread.join()
+        while thread.is_alive():
+            thread.join(_SECONDS)
+            look()
+            if thread.is_alive() and (folder / _DIED).exists():
+                raise UserError(
+                    "a worker process died, as when memory is short: start "
+                    "again to go on, with fewer of them "
+                    "(-- --direct_num_workers=1); what they said is in "
+                    f"{folder / _LOG}"
+                )
         threading.excepthook = hook
+    finally:
+        _kill(folder)
+    if failures:
+        raise failures[0]
 
 
 def _kill(folder: pathlib.Path) -> None:
