@@ -1,4 +1,7 @@
-"""Some steps of every method on two devices and on one; prints differences.
+"""Some steps of every method on one device, on two, and on two workers.
+
+    replicas.py           on one device and on two; prints both
+    replicas.py workers   as the worker that TF_CONFIG names
 
 Run by test_methods.py in a process of its own: a device can be split only
 before it is used.
@@ -13,6 +16,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfminilm.train import strategy as strategies
+from tfminilm.train.team import Team
+
 path = pathlib.Path(__file__).with_name("cases.py")
 spec = importlib.util.spec_from_file_location("cases", path)
 cases = sys.modules["cases"] = importlib.util.module_from_spec(spec)
@@ -20,6 +26,7 @@ spec.loader.exec_module(cases)
 
 
 STEPS = 3
+WORKERS = ("MiniLM", "TinyBERT", "MobileBERT")
 
 
 def uneven(batch):
@@ -49,7 +56,34 @@ def train(case, strategy):
     return history["loss"], np.concatenate(weights)
 
 
-def main():
+def dropped(strategy):
+    """What each replica keeps of ones, before and after its seed is its own."""
+    with strategy.scope():
+        layer = keras.layers.Dropout(0.5, seed=1)
+        layer.build(None)
+
+    def drop():
+        return layer(tf.ones(64), training=True)
+
+    team = Team(strategy)
+    kept = []
+    for _ in range(2):
+        found = strategy.run(drop)
+        kept.append([x.numpy().tolist() for x in found.values])
+        team.part_seeds(layer.variables)
+    return kept
+
+
+def work():
+    """Prints the losses of `WORKERS` on a worker, by method."""
+    team = strategies.build_team("multi_worker")
+    found = {
+        name: train(cases.METHODS[name], team.strategy)[0] for name in WORKERS
+    }
+    print(json.dumps(found))
+
+
+def compare():
     """Prints `{method: [losses on one, on two, largest difference]}`."""
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(
@@ -64,8 +98,12 @@ def main():
         difference = float(np.abs(weights - weights2).max())
         found[name] = [losses, losses2, difference]
         keras.backend.clear_session()
+    print(json.dumps(dropped(two)))
     print(json.dumps(found))
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        work()
+    else:
+        compare()

@@ -1,9 +1,11 @@
 """All public methods: configs, saving, precision, devices, what they train."""
 
+import contextlib
 import importlib.util
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 
@@ -154,22 +156,60 @@ def test_mixed_precision(name):
         assert ours == pytest.approx(theirs, rel=0.1, abs=0.01)
 
 
+def start(*arguments, **environment):
+    return subprocess.Popen(
+        [sys.executable, HERE / "replicas.py", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
+    )
+
+
 @pytest.mark.slow
-def test_two_devices_are_as_one():
+def test_two_devices_and_two_workers_are_as_one():
     if not EAGER:
         pytest.skip("tf.distribute is TensorFlow's")
-    done = subprocess.run(
-        [sys.executable, HERE / "replicas.py"],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    with contextlib.ExitStack() as stack:
+        probes = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            for _ in range(2)
+        ]
+        ports = [probe.getsockname()[1] for probe in probes]
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    tasks = [{"type": "worker", "index": index} for index in range(2)]
+    configs = [json.dumps({"cluster": cluster, "task": x}) for x in tasks]
+    processes = [start("workers", TF_CONFIG=config) for config in configs]
+    output, *others = [
+        process.communicate(timeout=900) for process in (start(), *processes)
+    ]
+    assert "{" in output[0], output[1]
+    dropped, found = map(json.loads, output[0].splitlines()[-2:])
+    (one, same), (other, different) = dropped
+    assert one == same
+    assert other != different
     assert set(found) == set(cases.METHODS)
     for name, (one, two, difference) in found.items():
         assert two == pytest.approx(one, rel=1e-5), name
         assert difference < 1e-5, name
+    for out, error in others:
+        assert "{" in out, error
+        for name, losses in json.loads(out.splitlines()[-1]).items():
+            assert losses == pytest.approx(found[name][0], rel=1e-5), name
+
+
+@pytest.mark.slow  # A compilation takes ten seconds.
+@pytest.mark.parametrize("name", ["MiniLM", "TinyBERT", "MobileBERT"])
+def test_xla_compiles_the_whole_step(name):
+    if not EAGER:
+        pytest.skip("JAX compiles every step")
+    case = cases.METHODS[name]
+    batch = cases.batch(case.method)
+    expected = cases.distil(case).test_on_batch(*batch, return_dict=True)
+    compiled = cases.distil(case, jit_compile=True)
+    assert compiled.jit_compile
+    found = compiled.train_on_batch(*batch, return_dict=True)
+    assert found == pytest.approx(expected, rel=1e-5)
 
 
 @every_student
