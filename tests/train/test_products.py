@@ -43,6 +43,20 @@ def test_those_of_minilm():
     assert products.seconds(found) > 0
 
 
+@pytest.mark.parametrize(
+    ("given", "measured"),
+    [
+        ((96, 16, 4, 16), (96, 4096, 4, 16)),
+        ((1, 4096, 384, 384), (1, 4096, 384, 384)),
+        ((1, 2**17, 768, 3072), (1, 4096, 768, 3072)),
+        ((3072, 512, 64, 512), (512, 512, 64, 512)),
+    ],
+)
+def test_sizes_at_which_a_rate_is_measured(given, measured):
+    product = products.Product(*given, "float32")
+    assert products._measured(product) == (*measured, "float32")
+
+
 def test_texts_read_word_by_word():
     x = keras.Input((8, 3), name="x")
     model = keras.Model({"x": x}, keras.layers.LSTM(2)(x))

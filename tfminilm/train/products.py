@@ -7,7 +7,6 @@ tells how much there is to gain.
 
 import collections
 import math
-import statistics
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,9 +18,11 @@ from tfminilm.distiller import Distiller
 
 # Going back, a product needs one more for each of its two gradients.
 _PASSES = 3
-_REPEATS = 3
+_REPEATS = 5
 # A rate no longer depends on them from here on.
 _MOST_ROWS, _MOST_BATCHES = 4096, 512
+# Calling TensorFlow takes longer than to make a product smaller than this.
+_LEAST_OPERATIONS = 2**27
 
 
 class Product(NamedTuple):
@@ -73,7 +74,8 @@ def step_products(
 def seconds(products: Mapping[Product, int]) -> float:
     """How long the products take on this machine, measured.
 
-    Each is made a few times, and of a large one only a part.
+    Each is made a few times; of a large one only a part, and a small one with
+    more rows.
     """
     return sum(count * _seconds(product) for product, count in products.items())
 
@@ -103,13 +105,19 @@ def _product(operation: Any) -> Product | None:
     return Product(math.prod(batch), rows, inner, columns, dtype)
 
 
+def _measured(product: Product) -> Product:
+    """One of a size at which its rate can be measured."""
+    is_small = product.operations < _LEAST_OPERATIONS
+    return product._replace(
+        batch=min(product.batch, _MOST_BATCHES),
+        rows=_MOST_ROWS if is_small else min(product.rows, _MOST_ROWS),
+    )
+
+
 def _seconds(product: Product) -> float:
     import tensorflow as tf
 
-    part = product._replace(
-        batch=min(product.batch, _MOST_BATCHES),
-        rows=min(product.rows, _MOST_ROWS),
-    )
+    part = _measured(product)
     batch = [part.batch] * (part.batch > 1)
     random = np.random.default_rng(0)
     left, right = (
@@ -118,10 +126,10 @@ def _seconds(product: Product) -> float:
     )
     multiply = tf.function(tf.matmul)
     times = []
-    for _ in range(_REPEATS + 1):
+    for _ in range(_REPEATS):
         start = time.perf_counter()
         result = multiply(left, right)
         result[..., :1, :1].numpy()  # Devices answer before they are done.
         times.append(time.perf_counter() - start)
     share = product.operations / part.operations
-    return share * statistics.median(times[1:])
+    return share * min(times)  # The others waited for something.
