@@ -99,6 +99,8 @@ def _finish(job: Job) -> Manifest:
 
 def _finished(folder: pathlib.Path, settings: Settings) -> Manifest:
     found = Manifest.load(folder)
+    # It may have been killed between its last two steps.
+    shutil.rmtree(folder / jobs.NAME, ignore_errors=True)
     for name, value in vars(settings).items():
         if (theirs := getattr(found.settings, name)) != value:
             raise UserError(

@@ -24,8 +24,8 @@ def command(folder: pathlib.Path) -> str:
         shlex.quote(str(folder / name)) for name in (_LOG, _PID, _DIED)
     )
     return (
-        f"{shlex.quote(sys.executable)} -m "
-        f"apache_beam.runners.worker.sdk_worker_main 2>>{log} & "
+        f"exec 2>>{log}; {shlex.quote(sys.executable)} -m "
+        "apache_beam.runners.worker.sdk_worker_main & "
         f": >{pid}$!; wait $!; code=$?; rm -f {pid}$!; "
         f"test $code = 0 || echo $code >>{died}; exit $code"
     )
