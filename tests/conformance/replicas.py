@@ -16,6 +16,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfminilm.layers import replicas
+from tfminilm.tasks.task import get_task
+from tfminilm.train import finetune
 from tfminilm.train import strategy as strategies
 from tfminilm.train.team import Team
 
@@ -74,6 +77,33 @@ def dropped(strategy):
     return kept
 
 
+class Tuning(finetune.TaskLoop):
+    """As much of a loop as changes batches."""
+
+    def __init__(self, model, batch_size):
+        self.model, self.batch_size = model, batch_size
+
+    def given(self, *batch):
+        return self._given(*batch)
+
+
+def fine_tuned(strategy):
+    """The losses of fine-tuning steps on a batch with fillers."""
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        x = keras.Input((4,), name="x")
+        model = replicas.Model({"x": x}, keras.layers.Dense(2)(x))
+        optimizer = keras.optimizers.AdamW(0.1, global_clipnorm=0.05)
+        finetune.compile_for(get_task("sst2"), model, optimizer)
+    draw = np.random.default_rng(0)
+    inputs = {"x": draw.normal(size=(8, 4)).astype("float32")}
+    labels = {"labels": draw.integers(0, 2, 8)}
+    weights = np.float32([1, 1, 1, 1, 1, 0, 0, 0])
+    data = tf.data.Dataset.from_tensors((inputs, labels, weights))
+    data = data.map(Tuning(model, 8).given)
+    return model.fit(data, epochs=STEPS, verbose=0).history["loss"]
+
+
 def work():
     """Prints the losses of `WORKERS` on a worker, by method."""
     team = strategies.build_team("multi_worker")
@@ -89,16 +119,18 @@ def compare():
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * 2
     )
+    one = tf.distribute.get_strategy()
     two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     assert two.num_replicas_in_sync == 2
     found = {}
     for name, case in cases.METHODS.items():
-        losses, weights = train(case, tf.distribute.get_strategy())
+        losses, weights = train(case, one)
         losses2, weights2 = train(case, two)
         difference = float(np.abs(weights - weights2).max())
         found[name] = [losses, losses2, difference]
         keras.backend.clear_session()
     print(json.dumps(dropped(two)))
+    print(json.dumps([fine_tuned(x) for x in (one, two)]))
     print(json.dumps(found))
 
 

@@ -184,10 +184,12 @@ def test_two_devices_and_two_workers_are_as_one():
         process.communicate(timeout=900) for process in (start(), *processes)
     ]
     assert "{" in output[0], output[1]
-    dropped, found = map(json.loads, output[0].splitlines()[-2:])
+    lines = output[0].splitlines()[-3:]
+    dropped, tuned, found = map(json.loads, lines)
     (one, same), (other, different) = dropped
     assert one == same
     assert other != different
+    assert tuned[1] == pytest.approx(tuned[0], rel=1e-5)
     assert set(found) == set(cases.METHODS)
     for name, (one, two, difference) in found.items():
         assert two == pytest.approx(one, rel=1e-5), name
