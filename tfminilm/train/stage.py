@@ -114,8 +114,9 @@ class DataSpec(tfminilm.config.Typed):
     """Text: "docs", a folder of .txt files, or "tfds:NAME"; or "task:NAME".
 
     "docs" is the documentation that comes with every Python; several sources,
-    such as languages, stand with commas between them. Text is packed into
-    sequences of one length, or, with `sentences`, cut into sentences.
+    such as languages, stand with commas between them. "shards:FOLDER" is text
+    that `tfminilm prepare` has packed, with its held-out part. Text is packed
+    into sequences of one length, or, with `sentences`, cut into sentences.
     `max_tokens` stops reading early (0: all of it). Methods that learn from
     masked text hide `mask_rate` of the tokens, `whole_words` or any.
 
