@@ -11,6 +11,12 @@ from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.recipe import Recipe, TrainSpec
 
 
+@pytest.fixture(scope="module")
+def model(make_encoder):
+    """Two layers. Shared: tests leave it as it is."""
+    return make_encoder(num_layers=2, hidden_dim=8, intermediate_dim=8)
+
+
 def step(model, rates, optimizer, weight_decay):
     """The model's weights after a step with random gradients."""
     spec = TrainSpec(
@@ -43,8 +49,7 @@ def step(model, rates, optimizer, weight_decay):
 @pytest.mark.parametrize(
     ("optimizer", "weight_decay"), [("adamw", 0.5), ("lamb", 0.0)]
 )
-def test_a_share_of_the_whole_step(make_encoder, optimizer, weight_decay):
-    model = make_encoder(num_layers=2, hidden_dim=8, intermediate_dim=8)
+def test_a_share_of_the_whole_step(model, optimizer, weight_decay):
     whole, slow = (
         step(model, rates, optimizer, weight_decay)
         for rates in ("", "embeddings:0.25,-1:0.5")
@@ -72,7 +77,24 @@ def test_refuses_what_is_no_rate(rates):
         Recipe.parse(recipe.config())
 
 
-def test_refuses_layers_that_are_not_there(make_encoder):
-    model = make_encoder(num_layers=2)
+def test_replicas_that_take_turns_decay_alike(model):
+    made = build_optimizer(TrainSpec(weight_decay=0.5))
+    seen = []
+
+    def decay(variables):
+        seen.append(made.weight_decay)
+        if len(seen) == 1:  # Where one replica waits, another one begins.
+            made._apply_weight_decay(variables)
+
+    made._apply_weight_decay = decay
+    set_layer_rates(made, model, {0: 0.1})
+    variables = model.transformer_layers[0].trainable_variables
+    made.build(variables)
+    made._apply_weight_decay(variables)
+    assert seen == pytest.approx([0.05] * (1 + len(variables)))
+    assert made.weight_decay == 0.5
+
+
+def test_refuses_layers_that_are_not_there(model):
     with pytest.raises(UserError, match="layer_rates names layer 2, but the s"):
         set_layer_rates(build_optimizer(TrainSpec()), model, {2: 0.1})

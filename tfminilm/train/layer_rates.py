@@ -38,6 +38,9 @@ def set_layer_rates(
         return
     inner: Any = getattr(optimizer, "inner_optimizer", optimizer)
     step, decay = inner.update_step, inner._apply_weight_decay
+    # Read once: replicas take turns within a pass over the variables, and one
+    # would find what another has set.
+    whole = inner.weight_decay
 
     def share_of(variable: Any) -> float:
         # A step sees what is inside the variable that the model has.
@@ -48,7 +51,6 @@ def set_layer_rates(
         step(gradient, variable, learning_rate * share_of(variable))
 
     def apply_weight_decay(variables: Any) -> None:
-        whole = inner.weight_decay
         for variable in variables:
             inner.weight_decay = whole * share_of(variable)
             decay([variable])
