@@ -42,7 +42,8 @@ def test_every_block_says_its_language():
     assert not blocks("")
 
 
-@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")  # Keras', of any.
+# Keras says that of every dataset.
+@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_block(code, tmp_path, monkeypatch):
     # In this process: importing Keras anew would take most of the time.
