@@ -19,6 +19,7 @@ def model():
         bottleneck_dim=8,
         intermediate_dim=6,
         embedding_dim=4,
+        num_feedforwards=1,
         vocabulary_size=100,
         max_sequence_length=16,
     )

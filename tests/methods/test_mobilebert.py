@@ -19,6 +19,7 @@ SIZES = {
     "bottleneck_dim": 8,
     "intermediate_dim": 6,
     "embedding_dim": 4,
+    "num_feedforwards": 1,
     "max_sequence_length": 16,
     "dropout": 0.0,
     "attention_dropout": 0.0,
@@ -72,7 +73,7 @@ def test_the_loss_is_the_papers(models, make_batch, run):
         alpha=0.25,
     )
     distiller = tfminilm.Distiller(teacher, student, method)
-    distiller.compile("sgd")
+    distiller.compile("sgd", run_eagerly=True)
     found = distiller.test_on_batch(batch, labels, weights, return_dict=True)
 
     wanted = {"hidden_states": [1, 2], "attention_scores": [0, 1]}
@@ -126,7 +127,7 @@ def test_next_sentences(models, make_batch, run, tmp_path):
     student.save_to_preset(str(tmp_path))
     student = load_masked_lm(tmp_path)
     distiller = tfminilm.Distiller(teacher, student, method)
-    distiller.compile("sgd")
+    distiller.compile("sgd", run_eagerly=True)
     batch, labels = make_batch(student), np.array([0, 1, 1], "int32")
     masked = np.zeros((3, 2), "int32")
     y = {"logits": masked, "next_sentence_logits": labels}

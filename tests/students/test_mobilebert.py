@@ -23,6 +23,7 @@ SIZES = {
     "bottleneck_dim": 8,
     "intermediate_dim": 6,
     "embedding_dim": 4,
+    "num_feedforwards": 1,
     "max_sequence_length": 24,
 }
 
@@ -45,14 +46,17 @@ def start(layer):
     return [keras.ops.convert_to_numpy(w) for w in layer.weights]
 
 
-def test_variants_are_the_papers(make):
+def test_variants_are_the_papers():
+    sizes = SIZES | {"num_layers": 1}
+    del sizes["num_feedforwards"]
     for kind, expected in {
         "mobilebert": ("shared", 4, "no_norm", "relu"),
         "mobilebert_tiny": ("bottleneck", 2, "no_norm", "relu"),
         "mobilebert_without_opt": ("shared", 4, "layer_norm", "gelu"),
         "ib_bert": ("block", 1, "layer_norm", "gelu"),
     }.items():
-        found = make(kind, num_layers=1)
+        build = getattr(students, kind)
+        found = build(**sizes)
         assert expected == (
             found.attention_input,
             found.num_feedforwards,
@@ -60,12 +64,12 @@ def test_variants_are_the_papers(make):
             found.activation,
         )
         assert not found.pooler
-        sizes = make(kind, num_layers=1, num_feedforwards=3)
-        assert sizes.num_feedforwards == 3
+        assert build(**sizes, num_feedforwards=3).num_feedforwards == 3
 
 
 def test_starts_as_published():
-    model = students.mobilebert(**SIZES | {"bottleneck_dim": 512})
+    sizes = SIZES | {"num_layers": 1, "bottleneck_dim": 512}
+    model = students.mobilebert(**sizes)
     block = model.transformer_layers[0]
     for weight in block.weights:
         value = keras.ops.convert_to_numpy(weight)
