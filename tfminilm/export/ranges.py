@@ -58,22 +58,23 @@ def activation_ranges(
     Returns:
         The tensors from the bottom to the top, a layer's input first.
     """
-    counts = {name: num_indices(model, name) for name in _TENSORS}
-    view = expose(model, {name: range(n) for name, n in counts.items()})
-    largest: dict[str, float] = {}
-    squares: dict[str, list[float]] = {}
+    indices = {name: range(num_indices(model, name)) for name in _TENSORS}
+    view = expose(model, indices)
+    largest = dict.fromkeys(view.output, 0.0)
+    squares = dict.fromkeys(view.output, 0.0)
+    counts = dict.fromkeys(view.output, 0)
     for batch in batches:
         outputs = view({name: batch[name] for name in view.input})
         real = np.asarray(batch["padding_mask"]).astype(bool)
         for key, value in outputs.items():
             values = _at_real_tokens(keras.ops.convert_to_numpy(value), real)
             found = float(np.abs(values).max(initial=0.0))
-            largest[key] = float(np.maximum(largest.get(key, 0.0), found))
-            squares.setdefault(key, []).append(float(np.mean(values**2)))
-    order = sorted(largest, key=_place)
+            largest[key] = float(np.maximum(largest[key], found))
+            squares[key] += float(np.sum(values**2))
+            counts[key] += values.size
     return [
-        Range(key, largest[key], float(np.sqrt(np.mean(squares[key]))))
-        for key in order
+        Range(key, largest[key], math.sqrt(squares[key] / max(counts[key], 1)))
+        for key in sorted(largest, key=_place)
     ]
 
 
