@@ -1,4 +1,4 @@
-"""MobileBERT (24.6M), layer by layer from an IB-BERT of 293M.
+"""MobileBERT (24.6M), layer by layer from an IB-BERT of 294M.
 
 MobileBERT (arXiv 2004.02984), progressive strategy: an IB-BERT of 24 layers
 learns masked tokens and next sentences (`teacher`; none was ever published),

@@ -1,4 +1,4 @@
-"""MobileBERT-tiny (15.4M), layer by layer from an IB-BERT of 293M.
+"""MobileBERT-tiny (15.5M), layer by layer from an IB-BERT of 294M.
 
 MobileBERT (arXiv 2004.02984), progressive strategy: an IB-BERT of 24 layers
 learns masked tokens and next sentences (`teacher`; none was ever published),
