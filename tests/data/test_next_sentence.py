@@ -53,6 +53,15 @@ def test_the_second_text_follows_or_begins_another(pairs):
     assert ids.shape == found["token_ids"].shape
 
 
+def test_of_two_sequences_it_is_the_other(pairs):
+    ids = texts(2)
+    for seed in range(20):
+        found, labels = apply(pairs, ids, seed)
+        for row in np.flatnonzero(labels):
+            second = found["token_ids"][row, 12:-1]
+            np.testing.assert_array_equal(second, ids[1 - row, 1:12])
+
+
 def test_half_of_them_follow(pairs):
     labels = np.concatenate(
         [apply(pairs, texts(50), seed)[1] for seed in range(40)]

@@ -71,7 +71,8 @@ class SentencePairs:
             raise UserError(
                 "next sentences are drawn from a batch, and one has a single "
                 "sequence: expected train.batch_size, divided by "
-                "train.gradient_accumulation, to be 2 or more"
+                "train.gradient_accumulation, to be 2 or more, and as many "
+                "sequences of held-out text"
             )
         others = np.roll(own, int(random.integers(1, batch)), axis=0)
         labels = random.integers(0, 2, batch, np.int32)
