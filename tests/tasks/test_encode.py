@@ -257,8 +257,8 @@ def test_few_sequences_share_a_bucket():
 def test_filler_has_no_weight():
     batches = Batches(encoded_of(4, 4, 4), 2, seed=0)
     weights = [batches.batch(step)[2].tolist() for step in range(2)]
-    assert sorted(weights) == [[1.0, 0.0], [1.0, 1.0]]
-    inputs, labels, _ = batches.batch(weights.index([1.0, 0.0]))
+    assert sorted(weights) == [[1.0, 1.0], [2.0, 0.0]]
+    inputs, labels, _ = batches.batch(weights.index([2.0, 0.0]))
     assert inputs["token_ids"].shape == (2, 4)
     assert (inputs["token_ids"][:, 0] == labels["labels"]).all()
 

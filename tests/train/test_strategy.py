@@ -186,13 +186,6 @@ def test_missing_devices_are_told(name, told):
         strategy.build_team(name)
 
 
-def test_other_backends_have_one_device(monkeypatch):
-    monkeypatch.setattr(strategy.keras.backend, "backend", lambda: "jax")
-    assert strategy.build_team() is team.ALONE
-    with pytest.raises(UserError, match="KERAS_BACKEND is jax"):
-        strategy.build_team("mirrored")
-
-
 def test_xla_refuses_what_keras_does_not_compile():
     class Layer:
         name = "lstm"

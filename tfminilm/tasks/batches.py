@@ -72,10 +72,13 @@ class Batches:
 
         Returns:
             The model's inputs `[batch_size, bucket's length]`, the labels
-            and the sample weights, `[batch_size]` each.
+            and the sample weights, `[batch_size]` each: 0 for a filler, and
+            as much for the others as makes the mean over all the mean over
+            them, in whatever parts replicas take it.
         """
         rows = self.rows(step)
         weights = (rows >= 0).astype(np.float32)
+        weights /= weights.mean()
         rows = np.where(rows >= 0, rows, rows[0])
         length = int(self.buckets[self._bucket[rows].max()])
         labels = {

@@ -337,13 +337,8 @@ class TaskLoop(Loop):
         )
 
     def _given(self, inputs: Any, labels: Any, weights: Any) -> tuple:
-        """What the model reads and is compared with.
-
-        A batch's filler has weight 0. The others' weights make Keras' mean
-        over all the mean over them, in whatever parts replicas take it.
-        """
+        """What the model reads and is compared with."""
         inputs = {name: inputs[name] for name in self.model.input}
-        weights = weights * (self.batch_size / keras.ops.sum(weights))
         return inputs, labels.get("labels", labels), weights
 
 

@@ -9,7 +9,7 @@ import keras
 
 import tfminilm
 from tfminilm.errors import UserError
-from tfminilm.train import cluster
+from tfminilm.train import cluster, jax_devices
 from tfminilm.train.team import ALONE, Team
 
 
@@ -49,14 +49,13 @@ def build_team(
     Raises:
         UserError: the machine has no such devices, or a worker is missing.
     """
-    if keras.backend.backend() != "tensorflow":
-        if name not in ("", "one") or num_virtual_devices or cluster_name:
+    if keras.backend.backend() == "jax":
+        if cluster_name:
             raise UserError(
-                "several devices share a run through TensorFlow, and "
-                f"KERAS_BACKEND is {keras.backend.backend()}: leave it out, or "
-                "--strategy, --num_virtual_devices and --cluster"
+                f"--cluster={cluster_name}: several machines share a run "
+                "through TensorFlow, and KERAS_BACKEND is jax"
             )
-        return ALONE
+        return jax_devices.build_team(name, num_virtual_devices)
     import tensorflow as tf
 
     if num_virtual_devices:
