@@ -162,6 +162,16 @@ def test_a_preset_is_exported(make, tokenizer, tmp_path, precision, tolerance):
     assert ("DEQUANTIZE" in used) == (precision == "float16")
 
 
+def test_float16_names_a_length_that_is_too_long(
+    large, tokenizer, sentences, tmp_path
+):
+    target = Target(precision="float16", lengths=(33,))
+    with pytest.raises(UserError, match="length 33 does not fit the model"):
+        bundle.export_bundle(
+            large, tokenizer, target, tmp_path / "bundle", sentences
+        )
+
+
 def test_other_activations_are_refused(make):
     with pytest.raises(UserError, match="'silu': expected relu or gelu or "):
         MobileGraph(make(activation="silu"))

@@ -63,19 +63,20 @@ def export_bundle(
         The manifest, as in the file.
 
     Raises:
-        UserError: the model is of an unknown family, the tokenizer is not
-            its own, the folder holds something else, activations leave the
-            range of float16 where the target asks for it, or the file's
-            outputs are not within the target's tolerance of Keras'. Nothing
-            is written then.
+        UserError: the model is of an unknown family or has no positions for
+            a length, the tokenizer is not its own, the folder holds something
+            else, activations leave the range of float16 where the target asks
+            for it, or the file's outputs are not within the target's
+            tolerance of Keras'. Nothing is written then.
     """
     output_dir = pathlib.Path(output_dir)
     _require_replaceable(output_dir)
     vocabulary = _vocabulary(tokenizer, backbone)
+    model = litert.convert(backbone, target.precision, target.lengths)
+    # After it, as what it refuses, such as a length, would be an error here.
     if target.precision == "float16":
         batch = parity.batch(tokenizer, sentences, max(target.lengths))
         ranges.require_range(backbone, [batch], target.precision)
-    model = litert.convert(backbone, target.precision, target.lengths)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "model.tflite")
         files.write_bytes(path, model)
