@@ -1,5 +1,7 @@
 """MobileBERT's terms against its equations in float64, and its stages."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -126,16 +128,18 @@ def test_next_sentences(models, make_batch, run, tmp_path):
     assert names(half, (teacher, student)) == wanted
     student.save_to_preset(str(tmp_path))
     student = load_masked_lm(tmp_path)
+    method = dataclasses.replace(method, pretraining_weight=0.5)
     distiller = tfminilm.Distiller(teacher, student, method)
     distiller.compile("sgd", run_eagerly=True)
     batch, labels = make_batch(student), np.array([0, 1, 1], "int32")
-    masked = np.zeros((3, 2), "int32")
+    masked = np.array([[1, 1], [0, 1], [0, 1]], "int32")
     y = {"logits": masked, "next_sentence_logits": labels}
-    found = distiller.test_on_batch(batch, y, 1.0 + masked, return_dict=True)
+    weights = masked.astype("float32")
+    found = distiller.test_on_batch(batch, y, weights, return_dict=True)
     logits = run(student, batch)["next_sentence_logits"].astype("float64")
     expected = -log_softmax(logits)[np.arange(3), labels].mean()
     assert found["next_sentence"] == pytest.approx(expected, rel=1e-5)
-    total = found["masked_lm"] + 2 * expected
+    total = 0.5 * (found["masked_lm"] + 2 * expected)
     assert found["loss"] == pytest.approx(total, rel=1e-5)
 
 

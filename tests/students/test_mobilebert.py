@@ -249,6 +249,9 @@ def test_an_ib_bert_takes_of_a_bert_what_fits(make, make_encoder):
     wider = students.init_from_teacher(wide, bert, "bottom")
     assert [x for x in wider if x.startswith("transformer_layer_0/query")]
     assert "position_embedding/embeddings" in wider
+    # A MobileBERT's NoNorms stay as they are.
+    paths = students.init_from_teacher(make(**sizes), bert, "bottom")
+    assert not any("norm" in path for path in paths)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tfminilm import students
 from tfminilm.errors import UsageError, UserError
 from tfminilm.methods import MLMKD, MobileBERT
 from tfminilm.train.masked_stage import MaskedStage
@@ -118,3 +119,19 @@ def test_who_gives_the_vocabulary_alone_needs_no_head(make_encoder, tmp_path):
     assert hasattr(load(0.0), "masked_lm_head")
     with pytest.raises(UserError, match="has no masked-language-model head"):
         load(0.5)
+
+
+def test_pairs_take_a_head_on_next_sentences():
+    backbone = students.mobilebert(
+        num_layers=1,
+        num_heads=1,
+        hidden_dim=4,
+        bottleneck_dim=4,
+        intermediate_dim=4,
+        embedding_dim=4,
+        vocabulary_size=10,
+    )
+    for weight, expected in ((1.0, True), (0.0, False)):
+        method = MLMKD(alpha=0.0, next_sentence_weight=weight)
+        stage = MaskedStage(Recipe(method=method))
+        assert stage.with_head(backbone, None).next_sentence is expected
