@@ -132,7 +132,8 @@ class Loop:
         batch = next(iter(self.batches(0, 1)))
         inputs = batch[0] if isinstance(batch, tuple) else batch
         found = products.step_products(self.model, inputs)
-        return products.seconds(found) / math.prod(inputs["token_ids"].shape)
+        # Real ones, as the rate counts: padding is multiplied as well.
+        return products.seconds(found) / self.tokens(0)
 
     def save(self, step: int, facts: dict[str, Any]) -> None:
         """Writes a checkpoint, unless the model in it is broken."""
