@@ -19,7 +19,7 @@ from tfminilm.teachers.expose import (
 _STUDENT_OUTPUT = "student_output"
 
 
-class Distiller(replicas.Model):
+class Distiller(replicas.OnWorkers, keras.Model):
     """Trains a student to reproduce what a method reads from a teacher.
 
     ```python

@@ -204,7 +204,7 @@ def test_stopped_it_ends_the_same(
 
     with monkeypatch.context() as patch:
         patch.setattr(StepBar, "update", updated)
-        assert staged(kind, tmp_path / "run") == 1
+        assert staged(kind, tmp_path / "run") == 75
     assert staged(kind, tmp_path / "run") == 0
     assert rows(tmp_path / "run" / kind) == rows(whole / kind)
     assert state(tmp_path / "run" / kind) == state(whole / kind)

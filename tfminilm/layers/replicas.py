@@ -72,21 +72,25 @@ def sum_gradients(optimizer: keras.optimizers.Optimizer) -> None:
     inner._all_reduce_sum_gradients = list
 
 
-class Model(keras.Model):
-    """A Keras model that `fit` trains on several workers, too."""
+class OnWorkers:
+    """What a `keras.Model` has to inherit from, first, to train on workers.
+
+    It is no model itself: Keras makes all bases of a class functional whose
+    models are made of inputs and outputs, and others could not inherit.
+    """
 
     def train_step(self, *args: Any) -> Any:
-        return _logs(super().train_step(*args))
+        return _logs(super().train_step(*args))  # type: ignore[misc]
 
     def test_step(self, *args: Any) -> Any:
-        return _logs(super().test_step(*args))
+        return _logs(super().test_step(*args))  # type: ignore[misc]
 
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None
     ) -> None:
         # Keras puts the parts of a batch together to see its shapes, and does
         # it wrongly for those of other workers: the first part is enough.
-        strategy = self._distribute_strategy
+        strategy = self._distribute_strategy  # type: ignore[attr-defined]
         if strategy is not None and iterator is not None:
             for _, _, batches in iterator:
                 data_batch = keras.tree.map_structure(
@@ -94,7 +98,9 @@ class Model(keras.Model):
                     next(batches),
                 )
                 break
-        super()._maybe_symbolic_build(data_batch=data_batch)
+        super()._maybe_symbolic_build(  # type: ignore[misc]
+            data_batch=data_batch
+        )
 
 
 def _logs(row: Any) -> Any:

@@ -174,7 +174,7 @@ def _train(
     train = _train_spec(spec, len(batches), precision)
     with folder.team.scope():
         model = faster(head)
-        model = replicas.Model(model.input, model.output)
+        model = OnTask(model.input, model.output)
         optimizer = build_optimizer(train, precision)
         jit_compile = folder.team.jit_compile(model)
         compile_for(task, model, optimizer, jit_compile)
@@ -293,6 +293,10 @@ def compile_for(
     fused.fuse_updates(model.optimizer, _FUSED_ELEMENTS)
     replicas.sum_gradients(model.optimizer)
     optimizer.build(model.trainable_variables)
+
+
+class OnTask(replicas.OnWorkers, keras.Model):
+    """A model with a head, as `fit` trains it."""
 
 
 class TaskLoop(Loop):

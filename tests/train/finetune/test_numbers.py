@@ -1,8 +1,10 @@
 """A run's settings, and what is computed of several."""
 
+import keras
 import numpy as np
 import pytest
 
+import tfminilm
 from tfminilm.errors import UserError
 from tfminilm.tasks.task import get_task
 from tfminilm.train import finetune, score
@@ -68,3 +70,13 @@ def test_tokens_of_a_step_are_its_own():
         data = Batches(encoded, 2)
 
     assert [shown(Shown, batch) for batch in range(2)] == [5, 4]
+
+
+def test_a_distiller_can_be_made_after_it(make_encoder):
+    # Keras changes the bases of models that are made of inputs and outputs.
+    inputs = keras.Input((3,))
+    finetune.OnTask(inputs, keras.layers.Dense(2)(inputs))
+    student = make_encoder(num_layers=1)
+    method = tfminilm.methods.MiniLM()
+    distiller = tfminilm.Distiller(make_encoder(), student, method)
+    assert distiller.student is student
