@@ -79,6 +79,17 @@ def test_one_process_agrees_with_itself():
     alone.wait()
 
 
+@pytest.mark.parametrize(
+    ("own", "order"), [(0, ["done", "waited"]), (1, ["waited", "done"])]
+)
+def test_the_chief_is_first(monkeypatch, own, order):
+    found = []
+    monkeypatch.setattr(team.Team, "wait", lambda one: found.append("waited"))
+    with team.Team(own=own).chief_first():
+        found.append("done")
+    assert found == order
+
+
 def test_a_worker_that_never_comes_is_named(port):
     addresses = [f"127.0.0.1:{port}", "127.0.0.1:1"]
     with pytest.raises(UserError, match=r"worker 1 .* 127\.0\.0\.1:1 within"):

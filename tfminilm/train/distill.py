@@ -107,7 +107,8 @@ class _Stage:
         with progress.working("loading the teacher"), team.scope():
             distiller, tokenizer = self._models(precision)
         teacher = self.sources["teacher"]
-        self.kind.read(teacher, tokenizer, folder, progress)
+        with team.chief_first():
+            self.kind.read(teacher, tokenizer, folder, progress)
         team.wait()  # For what the chief is about to sweep up.
         with team.scope():
             optimizer = build_optimizer(train, precision)

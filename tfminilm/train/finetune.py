@@ -160,7 +160,7 @@ def _train(
         _require_length(spec, backbone)
         head = heads.build_head(task, backbone, spec.dropout)
     settings = _settings(task, spec)
-    with progress.working("reading examples"):
+    with progress.working("reading examples"), folder.team.chief_first():
         # All of them: a mistake is to be found before hours of training.
         dev = {name: _data(spec).read(task, name) for name in task.eval_splits}
         encoded = _training_data(task, spec, tokenizer, cache)

@@ -144,6 +144,15 @@ class Team:
         """Returns when all workers have called this."""
         self.any(False)
 
+    @contextlib.contextmanager
+    def chief_first(self) -> Iterator[None]:
+        """The chief does this before the others, who find what it kept."""
+        if not self.is_chief:
+            self.wait()
+        yield
+        if self.is_chief:
+            self.wait()
+
     def shares(self, batches: Any) -> Any:
         """A dataset of whole batches, of which each worker takes its rows."""
         if self.strategy is None:
