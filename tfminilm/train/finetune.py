@@ -173,11 +173,10 @@ def _train(
     )
     train = _train_spec(spec, len(batches), precision)
     with folder.team.scope():
-        model = faster(head)
-        model = OnTask(model.input, model.output)
+        fast = faster(head)
+        model = OnTask(fast.input, fast.output)
         optimizer = build_optimizer(train, precision)
-        jit_compile = folder.team.jit_compile(model)
-        compile_for(task, model, optimizer, jit_compile)
+        compile_for(task, model, optimizer, folder.team.jit_compile(model))
     folder.team.wait()  # For what the chief is about to sweep up.
 
     def score() -> dict[str, float]:
@@ -187,8 +186,7 @@ def _train(
         ).metrics
 
     # Questions take minutes; the last step's model is scored when saved.
-    is_scored = task.kind != "qa" and bool(dev)
-    scored = score if is_scored else None
+    scored = score if task.kind != "qa" and dev else None
     with folder.hold():
         TaskLoop(train, folder, model, head, batches, scored, progress).run()
         if not folder.team.is_chief:
