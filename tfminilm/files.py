@@ -153,6 +153,15 @@ def sha256(path: str | os.PathLike) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def code_digest(folder: str | os.PathLike) -> str:
+    """The SHA-256 of all Python files in a folder, of their names as well."""
+    digest = hashlib.sha256()
+    for path in sorted(pathlib.Path(folder).rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def _replace_directory(beside: pathlib.Path, path: pathlib.Path) -> None:
     """Renames `beside` to `path`; a folder cannot be renamed over another."""
     if not path.exists():

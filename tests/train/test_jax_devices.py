@@ -13,16 +13,15 @@ from tfminilm.train import jax_devices, strategy, team
 COMMAND = "import sys; from tfminilm.commands import main; sys.exit(main())"
 
 
-def command(*arguments):
-    """A command in a process of its own, where JAX has not looked yet."""
-    done = subprocess.run(
-        [sys.executable, "-c", COMMAND, *arguments],
+def distill(*arguments):
+    """The command in a process of its own, where JAX has not looked yet."""
+    return subprocess.run(
+        [sys.executable, "-c", COMMAND, "distill", *arguments],
         capture_output=True,
         text=True,
         env=os.environ
         | {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
     )
-    assert done.returncode == 0, done.stderr
 
 
 def test_devices_share_each_part_of_a_batch():
@@ -51,17 +50,27 @@ def test_what_jax_does_not_do(monkeypatch, given, told):
         strategy.build_team(**given)
 
 
+def test_the_flag_makes_devices(tmp_path, tiny):
+    done = distill(
+        f"--config={tiny.recipe}",
+        f"--workdir={tmp_path / 'run'}",
+        "--num_virtual_devices=3",
+    )
+    assert done.returncode == 1
+    assert "batch_size is 8, which 3 devices cannot share" in done.stderr
+
+
 @pytest.mark.slow  # Two processes that import, compile and train.
 def test_two_devices_are_as_one(tmp_path, tiny):
     rows = {}
     for count in (0, 2):
         run = tmp_path / str(count)
-        command(
-            "distill",
+        done = distill(
             f"--config={tiny.recipe}",
             f"--workdir={run}",
             f"--num_virtual_devices={count}",
         )
+        assert done.returncode == 0, done.stderr
         lines = (run / "metrics.jsonl").read_text().splitlines()
         rows[count] = [json.loads(line) for line in lines]
     for one, two in zip(rows[0], rows[2], strict=True):

@@ -107,10 +107,7 @@ def _entry(
 
 def code_digest() -> str:
     """The hash of this package's code."""
-    digest = hashlib.sha256()
-    for path in sorted(pathlib.Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return files.code_digest(pathlib.Path(__file__).parent)
 
 
 def _mapped(path: pathlib.Path) -> np.ndarray:

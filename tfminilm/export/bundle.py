@@ -83,16 +83,7 @@ def export_bundle(
         found = parity.differences(path, backbone, tokenizer, sentences)
         parity.require(found, target)
         signatures = _signatures(path)
-    manifest = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "tfminilm": importlib.metadata.version("tfminilm"),
-        "task": "encoder",
-        "labels": None,
-        "target": target.name,
-        "precision": target.precision,
-        "model": _shape(backbone),
-        "tokenizer": _tokenizer_settings(tokenizer),
+    manifest = _identity(backbone, tokenizer, target) | {
         "signatures": signatures,
         "parity": {
             "sentences": len(sentences),
@@ -171,6 +162,21 @@ def _vocabulary(tokenizer: Any, backbone: Any) -> list[str]:
             "tokenizer"
         )
     return words
+
+
+def _identity(backbone: Any, tokenizer: Any, target: Target) -> dict[str, Any]:
+    """What the manifest says that does not depend on the file."""
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "tfminilm": importlib.metadata.version("tfminilm"),
+        "task": "encoder",
+        "labels": None,
+        "target": target.name,
+        "precision": target.precision,
+        "model": _shape(backbone),
+        "tokenizer": _tokenizer_settings(tokenizer),
+    }
 
 
 def _tokenizer_settings(tokenizer: Any) -> dict[str, Any]:

@@ -155,10 +155,7 @@ def _train(
         "precision", lambda: resolve_precision(spec.precision)
     )
     with progress.working("loading the model"), folder.team.scope():
-        backbone = teachers.load_backbone(spec.model, dtype=precision)
-        tokenizer = teachers.load_tokenizer(spec.model)
-        _require_length(spec, backbone)
-        head = heads.build_head(task, backbone, spec.dropout)
+        head, tokenizer = _models(task, spec, precision)
     settings = _settings(task, spec)
     with progress.working("reading examples"), folder.team.chief_first():
         # All of them: a mistake is to be found before hours of training.
@@ -196,6 +193,16 @@ def _train(
             heads.rescale(whole, mean, deviation)
         _save(whole, tokenizer, settings, folder)
         folder.tell("finished", train.steps)
+
+
+def _models(
+    task: Task, spec: FineTuning, precision: str
+) -> tuple[keras.Model, Any]:
+    """The backbone with a new head, and its tokenizer."""
+    backbone = teachers.load_backbone(spec.model, dtype=precision)
+    tokenizer = teachers.load_tokenizer(spec.model)
+    _require_length(spec, backbone)
+    return heads.build_head(task, backbone, spec.dropout), tokenizer
 
 
 def _save(

@@ -1,6 +1,5 @@
 """Builds `tf.distribute` strategies: what the machine has, or is told."""
 
-import hashlib
 import os
 import pathlib
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import keras
 
 import tfminilm
+from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.train import cluster, jax_devices
 from tfminilm.train.team import ALONE, Team
@@ -78,16 +78,6 @@ def build_team(
     return Team(tf.distribute.MirroredStrategy(devices))
 
 
-def code_digest() -> str:
-    """A digest of the package's code, the same for the same code."""
-    folder = pathlib.Path(tfminilm.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def _found(num_virtual_devices: int, cluster_name: str) -> str:
     import tensorflow as tf
 
@@ -107,8 +97,9 @@ def _workers(cluster_name: str, timeout: float) -> Team:
     cluster.meet(addresses, own, timeout)
     strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     team = Team(strategy, tuple(addresses), own)
+    digest = files.code_digest(pathlib.Path(tfminilm.__file__).parent)
     code = {
-        "tfminilm": f"{tfminilm.__version__} ({code_digest()})",
+        "tfminilm": f"{tfminilm.__version__} ({digest[:12]})",
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
