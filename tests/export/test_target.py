@@ -42,6 +42,11 @@ def test_survives_a_round_trip():
     [
         ({"precison": "float32"}, "unknown key precison; .* precision"),
         ({"precision": "int3"}, "precision is 'int3', expected float32"),
+        ({"format": "tflite"}, "format is 'tflite', expected litert"),
+        (
+            {"format": "onnx", "precision": "float16"},
+            "precision is 'float16', expected float32 for onnx",
+        ),
         ({"lengths": ()}, "lengths is .*, expected one or more"),
         ({"lengths": (0, 8)}, "lengths is .*, expected one or more"),
         ({"lengths": ("a",)}, r"lengths\[0\] is 'a' \(str\), expected int"),

@@ -13,6 +13,7 @@ import ml_collections
 import tfminilm.config
 from tfminilm.errors import UsageError
 
+FORMATS = ("litert", "onnx", "saved_model", "hugging_face")
 PRECISIONS = ("float32", "float16", "dynamic_wi8_afp32")
 
 
@@ -20,14 +21,18 @@ PRECISIONS = ("float32", "float16", "dynamic_wi8_afp32")
 class Target(tfminilm.config.Typed):
     """What `tfminilm export` writes, and how far it may be from Keras.
 
+    `format` is litert, the bundle of a phone, or for other machines onnx,
+    saved_model or hugging_face: those are float32 and take any length.
     `precision` is float32, float16, or dynamic_wi8_afp32 (int8 weights,
     activations rounded at run time). There is one signature per length, in
-    tokens. `max_difference` bounds each number of each output, in units of
-    the output's root mean square where that is above 1; `min_cosine` the
-    cosine of each vector (a token's state, or a sentence's) with Keras'.
+    tokens; the other formats are checked at these. `max_difference` bounds
+    each number of each output, in units of the output's root mean square
+    where that is above 1; `min_cosine` the cosine of each vector (a token's
+    state, or a sentence's) with Keras'.
     """
 
     name: str = ""
+    format: str = "litert"
     precision: str = "float32"
     lengths: tuple[int, ...] = (32, 128)
     max_difference: float = 1e-4
@@ -57,6 +62,11 @@ class Target(tfminilm.config.Typed):
                 value of the wrong type, or one outside its range.
         """
         target = tfminilm.config.parse(cls, config, "target")
+        _require(
+            target.format in FORMATS, target, "format", " | ".join(FORMATS)
+        )
+        fine = target.format == "litert" or target.precision == "float32"
+        _require(fine, target, "precision", f"float32 for {target.format}")
         _require(
             target.precision in PRECISIONS,
             target,
