@@ -64,26 +64,29 @@ class Attention(tf.Module):
         self._key = Dense(key)
         self._value = Dense(value)
 
-    def __call__(self, asking, mixed, mask):
+    def __call__(self, asking, mixed, mask, rows=None):
         """Attends with queries and keys of `asking` to values of `mixed`.
 
         Args:
             asking: `[1, length, width]`.
             mixed: `[1, length, width]`.
             mask: `[1, 1, 1, length]`, added to the scores.
+            rows: how many of the first tokens ask; all of them if None.
 
         Returns:
-            The heads' results side by side `[1, length, units]`, and unscaled
-            queries, keys and values `[1, heads, length, head_dim]`.
+            The heads' results side by side `[1, rows, units]`, and unscaled
+            queries `[1, heads, rows, head_dim]`, and keys and values
+            `[1, heads, length, head_dim]`.
         """
-        queries = self._heads(self._query(asking))
+        asking_rows = first_rows(asking, rows)
+        queries = self._heads(self._query(asking_rows))
         keys = self._heads(self._key(asking))
         values = self._heads(self._value(mixed))
         scores = tf.matmul(queries, keys, transpose_b=True) + mask
         found = tf.matmul(tf.nn.softmax(scores), values)
         units = self._num_heads * self._head_dim
         found = tf.transpose(found, [0, 2, 1, 3])
-        found = tf.reshape(found, [1, mixed.shape[1], units])
+        found = tf.reshape(found, [1, asking_rows.shape[1], units])
         return found, (queries * self._head_dim**0.5, keys, values)
 
     def _heads(self, x):
@@ -97,10 +100,10 @@ class Places(tf.Module):
 
     Args:
         positions: `[max_sequence_length, width]`.
-        segments: `[num_segments, width]`.
+        segments: `[num_segments, width]`; None for a model that has none.
     """
 
-    def __init__(self, positions: np.ndarray, segments: np.ndarray):
+    def __init__(self, positions: np.ndarray, segments: np.ndarray | None):
         super().__init__()
         self._positions = positions
         self._segments = segments
@@ -109,6 +112,8 @@ class Places(tf.Module):
         """`x` `[1, length, width]` with its places' rows."""
         length = x.shape[1]
         rows = self._positions[:length]
+        if self._segments is None:
+            return x + rows
         if len(self._segments) != 2:
             return x + rows + tf.gather(self._segments, segment_ids)
         # Two segments: the first is part of the constant, and the other a
@@ -117,6 +122,11 @@ class Places(tf.Module):
         share = tf.cast(segment_ids, tf.float32)
         segments = tf.reshape(share, [1, length, 1]) * (second - first)
         return x + (rows + first) + segments
+
+
+def first_rows(x, rows):
+    """The first `rows` of `[1, length, width]`; all of them if None."""
+    return x if rows is None else x[:, :rows]
 
 
 def constant(array: np.ndarray) -> tf.Variable:

@@ -26,12 +26,13 @@ def convert(
     backbone: keras.Model,
     precision: str = "float32",
     lengths: Sequence[int] = (32, 128),
-    outputs: Sequence[str] = mobile_graph.OUTPUTS,
+    outputs: Sequence[str] | None = None,
 ) -> bytes:
-    """Writes a backbone as one LiteRT file.
+    """Writes a model as one LiteRT file.
 
     Args:
-        backbone: an encoder, as `mobile_graph.MobileGraph` takes it.
+        backbone: an encoder, or a model with a task's head on one, as
+            `mobile_graph.MobileGraph` takes it.
         precision: one of `PRECISIONS`.
         lengths: one signature `encode_LENGTH` each; they share the weights.
         outputs: see `mobile_graph.MobileGraph`.

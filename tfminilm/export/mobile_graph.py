@@ -1,10 +1,11 @@
-"""The graph that runs on a phone: an encoder's weights, rewritten for XNNPACK.
+"""The graph that runs on a phone: a model's weights, rewritten for XNNPACK.
 
 KerasHub's own graph is built for training: it masks with a boolean tensor
 (SELECT_V2, which XNNPACK does not take, so that the graph falls into many
 delegate partitions), scales the queries at run time, and looks positions up.
 Here the batch is one sentence, the mask is one additive tensor computed once,
-the query scale sits in the query's weights, and positions are constants.
+the query scale sits in the query's weights, and positions are constants. What
+no output reads is not computed: under a classifier the last layer has one row.
 """
 
 from collections.abc import Sequence
@@ -15,10 +16,12 @@ import tensorflow as tf
 
 from tfminilm.errors import UserError
 from tfminilm.export import mobilebert, transformer
+from tfminilm.export.mobile_heads import mobile_head
 
 INPUTS = ("token_ids", "segment_ids", "padding_mask")
 OUTPUTS = ("sequence_output", "pooled_output", "sentence_embedding")
 ATTENTION_OUTPUTS = ("queries", "keys", "values")
+HIDDEN_STATES = "hidden_states"
 
 # Added to the scores of padded keys. Far below any score, so that exp() of
 # it is exactly 0 in float32 and padding has no say; as far as float16 goes
@@ -29,44 +32,59 @@ MASK = -6e4
 # By the name of the backbone's class, or of one that it is made from.
 _FAMILIES = {
     "BertBackbone": transformer.Transformer,
+    "DistilBertBackbone": transformer.Transformer,
     "MobileBertBackbone": mobilebert.MobileBert,
+    "RobertaBackbone": transformer.Transformer,  # And XLM-R's.
 }
+
+# They need the last layer's first row alone.
+_OF_FIRST_TOKEN = {"logits", "pooled_output"}
 
 
 class MobileGraph(tf.Module):
-    """An encoder for one sentence at a time, with fixed lengths.
+    """A model for one sentence at a time, with fixed lengths.
 
     Variables are made once; every `signature` of the same object shares them.
     """
 
     def __init__(
-        self,
-        backbone: keras.Model,
-        outputs: Sequence[str] = OUTPUTS,
+        self, model: keras.Model, outputs: Sequence[str] | None = None
     ):
-        """Reads the weights of a backbone.
+        """Reads the weights of a model.
 
         Args:
-            backbone: a `keras_hub.models.BertBackbone`, or a MobileBERT of
-                `tfminilm.students`.
-            outputs: names out of `OUTPUTS`, and for measuring those of
-                `ATTENTION_OUTPUTS`: the last layer's, unscaled,
-                `[1, heads, length, head_dim]`.
+            model: a backbone of KerasHub's BERT, DistilBERT, RoBERTa or
+                XLM-R, a MobileBERT of `tfminilm.students`, or a model of
+                `tasks.heads.build_head` on one of them.
+            outputs: names; by default the head's, "logits" or "start_logits"
+                and "end_logits", or all of a backbone's out of `OUTPUTS`.
+                For measuring there are those of `ATTENTION_OUTPUTS`, the last
+                layer's, unscaled, `[1, heads, length, head_dim]`, and
+                "hidden_states_0", the embeddings, "hidden_states_1" and so
+                on, the layers' outputs.
 
         Raises:
-            UserError: the backbone's family is not known here, or an output.
+            UserError: the model's family is not known here, or an output.
         """
         super().__init__(name="mobile_graph")
-        for name in outputs:
-            if name not in OUTPUTS + ATTENTION_OUTPUTS:
-                raise UserError(
-                    f"unknown output {name!r}, expected "
-                    f"{', '.join(OUTPUTS + ATTENTION_OUTPUTS)}"
-                )
-        self.outputs = tuple(outputs)
+        backbone = getattr(model, "backbone", model)
         self._encoder = _family(backbone)(backbone)
+        self._head = mobile_head(model)
         self._hidden_dim = backbone.hidden_dim
         self._longest = backbone.max_sequence_length
+        self._inputs = [name for name in INPUTS if name in backbone.input]
+        own: tuple[str, ...] = OUTPUTS
+        if self._head is not None:
+            own = self._head.outputs
+        elif not isinstance(backbone.output, dict):
+            own = tuple(name for name in OUTPUTS if name != "pooled_output")
+        self.outputs = own if outputs is None else tuple(outputs)
+        for name in self.outputs:
+            if name not in own + ATTENTION_OUTPUTS + self._states():
+                raise UserError(
+                    f"unknown output {name!r}, expected "
+                    f"{', '.join(own + ATTENTION_OUTPUTS)}"
+                )
 
     def signature(self, length: int) -> tf.types.experimental.ConcreteFunction:
         """The graph for sentences padded to `length` tokens.
@@ -82,24 +100,39 @@ class MobileGraph(tf.Module):
                 f"{self._longest}, the rows of its position table"
             )
 
-        def call(token_ids, segment_ids, padding_mask):
-            return self._call(token_ids, segment_ids, padding_mask, length)
+        def call(**inputs):
+            return self._call(length=length, **inputs)
 
-        return tf.function(call).get_concrete_function(
-            *(tf.TensorSpec([1, length], tf.int32, name) for name in INPUTS)
-        )
+        specs = {
+            name: tf.TensorSpec([1, length], tf.int32, name)
+            for name in self._inputs
+        }
+        return tf.function(call).get_concrete_function(**specs)
 
-    def _call(self, token_ids, segment_ids, padding_mask, length):
+    def _states(self) -> tuple[str, ...]:
+        """The names of all hidden states, the embeddings' first."""
+        count = len(self._encoder.layers) + 1
+        return tuple(f"{HIDDEN_STATES}_{index}" for index in range(count))
+
+    def _call(self, token_ids, padding_mask, length, segment_ids=None):
         real = tf.cast(padding_mask, tf.float32)
         mask = tf.reshape((1.0 - real) * MASK, [1, 1, 1, length])
         x = self._encoder.embed(token_ids, segment_ids, real)
-        for layer in self._encoder.layers:
-            x, parts = layer(x, mask)
+        *lower, last = self._encoder.layers
+        states = [x]
+        for layer in lower:
+            x, _ = layer(x, mask)
+            states.append(x)
+        rows = 1 if _OF_FIRST_TOKEN.issuperset(self.outputs) else None
+        x, parts = last(x, mask, rows)
         made = dict(zip(ATTENTION_OUTPUTS, parts, strict=True))
+        made |= dict(zip(self._states(), [*states, x], strict=True))
         made["sequence_output"] = x
+        # A slice that drops an axis is one XNNPACK does not take.
+        first = tf.reshape(x[:, :1], [1, self._hidden_dim])
+        if self._head is not None:
+            made |= self._head(self._encoder, first, x, mask)
         if "pooled_output" in self.outputs:
-            # A slice that drops an axis is one XNNPACK does not take.
-            first = tf.reshape(x[:, :1], [1, self._hidden_dim])
             made["pooled_output"] = self._encoder.pool(first)
         if "sentence_embedding" in self.outputs:
             made["sentence_embedding"] = _mean_of_real(x, real, length)

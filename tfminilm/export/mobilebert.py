@@ -112,17 +112,17 @@ class _Layer(tf.Module):
         ]
         self._output = _NormedDense(layer.output_bottleneck, inner)
 
-    def __call__(self, states, mask):
-        """The states, and what `Attention` returns beside its result."""
+    def __call__(self, states, mask, rows=None):
+        """The first `rows` states, or all, and what else `Attention` gives."""
         x = self._bottleneck(states)
         asking = mixed = x if self._kind == "bottleneck" else states
         if self._shared is not None:
             asking = self._shared(states)
-        found, parts = self._attention(asking, mixed, mask)
-        x = self._attention_output(found, x)
+        found, parts = self._attention(asking, mixed, mask, rows)
+        x = self._attention_output(found, blocks.first_rows(x, rows))
         for widen, narrow in self._feedforwards:
             x = narrow(self._activation(widen(x)), x)
-        return self._output(x, states), parts
+        return self._output(x, blocks.first_rows(states, rows)), parts
 
 
 class _NormedDense(tf.Module):

@@ -1,4 +1,4 @@
-"""BERT as a mobile graph."""
+"""BERT, DistilBERT, RoBERTa and XLM-R as mobile graphs."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tfminilm.export import blocks, weights
 
 
 class Transformer(tf.Module):
-    """The embeddings, layers and pooler of a `keras_hub` BERT."""
+    """The embeddings, layers and pooler, if any, of a `keras_hub` encoder."""
 
     def __init__(self, backbone: Any):
         super().__init__()
@@ -21,7 +21,9 @@ class Transformer(tf.Module):
             _Layer(layer, encoder.num_heads, encoder.approximate_gelu)
             for layer in encoder.layers
         ]
-        self._pooler = blocks.Dense(encoder.pooler)
+        self._pooler = None
+        if encoder.pooler is not None:
+            self._pooler = blocks.Dense(encoder.pooler)
 
     def embed(self, token_ids, segment_ids, real):
         """Embeddings `[1, length, hidden_dim]`, normalised."""
@@ -32,7 +34,7 @@ class Transformer(tf.Module):
 
     def pool(self, first):
         """The pooled output `[1, hidden_dim]` of the first token's state."""
-        return tf.tanh(self._pooler(first))
+        return first if self._pooler is None else tf.tanh(self._pooler(first))
 
 
 class _Layer(tf.Module):
@@ -50,9 +52,10 @@ class _Layer(tf.Module):
         self._feedforward = blocks.Dense(layer.feedforward)
         self._feedforward_norm = blocks.Norm(layer.feedforward_norm)
 
-    def __call__(self, x, mask):
-        """The states, and what `Attention` returns beside its result."""
-        mixed, parts = self._attention(x, x, mask)
+    def __call__(self, x, mask, rows=None):
+        """The first `rows` states, or all, and what else `Attention` gives."""
+        mixed, parts = self._attention(x, x, mask, rows)
+        x = blocks.first_rows(x, rows)
         x = self._attention_norm(x + self._output(mixed))
         inner = tf.nn.gelu(self._intermediate(x), self._approximate_gelu)
         return self._feedforward_norm(x + self._feedforward(inner)), parts

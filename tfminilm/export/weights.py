@@ -1,4 +1,4 @@
-"""Weights of Keras layers as plain arrays, and those of a whole BERT."""
+"""Weights of Keras layers as plain arrays, and those of a whole encoder."""
 
 import dataclasses
 from collections.abc import Callable
@@ -47,7 +47,8 @@ class Encoder:
 
     `tokens` is `[vocabulary_size, hidden_dim]`, `positions`
     `[max_sequence_length, hidden_dim]`, `segments`
-    `[num_segments, hidden_dim]`. `approximate_gelu` says which of the two
+    `[num_segments, hidden_dim]`, or None, as the pooler, for a model that has
+    none. `approximate_gelu` says which of the two
     GELUs the feed-forward blocks use.
     """
 
@@ -55,10 +56,10 @@ class Encoder:
     approximate_gelu: bool
     tokens: np.ndarray
     positions: np.ndarray
-    segments: np.ndarray
+    segments: np.ndarray | None
     embeddings_norm: Norm
     layers: tuple[EncoderLayer, ...]
-    pooler: Dense
+    pooler: Dense | None
 
     @property
     def hidden_dim(self) -> int:
@@ -67,23 +68,30 @@ class Encoder:
 
 
 def read_encoder(backbone: Any) -> Encoder:
-    """The weights of a `keras_hub.models.BertBackbone`, in float32.
+    """The weights of KerasHub's BERT, DistilBERT, RoBERTa or XLM-R, float32.
 
     Raises:
         UserError: its activation is no GELU.
     """
+    segments = pooler = None
+    embeddings = backbone
+    if hasattr(backbone, "segment_embedding"):
+        segments = array(backbone.segment_embedding.embeddings)
+        pooler = dense(backbone.pooled_dense, backbone.hidden_dim)
+    else:
+        embeddings = backbone.embeddings
     layers = backbone.transformer_layers
     return Encoder(
         num_heads=backbone.num_heads,
         approximate_gelu=_is_approximate_gelu(
             layers[0]._feedforward_intermediate_dense.activation
         ),
-        tokens=array(backbone.token_embedding.embeddings),
-        positions=array(backbone.position_embedding.position_embeddings),
-        segments=array(backbone.segment_embedding.embeddings),
+        tokens=array(embeddings.token_embedding.embeddings),
+        positions=array(embeddings.position_embedding.position_embeddings),
+        segments=segments,
         embeddings_norm=norm(backbone.embeddings_layer_norm),
         layers=tuple(_layer(layer, backbone.hidden_dim) for layer in layers),
-        pooler=dense(backbone.pooled_dense, backbone.hidden_dim),
+        pooler=pooler,
     )
 
 
