@@ -75,7 +75,9 @@ def fuse_updates(
     """Makes the optimizer update large variables in one pass.
 
     AdamW takes eleven passes over its embedding table where one will do.
-    Without effect on other backends, and where replicas share the update.
+    Where there are replicas, each updates its own copy so, but for the weight
+    decay, which Keras takes from all copies at once. Without effect on other
+    backends.
 
     Args:
         optimizer: is changed in place.
@@ -87,8 +89,9 @@ def fuse_updates(
     import tensorflow as tf
 
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if tf.distribute.has_strategy() or hasattr(optimizer, "_plain_update_step"):
+    if hasattr(optimizer, "_plain_update_step"):
         return
+    is_alone = not tf.distribute.has_strategy()
     plain = optimizer._plain_update_step = optimizer.update_step
     decay = optimizer._apply_weight_decay
     compiled: dict[int, Any] = {}
@@ -105,7 +108,8 @@ def fuse_updates(
             return
 
         def update(gradient: Any, learning_rate: Any) -> None:
-            decay([variable])
+            if is_alone:
+                decay([variable])
             plain(gradient, variable, learning_rate)
 
         if id(variable) not in compiled:
@@ -118,7 +122,8 @@ def fuse_updates(
         )
 
     optimizer.update_step = update_step
-    optimizer._apply_weight_decay = apply_weight_decay
+    if is_alone:
+        optimizer._apply_weight_decay = apply_weight_decay
 
 
 def dropout_bits(layer: keras.layers.Dropout, shape: Any) -> Any:
