@@ -1,6 +1,7 @@
 # make demo    distils, exports, measures and reports a real student
 # make test    runs the tests           make test-jax  the core's, on JAX
 # make lint    style and types          make clean     removes .venv and runs
+# make test-android  builds, checks and tests the app in apps/android
 #
 # Each builds .venv from constraints.txt if it is not there.
 
@@ -13,7 +14,7 @@ CORE := tests/layers tests/losses tests/methods tests/students \
 	tests/teachers tests/test_distiller*.py tests/conformance/test_methods.py \
 	tests/train/test_distill.py tests/train/finetune/test_resume.py
 
-.PHONY: demo test test-jax lint clean
+.PHONY: demo test test-jax test-android lint clean
 
 demo: $(VENV)/ready
 	$(BIN)/tfminilm distill --config=students/demo.py --workdir=$(RUN)
@@ -28,6 +29,10 @@ test: $(VENV)/ready-for-tests
 test-jax: $(VENV)/ready-for-tests
 	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 \
 		$(BIN)/python -m pytest -n 2 --dist loadfile $(CORE) $(ARGS)
+
+# Its tools come once, as root on Debian 12; see docs/android.md.
+test-android: $(VENV)/ready
+	$(BIN)/python apps/android/verify $(ARGS)
 
 lint: $(VENV)/ready-for-tests
 	$(BIN)/ruff check .
@@ -54,4 +59,4 @@ $(VENV)/ready-for-tests: $(VENV)/ready
 	@touch $@
 
 clean:
-	rm -rf $(VENV) runs build dist *.egg-info
+	rm -rf $(VENV) runs build dist apps/android/build *.egg-info

