@@ -183,6 +183,10 @@ def test_refuses_what_it_cannot_do(models):
         ({"temperature": 0.0}, "temperature is 0.0, expected above 0"),
         ({"feature_weight": -1.0}, "feature_weight is -1.0, expected 0 or"),
         ({"next_sentence_weight": -1.0}, "next_sentence_weight is -1.0, exp"),
+        (
+            {"pretraining_weight": 0.0, "next_sentence_weight": 1.0},
+            "next_sentence_weight is 1.0, expected 0 where pretraining_weight",
+        ),
         ({"layer": -1}, "layer is -1, expected 0 or more, or None"),
     ):
         with pytest.raises(UsageError, match=said):

@@ -69,11 +69,12 @@ def test_a_share_of_the_whole_step(model, optimizer, weight_decay):
 
 
 @pytest.mark.parametrize(
-    "rates", ["0", "layer:0.1", "0:x", "0:-1", "0:inf", "0:0.1:2"]
+    "rates",
+    ["0", "layer:0.1", "0:x", "0:-1", "0:inf", "0:0.1:2", "0:0.1,0:0.2"],
 )
 def test_refuses_what_is_no_rate(rates):
     recipe = Recipe(train=TrainSpec(layer_rates=rates))
-    with pytest.raises(UsageError, match="parts and shares of 0 or more, suc"):
+    with pytest.raises(UsageError, match="each part once with a share of 0"):
         Recipe.parse(recipe.config())
 
 

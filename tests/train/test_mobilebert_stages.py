@@ -73,15 +73,8 @@ def test_progressive_goes_up_layer_by_layer():
 
 
 def test_progressive_may_slow_the_layers_below():
-    found = mobilebert_stages(
-        "progressive",
-        "teacher",
-        STUDENT,
-        DataSpec(),
-        TRANSFER,
-        PRETRAINING,
-        lower_rate=0.1,
-    )
+    rest = ("teacher", STUDENT, DataSpec(), TRANSFER, PRETRAINING)
+    found = mobilebert_stages("progressive", *rest, lower_rate=0.1)
     assert not any(stage.student.frozen for stage in found.values())
     assert [stage.train.layer_rates for stage in found.values()] == [
         "",
@@ -89,6 +82,8 @@ def test_progressive_may_slow_the_layers_below():
         "embeddings:0.1,0:0.1,1:0.1",
         "",
     ]
+    with pytest.raises(UsageError, match="'joint' trains all layers at once"):
+        mobilebert_stages("joint", *rest, lower_rate=0.1)
 
 
 def test_smoke_mode_keeps_the_layers_that_there_are():

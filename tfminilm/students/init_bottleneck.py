@@ -33,19 +33,17 @@ def pairs_from_bert(
         Each weight of the student's with the value that it takes.
 
     Raises:
-        UserError: nothing fits.
+        UserError: nothing of its layers fits.
     """
-    parts = _embeddings(student, teacher)
-    for ours, theirs in layers:
-        parts += _layer(ours, theirs)
-    found = [pair for ours, theirs in parts for pair in _fitting(ours, theirs)]
+    parts = [part for pair in layers for part in _layer(*pair)]
+    found = _all_fitting(parts)
     if not found:
         raise UserError(
-            f"nothing of {teacher.name} fits {student.name}: expected a "
-            "bottleneck_dim and an intermediate_dim that are its hidden_dim "
-            "and its intermediate_dim"
+            f"nothing of the layers of {teacher.name} fits {student.name}: "
+            "expected a bottleneck_dim and an intermediate_dim that are its "
+            "hidden_dim and its intermediate_dim"
         )
-    return found
+    return _all_fitting(_embeddings(student, teacher)) + found
 
 
 def _embeddings(student: Any, teacher: Any) -> list[tuple[Any, Any]]:
@@ -74,6 +72,12 @@ def _layer(ours: BottleneckEncoder, theirs: Any) -> list[tuple[Any, Any]]:
         (block.output_dense.dense, theirs._feedforward_output_dense),
         (block.output_dense.norm, theirs._feedforward_layer_norm),
     ]
+
+
+def _all_fitting(
+    parts: Sequence[tuple[Any, Any]],
+) -> list[tuple[Any, np.ndarray]]:
+    return [pair for ours, theirs in parts for pair in _fitting(ours, theirs)]
 
 
 def _fitting(ours: Any, theirs: Any) -> list[tuple[Any, np.ndarray]]:

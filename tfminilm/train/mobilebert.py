@@ -48,12 +48,18 @@ def mobilebert_stages(
         "layer_1" to "layer_L".
 
     Raises:
-        UsageError: there is no such strategy.
+        UsageError: there is no such strategy, or none of its layers is lower
+            than another.
     """
     if strategy not in STRATEGIES:
         raise UsageError(
             f"recipe: strategy is {strategy!r}, expected "
             f"{' or '.join(STRATEGIES)}"
+        )
+    if lower_rate and strategy != "progressive":
+        raise UsageError(
+            f"recipe: lower_rate is {lower_rate:g}, but strategy {strategy!r} "
+            "trains all layers at once: set it to 0"
         )
     layers: dict[str, int | None] = {}
     if strategy == "joint":

@@ -187,7 +187,8 @@ class TrainSpec(tfminilm.config.Typed):
         """`layer_rates` by "embeddings" and layers' indices.
 
         Raises:
-            UsageError: it names something else, or a share below 0.
+            UsageError: it names something else, a part twice, or a share
+                below 0.
         """
         found: dict[str | int, float] = {}
         try:
@@ -195,13 +196,14 @@ class TrainSpec(tfminilm.config.Typed):
                 part, share = pair.split(":")
                 name = part.strip()
                 key = name if name == "embeddings" else int(name)
+                if key in found or not 0 <= float(share) < math.inf:
+                    raise ValueError
                 found[key] = float(share)
-            if not all(0 <= share < math.inf for share in found.values()):
-                raise ValueError
         except ValueError:
             raise UsageError(
                 f"recipe: train.layer_rates is {self.layer_rates!r}, expected "
-                "parts and shares of 0 or more, such as embeddings:0.1,0:0.1"
+                "each part once with a share of 0 or more, such as "
+                "embeddings:0.1,0:0.1"
             ) from None
         return found
 
