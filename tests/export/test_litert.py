@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import litert, mobile_graph, profile
+from tfminilm.export import flatbuffer, litert, mobile_graph, profile
 from tfminilm.export.runner import LiteRTEncoder
 
 
@@ -35,7 +35,7 @@ def test_the_mask_is_added_once_per_layer_and_made_once(float_file):
 
 def test_int8_weights_per_channel(int8_file):
     tensors = {}
-    for tensor in profile._read(int8_file).subgraphs[0].tensors:
+    for tensor in flatbuffer.read(int8_file).subgraphs[0].tensors:
         if tensor.quantization and tensor.quantization.scale is not None:
             shape = tuple(tensor.shape)
             tensors.setdefault(shape, []).append(tensor)

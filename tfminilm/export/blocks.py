@@ -4,20 +4,36 @@ Tensors are `[1, length, width]`: dense layers keep their batch of one, as on
 `[length, width]` XNNPACK's int8 product took a tenth longer.
 """
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from tfminilm.export import weights
 
 
-class Dense(tf.Module):
-    """x W + b."""
+def scoped(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Names what a module's method computes after it, inside its caller."""
 
-    def __init__(self, dense: weights.Dense):
-        super().__init__()
+    @functools.wraps(call)
+    def named(self: tf.Module, *args: Any) -> Any:
+        with tf.name_scope(self.name):
+            return call(self, *args)
+
+    return named
+
+
+class Dense(tf.Module):
+    """x W + b; the name is that by which a target may choose its precision."""
+
+    def __init__(self, dense: weights.Dense, name: str):
+        super().__init__(name)
         self._kernel = constant(dense.kernel)
         self._bias = constant(dense.bias)
 
+    @scoped
     def __call__(self, x):
         return tf.matmul(x, self._kernel) + self._bias
 
@@ -59,10 +75,10 @@ class Attention(tf.Module):
         self._head_dim = query.kernel.shape[1] // num_heads
         scale = self._head_dim**-0.5
         self._query = Dense(
-            weights.Dense(query.kernel * scale, query.bias * scale)
+            weights.Dense(query.kernel * scale, query.bias * scale), "query"
         )
-        self._key = Dense(key)
-        self._value = Dense(value)
+        self._key = Dense(key, "key")
+        self._value = Dense(value, "value")
 
     def __call__(self, asking, mixed, mask, rows=None):
         """Attends with queries and keys of `asking` to values of `mixed`.
@@ -135,9 +151,15 @@ def constant(array: np.ndarray) -> tf.Variable:
 
 
 @tf.function(experimental_implements="embedding_matmul")
-def lookup(table, ids):
+def _lookup(table, ids):
     """Rows of a table; the converter writes it as one EMBEDDING_LOOKUP.
 
     That operator, unlike GATHER, has an int8 kernel with a scale per row.
     """
     return tf.gather(table, ids)
+
+
+def lookup(table, ids):
+    """Rows `[length, width]` of the table of tokens."""
+    with tf.name_scope("tokens"):
+        return _lookup(table, ids)

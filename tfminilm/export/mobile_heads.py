@@ -37,7 +37,7 @@ class FirstTokenHead(tf.Module):
         self._layers = []
         width = head.backbone.hidden_dim
         for layer in _dense_layers(head):
-            dense = blocks.Dense(weights.dense(layer, width))
+            dense = blocks.Dense(weights.dense(layer, width), layer.name)
             self._layers.append((dense, _activation(layer)))
             width = layer.units
 
@@ -58,7 +58,7 @@ class SpanHead(tf.Module):
         super().__init__()
         layer = head.get_layer("span_logits")
         self._dense = blocks.Dense(
-            weights.dense(layer, head.backbone.hidden_dim)
+            weights.dense(layer, head.backbone.hidden_dim), layer.name
         )
 
     def __call__(self, encoder, first, states, mask):

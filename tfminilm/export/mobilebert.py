@@ -52,15 +52,16 @@ class MobileBert(tf.Module):
             positions, segments = positions * gamma, segments * gamma
         else:
             self._norm = blocks.Norm(weights.norm(backbone.embeddings_norm))
-        self._projection = blocks.Dense(projection)
+        self._projection = blocks.Dense(projection, "embeddings_projection")
         self._places = blocks.Places(positions, segments)
         self.layers = [
-            _Layer(layer, width) for layer in backbone.transformer_layers
+            _Layer(layer, width, f"layer_{index}")
+            for index, layer in enumerate(backbone.transformer_layers)
         ]
         self._pooler = None
         if backbone.pooled_dense is not None:
             self._pooler = blocks.Dense(
-                weights.dense(backbone.pooled_dense, width)
+                weights.dense(backbone.pooled_dense, width), "pooler"
             )
 
     def embed(self, token_ids, segment_ids, real):
@@ -83,15 +84,19 @@ class MobileBert(tf.Module):
 class _Layer(tf.Module):
     """One `BottleneckEncoder` on `[1, length, hidden_dim]`."""
 
-    def __init__(self, layer, hidden_dim):
-        super().__init__()
+    def __init__(self, layer, hidden_dim, name):
+        super().__init__(name)
         inner, kind = layer.bottleneck_dim, layer.attention_input
         read = hidden_dim if kind == "block" else inner
         self._kind = kind
-        self._bottleneck = _NormedDense(layer.bottleneck, hidden_dim)
+        self._bottleneck = _NormedDense(
+            layer.bottleneck, hidden_dim, "bottleneck"
+        )
         self._shared = None
         if kind == "shared":
-            self._shared = _NormedDense(layer.shared_bottleneck, hidden_dim)
+            self._shared = _NormedDense(
+                layer.shared_bottleneck, hidden_dim, "shared_bottleneck"
+            )
         query, key, value = (
             layer.projections[name] for name in ("queries", "keys", "values")
         )
@@ -101,17 +106,29 @@ class _Layer(tf.Module):
             weights.dense(key, read),
             weights.dense(value, hidden_dim if kind == "shared" else read),
         )
-        self._attention_output = _NormedDense(layer.attention_output, inner)
+        self._attention_output = _NormedDense(
+            layer.attention_output, inner, "attention_output"
+        )
         self._activation = _ACTIVATIONS[layer.activation]
         self._feedforwards = [
             (
-                blocks.Dense(weights.dense(block.intermediate, inner)),
-                _NormedDense(block.output_dense, layer.intermediate_dim),
+                blocks.Dense(
+                    weights.dense(block.intermediate, inner),
+                    f"intermediate_{index}",
+                ),
+                _NormedDense(
+                    block.output_dense,
+                    layer.intermediate_dim,
+                    f"feedforward_{index}",
+                ),
             )
-            for block in layer.feedforwards
+            for index, block in enumerate(layer.feedforwards)
         ]
-        self._output = _NormedDense(layer.output_bottleneck, inner)
+        self._output = _NormedDense(
+            layer.output_bottleneck, inner, "output_bottleneck"
+        )
 
+    @blocks.scoped
     def __call__(self, states, mask, rows=None):
         """The first `rows` states, or all, and what else `Attention` gives."""
         x = self._bottleneck(states)
@@ -128,7 +145,7 @@ class _Layer(tf.Module):
 class _NormedDense(tf.Module):
     """Norm(x W + b + residual); a NoNorm is folded in."""
 
-    def __init__(self, layer, inputs):
+    def __init__(self, layer, inputs, name):
         super().__init__()
         dense = weights.dense(layer.dense, inputs)
         self._norm = self._gamma = None
@@ -137,7 +154,7 @@ class _NormedDense(tf.Module):
             self._gamma = blocks.constant(_scale_and_shift(layer.norm)[0])
         else:
             self._norm = blocks.Norm(weights.norm(layer.norm))
-        self._dense = blocks.Dense(dense)
+        self._dense = blocks.Dense(dense, name)
 
     def __call__(self, x, residual=None):
         x = self._dense(x)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.export import flatbuffer
 from tfminilm.export.runner import open_interpreter
 
 
@@ -35,13 +36,13 @@ def operators(
     model: bytes | str | os.PathLike,
 ) -> dict[str, collections.Counter[str]]:
     """How often each signature of a file uses each operator."""
-    read = _read(model)
+    read = flatbuffer.read(model)
     return {
         name: collections.Counter(
-            _operator_name(read, operator)
+            flatbuffer.operator_name(read, operator)
             for operator in read.subgraphs[index].operators
         )
-        for name, index in _signatures(read).items()
+        for name, index in flatbuffer.signatures(read).items()
     }
 
 
@@ -50,7 +51,7 @@ def custom_operators(model: bytes | str | os.PathLike) -> list[str]:
 
     TensorFlow's own ("Flex") operators are among them.
     """
-    codes = _read(model).operatorCodes
+    codes = flatbuffer.read(model).operatorCodes
     return sorted(code.customCode.decode() for code in codes if code.customCode)
 
 
@@ -61,9 +62,9 @@ def partitions(path: str | os.PathLike) -> dict[str, int]:
         UserError: no LiteRT file.
     """
     open_interpreter(path)
-    read = _read(path)
+    read = flatbuffer.read(path)
     counts = {}
-    for name, index in _signatures(read).items():
+    for name, index in flatbuffer.signatures(read).items():
         # The interpreter lists the nodes of its first graph only.
         interpreter = _interpreter(_with_graph(read, read.subgraphs[index]))
         nodes = [node["op_name"] for node in interpreter._get_ops_details()]
@@ -83,8 +84,8 @@ def operator_times(
         UserError: no LiteRT file, or it has no such signature.
     """
     open_interpreter(path)
-    read = _read(path)
-    signatures = _signatures(read)
+    read = flatbuffer.read(path)
+    signatures = flatbuffer.signatures(read)
     if signature not in signatures:
         raise UserError(
             f"{path} has no signature {signature!r}, expected one of "
@@ -97,7 +98,7 @@ def operator_times(
     count: collections.Counter[str] = collections.Counter()
     total: dict[str, float] = collections.defaultdict(float)
     for alike in same.values():
-        name = _operator_name(read, alike[0])
+        name = flatbuffer.operator_name(read, alike[0])
         taken = _time_alone(read, graph, alike[0], num_threads, repeats)
         count[name] += len(alike)
         total[name] += taken * len(alike)
@@ -123,46 +124,14 @@ def peak_memory(path: str | os.PathLike, num_threads: int = 1) -> int | None:
     return int(done.stdout.split()[-1]) or None
 
 
-def _signatures(read: Any) -> dict[str, int]:
-    """Signature names and the graphs they stand for."""
-    return {
-        signature.signatureKey.decode(): signature.subgraphIndex
-        for signature in read.signatureDefs or []
-    }
-
-
-def _read(model: bytes | str | os.PathLike) -> Any:
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    if not isinstance(model, bytes):
-        model = pathlib.Path(model).read_bytes()
-    read = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
-    for buffer in read.buffers:
-        # Written back, an array is copied whole, and a bytearray byte by byte.
-        if isinstance(buffer.data, bytearray):
-            buffer.data = np.frombuffer(buffer.data, np.uint8)
-    return read
-
-
-def _operator_name(read: Any, operator: Any) -> str:
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    return flatbuffer_utils.opcode_to_name(read, operator.opcodeIndex) or "?"
-
-
 def _kind(read: Any, graph: Any, operator: Any) -> tuple:
     """Operators of equal kind do the same work on different numbers."""
     tensors = [graph.tensors[i] for i in operator.inputs if i >= 0]
     shapes = [(tuple(np.ravel(t.shape)), t.type) for t in tensors]
-    constant = [_is_constant(read, tensor) for tensor in tensors]
+    constant = [flatbuffer.is_constant(read, tensor) for tensor in tensors]
     options = operator.builtinOptions
     given = tuple(sorted(map(str, vars(options).items()))) if options else ()
     return operator.opcodeIndex, tuple(shapes), tuple(constant), given
-
-
-def _is_constant(read: Any, tensor: Any) -> bool:
-    data = read.buffers[tensor.buffer].data
-    return data is not None and len(data) > 0
 
 
 def _with_graph(read: Any, graph: Any) -> Any:
@@ -194,7 +163,8 @@ def _cut_out(read: Any, graph: Any, operator: Any) -> Any:
     piece.inputs = [
         index
         for index in dict.fromkeys(moved.inputs)
-        if index >= 0 and not _is_constant(alone, piece.tensors[index])
+        if index >= 0
+        and not flatbuffer.is_constant(alone, piece.tensors[index])
     ]
     piece.outputs = moved.outputs
     return alone
@@ -202,9 +172,8 @@ def _cut_out(read: Any, graph: Any, operator: Any) -> Any:
 
 def _interpreter(model: Any, num_threads: int = 1) -> Any:
     from ai_edge_litert.interpreter import Interpreter
-    from ai_edge_litert.tools import flatbuffer_utils
 
-    content = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    content = flatbuffer.write(model)
     interpreter = Interpreter(model_content=content, num_threads=num_threads)
     interpreter.allocate_tensors()
     return interpreter

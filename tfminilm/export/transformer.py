@@ -18,12 +18,17 @@ class Transformer(tf.Module):
         self._places = blocks.Places(encoder.positions, encoder.segments)
         self._norm = blocks.Norm(encoder.embeddings_norm)
         self.layers = [
-            _Layer(layer, encoder.num_heads, encoder.approximate_gelu)
-            for layer in encoder.layers
+            _Layer(
+                layer,
+                encoder.num_heads,
+                encoder.approximate_gelu,
+                f"layer_{index}",
+            )
+            for index, layer in enumerate(encoder.layers)
         ]
         self._pooler = None
         if encoder.pooler is not None:
-            self._pooler = blocks.Dense(encoder.pooler)
+            self._pooler = blocks.Dense(encoder.pooler, "pooler")
 
     def embed(self, token_ids, segment_ids, real):
         """Embeddings `[1, length, hidden_dim]`, normalised."""
@@ -40,18 +45,19 @@ class Transformer(tf.Module):
 class _Layer(tf.Module):
     """One transformer layer on `[1, length, hidden_dim]`."""
 
-    def __init__(self, layer, num_heads, approximate_gelu):
-        super().__init__()
+    def __init__(self, layer, num_heads, approximate_gelu, name):
+        super().__init__(name)
         self._approximate_gelu = approximate_gelu
         self._attention = blocks.Attention(
             num_heads, layer.query, layer.key, layer.value
         )
-        self._output = blocks.Dense(layer.output)
+        self._output = blocks.Dense(layer.output, "attention_output")
         self._attention_norm = blocks.Norm(layer.attention_norm)
-        self._intermediate = blocks.Dense(layer.intermediate)
-        self._feedforward = blocks.Dense(layer.feedforward)
+        self._intermediate = blocks.Dense(layer.intermediate, "intermediate")
+        self._feedforward = blocks.Dense(layer.feedforward, "feedforward")
         self._feedforward_norm = blocks.Norm(layer.feedforward_norm)
 
+    @blocks.scoped
     def __call__(self, x, mask, rows=None):
         """The first `rows` states, or all, and what else `Attention` gives."""
         mixed, parts = self._attention(x, x, mask, rows)
