@@ -121,6 +121,24 @@ def load_masked_lm(
     return model
 
 
+def settings_of(backbone: Any) -> dict[str, Any]:
+    """What a Hugging Face `config.json` says of a `MobileBertBackbone`."""
+    activations = {ours: theirs for theirs, ours in _ACTIVATIONS.items()}
+    return {
+        **{
+            theirs: getattr(backbone, ours)
+            for ours, theirs in _SETTINGS.items()
+        },
+        "use_bottleneck": True,
+        "trigram_input": True,
+        "key_query_shared_bottleneck": backbone.attention_input == "shared",
+        "use_bottleneck_attention": backbone.attention_input == "bottleneck",
+        "hidden_act": activations[backbone.activation],
+        "layer_norm_eps": backbone.epsilon,
+        "classifier_activation": backbone.pooler,
+    }
+
+
 def load_tokenizer(
     folder: str | os.PathLike, lowercase: bool, strip_accents: bool
 ) -> Any:
@@ -186,7 +204,7 @@ def _may_pool(checkpoint: Checkpoint) -> bool:
 
 def _slots(checkpoint: Checkpoint, backbone: Any) -> list[Slot]:
     """Where the variables of a backbone are."""
-    name = _tf1_name if checkpoint.is_tf1 else _name
+    name = _tf1_name if checkpoint.is_tf1 else pytorch_name
     prefix = "bert/"
     if not checkpoint.is_tf1:
         names = checkpoint.shapes
@@ -202,7 +220,7 @@ def _slots(checkpoint: Checkpoint, backbone: Any) -> list[Slot]:
             ),
             not checkpoint.is_tf1 and variable.name == "kernel",
         )
-        for module, layer in _modules(backbone)
+        for module, layer in modules_of(backbone)
         for variable in layer.weights
     ]
 
@@ -213,7 +231,7 @@ def _head_slots(checkpoint: Checkpoint, head: Any) -> list[Slot]:
         prefix, name = "cls/predictions/", _tf1_name
         kernel, bias = "extra_output_weights", "output_bias"
     else:
-        prefix, name = "cls.predictions.", _name
+        prefix, name = "cls.predictions.", pytorch_name
         kernel, bias = "dense.weight", "bias"
     slots = [
         Slot(
@@ -232,7 +250,7 @@ def _head_slots(checkpoint: Checkpoint, head: Any) -> list[Slot]:
     ]
 
 
-def _modules(backbone: Any) -> Iterator[tuple[str, Any]]:
+def modules_of(backbone: Any) -> Iterator[tuple[str, Any]]:
     """The layers that have variables, by the name of PyTorch's module."""
     yield "embeddings.word_embeddings", backbone.token_embedding
     yield "embeddings.embedding_transformation", backbone.embeddings_projection
@@ -267,7 +285,7 @@ def _encoder_modules(encoder: BottleneckEncoder) -> Iterator[tuple[str, Any]]:
             yield f"{name}.LayerNorm", layer.norm
 
 
-def _name(module: str, variable: str) -> str:
+def pytorch_name(module: str, variable: str) -> str:
     """What PyTorch calls a variable of a module."""
     return f"{module}.{'bias' if variable in ('bias', 'beta') else 'weight'}"
 

@@ -1,0 +1,106 @@
+"""Hugging Face folders: what `transformers` made of them, and we do."""
+
+import importlib.util
+import pathlib
+
+import keras_hub
+import numpy as np
+import pytest
+
+from tfminilm import teachers
+from tfminilm.errors import UserError
+from tfminilm.export import hugging_face
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+# What `transformers` calls our outputs.
+NAMES = {
+    "sequence_output": "last_hidden_state",
+    "pooled_output": "pooler_output",
+    "start_logits": "start_logits",
+    "end_logits": "end_logits",
+}
+
+
+def load_script():
+    path = GOLDEN / "make_hugging_face.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+made = load_script()
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return np.load(GOLDEN / "hugging_face.npz")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("hugging_face")
+    made.write(root)
+    return root
+
+
+def outputs(model):
+    given = {name: made.batch()[name] for name in model.input}
+    found = model(given, training=False)
+    found = found if isinstance(found, dict) else {"logits": found}
+    return {name: np.array(value) for name, value in found.items()}
+
+
+@pytest.mark.parametrize("name", made.CLASSES)
+def test_transformers_computes_the_same(name, folders, golden):
+    # Otherwise it was another folder that `transformers` has read: make the
+    # golden file again.
+    assert made.digest(folders / name) == str(golden[f"{name}/digest"])
+    mask = made.batch()["padding_mask"].astype(bool)
+    for output, wanted in outputs(made.student(name)).items():
+        got = golden[f"{name}/{NAMES.get(output, output)}"]
+        if output in ("sequence_output", "start_logits", "end_logits"):
+            got, wanted = got[mask], wanted[mask]
+        np.testing.assert_allclose(got, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["bert", "mobilebert"])
+def test_our_own_loader_reads_it(name, folders):
+    student = made.student(name)
+    loaded = teachers.load_backbone(folders / name)
+    assert loaded.get_config().keys() == student.get_config().keys()
+    for wanted, got in zip(student.weights, loaded.weights, strict=True):
+        wanted, got = np.array(wanted), np.array(got)
+        if name == "mobilebert" and wanted.shape == (len(made.WORDS), 8):
+            # `transformers` adds padding's embedding to its neighbours'.
+            assert not got[0].any()
+            wanted, got = wanted[1:], got[1:]
+        np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("name", ["bert_span", "mobilebert_classifier"])
+def test_our_own_loader_reads_the_encoder_below_a_head(name, folders):
+    student = made.student(name).backbone
+    got = outputs(teachers.load_backbone(folders / name))
+    wanted = outputs(student)
+    np.testing.assert_allclose(
+        got["sequence_output"], wanted["sequence_output"], atol=1e-5
+    )
+
+
+def test_tokenizers_agree(folders, golden):
+    words = teachers.load_tokenizer(folders / "bert")
+    ids = [2, *(int(i) for i in words(made.TEXT)), 3]
+    assert ids == list(golden["bert/ids"])
+    assert 0 < ids.count(1) < 3  # "unknown" is, and little else.
+    assert words.get_vocabulary() == made.WORDS
+
+
+def test_of_a_student_without_segments(tmp_path):
+    student = keras_hub.models.DistilBertBackbone(
+        vocabulary_size=22, num_layers=1, num_heads=2, hidden_dim=8,
+        intermediate_dim=8, max_sequence_length=8,
+    )  # fmt: skip
+    with pytest.raises(UserError, match="cannot write a DistilBertBackbone"):
+        hugging_face.write(student, made.tokenizer(), tmp_path)
+    assert list(tmp_path.iterdir()) == []

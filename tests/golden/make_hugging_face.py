@@ -1,0 +1,132 @@
+"""Writes `hugging_face.npz`: what `transformers` computes from our folders.
+
+    python tests/golden/make_hugging_face.py write FOLDER
+    python tests/golden/make_hugging_face.py read FOLDER
+
+The first writes small students with random weights, always the same, as
+Hugging Face folders; it needs this package. The second loads them with
+`transformers` 5.23 on PyTorch 2.15, which need not be installed beside it, and
+stores what they make of a ragged batch in float32, the token ids that
+`AutoTokenizer` makes of a text, and the digest of each folder's weights.
+"""
+
+import hashlib
+import pathlib
+import sys
+
+import numpy as np
+
+HERE = pathlib.Path(__file__).parent
+WORDS = (
+    "[PAD] [UNK] [CLS] [SEP] [MASK] the cat sat on a mat and ##s ##ing "
+    "resume ##t ' . , ! c ##a"
+).split()
+TEXT = "The cats' résumé: cating, unknown!"
+LABELS = ("bad", "good")
+CLASSES = {
+    "bert": "AutoModel",
+    "bert_classifier": "AutoModelForSequenceClassification",
+    "bert_score": "AutoModelForSequenceClassification",
+    "bert_span": "AutoModelForQuestionAnswering",
+    "mobilebert": "AutoModel",
+    "mobilebert_classifier": "AutoModelForSequenceClassification",
+    "mobilebert_span": "AutoModelForQuestionAnswering",
+}
+
+
+def batch():
+    """Three sequences of 11, 7 and 1 tokens, in two segments."""
+    random = np.random.default_rng(1)
+    shape, lengths = (3, 11), np.array([11, 7, 1])
+    real = np.arange(11) < lengths[:, None]
+    token_ids = np.where(real, random.integers(1, len(WORDS), shape), 0)
+    return {
+        "token_ids": token_ids.astype("int32"),
+        "segment_ids": random.integers(0, 2, shape).astype("int32"),
+        "padding_mask": real.astype("int32"),
+    }
+
+
+def tokenizer():
+    import keras_hub
+
+    return keras_hub.models.BertTokenizer(
+        WORDS, lowercase=True, strip_accents=True
+    )
+
+
+def student(name):
+    """The model called so in `CLASSES`: every weight of it counts."""
+    from tfminilm import students
+    from tfminilm.tasks import heads
+    from tfminilm.tasks.task import get_task
+
+    family, _, head = name.partition("_")
+    size = {
+        "vocabulary_size": len(WORDS),
+        "num_layers": 2,
+        "num_heads": 4,
+        "hidden_dim": 16,
+        "intermediate_dim": 24,
+        "max_sequence_length": 16,
+    }
+    if family == "mobilebert":
+        size |= {"bottleneck_dim": 8, "embedding_dim": 8}
+    model = getattr(students, family)(**size)
+    task = {"classifier": "sst2", "score": "stsb", "span": "squad"}.get(head)
+    if task:
+        model = heads.build_head(get_task(task), model)
+    random = np.random.default_rng(0)
+    for variable in model.weights:
+        value = 0.25 * random.normal(size=variable.shape)
+        variable.assign(value + (variable.name == "gamma"))
+    return model
+
+
+def write(folder):
+    from tfminilm.export import hugging_face
+
+    for name in CLASSES:
+        (folder / name).mkdir(parents=True)
+        labels = LABELS if name.endswith("classifier") else ()
+        hugging_face.write(student(name), tokenizer(), folder / name, labels)
+
+
+def digest(folder):
+    """Of the weights and the settings: what the outputs follow from."""
+    found = hashlib.sha256()
+    for name in ("config.json", "model.safetensors"):
+        found.update((folder / name).read_bytes())
+    return found.hexdigest()
+
+
+def read(folder):
+    import torch
+    import transformers
+
+    found = {}
+    given = batch()
+    names = ("input_ids", "token_type_ids", "attention_mask")
+    inputs = {
+        theirs: torch.tensor(ours).long()
+        for theirs, ours in zip(names, given.values(), strict=True)
+    }
+    for name, class_name in CLASSES.items():
+        model, info = getattr(transformers, class_name).from_pretrained(
+            folder / name, output_loading_info=True
+        )
+        print(name, type(model).__name__, info)
+        words = transformers.AutoTokenizer.from_pretrained(folder / name)
+        with torch.no_grad():
+            outputs = model.eval()(**inputs)
+        for key, value in outputs.items():
+            found[f"{name}/{key}"] = value.numpy()
+        found[f"{name}/ids"] = np.array(words(TEXT)["input_ids"])
+        found[f"{name}/digest"] = np.array(digest(folder / name))
+        if model.config.id2label and name.endswith("classifier"):
+            assert tuple(model.config.id2label.values()) == LABELS
+    np.savez_compressed(HERE / "hugging_face.npz", **found)
+
+
+if __name__ == "__main__":
+    {"write": write, "read": read}[sys.argv[1]](pathlib.Path(sys.argv[2]))

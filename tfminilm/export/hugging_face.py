@@ -1,0 +1,181 @@
+"""A Hugging Face folder: BERT and MobileBERT as `transformers` reads them."""
+
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfminilm import files
+from tfminilm.errors import UserError
+from tfminilm.export import weights
+from tfminilm.export.serving import named_outputs
+from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
+from tfminilm.teachers import load, mobilebert
+
+
+def write(
+    model: keras.Model,
+    tokenizer: Any,
+    folder: pathlib.Path,
+    labels: Sequence[str] = (),
+) -> None:
+    """Writes `config.json`, `model.safetensors` and the tokenizer's files.
+
+    Args:
+        model: a BERT of KerasHub, a MobileBERT, or one of them with a head of
+            `tasks.heads.build_head`.
+        tokenizer: its WordPiece tokenizer.
+        folder: where to.
+        labels: the names of a classifier's classes.
+
+    Raises:
+        UserError: `transformers` has no such model.
+    """
+    from safetensors.numpy import save
+
+    backbone = getattr(model, "backbone", model)
+    family, settings, modules = _encoder(backbone)
+    kind = "Model"
+    if model is not backbone:
+        # Where there is a head, the encoder is a part of the model.
+        modules = {f"{family.lower()}.{k}": v for k, v in modules.items()}
+        kind, own = _head(model, labels)
+        settings |= own
+        modules |= _head_modules(model, family)
+    settings |= {
+        "model_type": family.lower(),
+        "architectures": [family + kind],
+        "pad_token_id": int(tokenizer.pad_token_id),
+        "dtype": "float32",
+    }
+    arrays = {
+        name: value
+        for module, layer in modules.items()
+        for name, value in _arrays(module, layer)
+    }
+    if family == "MobileBert":
+        # There, the last word's neighbour is the padding: here it is nothing.
+        name = next(name for name in arrays if "word_embeddings" in name)
+        arrays[name][tokenizer.pad_token_id] = 0
+    content = save(arrays, {"format": "pt"})
+    files.write_bytes(folder / "model.safetensors", content)
+    files.write_json(folder / "config.json", settings)
+    _write_tokenizer(tokenizer, backbone.max_sequence_length, folder)
+
+
+class Runner:
+    """Runs the folder's encoder as `teachers.load_backbone` reads it."""
+
+    def __init__(self, folder: pathlib.Path):
+        self._backbone = load.load_backbone(folder)
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The encoder's outputs by name, for int32 `[batch, length]` inputs."""
+        return named_outputs(self._backbone, batch)
+
+
+def _encoder(backbone: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Its family, its settings, and its layers by PyTorch's modules."""
+    name = type(backbone).__name__
+    if name == "BertBackbone":
+        return "Bert", _bert_settings(backbone), dict(_bert_modules(backbone))
+    if name == "MobileBertBackbone":
+        settings = mobilebert.settings_of(backbone)
+        return "MobileBert", settings, dict(mobilebert.modules_of(backbone))
+    raise UserError(
+        f"cannot write a {name} as a Hugging Face folder: expected a "
+        "BertBackbone or a MobileBertBackbone"
+    )
+
+
+def _bert_settings(backbone: Any) -> dict[str, Any]:
+    return {
+        "vocab_size": backbone.vocabulary_size,
+        "hidden_size": backbone.hidden_dim,
+        "num_hidden_layers": backbone.num_layers,
+        "num_attention_heads": backbone.num_heads,
+        "intermediate_size": backbone.intermediate_dim,
+        "hidden_act": "gelu_new",  # KerasHub's: the approximate one.
+        "hidden_dropout_prob": backbone.dropout,
+        "attention_probs_dropout_prob": backbone.dropout,
+        "max_position_embeddings": backbone.max_sequence_length,
+        "type_vocab_size": backbone.num_segments,
+        "layer_norm_eps": backbone.embeddings_layer_norm.epsilon,
+    }
+
+
+def _bert_modules(backbone: Any) -> Iterator[tuple[str, Any]]:
+    """The layers that have variables, by the name of PyTorch's module."""
+    yield "embeddings.word_embeddings", backbone.token_embedding
+    yield "embeddings.position_embeddings", backbone.position_embedding
+    yield "embeddings.token_type_embeddings", backbone.segment_embedding
+    yield "embeddings.LayerNorm", backbone.embeddings_layer_norm
+    for index, layer in enumerate(backbone.transformer_layers):
+        attention = layer._self_attention_layer
+        for name, part in {
+            "attention.self.query": attention._query_dense,
+            "attention.self.key": attention._key_dense,
+            "attention.self.value": attention._value_dense,
+            "attention.output.dense": attention._output_dense,
+            "attention.output.LayerNorm": layer._self_attention_layer_norm,
+            "intermediate.dense": layer._feedforward_intermediate_dense,
+            "output.dense": layer._feedforward_output_dense,
+            "output.LayerNorm": layer._feedforward_layer_norm,
+        }.items():
+            yield f"encoder.layer.{index}.{name}", part
+    yield "pooler.dense", backbone.pooled_dense
+
+
+def _head(model: Any, labels: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """What `transformers` calls a model with this head, and its settings."""
+    if isinstance(model, SpanFinder):
+        return "ForQuestionAnswering", {}
+    names = labels or [f"LABEL_{i}" for i in range(model.num_classes)]
+    settings: dict[str, Any] = {
+        "id2label": {str(i): name for i, name in enumerate(names)},
+        "label2id": {name: i for i, name in enumerate(names)},
+    }
+    if model.num_classes == 1:
+        settings["problem_type"] = "regression"
+    if isinstance(model, FirstTokenClassifier):
+        settings["classifier_activation"] = True  # The pooler is tanh.
+    return "ForSequenceClassification", settings
+
+
+def _head_modules(model: Any, family: str) -> dict[str, Any]:
+    if isinstance(model, SpanFinder):
+        return {"qa_outputs": model.get_layer("span_logits")}
+    modules = {"classifier": model.get_layer("logits")}
+    if isinstance(model, FirstTokenClassifier):
+        pooler = f"{family.lower()}.pooler.dense"
+        modules[pooler] = model.get_layer("pooled_dense")
+    return modules
+
+
+def _arrays(module: str, layer: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """A layer's weights as PyTorch has them, by name."""
+    for variable in layer.weights:
+        value = weights.array(variable)
+        name = mobilebert.pytorch_name(module, variable.name)
+        if variable.name == "kernel":  # [inputs, units], or heads in between.
+            value = value.reshape(-1, int(np.prod(layer.bias.shape))).T
+        elif variable.name == "bias":
+            value = value.reshape(-1)
+        yield name, np.array(value, order="C")
+
+
+def _write_tokenizer(tokenizer: Any, length: int, folder: pathlib.Path) -> None:
+    words = list(tokenizer.get_vocabulary())
+    files.write_text(folder / "vocab.txt", "\n".join(words) + "\n")
+    settings = {
+        "tokenizer_class": "BertTokenizer",
+        "do_lower_case": bool(tokenizer.lowercase),
+        "strip_accents": bool(tokenizer.strip_accents),
+        "model_max_length": length,
+        "unk_token": tokenizer.oov_token,
+    }
+    for name in ("cls", "sep", "pad", "mask"):
+        settings[f"{name}_token"] = getattr(tokenizer, f"{name}_token")
+    files.write_json(folder / "tokenizer_config.json", settings)

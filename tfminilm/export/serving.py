@@ -1,0 +1,47 @@
+"""What a server runs: Keras' own graph, for any batch and any length."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class ServingGraph(tf.Module):
+    """A model as one function of named inputs.
+
+    Takes int32 `[batch, length]` tensors, named as the model's inputs, and
+    returns a dict: `logits` of a classifier or a regression, `start_logits`
+    and `end_logits` where answers are found, and of a backbone its own
+    outputs and `sentence_embedding`, the mean over real tokens.
+    """
+
+    def __init__(self, model: keras.Model):
+        super().__init__(name="serving")
+        self.model = model
+        self.function = tf.function(
+            self.__call__,
+            input_signature=[
+                tf.TensorSpec([None, None], tf.int32, name)
+                for name in sorted(model.input)
+            ],
+        )
+
+    def __call__(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        named = dict(zip(sorted(self.model.input), inputs, strict=True))
+        found = self.model(named, training=False)
+        if hasattr(self.model, "backbone"):
+            return found if isinstance(found, dict) else {"logits": found}
+        if not isinstance(found, dict):
+            found = {"sequence_output": found}
+        states = found["sequence_output"]
+        real = tf.cast(named["padding_mask"], states.dtype)[:, :, None]
+        count = tf.maximum(tf.reduce_sum(real, 1), 1)
+        mean = tf.reduce_sum(states * real, 1) / count
+        return {**found, "sentence_embedding": mean}
+
+
+def named_outputs(model: keras.Model, batch: dict[str, Any]) -> dict[str, Any]:
+    """What Keras itself computes, as `ServingGraph` names it, as arrays."""
+    graph = ServingGraph(model)
+    inputs = [tf.constant(batch[name]) for name in sorted(model.input)]
+    return {name: value.numpy() for name, value in graph(*inputs).items()}
