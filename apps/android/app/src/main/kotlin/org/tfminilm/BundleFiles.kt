@@ -1,0 +1,42 @@
+package org.tfminilm
+
+import android.content.res.AssetManager
+import java.io.File
+import java.io.FileInputStream
+import java.io.IOException
+import java.io.InputStream
+import java.nio.ByteBuffer
+import java.nio.channels.FileChannel
+
+/** Where a bundle's files lie. */
+interface BundleFiles {
+    /** @throws IOException there is no such file. */
+    fun open(name: String): InputStream
+
+    /**
+     * A file mapped into memory, not read.
+     *
+     * @throws IOException there is no such file, or it is compressed.
+     */
+    fun map(name: String): ByteBuffer
+}
+
+/** A bundle in a folder. */
+class FolderFiles(private val folder: File) : BundleFiles {
+    override fun open(name: String): InputStream = FileInputStream(File(folder, name))
+
+    override fun map(name: String): ByteBuffer = FileInputStream(File(folder, name)).use {
+        it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.channel.size())
+    }
+}
+
+/** A bundle in a folder of the app's assets; its model must be stored, not compressed. */
+class AssetFiles(private val assets: AssetManager, private val folder: String) : BundleFiles {
+    override fun open(name: String): InputStream = assets.open("$folder/$name")
+
+    override fun map(name: String): ByteBuffer = assets.openFd("$folder/$name").use { file ->
+        FileInputStream(file.fileDescriptor).use {
+            it.channel.map(FileChannel.MapMode.READ_ONLY, file.startOffset, file.length)
+        }
+    }
+}

@@ -1,0 +1,41 @@
+package org.tfminilm
+
+import java.io.Closeable
+import java.nio.FloatBuffer
+
+/** One row for a model: ids and segments of at most [capacity] tokens. */
+class Sequence(val capacity: Int) {
+    val ids = IntArray(capacity)
+    val segments = IntArray(capacity)
+    var size = 0
+        private set
+
+    fun clear() {
+        size = 0
+    }
+
+    fun add(id: Int, segment: Int) {
+        ids[size] = id
+        segments[size++] = segment
+    }
+
+    /** Adds as many of `tokens[from, from + count)` as there are. */
+    fun add(tokens: Tokens, from: Int, count: Int, segment: Int) {
+        val to = minOf(from + count, tokens.size)
+        for (index in from until to) add(tokens.ids[index], segment)
+    }
+}
+
+/** Runs a model. Not safe for several threads at once. */
+interface Engine : Closeable {
+    /** Tokens of the longest sequence, the special ones included. */
+    val maxLength: Int
+
+    /**
+     * Runs a sequence in the shortest signature that it fits, padded.
+     *
+     * @return the outputs by name; overwritten by the next run. Rows of padding
+     *     are there too, and mean nothing.
+     */
+    fun run(sequence: Sequence): Map<String, FloatBuffer>
+}

@@ -1,0 +1,87 @@
+package org.tfminilm
+
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.FloatBuffer
+import org.tensorflow.lite.Interpreter
+
+/**
+ * LiteRT's interpreter, by signature name, in buffers that are made once.
+ *
+ * @throws BundleException the model is no LiteRT file, or its signatures are
+ *     not those of the manifest.
+ */
+class LiteRtEngine(bundle: Bundle, threads: Int = 1) : Engine {
+    private val padId = bundle.manifest.tokenizer.pad
+    private val interpreter: Interpreter
+    private val runners: List<Runner>
+
+    init {
+        try {
+            interpreter = Interpreter(bundle.model, Interpreter.Options().setNumThreads(threads))
+        } catch (error: IllegalArgumentException) {
+            throw BundleException("The bundle's model is no LiteRT file: ${error.message}", error)
+        }
+        try {
+            runners = bundle.manifest.signatures.map(::Runner)
+        } catch (error: IllegalArgumentException) {
+            interpreter.close()
+            throw BundleException(
+                "The bundle's model is not what its manifest describes: ${error.message}",
+                error,
+            )
+        }
+    }
+
+    override val maxLength: Int = runners.last().length
+
+    override fun run(sequence: Sequence): Map<String, FloatBuffer> {
+        val runner = runners.find { it.length >= sequence.size }
+        requireNotNull(runner) { "${sequence.size} tokens do not fit $maxLength" }
+        return runner.run(sequence)
+    }
+
+    override fun close() = interpreter.close()
+
+    private inner class Runner(private val signature: Signature) {
+        val length = signature.length
+        private val inputs = signature.inputs.mapValues { (name, shape) ->
+            val tensor = interpreter.getInputTensorFromSignature(name, signature.name)
+            checkShape(name, shape, tensor.shape())
+            buffer(shape)
+        }
+        private val outputs = signature.outputs.mapValues { (name, shape) ->
+            val tensor = interpreter.getOutputTensorFromSignature(name, signature.name)
+            checkShape(name, shape, tensor.shape())
+            buffer(shape)
+        }
+        private val ids = inputs.getValue("token_ids").asIntBuffer()
+        private val segments = inputs["segment_ids"]?.asIntBuffer()
+        private val mask = inputs["padding_mask"]?.asIntBuffer()
+        private val results = outputs.mapValues { it.value.asFloatBuffer() }
+
+        fun run(sequence: Sequence): Map<String, FloatBuffer> {
+            for (at in 0 until length) {
+                val isText = at < sequence.size
+                ids.put(at, if (isText) sequence.ids[at] else padId)
+                segments?.put(at, if (isText) sequence.segments[at] else 0)
+                mask?.put(at, if (isText) 1 else 0)
+            }
+            inputs.values.forEach { it.rewind() }
+            outputs.values.forEach { it.rewind() }
+            interpreter.runSignature(inputs, outputs, signature.name)
+            return results
+        }
+
+        private fun buffer(shape: IntArray): ByteBuffer {
+            val numbers = shape.fold(1, Int::times)
+            return ByteBuffer.allocateDirect(4 * numbers).order(ByteOrder.nativeOrder())
+        }
+
+        private fun checkShape(name: String, wanted: IntArray, found: IntArray) {
+            require(wanted.contentEquals(found)) {
+                "$name of ${signature.name} has shape ${found.asList()}, expected ${wanted.asList()}"
+            }
+        }
+    }
+}

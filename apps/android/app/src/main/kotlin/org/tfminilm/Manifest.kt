@@ -1,0 +1,174 @@
+package org.tfminilm
+
+import org.json.JSONArray
+import org.json.JSONException
+import org.json.JSONObject
+
+/** What a bundle's model was made for. */
+enum class Task(val id: String) {
+    ENCODER("encoder"),
+    CLASSIFICATION("classification"),
+    REGRESSION("regression"),
+    QUESTION_ANSWERING("question_answering"),
+}
+
+/** One way to run the model: all its inputs are int32 `[1, length]`. */
+class Signature(
+    val name: String,
+    val length: Int,
+    val inputs: Map<String, IntArray>,
+    val outputs: Map<String, IntArray>,
+)
+
+class TokenizerSettings(
+    val vocabulary: String,
+    val lowercase: Boolean,
+    val stripAccents: Boolean,
+    val suffixIndicator: String,
+    val cls: Int,
+    val sep: Int,
+    val pad: Int,
+    val unknown: Int,
+)
+
+class QuestionSettings(
+    val documentStride: Int,
+    val maxQuestionTokens: Int,
+    val maxAnswerTokens: Int,
+    /** Above it there is no answer; null where every question has one. */
+    val nullThreshold: Float?,
+)
+
+class FileRecord(val bytes: Long, val sha256: String)
+
+/** `manifest.json`, as `tfminilm export` writes it. */
+class Manifest(
+    val task: Task,
+    val taskName: String?,
+    val description: String,
+    val labels: List<String>,
+    val precision: String,
+    val parameters: Long,
+    /** Shortest first. */
+    val signatures: List<Signature>,
+    val tokenizer: TokenizerSettings,
+    val questions: QuestionSettings?,
+    val files: Map<String, FileRecord>,
+) {
+    companion object {
+        const val FILE = "manifest.json"
+        const val MODEL = "model.tflite"
+        private const val FORMAT = "tfminilm-bundle"
+        private const val FORMAT_VERSION = 1
+
+        /** @throws BundleException it is not a manifest that this code knows. */
+        fun parse(text: String): Manifest = try {
+            val json = JSONObject(text)
+            checkFormat(json)
+            read(json)
+        } catch (error: JSONException) {
+            throw BundleException("The bundle's manifest is damaged: ${error.message}", error)
+        }
+
+        private fun checkFormat(json: JSONObject) {
+            val format = json.optString("format")
+            val version = json.optInt("format_version")
+            if (format != FORMAT) {
+                throw BundleException("This is no bundle: its format is \"$format\", not $FORMAT")
+            }
+            if (version > FORMAT_VERSION) {
+                throw BundleException(
+                    "The bundle has format version $version, this app knows " +
+                        "$FORMAT_VERSION: update the app",
+                )
+            }
+            if (version != FORMAT_VERSION) {
+                throw BundleException(
+                    "The bundle has format version $version, this app knows " +
+                        "$FORMAT_VERSION: export the model again",
+                )
+            }
+        }
+
+        private fun read(json: JSONObject): Manifest {
+            val id = json.getString("task")
+            val task = Task.values().find { it.id == id }
+                ?: throw BundleException(
+                    "The bundle's task is \"$id\"; this app knows " +
+                        Task.values().joinToString { it.id },
+                )
+            val labels = json.optJSONArray("labels")
+            return Manifest(
+                task = task,
+                taskName = json.textOrNull("task_name"),
+                description = json.textOrNull("description") ?: "",
+                labels = labels?.let { array -> List(array.length()) { array.getString(it) } }
+                    ?: emptyList(),
+                precision = json.getString("precision"),
+                parameters = json.getJSONObject("model").getLong("parameters"),
+                signatures = signatures(json.getJSONObject("signatures")),
+                tokenizer = tokenizer(json.getJSONObject("tokenizer")),
+                questions = json.optJSONObject("question_answering")?.let(::questions),
+                files = json.getJSONObject("files").entries { files, name ->
+                    val record = files.getJSONObject(name)
+                    FileRecord(record.getLong("bytes"), record.getString("sha256"))
+                },
+            )
+        }
+
+        private fun signatures(json: JSONObject): List<Signature> {
+            val found = json.entries { all, name ->
+                val own = all.getJSONObject(name)
+                Signature(
+                    name,
+                    own.getInt("length"),
+                    own.getJSONObject("inputs").entries(::shape),
+                    own.getJSONObject("outputs").entries(::shape),
+                )
+            }
+            if (found.isEmpty()) throw BundleException("The bundle's model has no signature")
+            return found.values.sortedBy { it.length }
+        }
+
+        private fun shape(tensors: JSONObject, name: String): IntArray {
+            val sizes: JSONArray = tensors.getJSONObject(name).getJSONArray("shape")
+            return IntArray(sizes.length()) { sizes.getInt(it) }
+        }
+
+        private fun tokenizer(json: JSONObject): TokenizerSettings {
+            val kind = json.getString("kind")
+            if (kind != "wordpiece") {
+                throw BundleException(
+                    "The bundle's tokenizer is \"$kind\"; this app knows wordpiece",
+                )
+            }
+            val ids = json.getJSONObject("special_ids")
+            return TokenizerSettings(
+                json.getString("vocabulary"),
+                json.getBoolean("lowercase"),
+                json.getBoolean("strip_accents"),
+                json.getString("suffix_indicator"),
+                cls = ids.getInt("cls"),
+                sep = ids.getInt("sep"),
+                pad = ids.getInt("pad"),
+                unknown = ids.getInt("unk"),
+            )
+        }
+
+        private fun questions(json: JSONObject) = QuestionSettings(
+            json.getInt("document_stride"),
+            json.getInt("max_question_tokens"),
+            json.getInt("max_answer_tokens"),
+            if (json.isNull("null_threshold")) null else json.getDouble("null_threshold").toFloat(),
+        )
+
+        private fun JSONObject.textOrNull(name: String): String? =
+            if (isNull(name)) null else getString(name)
+
+        private fun <T> JSONObject.entries(read: (JSONObject, String) -> T): Map<String, T> {
+            val found = LinkedHashMap<String, T>()
+            for (name in keys()) found[name] = read(this, name)
+            return found
+        }
+    }
+}

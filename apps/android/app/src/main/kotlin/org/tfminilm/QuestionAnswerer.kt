@@ -1,0 +1,132 @@
+package org.tfminilm
+
+import java.nio.FloatBuffer
+import java.util.concurrent.CancellationException
+
+/** A part of the text: `text.substring(start, end)`. */
+class Answer(val start: Int, val end: Int, val score: Float)
+
+/** What the model found, the best answer first. */
+class Answers(
+    /** Empty where the text holds none. */
+    val answers: List<Answer>,
+    /** How much likelier "no answer" is than the best one. */
+    val noAnswerScore: Float,
+    val windows: Int,
+)
+
+/**
+ * Answers questions about a text, in windows that overlap where it is long.
+ *
+ * The text is tokenised once, as long as only the question changes.
+ */
+class QuestionAnswerer(bundle: Bundle, private val engine: Engine) {
+    private val special = bundle.manifest.tokenizer
+    private val settings = requireNotNull(bundle.manifest.questions) { "no bundle for questions" }
+    private val tokenizer = bundle.tokenizer()
+    private val question = Tokens()
+    private val context = Tokens()
+    private var text: String? = null
+    private val sequence = Sequence(engine.maxLength)
+
+    /**
+     * @param isCancelled asked in front of every window.
+     * @throws CancellationException it said so.
+     */
+    fun answer(
+        question: String,
+        text: String,
+        isCancelled: () -> Boolean = { false },
+    ): Answers {
+        if (this.text != text) {
+            this.text = null
+            tokenizer.encode(text, context)
+            this.text = text
+        }
+        tokenizer.encode(question, this.question, limit = settings.maxQuestionTokens)
+        val best = BestAnswers(settings.maxAnswerTokens)
+        val room = engine.maxLength - this.question.size - 3
+        val stride = minOf(settings.documentStride, room)
+        val last = maxOf(0, context.size - room)
+        var start = 0
+        var windows = 0
+        do {
+            if (isCancelled()) throw CancellationException("the text has changed")
+            run(start, room, best)
+            windows++
+            start += stride
+        } while (start < last + stride)
+        return best.answers(settings.nullThreshold, windows)
+    }
+
+    private fun run(start: Int, room: Int, best: BestAnswers) {
+        sequence.clear()
+        sequence.add(special.cls, 0)
+        sequence.add(question, 0, question.size, 0)
+        sequence.add(special.sep, 0)
+        val first = sequence.size
+        sequence.add(context, start, room, 1)
+        val count = sequence.size - first
+        sequence.add(special.sep, 1)
+        val outputs = engine.run(sequence)
+        best.add(
+            outputs.getValue("start_logits"),
+            outputs.getValue("end_logits"),
+            first,
+            count,
+            context,
+            start,
+        )
+    }
+}
+
+/** The best answers over all windows of a text. */
+internal class BestAnswers(private val maxTokens: Int) {
+    private val scores = HashMap<Long, Float>()
+    private var nullScore = Float.POSITIVE_INFINITY
+
+    /**
+     * @param first the place of the window's first token of the text; it has
+     *     [count] of them, which are `tokens[start, ...)`.
+     */
+    fun add(
+        starts: FloatBuffer,
+        ends: FloatBuffer,
+        first: Int,
+        count: Int,
+        tokens: Tokens,
+        start: Int,
+    ) {
+        nullScore = minOf(nullScore, starts.get(0) + ends.get(0))
+        val shift = start - first
+        val bestEnds = best(ends, first, count)
+        for (from in best(starts, first, count)) {
+            for (to in bestEnds) {
+                if (to < from || to - from >= maxTokens) continue
+                val score = starts.get(from) + ends.get(to)
+                val place = tokens.starts[from + shift].toLong() shl 32 or
+                    tokens.ends[to + shift].toLong()
+                val known = scores[place]
+                if (known == null || known < score) scores[place] = score
+            }
+        }
+    }
+
+    fun answers(nullThreshold: Float?, windows: Int): Answers {
+        val sorted = scores.entries
+            .sortedWith(compareBy({ -it.value }, { it.key }))
+            .take(MAX_ANSWERS)
+            .map { Answer((it.key shr 32).toInt(), it.key.toInt(), it.value) }
+        val noAnswer = nullScore - (sorted.firstOrNull()?.score ?: nullScore)
+        val isNull = nullThreshold != null && noAnswer > nullThreshold
+        return Answers(if (isNull) emptyList() else sorted, noAnswer, windows)
+    }
+
+    /** The places of the greatest logits, the earlier one first where equal. */
+    private fun best(logits: FloatBuffer, first: Int, count: Int): List<Int> =
+        (first until first + count).sortedByDescending { logits.get(it) }.take(MAX_ANSWERS)
+
+    private companion object {
+        const val MAX_ANSWERS = 20
+    }
+}

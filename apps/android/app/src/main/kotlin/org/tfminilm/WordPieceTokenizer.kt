@@ -1,0 +1,188 @@
+package org.tfminilm
+
+import java.text.Normalizer
+
+/**
+ * WordPiece as the training's tokenizer runs it.
+ *
+ * Control characters and ASCII's blanks part words, a punctuation mark or a
+ * Chinese character is a word of its own, accents go, case is folded, and each
+ * word is cut into the longest known pieces from the left. `[SEP]` in a text
+ * is text. Not safe for several threads at once: it works in its own buffers.
+ *
+ * @param vocabulary the words in the order of their ids.
+ */
+class WordPieceTokenizer(
+    vocabulary: List<String>,
+    private val unknownId: Int,
+    lowercase: Boolean,
+    stripAccents: Boolean,
+    suffixIndicator: String = "##",
+) {
+    private val pieces = Vocabulary(vocabulary, suffixIndicator)
+    private val table = CharacterTable.load(lowercase, stripAccents)
+    private val normalizes = lowercase
+
+    // The word at hand: what it becomes, and where its parts were.
+    private var word = IntArray(64)
+    private var wordSize = 0
+    private var partStarts = IntArray(64)
+    private var partEnds = IntArray(64)
+    private var partCount = 0
+    private var joins = false
+
+    /**
+     * Tokenises `text[start, end)` without special tokens.
+     *
+     * @param into is cleared first. An unpaired surrogate reads as U+FFFD.
+     * @param limit stops once there are so many tokens: the rest of a long
+     *     text is not looked at.
+     */
+    fun encode(
+        text: String,
+        into: Tokens,
+        start: Int = 0,
+        end: Int = text.length,
+        limit: Int = Int.MAX_VALUE,
+    ) {
+        into.clear()
+        clearWord()
+        var index = start
+        while (index < end && into.size < limit) {
+            var character = text[index].code
+            val next: Int
+            if (character !in SURROGATES) {
+                next = index + 1
+            } else if (index + 1 < end && Character.isSurrogatePair(text[index], text[index + 1])) {
+                character = text.codePointAt(index)
+                next = index + 2
+            } else {
+                character = REPLACEMENT
+                next = index + 1
+            }
+            val entry = table.entry(character)
+            when (entry and CharacterTable.KIND) {
+                CharacterTable.WORD -> append(character, entry, index, next)
+                CharacterTable.SPACE -> finishWord(into)
+                CharacterTable.ALONE -> {
+                    finishWord(into)
+                    append(character, entry, index, next)
+                    finishWord(into)
+                }
+                // An accent belongs to no token.
+                CharacterTable.DROPPED -> Unit
+            }
+            index = next
+        }
+        finishWord(into)
+        into.truncate(limit)
+    }
+
+    private fun append(character: Int, entry: Int, start: Int, end: Int) {
+        joins = joins or (entry and CharacterTable.JOINS != 0)
+        if (entry ushr CharacterTable.SHIFT == 0) {
+            appendPart(start, end)
+            appendCharacter(character)
+            return
+        }
+        repeat(table.partCount(entry)) { appendPart(start, end) }
+        repeat(table.size(entry)) { appendCharacter(table.character(entry, it)) }
+    }
+
+    private fun appendPart(start: Int, end: Int) {
+        if (partCount == partStarts.size) {
+            partStarts = partStarts.copyOf(partCount * 2)
+            partEnds = partEnds.copyOf(partCount * 2)
+        }
+        partStarts[partCount] = start
+        partEnds[partCount++] = end
+    }
+
+    private fun appendCharacter(character: Int) {
+        if (wordSize == word.size) word = word.copyOf(wordSize * 2)
+        word[wordSize++] = character
+    }
+
+    private fun finishWord(into: Tokens) {
+        if (partCount == 0) return
+        if (joins && normalizes && wordSize > 1) compose()
+        if (wordSize > 0) addPieces(into)
+        clearWord()
+    }
+
+    private fun clearWord() {
+        wordSize = 0
+        partCount = 0
+        joins = false
+    }
+
+    /** Rare: letters that stand in parts, such as Korean as its strokes. */
+    private fun compose() {
+        val composed = normalized(String(word, 0, wordSize))
+        if (composed.size > word.size) word = IntArray(composed.size)
+        composed.copyInto(word)
+        wordSize = composed.size
+    }
+
+    private fun addPieces(into: Tokens) {
+        val before = into.size
+        var from = 0
+        while (from < wordSize) {
+            var node = if (from == 0) Vocabulary.ROOT else pieces.inside
+            var id = Vocabulary.NONE
+            var to = from
+            for (at in from until wordSize) {
+                node = pieces.next(node, word[at])
+                if (node == Vocabulary.NONE) break
+                if (pieces.id(node) != Vocabulary.NONE) {
+                    id = pieces.id(node)
+                    to = at + 1
+                }
+            }
+            if (id == Vocabulary.NONE || from == 0 && isLong()) {
+                into.truncate(before)
+                into.add(unknownId, partStarts[0], partEnds[partCount - 1])
+                return
+            }
+            addPiece(into, id, from, to)
+            from = to
+        }
+    }
+
+    /** Where folding changed the length, a piece stands for the whole word. */
+    private fun addPiece(into: Tokens, id: Int, from: Int, to: Int) {
+        if (wordSize == partCount) {
+            into.add(id, partStarts[from], partEnds[to - 1])
+        } else {
+            into.add(id, partStarts[0], partEnds[partCount - 1])
+        }
+    }
+
+    private fun isLong(): Boolean {
+        if (wordSize * 4 <= MAX_BYTES) return false
+        var bytes = 0
+        for (at in 0 until wordSize) {
+            val character = word[at]
+            bytes += when {
+                character < 0x80 -> 1
+                character < 0x800 -> 2
+                character < 0x10000 -> 3
+                else -> 4
+            }
+            if (bytes > MAX_BYTES) return true
+        }
+        return false
+    }
+
+    private companion object {
+        val SURROGATES = 0xD800..0xDFFF
+        const val REPLACEMENT = 0xFFFD
+
+        /** Of a word in UTF-8; a longer one is unknown. */
+        const val MAX_BYTES = 100
+    }
+}
+
+/** A text in normal form KC, as code points. */
+internal fun normalized(text: String): IntArray =
+    Normalizer.normalize(text, Normalizer.Form.NFKC).codePoints().toArray()
