@@ -18,4 +18,5 @@ def get_config(mode: str = ""):
         lengths=(32, 128),
         max_difference=2e-2,
         min_cosine=0.999,
+        min_agreement=0.9,
     ).config(mode)

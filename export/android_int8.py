@@ -19,4 +19,5 @@ def get_config(mode: str = ""):
         lengths=(32, 128),
         max_difference=1.0,
         min_cosine=0.97,
+        min_agreement=0.8,
     ).config(mode)

@@ -35,9 +35,8 @@ def model(tmp_path_factory):
 
 
 def flags(**given):
-    return types.SimpleNamespace(
-        **({"model": None, "config": None, "output": None} | given)
-    )
+    names = ("model", "config", "output", "description", "task")
+    return types.SimpleNamespace(**(dict.fromkeys(names) | given))
 
 
 def test_writes_a_bundle(model, tmp_path, capsys):
@@ -82,7 +81,7 @@ def test_a_run_is_checked_on_its_own_held_out_sentences(model, tmp_path):
     target = Target(lengths=(16,)).config()
     export.run(flags(model=str(run), config=target, output=str(output)))
     manifest = json.loads((output / "manifest.json").read_text())
-    assert manifest["parity"]["sentences"] == 32
+    assert manifest["parity"]["sentences"] == 32 + 1  # And a pair.
     worst = manifest["parity"]["outputs"]["pooled_output"]["worst_sentence"]
     assert worst.split(" [SEP] ")[0] in sentences
 

@@ -8,6 +8,7 @@ import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.export import bundle, litert
+from tfminilm.export.opened import open_bundle
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 
@@ -15,10 +16,16 @@ TARGET = Target(name="phone", lengths=(8, 32))
 
 
 @pytest.fixture
-def converted(monkeypatch, float_file):
-    """Exports without converting again."""
-    content = float_file.read_bytes()
-    monkeypatch.setattr(litert, "convert", lambda *_: content)
+def converted(monkeypatch, float_file, backbone):
+    """Exports without converting again, whatever changed since."""
+    content, convert = float_file.read_bytes(), litert.convert
+
+    def converted(_, precision, lengths, outputs=None, **options):
+        if outputs is None:
+            return content
+        return convert(backbone, precision, lengths, outputs)
+
+    monkeypatch.setattr(litert, "convert", converted)
 
 
 @pytest.mark.usefixtures("converted")
@@ -29,7 +36,7 @@ class TestExport:
             backbone, tokenizer, TARGET, output, sentences
         )
         manifest = json.loads((output / "manifest.json").read_text())
-        assert manifest == given == bundle.read_manifest(output)
+        assert manifest == given == open_bundle(output).manifest
         names = {path.name for path in output.iterdir()}
         assert names == {"model.tflite", "vocab.txt", "manifest.json"}
         assert set(manifest["files"]) == names - {"manifest.json"}
@@ -43,7 +50,8 @@ class TestExport:
             backbone, tokenizer, TARGET, tmp_path / "b", sentences
         )
         assert manifest["task"] == "encoder"
-        assert manifest["labels"] is None
+        for name in ("task_name", "labels", "question_answering", "evaluation"):
+            assert manifest[name] is None
         assert manifest["precision"] == "float32"
         assert manifest["model"] == {
             "vocabulary_size": 100,
@@ -66,7 +74,7 @@ class TestExport:
                 "mask": 4,
             },
         }
-        assert manifest["parity"]["sentences"] == 3
+        assert manifest["parity"]["sentences"] == 3 + 1
         assert manifest["parity"]["outputs"]["pooled_output"][
             "max_difference"
         ] == pytest.approx(0, abs=1e-4)
@@ -104,7 +112,7 @@ class TestExport:
         for name in ("old", "new"):
             target = Target(name=name, lengths=(8, 32))
             bundle.export_bundle(backbone, tokenizer, target, output, sentences)
-        assert bundle.read_manifest(output)["target"] == "new"
+        assert open_bundle(output).manifest["target"] == "new"
         assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
     def test_something_else_is_not_replaced(
@@ -114,9 +122,20 @@ class TestExport:
         precious = tmp_path / "notes" / "thesis.txt"
         precious.write_text("years of work")
         for output in (tmp_path / "notes", precious):
-            with pytest.raises(UserError, match="is no bundle"):
+            with pytest.raises(UserError, match="exists and"):
                 bundle.export_bundle(backbone, tokenizer, TARGET, output)
         assert precious.read_text() == "years of work"
+
+    def test_nor_a_bundle_with_something_else_in_it(
+        self, backbone, tokenizer, sentences, tmp_path
+    ):
+        output = tmp_path / "b"
+        given = (backbone, tokenizer, TARGET, output, sentences)
+        bundle.export_bundle(*given)
+        (output / "thesis.txt").write_text("years of work")
+        with pytest.raises(UserError, match=r"holds thesis\.txt"):
+            bundle.export_bundle(*given)
+        assert (output / "thesis.txt").is_file()
 
     def test_what_differs_is_not_written(
         self, make_backbone, tokenizer, sentences, tmp_path
@@ -124,10 +143,14 @@ class TestExport:
         changed = make_backbone()
         bias = changed.transformer_layers[1]._feedforward_output_dense.bias
         bias.assign(bias * 1.01)
-        with pytest.raises(UserError, match="LiteRT and Keras disagree"):
+        with pytest.raises(UserError, match="LiteRT and Keras") as caught:
             bundle.export_bundle(
                 changed, tokenizer, TARGET, tmp_path / "a" / "b", sentences
             )
+        message = str(caught.value)
+        assert "; the worst layer is layer 2 of 2: " in message
+        assert message.endswith("; nothing was written")
+        assert "\n" not in message
         assert list(tmp_path.iterdir()) == []
 
     def test_the_tokenizer_of_another_model(
@@ -146,19 +169,6 @@ def test_a_tokenizer_of_another_kind(backbone, tmp_path):
     )
     with pytest.raises(UserError, match="expected a WordPiece"):
         bundle.export_bundle(backbone, other, TARGET, tmp_path / "b")
-
-
-def test_read_manifest_of_what_is_none(tmp_path):
-    with pytest.raises(UserError, match="is no bundle"):
-        bundle.read_manifest(tmp_path)
-    (tmp_path / "manifest.json").write_text('{"format": "zip"')
-    with pytest.raises(UserError, match="is no bundle"):
-        bundle.read_manifest(tmp_path)
-    (tmp_path / "manifest.json").write_text(
-        '{"format": "tfminilm-bundle", "format_version": 7}'
-    )
-    with pytest.raises(UserError, match="has format tfminilm-bundle 7"):
-        bundle.read_manifest(tmp_path)
 
 
 def test_the_real_teacher(tmp_path):

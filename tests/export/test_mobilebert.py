@@ -8,8 +8,9 @@ import pytest
 from tfminilm import students
 from tfminilm.commands import export
 from tfminilm.errors import UserError
-from tfminilm.export import bundle, litert, parity, profile
+from tfminilm.export import bundle, calibration, litert, parity, profile
 from tfminilm.export.mobile_graph import ATTENTION_OUTPUTS, MobileGraph
+from tfminilm.export.opened import read_manifest
 from tfminilm.export.target import Target
 from tfminilm.teachers import expose
 
@@ -118,7 +119,8 @@ def test_of_no_norm_the_factor_of_residuals_is_left(large_file):
 def test_parity_of_large_states_is_relative(
     large, large_file, tokenizer, sentences
 ):
-    found = parity.differences(large_file, large, tokenizer, sentences)
+    texts = calibration.of_sentences(sentences)
+    found = parity.differences(large_file, large, tokenizer, texts)
     parity.require(found, Target())
 
 
@@ -154,9 +156,11 @@ def test_a_preset_is_exported(make, tokenizer, tmp_path, precision, tolerance):
             model=str(tmp_path / "preset"),
             config=target.config(),
             output=str(tmp_path / "bundle"),
+            description=None,
+            task=None,
         )
     )
-    manifest = bundle.read_manifest(tmp_path / "bundle")
+    manifest = read_manifest(tmp_path / "bundle")
     assert manifest["precision"] == precision
     (used,) = profile.operators(tmp_path / "bundle/model.tflite").values()
     assert ("DEQUANTIZE" in used) == (precision == "float16")

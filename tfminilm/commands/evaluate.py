@@ -15,9 +15,10 @@ def define_flags(flags: Any) -> None:
     flags.DEFINE_string(
         "model",
         None,
-        "What finetune wrote: its workdir, or the model in it. For a task "
-        "such as stsb also a backbone: it is scored by the cosine of its "
-        "embeddings.",
+        "What finetune wrote: its workdir, or the model in it; or a bundle "
+        "that export made of it, which runs on the LiteRT interpreter. For a "
+        "task such as stsb also a backbone: it is scored by the cosine of "
+        "its embeddings.",
     )
     task_flags.define(flags)
     flags.DEFINE_enum(
@@ -34,7 +35,8 @@ def define_flags(flags: Any) -> None:
         "output",
         None,
         "Folder of evaluation-TASK[-LANGUAGE].json and predictions; the "
-        "model's own without it, or the current one if it has none.",
+        "model's own without it, or the current one if it has none or is a "
+        "bundle, which is sealed.",
     )
 
 
@@ -51,27 +53,19 @@ def run(flags: Any) -> None:
         raise UsageError("evaluate: expected --task=, such as sst2")
     quiet.import_tensorflow()
     from tfminilm import files
+    from tfminilm.export import opened
     from tfminilm.report.machine import machine
-    from tfminilm.tasks.evaluate import Settings
     from tfminilm.train import score
 
-    models = _models(flags.model)
-    first = next(iter(models.values()))
-    is_own = flags.task[:4] == "csv:" and _has_head(first)
-    known = Settings.load(first).labels if is_own else ()
-    task = task_flags.parse(flags, "evaluate", known or None)
     is_folder = pathlib.Path(flags.model).is_dir()
-    output = pathlib.Path(flags.output or (flags.model if is_folder else "."))
-    if task.kind == "regression" and not _has_head(first):
-        source = first if is_folder else flags.model
-        runs = {-1: _similarity(task, source, flags)}
-    elif is_folder:
-        runs = _scores(task, models, output, flags)
+    if opened.is_bundle(flags.model):
+        output = pathlib.Path(flags.output or ".")
+        task, runs = _bundle(output, flags)
     else:
-        raise UserError(
-            f"no fine-tuned model at {flags.model}: expected the --workdir of "
-            "tfminilm finetune, or a model folder in it"
+        output = pathlib.Path(
+            flags.output or (flags.model if is_folder else ".")
         )
+        task, runs = _keras(output, flags)
     results = {
         "task": task.name,
         "language": flags.language,
@@ -86,6 +80,51 @@ def run(flags: Any) -> None:
     )
     shown = {key: results[key] for key in ("task", "seeds", "metrics")}
     print(json.dumps(shown, indent=2))
+
+
+def _bundle(output: pathlib.Path, flags: Any) -> tuple[Any, dict[int, Any]]:
+    """The task, and a bundle's metrics; predictions go into `output`."""
+    from tfminilm.export import opened
+    from tfminilm.export.evaluate import score_bundle
+    from tfminilm.train import score
+    from tfminilm.train.progress import Progress
+
+    bundle = opened.open_bundle(flags.model)
+    task = _task(flags, bundle.manifest["labels"])
+    data = score.Data.of(flags)
+    with Progress() as progress:
+        scores = score_bundle(
+            bundle, task, _splits(task, flags), data, output, progress
+        )
+    return task, {-1: scores}
+
+
+def _keras(output: pathlib.Path, flags: Any) -> tuple[Any, dict[int, Any]]:
+    """The task, and metrics of Keras models by seed."""
+    from tfminilm.tasks.evaluate import Settings
+
+    models = _models(flags.model)
+    first = next(iter(models.values()))
+    labels = Settings.load(first).labels if _has_head(first) else None
+    task = _task(flags, labels)
+    is_folder = pathlib.Path(flags.model).is_dir()
+    if task.kind == "regression" and not _has_head(first):
+        source = first if is_folder else flags.model
+        return task, {-1: _similarity(task, source, flags)}
+    if is_folder:
+        return task, _scores(task, models, output, flags)
+    raise UserError(
+        f"no fine-tuned model at {flags.model}: expected the --workdir of "
+        "tfminilm finetune, or a model folder in it"
+    )
+
+
+def _task(flags: Any, labels: Any) -> Any:
+    """The task; classes of csv:FILE are those that the model knows."""
+    is_own = flags.task[:4] == "csv:"
+    return task_flags.parse(
+        flags, "evaluate", labels or None if is_own else None
+    )
 
 
 def _scores(
@@ -104,7 +143,7 @@ def _scores(
                 task,
                 model,
                 _splits(task, flags),
-                _data(flags),
+                score.Data.of(flags),
                 None,
                 output / model.parent.name if len(models) > 1 else output,
                 progress,
@@ -125,7 +164,7 @@ def _similarity(
             task,
             source,
             _splits(task, flags),
-            _data(flags),
+            score.Data.of(flags),
             flags.pooling,
             progress,
         )
@@ -133,13 +172,6 @@ def _similarity(
 
 def _splits(task: Any, flags: Any) -> list[str]:
     return flags.splits or task.eval_splits or task.test_splits
-
-
-def _data(flags: Any) -> Any:
-    from tfminilm.train import score
-
-    names = ("data_dir", "language", "max_examples", "skip_bad_answers")
-    return score.Data(*(getattr(flags, name) for name in names))
 
 
 def _has_head(model: pathlib.Path) -> bool:

@@ -1,14 +1,18 @@
 """`tfminilm export`: writes a model as a bundle for a phone."""
 
+import dataclasses
 import json
+import pathlib
+import tempfile
 from typing import Any
 
-from tfminilm.commands import quiet
+from tfminilm.commands import quiet, task_flags
 from tfminilm.errors import UsageError
 
 DESCRIPTION = "Writes model.tflite, vocab.txt and manifest.json, checked."
 
 _HELD_OUT_SENTENCES = 32
+_TASK_EXAMPLES = 64
 
 
 def define_flags(flags: Any) -> None:
@@ -16,12 +20,17 @@ def define_flags(flags: Any) -> None:
     flags.DEFINE_string(
         "model",
         None,
-        "Workdir, KerasHub preset folder or name, or Hugging Face folder.",
+        "Workdir of distill or finetune, KerasHub preset folder or name, or "
+        "Hugging Face folder.",
     )
     flags.DEFINE_config_file(
         "config", None, "Target, such as export/android_int8.py."
     )
     flags.DEFINE_string("output", None, "Folder of the bundle.")
+    flags.DEFINE_string(
+        "description", None, "A sentence on the model; made up without it."
+    )
+    task_flags.define(flags)
 
 
 def run(flags: Any) -> None:
@@ -45,19 +54,93 @@ def run(flags: Any) -> None:
 
     # TensorFlow takes seconds to import: after the flags are known to be good.
     quiet.import_tensorflow()
-    from tfminilm.export import bundle
-    from tfminilm.teachers import load
+    from tfminilm.export import bundle, description
 
-    backbone = load.load_backbone(flags.model)
-    tokenizer = load.load_tokenizer(flags.model)
+    model, tokenizer, settings = _load(flags.model)
+    scored = _Scored(flags, settings) if flags.task else None
     manifest = bundle.export_bundle(
-        backbone,
+        model,
         tokenizer,
         target,
         flags.output,
-        _held_out(flags.model) or bundle.SENTENCES,
+        scored.texts() if scored else _sentences(flags.model),
+        settings,
+        flags.description or description.describe(model, flags.model),
+        scored.evaluate if scored else None,
     )
     _print(manifest, flags.output)
+
+
+def _load(source: str) -> tuple[Any, Any, Any]:
+    """A model, its tokenizer, and how it was fine-tuned, if it was."""
+    from tfminilm.tasks import heads
+    from tfminilm.tasks.evaluate import SETTINGS, Settings
+    from tfminilm.teachers import load
+
+    tokenizer = load.load_tokenizer(source)
+    folder = "" if load.is_tiny(source) else load.resolve(source)
+    if pathlib.Path(folder, SETTINGS).is_file():
+        return heads.load_head(folder), tokenizer, Settings.load(folder)
+    return load.load_backbone(source), tokenizer, None
+
+
+class _Scored:
+    """The task whose examples the bundle is checked and scored on."""
+
+    def __init__(self, flags: Any, settings: Any):
+        from tfminilm.train import score
+
+        if settings is None:
+            raise UsageError(
+                f"export: --task={flags.task} expects a model for a task, "
+                f"such as finetune writes; {flags.model} is an encoder"
+            )
+        is_own = flags.task.startswith("csv:")
+        self.task = task_flags.parse(
+            flags, "export", settings.labels if is_own else None
+        )
+        self.data = score.Data.of(flags)
+        score.require_labels(self.task, settings, flags.model)
+
+    def texts(self) -> list[tuple[str, ...]]:
+        """Of examples of the kind that it was fine-tuned on."""
+        from tfminilm.export import calibration
+        from tfminilm.tasks.task import get_task
+
+        task, data = self.task, self.data
+        if task.train_split is None:
+            # The other task's data has one language only.
+            task = get_task(task.train_task)
+            data = dataclasses.replace(data, language=None)
+        examples = data.read(task, task.train_split)
+        return calibration.of_examples(examples[:_TASK_EXAMPLES])
+
+    def evaluate(self, bundle: Any) -> dict[str, Any]:
+        """What the manifest says of the bundle's scores."""
+        from tfminilm.export.evaluate import score_bundle
+        from tfminilm.train.progress import Progress
+
+        with tempfile.TemporaryDirectory() as folder, Progress() as progress:
+            scores = score_bundle(
+                bundle,
+                self.task,
+                self.task.eval_splits,
+                self.data,
+                folder,
+                progress,
+            )
+        return {
+            "task": bundle.manifest["task_name"],
+            "language": self.data.language,
+            "max_examples": self.data.max_examples,
+            "metrics": scores,
+        }
+
+
+def _sentences(source: str) -> Any:
+    from tfminilm.export import calibration
+
+    return _held_out(source) or calibration.SENTENCES
 
 
 def _held_out(model: str) -> list[str]:
@@ -77,7 +160,8 @@ def _print(manifest: dict[str, Any], output: str) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    for title in ("output", "largest", "mean", "cosine"):
+    titles = ("output", "largest", "mean", "cosine", "agreement")
+    for title in titles:
         table.add_column(
             title, justify="left" if title == "output" else "right"
         )
@@ -87,15 +171,18 @@ def _print(manifest: dict[str, Any], output: str) -> None:
             f"{row['max_difference']:.2g}",
             f"{row['mean_difference']:.2g}",
             f"{row['min_cosine']:.5f}",
+            "" if row["agreement"] is None else f"{row['agreement']:.1%}",
         )
     table.caption = (
-        "Difference from Keras, largest, mean and lowest cosine, on "
-        f"{manifest['parity']['sentences']} sentences"
+        "Difference from Keras, largest, mean and lowest cosine, and the "
+        f"same answers, on {manifest['parity']['sentences']} texts"
     )
     console = Console()
     console.print(table)
     lengths = [str(s["length"]) for s in manifest["signatures"].values()]
     size = manifest["files"]["model.tflite"]["bytes"]
+    if manifest["evaluation"] is not None:
+        print(json.dumps(manifest["evaluation"]["metrics"], indent=2))
     print(
         f"{output}: {manifest['precision']}, {size / 1e6:.1f} MB, "
         f"lengths {', '.join(sorted(lengths, key=int))}"

@@ -1,27 +1,34 @@
-"""Is what runs on the phone what Keras computed? On sentences, padded."""
+"""Is what runs on the phone what Keras computed? On real texts, padded."""
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.export import calibration
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 
 _BATCH = 16
+_SHOWN = 80
+_CLASSES = "logits"
+_PLACES = ("start_logits", "end_logits")
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """How one output on one sentence differs from Keras', real tokens only.
+    """How one output on one text differs from Keras', real tokens only.
 
     `maximum` and `mean` are in units of the output's root mean square where
-    that is above 1: states that no norm bounds may be of any size. `cosine` is
-    the lowest over the output's vectors.
+    that is above 1: states that no norm bounds may be of any size. `cosine`
+    is the lowest over the output's vectors; of a task's logits, which may be
+    a single number near 0, it is that of all texts' logits in a row. `agrees`
+    says whether the answer is the same: the class, or the place where an
+    answer starts or ends; None for what is no answer.
     """
 
     output: str
@@ -30,6 +37,7 @@ class Difference:
     maximum: float
     mean: float
     cosine: float
+    agrees: bool | None = None
 
     def excess(self, target: Target) -> float:
         """How far beyond the target's tolerance; up to 1 is within."""
@@ -42,149 +50,187 @@ class Difference:
 
 def differences(
     path: str | os.PathLike,
-    backbone: keras.Model,
+    model: keras.Model,
     tokenizer: Any,
-    sentences: Sequence[str],
+    texts: Sequence[calibration.Texts],
 ) -> list[Difference]:
-    """Runs sentences through a file's signatures and through Keras.
+    """Runs texts through a file's signatures and through Keras.
 
-    Each sentence runs alone, and the first two as a pair of segments, in
-    every signature: padded to its length, or cut to it.
+    Args:
+        path: a file of `litert.convert`.
+        model: what it was made of: an encoder, or one with a head.
+        tokenizer: the model's.
+        texts: each runs alone, in every signature: padded to its length, or
+            cut to it.
 
     Raises:
-        UserError: no sentences.
+        UserError: no texts.
     """
-    if not sentences:
-        raise UserError("no sentences to check parity on, expected one or more")
     encoder = LiteRTEncoder(path)
     found = []
     for length in encoder.lengths:
-        examples = list(_examples(tokenizer, sentences, length))
-        for start in range(0, len(examples), _BATCH):
-            part = examples[start : start + _BATCH]
-            wanted = _keras_outputs(backbone, [row for _, row in part])
-            for index, (sentence, row) in enumerate(part):
-                got = encoder(**row, length=length)
-                real = int(row["padding_mask"].sum())
-                found += [
-                    _difference(
-                        name, length, sentence, got[name], value[index], real
-                    )
-                    for name, value in wanted.items()
-                    if name in got
-                ]
+        rows = list(_compared(encoder, model, tokenizer, texts, length))
+        cosines = {
+            name: _cosine_of_all([row for row in rows if row.output == name])
+            for name in {row.output for row in rows}
+            if _is_answer(name)
+        }
+        found += [
+            row.difference(length, cosines.get(row.output)) for row in rows
+        ]
     return found
-
-
-def batch(
-    tokenizer: Any, sentences: Sequence[str], length: int
-) -> dict[str, np.ndarray]:
-    """The sentences that `differences` runs, as one batch for Keras."""
-    rows = [row for _, row in _examples(tokenizer, sentences, length)]
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def require(found: Sequence[Difference], target: Target) -> None:
     """Refuses a file that is not within the target's tolerance.
 
     Raises:
-        UserError: names the worst output and the sentence it was seen on.
+        UserError: names the worst output and the text it was seen on, or the
+            output that gives too few of Keras' answers.
     """
-    worst = max(found, key=lambda difference: difference.excess(target))
+    worst = worst_of(found, target)
+    allowed = f"target {target.name or '-'} allows"
     if worst.excess(target) > 1:
-        shown = worst.sentence
-        if len(shown) > 80:
-            shown = shown[:77] + "..."
         raise UserError(
             f"LiteRT and Keras disagree: {worst.output} at length "
             f"{worst.length} differs by {worst.maximum:.3g} (cosine "
-            f"{worst.cosine:.5f}) on {shown!r}; target {target.name or '-'} "
-            f"allows {target.max_difference:g} and a cosine of "
-            f"{target.min_cosine:g}; nothing was written"
+            f"{worst.cosine:.5f}) on {_shown(worst)}; {allowed} "
+            f"{target.max_difference:g} and a cosine of {target.min_cosine:g}"
         )
+    for name, rows in _by_output(found).items():
+        answers = [row.agrees for row in rows if row.agrees is not None]
+        if answers and np.mean(answers) < target.min_agreement:
+            first = next(row for row in rows if row.agrees is False)
+            raise UserError(
+                f"LiteRT and Keras disagree: {name} gives another answer in "
+                f"{answers.count(False)} of {len(answers)} cases, such as "
+                f"{_shown(first)}; {allowed} {1 - target.min_agreement:.0%}"
+            )
+
+
+def worst_of(found: Sequence[Difference], target: Target) -> Difference:
+    """The one that is farthest beyond the target's tolerance."""
+    return max(found, key=lambda difference: difference.excess(target))
 
 
 def summary(found: Sequence[Difference]) -> dict[str, dict[str, Any]]:
-    """Per output: the largest and mean difference, the lowest cosine."""
-    names = dict.fromkeys(difference.output for difference in found)
-    rows = {name: [d for d in found if d.output == name] for name in names}
+    """Per output: largest and mean difference, lowest cosine, agreement."""
     return {
         name: {
             "max_difference": max(d.maximum for d in row),
             "mean_difference": float(np.mean([d.mean for d in row])),
             "min_cosine": min(d.cosine for d in row),
+            "agreement": None
+            if row[0].agrees is None
+            else float(np.mean([d.agrees for d in row])),
             "worst_sentence": max(row, key=lambda d: d.maximum).sentence,
         }
-        for name, row in rows.items()
+        for name, row in _by_output(found).items()
     }
 
 
-def _examples(
-    tokenizer: Any, sentences: Sequence[str], length: int
-) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Sentences, and rows `[length]` of ids, segments and mask for each."""
-    texts = [(sentence,) for sentence in sentences]
-    pair = [tuple(sentences[:2])] if len(sentences) > 1 else []
-    for parts in [*texts, *pair]:
-        ids, segments = [tokenizer.cls_token_id], [0]
-        for segment, part in enumerate(parts):
-            # A pair keeps room for its second part.
-            room = length - 1 if segment else (length - 1) // len(parts)
-            room = max(room - len(ids), 0)
-            words = [int(token) for token in tokenizer(part)][:room]
-            ids += [*words, tokenizer.sep_token_id]
-            segments += [segment] * (len(words) + 1)
-        row = {
-            name: np.zeros(length, np.int32)
-            for name in ("token_ids", "segment_ids", "padding_mask")
-        }
-        row["token_ids"][:] = tokenizer.pad_token_id
-        count = min(len(ids), length)
-        row["token_ids"][:count] = ids[:count]
-        row["segment_ids"][:count] = segments[:count]
-        row["padding_mask"][:count] = 1
-        yield " [SEP] ".join(parts), row
+@dataclasses.dataclass(frozen=True)
+class _Pair:
+    """One output of both on one text: `[..., width]` in float64."""
+
+    output: str
+    sentence: str
+    got: np.ndarray
+    wanted: np.ndarray
+
+    def difference(self, length: int, cosine: float | None) -> Difference:
+        got, wanted = self.got, self.wanted
+        scale = max(1.0, float(np.sqrt(np.mean(np.square(wanted)))))
+        gap = np.abs(got - wanted) / scale
+        agrees = None
+        if _is_answer(self.output) and wanted.size > 1:
+            agrees = bool(got.argmax() == wanted.argmax())
+        return Difference(
+            output=self.output,
+            length=length,
+            sentence=self.sentence,
+            maximum=float(gap.max()),
+            mean=float(gap.mean()),
+            cosine=float(_cosines(got, wanted).min())
+            if cosine is None
+            else cosine,
+            agrees=agrees,
+        )
+
+
+def _compared(
+    encoder: LiteRTEncoder,
+    model: Any,
+    tokenizer: Any,
+    texts: Sequence[calibration.Texts],
+    length: int,
+) -> Iterable[_Pair]:
+    """What both make of each text, cut to its real tokens."""
+    shown, encoded = calibration.encode(tokenizer, texts, length)
+    for start in range(0, len(encoded), _BATCH):
+        numbers = np.arange(start, min(start + _BATCH, len(encoded)))
+        batch = encoded.padded(numbers, length)
+        wanted = _keras_outputs(model, batch)
+        for index, number in enumerate(numbers):
+            row = {name: value[index] for name, value in batch.items()}
+            got = encoder(**row, length=length)
+            real = int(encoded.lengths[number])
+            for name, values in wanted.items():
+                if name in got:
+                    yield _Pair(
+                        name,
+                        shown[number],
+                        _real(name, got[name][0], real),
+                        _real(name, values[index], real),
+                    )
 
 
 def _keras_outputs(
-    backbone: Any, rows: Sequence[dict[str, np.ndarray]]
+    model: Any, batch: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """The backbone's own outputs, and the mean over each row's real tokens."""
-    batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-    wanted = {spec.name for spec in backbone.inputs}
-    outputs = backbone(
-        {name: value for name, value in batch.items() if name in wanted},
-        training=False,
-    )
+    """The model's own outputs, and the mean over each row's real tokens."""
+    outputs = model({name: batch[name] for name in model.input}, training=False)
+    if not isinstance(outputs, dict):
+        is_task = hasattr(model, "backbone")
+        outputs = {_CLASSES if is_task else "sequence_output": outputs}
     outputs = {
         name: keras.ops.convert_to_numpy(keras.ops.cast(value, "float32"))
         for name, value in outputs.items()
     }
+    states = outputs.get("sequence_output")
+    if states is None:
+        return outputs
     mask = batch["padding_mask"][:, :, None]
-    total = (outputs["sequence_output"] * mask).sum(1)
-    return {**outputs, "sentence_embedding": total / mask.sum(1)}
+    mean = (states * mask).sum(1) / mask.sum(1)
+    return {**outputs, "sentence_embedding": mean}
 
 
-def _difference(
-    name: str,
-    length: int,
-    sentence: str,
-    got: np.ndarray,
-    wanted: np.ndarray,
-    real: int,
-) -> Difference:
-    got = got[0].astype(np.float64)
-    if name == "sequence_output":
-        got, wanted = got[:real], wanted[:real]
-    scale = max(1.0, float(np.sqrt(np.mean(np.square(wanted, dtype=float)))))
-    gap = np.abs(got - wanted) / scale
+def _real(name: str, values: np.ndarray, real: int) -> np.ndarray:
+    """Without the rows or places of padding."""
+    if name == "sequence_output" or name in _PLACES:
+        values = values[:real]
+    return values.astype(np.float64)
+
+
+def _is_answer(name: str) -> bool:
+    return name == _CLASSES or name in _PLACES
+
+
+def _cosine_of_all(rows: Sequence[_Pair]) -> float:
+    got = np.concatenate([row.got for row in rows])
+    return float(_cosines(got, np.concatenate([row.wanted for row in rows])))
+
+
+def _cosines(got: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     norms = np.linalg.norm(got, axis=-1) * np.linalg.norm(wanted, axis=-1)
-    cosine = (got * wanted).sum(-1) / np.maximum(norms, 1e-30)
-    return Difference(
-        output=name,
-        length=length,
-        sentence=sentence,
-        maximum=float(gap.max()),
-        mean=float(gap.mean()),
-        cosine=float(cosine.min()),
-    )
+    return (got * wanted).sum(-1) / np.maximum(norms, 1e-30)
+
+
+def _by_output(found: Sequence[Difference]) -> dict[str, list[Difference]]:
+    names = dict.fromkeys(difference.output for difference in found)
+    return {name: [d for d in found if d.output == name] for name in names}
+
+
+def _shown(difference: Difference) -> str:
+    text = difference.sentence
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")

@@ -28,7 +28,8 @@ class Target(tfminilm.config.Typed):
     tokens; the other formats are checked at these. `max_difference` bounds
     each number of each output, in units of the output's root mean square
     where that is above 1; `min_cosine` the cosine of each vector (a token's
-    state, or a sentence's) with Keras'.
+    state, or a sentence's) with Keras'; `min_agreement` the share of a task's
+    answers (classes, or places of an answer's start and end) that are Keras'.
     """
 
     name: str = ""
@@ -37,6 +38,7 @@ class Target(tfminilm.config.Typed):
     lengths: tuple[int, ...] = (32, 128)
     max_difference: float = 1e-4
     min_cosine: float = 0.9999
+    min_agreement: float = 1.0
 
     def config(self, mode: str = "") -> ml_collections.ConfigDict:
         """The target as the `ConfigDict` that `get_config()` returns.
@@ -82,6 +84,8 @@ class Target(tfminilm.config.Typed):
             "min_cosine",
             "-1 to 1, below 1",
         )
+        fine = 0 <= target.min_agreement <= 1
+        _require(fine, target, "min_agreement", "0 to 1")
         return target
 
 

@@ -125,6 +125,24 @@ def encode(
     )
 
 
+def encode_texts(
+    texts: Sequence[tuple[str, ...]], tokenizer: Any, max_length: int
+) -> Encoded:
+    """What `encode` makes of texts that belong to no task; without labels.
+
+    Args:
+        texts: one each, or two each.
+        tokenizer: a KerasHub tokenizer of an encoder.
+        max_length: tokens of the longest sequence, the special ones included.
+
+    Raises:
+        UserError: `max_length` has no room for text, or the tokenizer is none
+            of an encoder.
+    """
+    arrays = _tokenise(texts, tokenizer, max_length)
+    return Encoded(**arrays, labels={}, pad_id=pad_id(tokenizer))
+
+
 def cached(
     cache_dir: str | os.PathLike | None,
     identity: dict[str, Any],

@@ -18,7 +18,7 @@ from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.tasks import metrics, squad_metrics, submission, windows
 from tfminilm.tasks.batches import Batches
-from tfminilm.tasks.encode import encode
+from tfminilm.tasks.encode import Encoded, encode
 from tfminilm.tasks.task import Task
 from tfminilm.teachers.faster import faster
 
@@ -107,11 +107,38 @@ def evaluate(
     Raises:
         UserError: there is no example, or the model's output is not finite.
     """
+
+    def run(encoded: Encoded) -> list[Any]:
+        return predict(head, Batches(encoded, BATCH_SIZE), count)
+
+    return evaluate_with(
+        run, task, tokenizer, examples, settings, cache_dir, language
+    )
+
+
+def evaluate_with(
+    run: Callable[[Encoded], list[Any]],
+    task: Task,
+    tokenizer: Any,
+    examples: Sequence[Any],
+    settings: Settings,
+    cache_dir: str | os.PathLike | None = None,
+    language: str | None = None,
+) -> Result:
+    """`evaluate` for whatever runs a model.
+
+    Args:
+        run: gives the model's outputs for each sequence, as `predict` does.
+        task: what is asked; and so on, as `evaluate` has them.
+
+    Raises:
+        UserError: there is no example, or `run` raises it.
+    """
     arguments = (examples, tokenizer, settings.max_length)
     ids = [example.id for example in examples]
     if task.kind == "qa":
         cut = windows.make_windows(*arguments, settings.doc_stride, cache_dir)
-        found = predict(head, Batches(cut.encoded, BATCH_SIZE), count)
+        found = run(cut.encoded)
         logits = {
             row: (own["start_logits"], own["end_logits"])
             for row, own in enumerate(found)
@@ -119,7 +146,7 @@ def evaluate(
         answers = windows.answers(examples, cut, logits)
         return _score_answers(task, examples, answers, settings, language)
     encoded = encode(task, *arguments, cache_dir)
-    outputs = np.stack(predict(head, Batches(encoded, BATCH_SIZE), count))
+    outputs = np.stack(run(encoded))
     if task.kind == "regression":
         predictions = outputs[:, 0].astype(float).tolist()
     else:

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tfminilm import teachers
@@ -20,6 +20,7 @@ from tfminilm.tasks.task import Task
 from tfminilm.train.progress import Progress
 
 Scores = dict[str, dict[str, float]]
+Count = Callable[[int], None]
 
 # In tokens, of a text that is embedded.
 _LONGEST = 128
@@ -34,6 +35,12 @@ class Data:
     max_examples: int = 0
     skip_bad_answers: bool = False
 
+    @classmethod
+    def of(cls, flags: Any) -> "Data":
+        """What the flags of `commands.task_flags` say."""
+        names = ("data_dir", "language", "max_examples", "skip_bad_answers")
+        return cls(*(getattr(flags, name) for name in names))
+
     def read(self, task: Task, split: str) -> list[Any]:
         """The examples of a split.
 
@@ -44,6 +51,10 @@ class Data:
             task, split, self.folder, self.language, self.skip_bad_answers
         )
         return found[: self.max_examples or None]
+
+    def answer_language(self, task: Task) -> str | None:
+        """Of the answers, whose articles MLQA's normalisation leaves out."""
+        return self.language if task.name == "mlqa" else None
 
 
 def score_splits(
@@ -69,20 +80,48 @@ def score_splits(
         heads.check_head(task, head, str(model))
         require_labels(task, settings, model)
         tokenizer = teachers.load_tokenizer(model)
+
+    def score(examples: Sequence[Any], count: Count) -> Result:
+        language = data.answer_language(task)
+        return evaluate(
+            task,
+            head,
+            tokenizer,
+            examples,
+            settings,
+            cache_dir,
+            count,
+            language,
+        )
+
+    return score_each(score, task, splits, data, output, progress)
+
+
+def score_each(
+    score: Callable[[Sequence[Any], Count], Result],
+    task: Task,
+    splits: Sequence[str],
+    data: Data,
+    output: str | os.PathLike,
+    progress: Progress,
+) -> Scores:
+    """Scores whatever predicts, and writes its predictions into `output`.
+
+    Args:
+        score: predicts examples and scores that; is given a function that
+            takes the number of sequences done.
+
+    Returns:
+        The metrics of each split; none of a split without labels.
+
+    Raises:
+        UserError: the data is broken, or `score` raises it.
+    """
     scores = {}
     for split in splits:
         examples = data.read(task, split)
         with progress.counting("predicting", "sequences") as count:
-            result = evaluate(
-                task,
-                head,
-                tokenizer,
-                examples,
-                settings,
-                cache_dir,
-                count,
-                data.language if task.name == "mlqa" else None,
-            )
+            result = score(examples, count)
         scores[split] = result.metrics
         path = write_predictions(task, split, result, output)
         progress.say(

@@ -1,0 +1,124 @@
+"""Opening bundles: all as it was written, or refused by name."""
+
+import json
+import shutil
+
+import pytest
+
+from tfminilm.errors import UserError
+from tfminilm.export import bundle, litert
+from tfminilm.export.opened import is_bundle, open_bundle
+from tfminilm.export.target import Target
+
+
+@pytest.fixture(scope="module")
+def written(float_file, backbone, tokenizer, sentences, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("written") / "bundle"
+    content = float_file.read_bytes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(litert, "convert", lambda *_, **__: content)
+        target = Target(name="phone", lengths=(8, 32))
+        bundle.export_bundle(backbone, tokenizer, target, folder, sentences)
+    return folder
+
+
+@pytest.fixture
+def copy(written, tmp_path):
+    return shutil.copytree(written, tmp_path / "copy")
+
+
+@pytest.fixture
+def change(copy):
+    """Changes the manifest of a copy."""
+
+    def edit(**values):
+        path = copy / "manifest.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+        return copy
+
+    return edit
+
+
+def test_whole(copy, tokenizer):
+    opened = open_bundle(copy)
+    assert opened.encoder.lengths == (8, 32)
+    assert opened.settings is None
+    words = "the running dog, unknowable"
+    assert opened.tokenizer(words).tolist() == tokenizer(words).tolist()
+    assert opened.tokenizer.cls_token_id == tokenizer.cls_token_id
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "vocab.txt"])
+def test_truncated(copy, name):
+    path = copy / name
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=rf"{name} is damaged: it has [\d,]+"):
+        open_bundle(copy)
+
+
+def test_tampered(copy):
+    path = copy / "vocab.txt"
+    path.write_text(path.read_text().replace("cat", "dog"))
+    with pytest.raises(UserError, match=r"vocab\.txt .* content was changed"):
+        open_bundle(copy)
+
+
+def test_missing(copy):
+    (copy / "model.tflite").unlink()
+    with pytest.raises(UserError, match=r"model\.tflite is damaged: .* miss"):
+        open_bundle(copy)
+
+
+def test_a_newer_version(change):
+    folder = change(format_version=2, tfminilm="9.9")
+    with pytest.raises(UserError, match=r"version 2, written by tfminilm 9\.9"):
+        open_bundle(folder)
+
+
+def test_another_format(change):
+    with pytest.raises(UserError, match="has format zip, expected"):
+        open_bundle(change(format="zip"))
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret", "/etc/hostname", "a/../../b", "..", "", "a\\b", "C:x"]
+)
+def test_a_name_that_leaves_the_folder(change, copy, name):
+    (copy.parent / "secret").write_text("secret")
+    known = json.loads((copy / "manifest.json").read_text())["files"]
+    folder = change(files=known | {name: {"bytes": 6, "sha256": "0"}})
+    with pytest.raises(UserError, match="is no name of a file"):
+        open_bundle(folder)
+
+
+def test_a_link_that_leaves_the_folder(copy, tmp_path):
+    path = copy / "vocab.txt"
+    shutil.move(path, tmp_path / "elsewhere.txt")
+    path.symlink_to(tmp_path / "elsewhere.txt")
+    with pytest.raises(UserError, match=r"'vocab\.txt' is no name of a file"):
+        open_bundle(copy)
+
+
+def test_a_file_without_a_checksum(change, copy):
+    known = json.loads((copy / "manifest.json").read_text())["files"]
+    known.pop("vocab.txt")
+    with pytest.raises(UserError, match=r"no checksum of vocab\.txt"):
+        open_bundle(change(files=known))
+
+
+@pytest.mark.parametrize(
+    "values", [{"files": None}, {"files": {"a": 1}}, {"tokenizer": []}]
+)
+def test_a_broken_manifest(change, values):
+    with pytest.raises(UserError, match=r"manifest\.json is damaged"):
+        open_bundle(change(**values))
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"format": "tfminilm-bundle"}'])
+def test_no_bundle(tmp_path, content):
+    assert not is_bundle(tmp_path)
+    with pytest.raises(UserError, match="is no bundle"):
+        open_bundle(tmp_path)
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(UserError, match="is no bundle"):
+        open_bundle(tmp_path)

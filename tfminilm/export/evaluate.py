@@ -1,0 +1,90 @@
+"""Scores a bundle itself: its file, its vocabulary, sentence by sentence."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfminilm.errors import UserError
+from tfminilm.export.opened import Bundle
+from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.evaluate import Result, Settings, evaluate_with
+from tfminilm.tasks.task import Task
+from tfminilm.train import score
+from tfminilm.train.progress import Progress
+
+
+def score_bundle(
+    bundle: Bundle,
+    task: Task,
+    splits: Sequence[str],
+    data: score.Data,
+    output: str | os.PathLike,
+    progress: Progress,
+) -> score.Scores:
+    """Scores a bundle and writes its predictions into `output`.
+
+    Every sequence runs in the shortest signature that it fits, as in an app.
+
+    Returns:
+        The metrics of each split; none of a split without labels.
+
+    Raises:
+        UserError: the bundle is none for the task, or the data is broken.
+    """
+    settings = _settings(bundle, task)
+
+    def evaluate(examples: Sequence[Any], count: score.Count) -> Result:
+        return evaluate_with(
+            lambda encoded: run(bundle.encoder, encoded, count),
+            task,
+            bundle.tokenizer,
+            examples,
+            settings,
+            language=data.answer_language(task),
+        )
+
+    return score.score_each(evaluate, task, splits, data, output, progress)
+
+
+def run(
+    encoder: LiteRTEncoder,
+    encoded: Encoded,
+    count: Callable[[int], None] = lambda done: None,
+) -> list[Any]:
+    """A file's outputs for each sequence, as `tasks.evaluate.predict` has them.
+
+    Args:
+        encoder: with a task's outputs.
+        encoded: sequences that its longest signature has room for.
+        count: is called with the number of sequences done.
+
+    Raises:
+        UserError: an output is not finite.
+    """
+    outputs: list[Any] = []
+    for start, end in zip(encoded.offsets, encoded.offsets[1:], strict=False):
+        found = encoder(
+            encoded.token_ids[start:end], encoded.segment_ids[start:end]
+        )
+        rows = {name: value[0] for name, value in found.items()}
+        if not all(np.isfinite(row).all() for row in rows.values()):
+            raise UserError(
+                "the bundle's output is not finite: its weights are broken"
+            )
+        outputs.append(rows.get("logits", rows))
+        count(len(outputs))
+    return outputs
+
+
+def _settings(bundle: Bundle, task: Task) -> Settings:
+    settings = bundle.settings
+    if settings is None:
+        raise UserError(
+            f"{bundle.folder} holds an encoder without a head for a task: "
+            "export what tfminilm finetune wrote"
+        )
+    score.require_labels(task, settings, bundle.folder)
+    return settings

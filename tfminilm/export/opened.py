@@ -1,0 +1,155 @@
+"""Opening a bundle: what it says of itself, once that is known to be true."""
+
+import dataclasses
+import functools
+import json
+import os
+import pathlib
+import re
+from typing import Any
+
+from tfminilm import files
+from tfminilm.errors import UserError
+from tfminilm.export import vocabulary
+from tfminilm.export.manifest import FORMAT, FORMAT_VERSION
+from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.tasks.evaluate import Settings
+
+MANIFEST = "manifest.json"
+MODEL = "model.tflite"
+
+# No separator, no drive, no "..": what it names lies in the folder itself.
+_PLAIN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """A bundle whose files are those that were written.
+
+    Attributes:
+        folder: where it lies.
+        manifest: the content of its `manifest.json`.
+    """
+
+    folder: pathlib.Path
+    manifest: dict[str, Any]
+
+    @functools.cached_property
+    def encoder(self) -> LiteRTEncoder:
+        """The model, as an app runs it."""
+        return LiteRTEncoder(self.folder / MODEL)
+
+    @functools.cached_property
+    def tokenizer(self) -> Any:
+        """The KerasHub tokenizer."""
+        settings = self.manifest["tokenizer"]
+        return vocabulary.read(self.folder / settings["vocabulary"], settings)
+
+    @property
+    def settings(self) -> Settings | None:
+        """How it reads a task; None for an encoder."""
+        task = self.manifest["task"]
+        if task == "encoder":
+            return None
+        settings = Settings(
+            task=self.manifest["task_name"],
+            kind="qa" if task == "question_answering" else task,
+            labels=tuple(self.manifest["labels"] or ()),
+            max_length=max(self.encoder.lengths),
+        )
+        answers = self.manifest["question_answering"]
+        if answers is None:
+            return settings
+        return dataclasses.replace(
+            settings,
+            doc_stride=answers["document_stride"],
+            null_threshold=answers["null_threshold"],
+        )
+
+
+def is_bundle(folder: str | os.PathLike) -> bool:
+    """Whether a folder has a bundle's manifest, whatever else is wrong."""
+    return pathlib.Path(folder, MANIFEST).is_file()
+
+
+def open_bundle(folder: str | os.PathLike) -> Bundle:
+    """Opens a bundle and checks all of its files.
+
+    Raises:
+        UserError: the folder is no bundle, a newer version wrote it, or a file
+            is missing, truncated or changed; the message names it.
+    """
+    folder = pathlib.Path(folder)
+    manifest = read_manifest(folder)
+    try:
+        named = {
+            name: (int(said["bytes"]), str(said["sha256"]))
+            for name, said in manifest["files"].items()
+        }
+        needed = {MODEL, manifest["tokenizer"]["vocabulary"]}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder / MANIFEST, f"{error!r}") from error
+    for name in sorted(needed - set(named)):
+        raise _damaged(folder / MANIFEST, f"it has no checksum of {name}")
+    for name, (size, digest) in named.items():
+        path = _inside(folder, name)
+        if not path.is_file():
+            raise _damaged(path, "it is missing")
+        if path.stat().st_size != size:
+            found = path.stat().st_size
+            raise _damaged(path, f"it has {found:,} bytes of {size:,}")
+        if files.sha256(path) != digest:
+            raise _damaged(path, "its content was changed")
+    return Bundle(folder, manifest)
+
+
+def read_manifest(folder: str | os.PathLike) -> dict[str, Any]:
+    """The manifest of a bundle, whose other files are not looked at.
+
+    Raises:
+        UserError: the folder is no bundle, or a newer version wrote it.
+    """
+    path = pathlib.Path(folder, MANIFEST)
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        named, version = manifest["format"], int(manifest["format_version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder} is no bundle: expected a {MANIFEST} written by "
+            "`tfminilm export`"
+        ) from error
+    if named != FORMAT:
+        raise UserError(
+            f"{folder} has format {named}, expected {FORMAT}, as `tfminilm "
+            "export` writes it"
+        )
+    if version > FORMAT_VERSION:
+        raise UserError(
+            f"{folder} is of format version {version}, written by tfminilm "
+            f"{manifest.get('tfminilm')}; this one reads up to "
+            f"{FORMAT_VERSION}: install a newer tfminilm"
+        )
+    return manifest
+
+
+def own_names(folder: str | os.PathLike) -> set[str]:
+    """The names of the files that belong to the bundle, if it is one."""
+    try:
+        return {MANIFEST, *read_manifest(folder)["files"]}
+    except (UserError, KeyError, TypeError):
+        return set()
+
+
+def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
+    path = folder / name
+    is_plain = _PLAIN_NAME.fullmatch(name) is not None
+    if not is_plain or path.resolve().parent != folder.resolve():
+        raise _damaged(folder / MANIFEST, f"{name!r} is no name of a file")
+    return path
+
+
+def _damaged(path: pathlib.Path, fault: str) -> UserError:
+    return UserError(
+        f"{path} is damaged: {fault}; export the model again, or copy the "
+        "whole bundle once more"
+    )
