@@ -33,7 +33,12 @@ def test_there_are_recipes():
 
 
 def test_survives_a_round_trip():
-    target = Target(name="x", lengths=(4, 8), min_cosine=0.5)
+    target = Target(
+        name="x",
+        lengths=(4, 8),
+        layers={"layer_0/*": "dynamic_wi4_afp32"},
+        min_cosine=0.5,
+    )
     assert Target.parse(target.config()) == target
 
 
@@ -47,6 +52,16 @@ def test_survives_a_round_trip():
             {"format": "onnx", "precision": "float16"},
             "precision is 'float16', expected float32 for onnx",
         ),
+        (
+            {"layers": {"tokens": "int3"}},
+            r"layers is \{'tokens': 'int3'\}, exp",
+        ),
+        ({"layers": {"tokens": "float16"}}, "layers is .*, expected none, or"),
+        (
+            {"layers": {"a": "float32"}, "precision": "float16"},
+            "layers is .*, expected none, or",
+        ),
+        ({"layers": {"a": "float32"}, "format": "onnx"}, "by layer, for lite"),
         ({"lengths": ()}, "lengths is .*, expected one or more"),
         ({"lengths": (0, 8)}, "lengths is .*, expected one or more"),
         ({"lengths": ("a",)}, r"lengths\[0\] is 'a' \(str\), expected int"),

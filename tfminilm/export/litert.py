@@ -1,21 +1,19 @@
-"""LiteRT files: a mobile graph as float32, float16, or with int8 weights.
+"""LiteRT files: a mobile graph as float32, float16, or with integers.
 
-Precisions of integers carry ai-edge-quantizer's names. `dynamic_wi8_afp32`
-stores weights as int8 with one scale per output channel (per row of the
-embedding table) and rounds activations to int8 row by row at run time, in
-front of each product. "float16" stores weights so; a processor widens them and
-computes in float32, a phone's GPU computes in float16 throughout.
+"float16" stores weights so; a processor widens them and computes in float32, a
+phone's GPU computes in float16 throughout. The others are those of
+`quantize`.
 """
 
-import pathlib
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
+import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.export import mobile_graph, profile
+from tfminilm.export import mobile_graph, profile, quantize
 from tfminilm.export.quiet import quiet
 from tfminilm.export.target import PRECISIONS
 
@@ -27,6 +25,8 @@ def convert(
     precision: str = "float32",
     lengths: Sequence[int] = (32, 128),
     outputs: Sequence[str] | None = None,
+    layers: Mapping[str, str] | None = None,
+    batch: Callable[[int], Mapping[str, np.ndarray]] | None = None,
 ) -> bytes:
     """Writes a model as one LiteRT file.
 
@@ -36,14 +36,17 @@ def convert(
         precision: one of `PRECISIONS`.
         lengths: one signature `encode_LENGTH` each; they share the weights.
         outputs: see `mobile_graph.MobileGraph`.
+        layers: precisions of single layers, see `quantize.plan`.
+        batch: what `quantize.quantize` measures static scales on.
 
     Returns:
         The file's content.
 
     Raises:
-        UserError: an unknown precision or output, a length that the model
-            has no positions for, or a graph that needs operators which the
-            LiteRT runtime does not carry.
+        UserError: an unknown precision, output or layer, a length that the
+            model has no positions for, no `batch` where one is needed, or a
+            graph that needs operators which the LiteRT runtime does not
+            carry.
     """
     if precision not in PRECISIONS:
         raise UserError(
@@ -58,8 +61,12 @@ def convert(
         for length in sorted(set(lengths))
     }
     model = _convert_float(graph, signatures, precision == "float16")
-    if precision not in ("float32", "float16"):
-        model = _quantize(model, precision)
+    if precision != "float16":
+        known = quantize.layers(model)
+        if outputs is None:  # Other outputs may need less of the model.
+            quantize.require_known(known, layers or {})
+        chosen = quantize.plan(known, precision, layers or {})
+        model = quantize.quantize(model, chosen, batch)
     _require_builtins(model)
     return model
 
@@ -83,18 +90,6 @@ def _convert_float(graph, signatures, is_half: bool) -> bytes:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
         return converter.convert()
-
-
-def _quantize(model: bytes, precision: str) -> bytes:
-    from ai_edge_quantizer import quantizer, recipe
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, "float32.tflite")
-        path.write_bytes(model)
-        with quiet():
-            worker = quantizer.Quantizer(str(path))
-            worker.load_quantization_recipe(getattr(recipe, precision)())
-            return bytes(worker.quantize().quantized_model)
 
 
 def _require_builtins(model: bytes) -> None:

@@ -14,7 +14,15 @@ import tfminilm.config
 from tfminilm.errors import UsageError
 
 FORMATS = ("litert", "onnx", "saved_model", "hugging_face")
-PRECISIONS = ("float32", "float16", "dynamic_wi8_afp32")
+STATIC = "static_wi8_ai8"
+PRECISIONS = (
+    "float32",
+    "float16",
+    "dynamic_wi8_afp32",
+    "dynamic_wi4_afp32",
+    "weight_only_wi8_afp32",
+    STATIC,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,22 +31,36 @@ class Target(tfminilm.config.Typed):
 
     `format` is litert, the bundle of a phone, or for other machines onnx,
     saved_model or hugging_face: those are float32 and take any length.
-    `precision` is float32, float16, or dynamic_wi8_afp32 (int8 weights,
-    activations rounded at run time). There is one signature per length, in
-    tokens; the other formats are checked at these. `max_difference` bounds
-    each number of each output, in units of the output's root mean square
-    where that is above 1; `min_cosine` the cosine of each vector (a token's
-    state, or a sentence's) with Keras'; `min_agreement` the share of a task's
-    answers (classes, or places of an answer's start and end) that are Keras'.
+    `precision` is one of `PRECISIONS`, explained in `export.quantize`, and
+    `layers` what single layers have instead, named as in `quantize.plan`:
+    {"tokens": "dynamic_wi4_afp32"} makes a table of 4 bits. There is one
+    signature per length, in tokens; the other formats are checked at these.
+    `max_difference` bounds each number of each output, in units of the
+    output's root mean square where that is above 1; `min_cosine` the cosine
+    of each vector (a token's state, or a sentence's) with Keras';
+    `min_agreement` the share of a task's answers (classes, or places of an
+    answer's start and end) that are Keras'.
     """
 
     name: str = ""
     format: str = "litert"
     precision: str = "float32"
+    layers: dict[str, str] = dataclasses.field(default_factory=dict)
     lengths: tuple[int, ...] = (32, 128)
     max_difference: float = 1e-4
     min_cosine: float = 0.9999
     min_agreement: float = 1.0
+
+    @property
+    def activations(self) -> str:
+        """What activations are rounded to by no scale of their own.
+
+        "float16", "int8" by scales measured beforehand, or "float32": not.
+        """
+        if self.precision == "float16":
+            return "float16"
+        chosen = {self.precision, *self.layers.values()}
+        return "int8" if STATIC in chosen else "float32"
 
     def config(self, mode: str = "") -> ml_collections.ConfigDict:
         """The target as the `ConfigDict` that `get_config()` returns.
@@ -74,6 +96,15 @@ class Target(tfminilm.config.Typed):
             target,
             "precision",
             " | ".join(PRECISIONS),
+        )
+        # The converter writes a file in float16 as a whole, or not at all.
+        known = set(PRECISIONS) - {"float16"}
+        fine = known.issuperset((target.precision, *target.layers.values()))
+        _require(
+            not target.layers or (fine and target.format == "litert"),
+            target,
+            "layers",
+            f"none, or {' | '.join(sorted(known))} by layer, for litert",
         )
         fine = bool(target.lengths) and min(target.lengths) >= 1
         _require(fine, target, "lengths", "one or more, each 1 or more")

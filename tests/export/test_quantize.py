@@ -1,0 +1,163 @@
+"""Integers in a file: which, where, how exact, and what is refused."""
+
+import numpy as np
+import pytest
+
+from tfminilm.errors import UserError
+from tfminilm.export import flatbuffer, litert, profile, quantize
+from tfminilm.export.runner import LiteRTEncoder
+
+# Of the schema's TensorType.
+_BYTES = {0: "float32", 9: "int8", 17: "int4"}
+
+
+@pytest.fixture(scope="module")
+def model(float_file):
+    return float_file.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def batch(make_batch):
+    return lambda length: make_batch([length, 5, 3, 2, 1, length], length)
+
+
+@pytest.fixture(scope="module")
+def rounded(model, batch, tmp_path_factory):
+    """Writes the file in one precision, once; returns its path."""
+    folder = tmp_path_factory.mktemp("rounded")
+
+    def write(precision, **own):
+        path = folder / f"{precision}{len(own)}.tflite"
+        if not path.exists():
+            plan = quantize.plan(quantize.layers(model), precision, own)
+            path.write_bytes(quantize.quantize(model, plan, batch))
+        return path
+
+    return write
+
+
+def kinds(path):
+    """The types of the layers' matrices, by the layers' names."""
+    read = flatbuffer.read(path)
+    found = {}
+    for graph in read.subgraphs:
+        for operator in graph.operators:
+            if flatbuffer.operator_name(read, operator) in quantize._MATRICES:
+                tensor = graph.tensors[operator.inputs[1]]
+                name = tensor.name.decode().rpartition("/")[0]
+                found.setdefault(name, set()).add(_BYTES[tensor.type])
+    return {
+        name: types.pop() for name, types in found.items() if len(types) < 2
+    }
+
+
+def cosine(float_file, path):
+    ids = np.arange(20) * 3 % 100
+    one, two = (
+        LiteRTEncoder(file)(ids)["sequence_output"][0]
+        for file in (float_file, path)
+    )
+    norms = np.linalg.norm(one, axis=-1) * np.linalg.norm(two, axis=-1)
+    return ((one * two).sum(-1) / norms).min()
+
+
+def test_layers_are_named_as_the_model_has_them(model):
+    found = quantize.layers(model)
+    parts = (
+        "query",
+        "key",
+        "value",
+        "attention_output",
+        "intermediate",
+        "feedforward",
+    )
+    names = {f"layer_{i}/{part}" for i in range(2) for part in parts}
+    assert set(found) == {"tokens", "pooler"} | names
+    assert found["tokens"].parameters == 100 * 32
+    assert found["layer_1/feedforward"].parameters == 64 * 32
+    assert all(len(layer.uses) == 2 for layer in found.values())
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind", "table", "least"),
+    [
+        ("dynamic_wi8_afp32", "int8", "int8", 0.999),
+        ("dynamic_wi4_afp32", "int4", "int4", 0.9),
+        ("weight_only_wi8_afp32", "int8", "int8", 0.999),
+        ("static_wi8_ai8", "int8", "int8", 0.98),
+    ],
+)
+def test_precisions(rounded, float_file, precision, kind, table, least):
+    path = rounded(precision)
+    types = kinds(path) if "weight_only" not in precision else None
+    if types is not None:
+        assert types.pop("tokens") == table
+        assert set(types.values()) == {kind}
+        assert len(types) == 13
+    assert profile.custom_operators(path) == []
+    assert least < cosine(float_file, path) < 1
+    found = profile.partitions(path)
+    assert found == {"encode_8": 1, "encode_32": 1}
+
+
+def test_weights_alone_are_more_exact_than_what_rounds_activations(
+    rounded, float_file
+):
+    exact = cosine(float_file, rounded("weight_only_wi8_afp32"))
+    assert exact > cosine(float_file, rounded("dynamic_wi8_afp32"))
+    assert exact > cosine(float_file, rounded("static_wi8_ai8"))
+
+
+def test_single_layers(rounded, float_file):
+    own = {"tokens": "dynamic_wi4_afp32", "layer_1/*": "float32"}
+    own["layer_1/query"] = "dynamic_wi4_afp32"
+    path = rounded("dynamic_wi8_afp32", **own)
+    types = kinds(path)
+    assert types["tokens"] == types["layer_1/query"] == "int4"
+    assert types["layer_0/query"] == types["pooler"] == "int8"
+    assert types["layer_1/feedforward"] == "float32"
+    assert cosine(float_file, path) > 0.95
+
+
+def test_the_longest_pattern_counts():
+    known = dict.fromkeys(("a/x", "a/y", "b/x"), quantize.Layer(1, ()))
+    own = {"a/x": "three", "*": "one", "*/x": "two"}
+    assert quantize.plan(known, "none", own) == {
+        "a/x": "three",
+        "a/y": "one",
+        "b/x": "two",
+    }
+    assert set(quantize.plan(known, "none", {}).values()) == {"none"}
+
+
+def test_equal_scales_are_written_once(rounded, model, make_backbone):
+    """A second signature adds no second set of the table's scales."""
+    backbone = make_backbone(vocabulary_size=3000, num_layers=1)
+    sizes = [
+        len(
+            litert.convert(
+                backbone, "dynamic_wi8_afp32", lengths, ("pooled_output",)
+            )
+        )
+        for lengths in ((4,), (4, 5))
+    ]
+    # 12 bytes a row; what the second graph adds of its own is less.
+    assert sizes[1] - sizes[0] < 0.7 * 12 * 3000
+
+
+def test_one_float_precision_changes_nothing(model):
+    plan = dict.fromkeys(quantize.layers(model), "float32")
+    assert quantize.quantize(model, plan) is model
+
+
+def test_bad_requests(model, backbone):
+    plan = dict.fromkeys(quantize.layers(model), "static_wi8_ai8")
+    with pytest.raises(UserError, match="measures its scales on sentences"):
+        quantize.quantize(model, plan)
+    with pytest.raises(UserError, match=r"no layer is named 'layer_9/.*tokens"):
+        litert.convert(
+            backbone,
+            "dynamic_wi8_afp32",
+            (4,),
+            layers={"layer_9/*": "dynamic_wi4_afp32"},
+        )
