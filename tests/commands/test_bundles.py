@@ -1,0 +1,217 @@
+"""Fine-tuned models as bundles: exported, and scored as they are."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tfminilm.commands import main
+from tfminilm.export.opened import open_bundle
+from tfminilm.tasks import heads
+from tfminilm.tasks.evaluate import Settings
+from tfminilm.tasks.task import get_task
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+WORDS = [*SPECIAL, "good", "bad", "a", "film", "is", "the", "##s", "very"]
+FILMS = ["a good film", "bad", "the films", "is a very very bad film", "good a"]
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:the load_module:DeprecationWarning"
+)
+
+
+def save(folder, name, randomise, length=16, **settings):
+    """A tiny model, as finetune leaves it."""
+    import keras_hub
+
+    backbone = keras_hub.models.BertBackbone(
+        vocabulary_size=len(WORDS),
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=8,
+        intermediate_dim=16,
+        max_sequence_length=length,
+    )
+    task = get_task(name)
+    head = randomise(heads.build_head(task, backbone))
+    student = folder / "student"
+    student.mkdir(parents=True)
+    head.save_to_preset(str(student))
+    tokenizer = keras_hub.models.BertTokenizer(WORDS, lowercase=True)
+    tokenizer.save_to_preset(str(student))
+    known = Settings(name, task.kind, task.labels, length, **settings)
+    known.save(student)
+    recipe = {"task": name, "model": "hub/all-mini", "seed": 1}
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("films")
+    for name in ("train", "dev"):
+        rows = [f"{text}\t{i % 2}" for i, text in enumerate(FILMS)]
+        (folder / f"{name}.tsv").write_text(
+            "\n".join(["sentence\tlabel", *rows]) + "\n"
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(films, randomise, tmp_path_factory):
+    """A workdir, and the bundle of its classifier."""
+    folder = tmp_path_factory.mktemp("exported")
+    model = save(folder / "run", "sst2", randomise)
+    given = ["--task=sst2", f"--data_dir={films}", "--config=android_fp32"]
+    options = ["--config.lengths=6,16", f"--output={folder}/bundle"]
+    assert main(["export", f"--model={model}", *given, *options]) == 0
+    return model, folder / "bundle"
+
+
+def evaluate(model, folder, *given):
+    return main(["evaluate", f"--model={model}", f"--output={folder}", *given])
+
+
+def error(capsys):
+    (line,) = (
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if line.startswith("tfminilm: ")
+    )
+    return line
+
+
+def test_the_manifest_of_a_classifier(exported):
+    manifest = json.loads((exported[1] / "manifest.json").read_text())
+    assert manifest["task"] == "classification"
+    assert manifest["task_name"] == "sst2"
+    assert manifest["labels"] == ["negative", "positive"]
+    assert manifest["question_answering"] is None
+    outputs = {"logits": {"dtype": "float32", "shape": [1, 2]}}
+    for signature in manifest["signatures"].values():
+        assert signature["outputs"] == outputs
+    assert manifest["parity"]["sentences"] == len(FILMS)
+    assert manifest["parity"]["outputs"]["logits"]["agreement"] == 1.0
+    assert manifest["description"] == (
+        "1 layers of width 8, 0.0 million parameters; fine-tuned on sst2; "
+        "starting from all-mini"
+    )
+
+
+def test_a_bundle_scores_as_its_model_does(exported, films, tmp_path, capsys):
+    model, bundle = exported
+    given = ["--task=sst2", f"--data_dir={films}"]
+    found = []
+    for name in (model, bundle):
+        assert evaluate(name, tmp_path, *given) == 0
+        found.append(json.loads(capsys.readouterr().out)["metrics"])
+    assert found[0] == found[1]
+    recorded = open_bundle(bundle).manifest["evaluation"]
+    accuracy = found[1]["validation"]["accuracy"]["mean"]
+    assert recorded["metrics"]["validation"]["accuracy"] == accuracy
+    assert recorded["task"] == "sst2"
+    written = json.loads((tmp_path / "evaluation-sst2.json").read_text())
+    assert written["model"] == str(bundle)
+
+
+def test_scoring_leaves_the_bundle_as_it_was(exported, films, monkeypatch):
+    bundle = exported[1]
+    monkeypatch.chdir(films)
+    before = sorted(bundle.iterdir())
+    given = ["--task=sst2", f"--data_dir={films}", "--max_examples=1"]
+    assert main(["evaluate", f"--model={bundle}", *given]) == 0
+    assert sorted(bundle.iterdir()) == before
+    assert (films / "evaluation-sst2.json").is_file()
+
+
+def test_a_bundle_of_another_task(exported, films, tmp_path, capsys):
+    given = ["--task=mrpc", f"--data_dir={films}"]
+    assert evaluate(exported[1], tmp_path, *given) == 1
+    assert "was fine-tuned on sst2 (negative, positive)" in error(capsys)
+
+
+def test_a_tampered_bundle(exported, films, tmp_path, capsys):
+    bundle = exported[1]
+    words = (bundle / "vocab.txt").read_text()
+    (bundle / "vocab.txt").write_text(words.replace("good", "dog!"))
+    try:
+        given = ["--task=sst2", f"--data_dir={films}"]
+        assert evaluate(bundle, tmp_path, *given) == 1
+        assert "vocab.txt is damaged: its content" in error(capsys)
+    finally:
+        (bundle / "vocab.txt").write_text(words)
+
+
+def test_calibration_of_another_task(exported, films, tmp_path, capsys):
+    given = ["--task=mrpc", f"--data_dir={films}", "--config=android_fp32"]
+    output = f"--output={tmp_path}/bundle"
+    assert main(["export", f"--model={exported[0]}", *given, output]) == 1
+    assert "was fine-tuned on sst2" in error(capsys)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_task_needs_a_head(tmp_path, capsys):
+    given = ["--model=tiny:bert", "--task=sst2", "--config=android_fp32"]
+    assert main(["export", *given, f"--output={tmp_path}/bundle"]) == 2
+    assert "tiny:bert is an encoder" in error(capsys)
+
+
+@pytest.fixture(scope="module")
+def answering(randomise, tmp_path_factory):
+    """A workdir, the bundle of its span finder, and the flags of its data."""
+    folder = tmp_path_factory.mktemp("answering")
+    model = save(folder / "run", "squad", randomise, 96, doc_stride=10)
+    random = np.random.default_rng(0)
+    context = " ".join(random.choice(WORDS[5:11], 150))
+    questions = [
+        {
+            "id": f"q{number}",
+            "question": " ".join(random.choice(WORDS[5:11], 2 + 20 * number)),
+            "answers": [{"text": context[:4], "answer_start": 0}],
+        }
+        for number in range(4)
+    ]
+    data = {"data": [{"paragraphs": [{"context": context, "qas": questions}]}]}
+    for name in ("train", "dev"):
+        (folder / f"{name}-v1.1.json").write_text(json.dumps(data))
+    given = ["--task=squad", f"--data_dir={folder}"]
+    options = ["--config=android_fp32", "--config.lengths=32,96"]
+    output = f"--output={folder}/bundle"
+    assert main(["export", f"--model={model}", *given, *options, output]) == 0
+    return model, folder / "bundle", given
+
+
+def test_the_manifest_of_questions(answering):
+    manifest = open_bundle(answering[1]).manifest
+    assert manifest["task"] == "question_answering"
+    assert manifest["question_answering"] == {
+        "document_stride": 10,
+        "max_question_tokens": 64,
+        "max_answer_tokens": 30,
+        "null_threshold": None,
+    }
+
+
+def test_answers_are_those_of_the_model(answering, tmp_path):
+    """Of windows that overlap in every way."""
+    *models, given = answering
+    found = []
+    for name in models:
+        assert evaluate(name, tmp_path / name.name, *given) == 0
+        path = tmp_path / name.name / "squad-validation-predictions.json"
+        found.append(json.loads(path.read_text()))
+    assert found[0] == found[1]
+    assert len(set(found[0].values())) > 1
+
+
+def test_no_room_behind_a_question(answering, tmp_path, capsys):
+    model, _, given = answering
+    options = ["--config=android_fp32", "--config.lengths=32"]
+    output = f"--output={tmp_path}/bundle"
+    assert main(["export", f"--model={model}", *given, *options, output]) == 1
+    assert "expected one of 70 or more for squad" in error(capsys)
+
+
+def test_the_schema_takes_both(exported, answering, manifest_faults):
+    for bundle in (exported[1], answering[1]):
+        assert not manifest_faults(open_bundle(bundle).manifest)
