@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tfminilm.data import python_docs, tfds_text
@@ -126,7 +126,10 @@ def text_files(place: str) -> list[pathlib.Path]:
 
 
 def read_file(
-    path: pathlib.Path, start: int = 0, stop: int | None = None
+    path: pathlib.Path,
+    start: int = 0,
+    stop: int | None = None,
+    cut: Callable[[str], list[str]] = split_sentences,
 ) -> Iterator[list[list[str]]]:
     """The documents of a text file as lists of paragraphs' sentences.
 
@@ -134,6 +137,7 @@ def read_file(
         path: the file.
         start: where to begin, in bytes: where a document does.
         stop: no line that begins there or later is read; None: read all.
+        cut: what makes sentences of a paragraph.
 
     Raises:
         UserError: the file is no text in UTF-8, or cannot be read.
@@ -141,7 +145,7 @@ def read_file(
     paragraphs: list[list[str]] = []
     for line in _lines(path, start, stop):
         if line:
-            paragraphs.append(split_sentences(line))
+            paragraphs.append(cut(line))
         elif paragraphs:
             yield paragraphs
             paragraphs = []
@@ -177,7 +181,7 @@ def _lines(path: pathlib.Path, start: int, stop: int | None) -> Iterator[str]:
                 if offset == 0:
                     line = line.removeprefix("\ufeff")
                 yield line.strip()
-                offset = file.tell()
+                offset += len(raw)
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path} is not UTF-8 (byte 0x{error.object[error.start]:02x} at "

@@ -15,7 +15,9 @@ _END = re.compile(
     r"""|[。！？｡]+["'”’」』）》]*\s*"""
 )
 _OPENING = "\"'“‘«([{*_¿¡"
-_LAST_WORD = re.compile(r"""[^\s"'“‘(\[]+$""")
+_BEFORE_WORD = re.compile(r"""[\s"'“‘(\[]""")
+# Longer words are no abbreviations.
+_LONGEST = 40
 
 # Never the end of a sentence: a name or an example follows.
 _TITLES = frozenset(
@@ -63,6 +65,11 @@ def split_sentences(paragraph: str) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
+def whole(paragraph: str) -> list[str]:
+    """The paragraph in place of its sentences, where none are needed."""
+    return [text] if (text := paragraph.strip()) else []
+
+
 def words(sentence: str) -> list[str]:
     """Its words; a Chinese or Japanese character counts as a word."""
     return _WORD.findall(sentence)
@@ -86,16 +93,17 @@ def _ends(text: str, start: int, match: re.Match) -> bool:
         return False
     if match["end"] != ".":
         return True
-    last = _LAST_WORD.search(text, start, match.start())
-    if last is None:
+    start = max(start, match.start() - _LONGEST)
+    last = _BEFORE_WORD.split(text[start : match.start()])[-1]
+    if not last:
         return True
-    word = last.group().casefold()
+    word = last.casefold()
     if word in _TITLES:
         return False
     if word in _MAYBE:
         opener = _WORD.match(following)
         return opener is not None and opener.group().lower() in _STARTERS
-    if _is_initial(last.group()):
+    if _is_initial(last):
         return False
     return word not in _BEFORE_NUMBER or not following[:1].isdigit()
 

@@ -1,7 +1,7 @@
 """Text out of a TensorFlow Datasets data set."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tfminilm.data.sentences import split_sentences
@@ -34,13 +34,19 @@ def documents(spec: str) -> Iterator[list[str]]:
     )
 
 
-def read_part(spec: str, part: int, parts: int) -> Iterator[list[list[str]]]:
+def read_part(
+    spec: str,
+    part: int,
+    parts: int,
+    cut: Callable[[str], list[str]] = split_sentences,
+) -> Iterator[list[list[str]]]:
     """Documents, as lists of paragraphs' sentences, of one of several parts.
 
     Args:
         spec: as `documents` takes it.
         part: which one, counted from 0.
         parts: into how many of about the same size the split is cut.
+        cut: what makes sentences of a paragraph.
 
     Raises:
         UserError: as `documents`.
@@ -53,7 +59,7 @@ def read_part(spec: str, part: int, parts: int) -> Iterator[list[list[str]]]:
     examples = builder.as_dataset(
         split=split, decoders=None, shuffle_files=False
     )
-    return _read(examples.map(lambda example: example[key]))
+    return _read(examples.map(lambda example: example[key]), cut)
 
 
 def identity(spec: str) -> list:
@@ -70,10 +76,12 @@ def identity(spec: str) -> list:
     ]
 
 
-def _read(texts: Any) -> Iterator[list[list[str]]]:
+def _read(
+    texts: Any, cut: Callable[[str], list[str]]
+) -> Iterator[list[list[str]]]:
     for text in texts.as_numpy_iterator():
         lines = text.decode("utf-8", errors="replace").split("\n")
-        if document := list(filter(None, map(split_sentences, lines))):
+        if document := list(filter(None, map(cut, lines))):
             yield document
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 import tfminilm
 from tfminilm import files
-from tfminilm.data import cache, corpus
+from tfminilm.data import cache, corpus, sentences
 from tfminilm.data.shards import duplicates, parts, write
 from tfminilm.data.shards.settings import Settings
 from tfminilm.errors import UserError
@@ -95,7 +95,7 @@ class Job:
             table = np.load(path)
         else:
             with self._telling():
-                found = parts.read(self.parts[number])
+                found = parts.read(self.parts[number], sentences.whole)
                 table = duplicates.digests(found, self._of_paragraphs)
             _save(path, table)
         return duplicates.in_buckets(table, len(self.parts))

@@ -8,10 +8,11 @@ import dataclasses
 import math
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tfminilm.data import corpus, python_docs, tfds_text
+from tfminilm.data.sentences import split_sentences
 
 Document = list[list[str]]
 
@@ -53,8 +54,14 @@ def plan(source: str, size: int) -> list[Part]:
     return found
 
 
-def read(part: Part) -> Iterator[Document]:
+def read(
+    part: Part, cut: Callable[[str], list[str]] = split_sentences
+) -> Iterator[Document]:
     """The documents of a part, each a list of paragraphs' sentences.
+
+    Args:
+        part: one of `plan`.
+        cut: what makes sentences of a paragraph.
 
     Raises:
         UserError: it cannot be read as text.
@@ -63,10 +70,10 @@ def read(part: Part) -> Iterator[Document]:
         for sentences in python_docs.documents():
             yield [[sentence] for sentence in sentences]
     elif part.kind == "tfds":
-        yield from tfds_text.read_part(*part.place)
+        yield from tfds_text.read_part(*part.place, cut=cut)
     else:
         for path, start, stop in part.place:
-            yield from corpus.read_file(pathlib.Path(path), start, stop)
+            yield from corpus.read_file(pathlib.Path(path), start, stop, cut)
 
 
 def _pieces(files: list[pathlib.Path], size: int) -> Iterator[list[Any]]:
