@@ -3,7 +3,6 @@
 import hashlib
 import json
 
-import keras_hub
 import pytest
 
 from tfminilm.errors import UserError
@@ -160,15 +159,6 @@ class TestExport:
         with pytest.raises(UserError, match="expected the model's own"):
             bundle.export_bundle(small, tokenizer, TARGET, tmp_path / "b")
         assert list(tmp_path.iterdir()) == []
-
-
-def test_a_tokenizer_of_another_kind(backbone, tmp_path):
-    other = keras_hub.models.RobertaTokenizer(
-        {"<s>": 0, "<pad>": 1, "</s>": 2, "<mask>": 3, "a": 4, "ab": 5, "b": 6},
-        merges=["a b"],
-    )
-    with pytest.raises(UserError, match="expected a WordPiece"):
-        bundle.export_bundle(backbone, other, TARGET, tmp_path / "b")
 
 
 def test_the_real_teacher(tmp_path):
