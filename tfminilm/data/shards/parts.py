@@ -70,7 +70,8 @@ def read(
         for sentences in python_docs.documents():
             yield [[sentence] for sentence in sentences]
     elif part.kind == "tfds":
-        yield from tfds_text.read_part(*part.place, cut=cut)
+        spec, own, count = part.place
+        yield from tfds_text.read_part(spec, own, count, cut)
     else:
         for path, start, stop in part.place:
             yield from corpus.read_file(pathlib.Path(path), start, stop, cut)
