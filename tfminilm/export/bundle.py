@@ -27,7 +27,7 @@ from tfminilm.export.opened import (
     MODEL,
     Bundle,
     open_bundle,
-    own_names,
+    require_replaceable,
 )
 from tfminilm.export.target import Target
 from tfminilm.tasks.evaluate import Settings
@@ -52,8 +52,9 @@ def export_bundle(
         target: precision, lengths and tolerance.
         output_dir: a new folder, an empty one, or an older bundle, which is
             replaced.
-        texts: what parity with Keras is checked on: sentences, or the one or
-            two texts of each of a task's examples.
+        texts: what parity with Keras is checked and static scales are
+            measured on: sentences, or the one or two texts of each of a
+            task's examples.
         settings: how a model with a head was fine-tuned.
         description: a sentence on the model, for people.
         evaluate: scores the bundle, and returns what the manifest is to say
@@ -65,24 +66,31 @@ def export_bundle(
     Raises:
         UserError: the model is of an unknown family or has no positions for
             a length, the tokenizer is not its own, the folder holds something
-            else, activations leave the range of float16 where the target asks
-            for it, or the file's outputs are not within the target's
-            tolerance of Keras'. Nothing is written then.
+            else, activations leave the range of float16 or static int8 where
+            the target asks for it, or the file's outputs are not within the
+            target's tolerance of Keras'. Nothing is written then.
     """
     output_dir = pathlib.Path(output_dir)
-    _require_replaceable(output_dir)
-    texts = _as_texts(texts, settings)
+    require_replaceable(output_dir)
+    texts = calibration.as_texts(texts, settings)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         said = manifest.identity(model, target, settings, description)
         backbone = getattr(model, "backbone", model)
         said["tokenizer"] = vocabulary.write(tokenizer, backbone, folder)
-        convert = functools.partial(litert.convert, model, target.precision)
+        batch = functools.partial(calibration.batch, tokenizer, texts)
+        convert = functools.partial(
+            litert.convert,
+            model,
+            target.precision,
+            layers=target.layers,
+            batch=batch,
+        )
         files.write_bytes(folder / MODEL, convert(target.lengths))
         # After it, as what it refuses, such as a length, is an error here.
-        if target.precision == "float16":
-            batch = calibration.batch(tokenizer, texts, max(target.lengths))
-            ranges.require_range(backbone, [batch], target.precision)
+        if target.activations != "float32":
+            longest = batch(max(target.lengths))
+            ranges.require_range(backbone, [longest], target.activations)
         said["signatures"] = manifest.signatures(folder / MODEL)
         said["parity"] = _checked(
             folder / MODEL, model, tokenizer, target, texts, convert
@@ -97,13 +105,6 @@ def export_bundle(
             for path in folder.iterdir():
                 shutil.copyfile(path, beside / path.name)
     return said
-
-
-def _as_texts(texts: Any, settings: Settings | None) -> list[calibration.Texts]:
-    if all(isinstance(text, str) for text in texts):
-        is_qa = settings is not None and settings.kind == "qa"
-        return calibration.of_sentences(texts, only_pairs=is_qa)
-    return list(texts)
 
 
 def _checked(
@@ -128,27 +129,4 @@ def _checked(
             functools.partial(convert, (worst.length,)),
         )
         raise UserError(f"{error}; {where}; nothing was written") from error
-    return {
-        "sentences": len(texts),
-        "max_difference_allowed": target.max_difference,
-        "min_cosine_allowed": target.min_cosine,
-        "min_agreement_allowed": target.min_agreement,
-        "outputs": parity.summary(found),
-    }
-
-
-def _require_replaceable(output_dir: pathlib.Path) -> None:
-    """Refuses to replace anything but a bundle or an empty folder."""
-    if not output_dir.exists():
-        return
-    fault = "is no folder"
-    if output_dir.is_dir():
-        known = own_names(output_dir)
-        foreign = {path.name for path in output_dir.iterdir()} - known
-        if not foreign:
-            return
-        fault = f"holds {min(foreign)}"
-    raise UserError(
-        f"{output_dir} exists and {fault}, so it is not replaced: expected a "
-        "new folder, an empty one or an older bundle and nothing else"
-    )
+    return parity.report(found, target, len(texts))

@@ -1,12 +1,13 @@
 """The texts that a model is compared and calibrated on, as it reads them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.tasks.encode import Encoded, encode_texts, join
+from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.example import Example, QAExample
 
 # One text, or two that are read together.
@@ -53,6 +54,16 @@ def of_sentences(
         return list(zip(sentences, following, strict=True))
     alone: list[Texts] = [(sentence,) for sentence in sentences]
     return alone + ([tuple(sentences[:2])] if len(sentences) > 1 else [])
+
+
+def as_texts(
+    texts: Sequence[str] | Sequence[Texts], settings: Settings | None
+) -> list[Texts]:
+    """Sentences as a model with these settings reads them; texts as given."""
+    if all(isinstance(text, str) for text in texts):
+        is_qa = settings is not None and settings.kind == "qa"
+        return of_sentences(cast(Sequence[str], texts), only_pairs=is_qa)
+    return list(cast(Sequence[Texts], texts))
 
 
 def of_examples(examples: Iterable[Example | QAExample]) -> list[Texts]:

@@ -10,7 +10,6 @@ import numpy as np
 from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.export import weights
-from tfminilm.export.serving import named_outputs
 from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
 from tfminilm.teachers import load, mobilebert
 
@@ -73,7 +72,11 @@ class Runner:
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The encoder's outputs by name, for int32 `[batch, length]` inputs."""
-        return named_outputs(self._backbone, batch)
+        outputs = self._backbone(batch, training=False)
+        return {
+            name: keras.ops.convert_to_numpy(value)
+            for name, value in outputs.items()
+        }
 
 
 def _encoder(backbone: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:

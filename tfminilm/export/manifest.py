@@ -60,6 +60,7 @@ def identity(
         "question_answering": answers,
         "target": target.name,
         "precision": target.precision,
+        "layers": dict(target.layers),
         "model": _shape(getattr(model, "backbone", model)),
     }
 
@@ -89,13 +90,14 @@ def signatures(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def checksums(folder: pathlib.Path) -> dict[str, Any]:
-    """Size and SHA-256 of every file in a folder, by its name."""
+    """Size and SHA-256 of every file in a folder, by its path in there."""
     return {
-        path.name: {
+        path.relative_to(folder).as_posix(): {
             "bytes": path.stat().st_size,
             "sha256": files.sha256(path),
         }
-        for path in sorted(folder.iterdir())
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
     }
 
 

@@ -18,6 +18,9 @@ from tfminilm.tasks.evaluate import Settings
 MANIFEST = "manifest.json"
 MODEL = "model.tflite"
 
+# How the names of all formats begin: of bundles, and those for servers.
+_OWN_FORMATS = "tfminilm-"
+
 # No separator, no drive, no "..": what it names lies in the folder itself.
 _PLAIN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
@@ -132,11 +135,35 @@ def read_manifest(folder: str | os.PathLike) -> dict[str, Any]:
     return manifest
 
 
-def own_names(folder: str | os.PathLike) -> set[str]:
-    """The names of the files that belong to the bundle, if it is one."""
+def require_replaceable(output_dir: pathlib.Path) -> None:
+    """Refuses to replace anything but an older export, or an empty folder.
+
+    Raises:
+        UserError: it names what else is there.
+    """
+    if not output_dir.exists():
+        return
+    fault = "is no folder"
+    if output_dir.is_dir():
+        known = own_names(output_dir)
+        foreign = {path.name for path in output_dir.iterdir()} - known
+        if not foreign:
+            return
+        fault = f"holds {min(foreign)}"
+    raise UserError(
+        f"{output_dir} exists and {fault}, so it is not replaced: expected a "
+        "new folder, an empty one or an older bundle and nothing else"
+    )
+
+
+def own_names(folder: pathlib.Path) -> set[str]:
+    """The names in a folder that belong to what was exported there, if any."""
     try:
-        return {MANIFEST, *read_manifest(folder)["files"]}
-    except (UserError, KeyError, TypeError):
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        if not manifest["format"].startswith(_OWN_FORMATS):
+            return set()
+        return {MANIFEST, *(name.split("/")[0] for name in manifest["files"])}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return set()
 
 

@@ -13,6 +13,12 @@ from tfminilm.export import calibration
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 
+_RUNTIMES = {
+    "litert": "LiteRT",
+    "onnx": "onnxruntime",
+    "saved_model": "SavedModel",
+    "hugging_face": "the Hugging Face folder",
+}
 _BATCH = 16
 _SHOWN = 80
 _CLASSES = "logits"
@@ -49,7 +55,7 @@ class Difference:
 
 
 def differences(
-    path: str | os.PathLike,
+    path: Any,
     model: keras.Model,
     tokenizer: Any,
     texts: Sequence[calibration.Texts],
@@ -57,7 +63,8 @@ def differences(
     """Runs texts through a file's signatures and through Keras.
 
     Args:
-        path: a file of `litert.convert`.
+        path: a file of `litert.convert`, or what runs another one as a
+            `LiteRTEncoder` would, at its `lengths`.
         model: what it was made of: an encoder, or one with a head.
         tokenizer: the model's.
         texts: each runs alone, in every signature: padded to its length, or
@@ -66,7 +73,8 @@ def differences(
     Raises:
         UserError: no texts.
     """
-    encoder = LiteRTEncoder(path)
+    is_path = isinstance(path, str | os.PathLike)
+    encoder = LiteRTEncoder(path) if is_path else path
     found = []
     for length in encoder.lengths:
         rows = list(_compared(encoder, model, tokenizer, texts, length))
@@ -89,10 +97,11 @@ def require(found: Sequence[Difference], target: Target) -> None:
             output that gives too few of Keras' answers.
     """
     worst = worst_of(found, target)
+    runtime = _RUNTIMES[target.format]
     allowed = f"target {target.name or '-'} allows"
     if worst.excess(target) > 1:
         raise UserError(
-            f"LiteRT and Keras disagree: {worst.output} at length "
+            f"{runtime} and Keras disagree: {worst.output} at length "
             f"{worst.length} differs by {worst.maximum:.3g} (cosine "
             f"{worst.cosine:.5f}) on {_shown(worst)}; {allowed} "
             f"{target.max_difference:g} and a cosine of {target.min_cosine:g}"
@@ -102,7 +111,7 @@ def require(found: Sequence[Difference], target: Target) -> None:
         if answers and np.mean(answers) < target.min_agreement:
             first = next(row for row in rows if row.agrees is False)
             raise UserError(
-                f"LiteRT and Keras disagree: {name} gives another answer in "
+                f"{runtime} and Keras disagree: {name} gives another answer in "
                 f"{answers.count(False)} of {len(answers)} cases, such as "
                 f"{_shown(first)}; {allowed} {1 - target.min_agreement:.0%}"
             )
@@ -111,6 +120,19 @@ def require(found: Sequence[Difference], target: Target) -> None:
 def worst_of(found: Sequence[Difference], target: Target) -> Difference:
     """The one that is farthest beyond the target's tolerance."""
     return max(found, key=lambda difference: difference.excess(target))
+
+
+def report(
+    found: Sequence[Difference], target: Target, sentences: int
+) -> dict[str, Any]:
+    """What a manifest says of parity: what is allowed, and what was found."""
+    return {
+        "sentences": sentences,
+        "max_difference_allowed": target.max_difference,
+        "min_cosine_allowed": target.min_cosine,
+        "min_agreement_allowed": target.min_agreement,
+        "outputs": summary(found),
+    }
 
 
 def summary(found: Sequence[Difference]) -> dict[str, dict[str, Any]]:

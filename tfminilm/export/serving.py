@@ -1,7 +1,5 @@
 """What a server runs: Keras' own graph, for any batch and any length."""
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
@@ -38,10 +36,3 @@ class ServingGraph(tf.Module):
         count = tf.maximum(tf.reduce_sum(real, 1), 1)
         mean = tf.reduce_sum(states * real, 1) / count
         return {**found, "sentence_embedding": mean}
-
-
-def named_outputs(model: keras.Model, batch: dict[str, Any]) -> dict[str, Any]:
-    """What Keras itself computes, as `ServingGraph` names it, as arrays."""
-    graph = ServingGraph(model)
-    inputs = [tf.constant(batch[name]) for name in sorted(model.input)]
-    return {name: value.numpy() for name, value in graph(*inputs).items()}

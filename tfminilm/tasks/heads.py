@@ -207,17 +207,28 @@ def check_head(task: Task, head: keras.Model, name: str) -> None:
 
 def plain(head: keras.Model, dtype: str = "float32") -> keras.Model:
     """A copy that computes in `dtype`, whatever the model was trained in."""
-    backbone = head.backbone
-    config = backbone.get_config() | {"dtype": dtype}
-    copy = type(backbone).from_config(config)
-    options = {
-        key: value
-        for key, value in head.get_config().items()
-        if key not in ("backbone", "preprocessor")
-    }
-    result = type(head)(copy, compile=False, **options)
+    result = rebuilt(head, dtype=dtype)
     result.set_weights(head.get_weights())
     return result
+
+
+def rebuilt(model: keras.Model, **changes: Any) -> keras.Model:
+    """A model with new weights, but for `changes` of the same settings.
+
+    Args:
+        model: a backbone, or a model of `build_head` on one.
+        **changes: settings of the backbone, such as `vocabulary_size`.
+    """
+    backbone = getattr(model, "backbone", model)
+    copy = type(backbone).from_config(backbone.get_config() | changes)
+    if model is backbone:
+        return copy
+    options = {
+        key: value
+        for key, value in model.get_config().items()
+        if key not in ("backbone", "preprocessor")
+    }
+    return type(model)(copy, compile=False, **options)
 
 
 def rescale(head: keras.Model, mean: float, deviation: float) -> None:

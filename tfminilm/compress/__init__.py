@@ -1,0 +1,1 @@
+"""Smaller students: pruned, of fewer word pieces, trained for integers."""

@@ -1,0 +1,123 @@
+"""Vocabulary trimming: the token table without the rows that no text needs.
+
+After "Load What You Need: Smaller Versions of Multilingual BERT",
+arXiv 2010.05609, where a language's own text says which word pieces stay. A
+table is often half of a small student, and four fifths of a multilingual one.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfminilm.errors import UserError
+from tfminilm.tasks import heads
+
+
+def trim_vocabulary(
+    model: keras.Model, tokenizer: Any, used: Iterable[int]
+) -> tuple[keras.Model, Any]:
+    """A copy that knows only the word pieces which are used.
+
+    Pieces keep their order, and special tokens and single characters stay:
+    what could be spelt before still can be. A text whose pieces are all kept
+    is cut into the same ones, and the copy's outputs are the same numbers.
+
+    Args:
+        model: an encoder, or one with a head for a task.
+        tokenizer: its WordPiece tokenizer, or XLM-R's SentencePiece one.
+        used: token ids that occur, such as `np.unique` of a corpus' ids; see
+            `used_ids`.
+
+    Returns:
+        The smaller model, and its tokenizer.
+
+    Raises:
+        UserError: the tokenizer is of another kind, or not the model's.
+    """
+    backbone = getattr(model, "backbone", model)
+    if tokenizer.vocabulary_size() > backbone.vocabulary_size:
+        raise UserError(
+            f"the tokenizer has {tokenizer.vocabulary_size()} pieces and the "
+            f"model {backbone.vocabulary_size} rows: expected the model's own"
+        )
+    kept, trimmed = _trimmed(tokenizer, {int(index) for index in used})
+    smaller = heads.rebuilt(model, vocabulary_size=len(kept))
+    for ours, theirs in zip(smaller.weights, model.weights, strict=True):
+        value = keras.ops.convert_to_numpy(theirs)
+        is_table = value.shape != tuple(ours.shape)
+        ours.assign(value[kept] if is_table else value)
+    return smaller, trimmed
+
+
+def used_ids(tokenizer: Any, texts: Iterable[str]) -> set[int]:
+    """The token ids that occur in texts, such as a language's."""
+    return {int(index) for text in texts for index in tokenizer(text)}
+
+
+def _trimmed(tokenizer: Any, used: set[int]) -> tuple[np.ndarray, Any]:
+    """The ids that are kept, in order, and a tokenizer of them."""
+    config = tokenizer.get_config()
+    if hasattr(tokenizer, "suffix_indicator"):
+        words = list(tokenizer.get_vocabulary())
+        special = {words.index(word) for word in tokenizer.special_tokens}
+        mark = tokenizer.suffix_indicator
+        letters = _letters(words, lambda word: _wordpieces(word, mark))
+        kept = sorted(special | used | letters)
+        config["vocabulary"] = [words[index] for index in kept]
+    elif isinstance(getattr(tokenizer, "proto", None), bytes):
+        kept, config["proto"] = _sentencepiece(tokenizer, used)
+    else:
+        raise UserError(
+            f"cannot trim a {type(tokenizer).__name__}: expected a WordPiece "
+            "tokenizer, as BERT's, or XLM-R's"
+        )
+    return np.array(kept), type(tokenizer).from_config(config)
+
+
+def _letters(words: list[str], spell: Callable[[str], list[str]]) -> set[int]:
+    """Ids of what is needed to spell: letters, and words without letters."""
+    known = set(words)
+    needed = set()
+    for index, word in enumerate(words):
+        letters = spell(word)
+        if letters == [word] or not known.issuperset(letters):
+            needed.add(index)
+    return needed
+
+
+def _wordpieces(word: str, mark: str) -> list[str]:
+    """The letters of a WordPiece, each as a piece: `##it` is `##i`, `##t`."""
+    if word.startswith(mark) and word != mark:
+        return [mark + letter for letter in word.removeprefix(mark)]
+    return [word[:1], *(mark + letter for letter in word[1:])]
+
+
+def _sentencepiece(tokenizer: Any, used: set[int]) -> tuple[list[int], bytes]:
+    """The ids that are kept of XLM-R's tokenizer, and its smaller model.
+
+    An id is its piece's number in the model and 1; the first ids are special
+    ones, and so is the last.
+    """
+    from sentencepiece import sentencepiece_model_pb2
+
+    # Its classes are made as it is imported.
+    known: Any = sentencepiece_model_pb2
+    proto = known.ModelProto.FromString(tokenizer.proto)
+    kinds = (proto.trainer_spec.UNIGRAM, proto.trainer_spec.CHAR)
+    if proto.trainer_spec.model_type not in kinds:
+        raise UserError(
+            "cannot trim a SentencePiece model of merges, each of which may "
+            "need the others: expected a unigram model, as XLM-R's"
+        )
+    pieces = list(proto.pieces)
+    needed = {i for i, piece in enumerate(pieces) if piece.type != piece.NORMAL}
+    needed |= {index - 1 for index in used}
+    needed |= _letters([piece.piece for piece in pieces], list)
+    kept = [i for i in range(len(pieces)) if i in needed]
+    del proto.pieces[:]
+    proto.pieces.extend(pieces[i] for i in kept)
+    last = tokenizer.vocabulary_size() - 1
+    ids = [0, *(i + 1 for i in kept), last]
+    return ids, proto.SerializeToString()

@@ -1,0 +1,103 @@
+"""Models for other machines than phones: folders, checked as they are made.
+
+Beside what a runtime reads lie the tokenizer and a `manifest.json`.
+"""
+
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfminilm import files
+from tfminilm.errors import UserError
+from tfminilm.export import (
+    calibration,
+    hugging_face,
+    manifest,
+    onnx,
+    parity,
+    saved_model,
+    vocabulary,
+)
+from tfminilm.export.opened import MANIFEST, require_replaceable
+from tfminilm.export.target import Target
+from tfminilm.tasks.evaluate import Settings
+
+
+def export_folder(
+    model: keras.Model,
+    tokenizer: Any,
+    target: Target,
+    output_dir: str | os.PathLike,
+    texts: Sequence[str] | Sequence[calibration.Texts] = calibration.SENTENCES,
+    settings: Settings | None = None,
+    description: str = "",
+) -> dict[str, Any]:
+    """Writes ONNX, a SavedModel or a Hugging Face folder.
+
+    Args:
+        model: an encoder, or a model of `tasks.heads.build_head` on one.
+        tokenizer: its KerasHub WordPiece tokenizer.
+        target: format, tolerance, and the lengths to check at.
+        output_dir: a new folder, an empty one, or an older export, which is
+            replaced.
+        texts: what parity with Keras is checked on: sentences, or the one or
+            two texts of each of a task's examples. Of a Hugging Face folder
+            it is the encoder that is checked.
+        settings: how a model with a head was fine-tuned.
+        description: a sentence on the model, for people.
+
+    Returns:
+        The manifest, as in the file.
+
+    Raises:
+        UserError: the format has no such model, the tokenizer is not its own,
+            the folder holds something else, or the outputs are not within the
+            target's tolerance of Keras'. Nothing is written then.
+    """
+    output_dir = pathlib.Path(output_dir)
+    require_replaceable(output_dir)
+    backbone = getattr(model, "backbone", model)
+    said = manifest.identity(model, target, settings, description)
+    said |= {"format": f"tfminilm-{target.format}", "signatures": {}}
+    with files.new_directory(output_dir) as folder:
+        said["tokenizer"] = vocabulary.write(tokenizer, backbone, folder)
+        compared = model
+        if target.format == "hugging_face":
+            hugging_face.write(model, tokenizer, folder, said["labels"] or ())
+            run, compared = hugging_face.Runner(folder), backbone
+        else:
+            kind = {"onnx": onnx, "saved_model": saved_model}[target.format]
+            kind.write(model, folder)
+            run = kind.Runner(folder)
+        rows = calibration.as_texts(texts, settings)
+        found = parity.differences(
+            _RowByRow(run, target.lengths), compared, tokenizer, rows
+        )
+        try:
+            parity.require(found, target)
+        except UserError as error:
+            raise UserError(f"{error}; nothing was written") from error
+        said["parity"] = parity.report(found, target, len(rows))
+        said["files"] = manifest.checksums(folder)
+        said["evaluation"] = None
+        files.write_json(folder / MANIFEST, said)
+    return said
+
+
+class _RowByRow:
+    """Runs a batch of one as a `LiteRTEncoder` does, at any length."""
+
+    def __init__(
+        self,
+        run: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]],
+        lengths: Sequence[int],
+    ):
+        self._run = run
+        self.lengths = lengths
+
+    def __call__(self, length: int, **row: np.ndarray) -> dict[str, np.ndarray]:
+        return self._run({name: value[None] for name, value in row.items()})
