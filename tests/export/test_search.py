@@ -1,0 +1,102 @@
+"""Plans of precisions: damage decides, and limits are kept."""
+
+import numpy as np
+import pytest
+
+from tfminilm.errors import UserError
+from tfminilm.export import litert, quantize, search
+
+
+@pytest.fixture(scope="module")
+def model(make_backbone):
+    """A table of 4 bits hurts most here, and layer 1's feedforward least."""
+    backbone = make_backbone(max_sequence_length=8)
+    layer = backbone.transformer_layers[1]
+    layer._feedforward_output_dense.kernel.assign(
+        1e-3 * layer._feedforward_output_dense.kernel
+    )
+    return litert.convert(backbone, "float32", (8,))
+
+
+@pytest.fixture(scope="module")
+def rows():
+    random = np.random.default_rng(1)
+    return [
+        {
+            "token_ids": random.integers(0, 100, length),
+            "segment_ids": np.zeros(length, int),
+            "padding_mask": np.ones(length, int),
+        }
+        for length in (8, 6, 5, 3)
+    ]
+
+
+@pytest.fixture(scope="module")
+def sizes(model):
+    """Bytes with all layers in 8 bits, and in 4."""
+    known = quantize.layers(model)
+    return [
+        len(quantize.quantize(model, dict.fromkeys(known, precision)))
+        for precision in (search.HIGH, search.LOW)
+    ]
+
+
+def test_a_budget_is_kept_and_the_least_damage_taken(model, rows, sizes):
+    seen = []
+    budget = sum(sizes) / 2
+    found = search.search(
+        model, rows, budget, show=lambda *told: seen.append(told)
+    )
+    assert sizes[1] < found.bytes <= budget
+    assert set(found.layers) == set(quantize.layers(model))
+    low = {name for name, x in found.layers.items() if x == search.LOW}
+    assert "layer_1/feedforward" in low
+    known = quantize.layers(model)
+    cost = {name: found.damage[name] / known[name].parameters for name in known}
+    high = set(known) - low
+    assert max(cost[name] for name in low) <= min(cost[name] for name in high)
+    assert found.damage["layer_1/feedforward"] < found.damage["tokens"]
+    assert [told[1] for told in seen] == list(range(len(known) + 1))
+    # What it says of its plan is true of the plan's file.
+    again = quantize.quantize(model, found.layers)
+    assert len(again) == found.bytes
+    bench = search._Bench(model, rows)
+    assert bench.measure(found.layers).drop == pytest.approx(found.drop)
+
+
+def test_a_drop_is_kept(model, rows, sizes):
+    bench = search._Bench(model, rows)
+    known = quantize.layers(model)
+    limits = [
+        bench.measure(dict.fromkeys(known, precision)).drop
+        for precision in (search.HIGH, search.LOW)
+    ]
+    found = search.search(model, rows, max_drop=sum(limits) / 2)
+    assert found.drop <= sum(limits) / 2
+    assert sizes[1] < found.bytes < sizes[0]
+
+
+def test_limits_that_cannot_be_kept(model, rows, sizes):
+    with pytest.raises(UserError, match=r"has 0\.\d MB, more than the 0\.001"):
+        search.search(model, rows, 1e3)
+    with pytest.raises(UserError, match=r"points are lost, more than the 0 "):
+        search.search(model, rows, max_drop=0)
+    with pytest.raises(UserError, match="no texts to measure damage on"):
+        search.search(model, [], 1e6)
+    assert search.search(model, rows, 1e9).bytes == sizes[0]
+
+
+def test_drop():
+    one, two = np.eye(2)
+    wanted = {"logits": [one, one, two, two]}
+    assert search.drop({"logits": [one, one, one, two]}, wanted) == 25
+    scores = {"logits": [np.array([[x]]) for x in (1.0, 2.0, 4.0)]}
+    twice = {"logits": [2 * x for x in scores["logits"]]}
+    assert search.drop(twice, scores) == pytest.approx(0)
+    turned = {"logits": [-x for x in scores["logits"]]}
+    assert search.drop(turned, scores) == pytest.approx(200)
+    vectors = {"sentence_embedding": [one, two]}
+    got = {"sentence_embedding": [one, one + two]}
+    assert search.drop(got, vectors) == pytest.approx(50 * (1 - 0.5**0.5))
+    both = {**wanted, **vectors}
+    assert search.drop({**wanted, **got}, both) == search.drop(got, vectors)

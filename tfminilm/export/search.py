@@ -1,0 +1,228 @@
+"""A precision for each layer, by the damage that is measured.
+
+All layers start with 8 bits. Each alone is then rounded to 4 and the file's
+outputs on some texts are compared with those of float32: what this costs,
+divided by the bytes that it saves, is the order in which layers are lowered,
+until the file is small enough, or as far as its outputs stay close enough.
+"""
+
+import bisect
+import dataclasses
+import functools
+import pathlib
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfminilm.errors import UserError
+from tfminilm.export import calibration, litert, quantize
+from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.target import Target
+
+HIGH, LOW = "dynamic_wi8_afp32", "dynamic_wi4_afp32"
+
+_ANSWERS = ("logits", "start_logits", "end_logits")
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A plan, and what it does.
+
+    Attributes:
+        layers: the precision of each, as a target's `layers`.
+        damage: of each layer alone in 4 bits, above that of 8 everywhere:
+            mean squared error in units of the outputs' mean square.
+        bytes: the file's size.
+        drop: in points, see `drop`.
+    """
+
+    layers: dict[str, str]
+    damage: dict[str, float]
+    bytes: int
+    drop: float
+
+
+# A file's outputs by name, one array a text.
+Outputs = Mapping[str, Sequence[np.ndarray]]
+
+
+def search(
+    model: bytes,
+    rows: Sequence[Mapping[str, np.ndarray]],
+    budget_bytes: float | None = None,
+    max_drop: float = 0.0,
+    show: Callable[[str, int, int], None] = lambda *_: None,
+) -> Found:
+    """Plans the precisions of a float32 file's layers.
+
+    Args:
+        model: the file's content.
+        rows: the inputs `[n]` of each text, without padding.
+        budget_bytes: how large the result may be.
+        max_drop: without a budget: how many points the outputs may lose.
+        show: is told what is done, how much of it, and out of how much.
+
+    Raises:
+        UserError: nothing can be that small or that exact, or there are no
+            texts to measure on.
+    """
+    if not rows:
+        raise UserError(
+            "no texts to measure damage on, expected some of the model's task"
+        )
+    bench = _Bench(model, rows)
+    known = quantize.layers(model)
+    high = dict.fromkeys(known, HIGH)
+    start = bench.measure(high)
+    damage = {}
+    for index, name in enumerate(known):
+        show("layers measured", index, len(known))
+        error = bench.measure({**high, name: LOW}).error
+        damage[name] = max(error - start.error, 0.0)
+    show("layers measured", len(known), len(known))
+    order = sorted(known, key=lambda x: damage[x] / known[x].parameters)
+
+    @functools.cache
+    def lowered(count: int) -> _Measured:
+        return bench.measure({**high, **dict.fromkeys(order[:count], LOW)})
+
+    counts = range(len(order) + 1)
+    if budget_bytes is not None:
+        place = bisect.bisect_left(
+            counts, True, key=lambda n: lowered(n).bytes <= budget_bytes
+        )
+        if place > len(order):
+            raise UserError(
+                f"with 4 bits in every layer the file has "
+                f"{lowered(len(order)).bytes / 1e6:.1f} MB, more than the "
+                f"{budget_bytes / 1e6:g} asked for: expected a larger budget, "
+                "or a smaller model or vocabulary"
+            )
+    else:
+        place = bisect.bisect_left(
+            counts, True, key=lambda n: lowered(n).drop > max_drop
+        )
+        place -= 1
+        if place < 0:
+            raise UserError(
+                f"with 8 bits in every layer {start.drop:.2f} points are lost, "
+                f"more than the {max_drop:g} allowed: expected more, or a "
+                "target of float32 or weight_only_wi8_afp32"
+            )
+    best = lowered(place)
+    return Found(best.layers, damage, best.bytes, best.drop)
+
+
+def fit(
+    model: Any,
+    tokenizer: Any,
+    target: Target,
+    texts: Sequence[calibration.Texts],
+    **limits: Any,
+) -> tuple[Target, Found]:
+    """A target with a precision for each layer of a model.
+
+    Args:
+        model: an encoder, or one with a head.
+        tokenizer: the model's.
+        target: its lengths count, and its precision does not.
+        texts: what damage is measured on.
+        **limits: of `search`, and its `show`.
+    """
+    content = litert.convert(model, "float32", target.lengths)
+    _, encoded = calibration.encode(tokenizer, texts, max(target.lengths))
+    rows = []
+    for index, length in enumerate(encoded.lengths):
+        row = encoded.padded(np.array([index]), length)
+        rows.append({name: value[0] for name, value in row.items()})
+    found = search(content, rows, **limits)
+    return dataclasses.replace(
+        target, precision=HIGH, layers=found.layers
+    ), found
+
+
+def drop(got: Outputs, wanted: Outputs) -> float:
+    """How far outputs are from those wanted, in points of a hundred.
+
+    Of logits, of classes or of places, it is the share of texts whose largest
+    is another; of single numbers one less their correlation; of vectors one
+    less their mean cosine. Of several outputs it is the largest.
+    """
+    lost = []
+    for name, rows in wanted.items():
+        pairs = list(zip(got[name], rows, strict=True))
+        if rows[0].size == 1:
+            numbers = np.array(pairs, np.float64).reshape(-1, 2).T
+            alike = _cosine(*(numbers - numbers.mean(1, keepdims=True)))
+        elif name.endswith("logits"):
+            alike = _mean(a.argmax() == b.argmax() for a, b in pairs)
+        else:
+            alike = _mean(_cosine(a, b) for a, b in pairs)
+        lost.append(100 * float(1 - alike))
+    return max(lost)
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def _cosine(one: np.ndarray, two: np.ndarray) -> float:
+    """The mean over vectors `[..., width]`."""
+    norms = np.linalg.norm(one, axis=-1) * np.linalg.norm(two, axis=-1)
+    return float(np.mean((one * two).sum(-1) / np.maximum(norms, 1e-30)))
+
+
+def _error(got: Outputs, wanted: Outputs) -> float:
+    """Mean squared error in units of the mean square; mean over outputs."""
+    errors = []
+    for name in wanted:
+        one, two = (
+            np.concatenate([row.ravel() for row in outputs[name]])
+            for outputs in (got, wanted)
+        )
+        errors.append(np.mean((one - two) ** 2) / max(np.mean(two**2), 1e-30))
+    return float(np.mean(errors))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Measured:
+    layers: dict[str, str]
+    bytes: int
+    error: float
+    drop: float
+
+
+class _Bench:
+    """Rounds a file and compares what comes out with what came before."""
+
+    def __init__(self, model: bytes, rows: Sequence[Mapping[str, np.ndarray]]):
+        self._model = model
+        self._rows = rows
+        self._wanted = self._run(model)
+
+    def measure(self, layers: dict[str, str]) -> _Measured:
+        """What a plan costs, and what it saves."""
+        rounded = quantize.quantize(self._model, layers)
+        got = self._run(rounded)
+        return _Measured(
+            layers,
+            len(rounded),
+            _error(got, self._wanted),
+            drop(got, self._wanted),
+        )
+
+    def _run(self, model: bytes) -> Outputs:
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "model.tflite")
+            path.write_bytes(model)
+            encoder = LiteRTEncoder(path)
+            results = [
+                encoder(
+                    row["token_ids"], row["segment_ids"], row["padding_mask"]
+                )
+                for row in self._rows
+            ]
+        names = results[0]
+        return {name: [result[name] for result in results] for name in names}
