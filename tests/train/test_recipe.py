@@ -48,7 +48,7 @@ def test_a_recipe_survives_its_config():
         (
             "student.init",
             "last",
-            "embeddings, random, or layers",
+            "pruned, random, or layers",
         ),
         ("student.attention_input", "all", "expected shared or block or bo"),
         ("student.num_feedforwards", -1, "is -1, expected 0 or more"),

@@ -2,6 +2,7 @@
 
 import keras
 
+from tfminilm.compress import prune
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
 from tfminilm.train.build import build_student, layers_of, start_student
@@ -82,6 +83,8 @@ def assemble(
     for part in recipe.train.shares():
         layers_of(student, part, "train.layer_rates")
     student = kind.with_head(student, teacher)
+    if recipe.student.init == "pruned":
+        prune.require_fit(student, teacher)
     distiller = Distiller(teacher, student, recipe.method)
     if not distiller.trainable_variables:
         raise UserError("recipe: student.frozen leaves nothing to train")

@@ -74,7 +74,8 @@ def start_student(
         UserError: they do not fit, or there is no such layer to freeze.
     """
     layers = spec.init_layers()
-    if layers != "random":
+    # A pruned one gets its weights when there is data to measure on.
+    if layers not in ("random", "pruned"):
         students.init_from_teacher(student, source, layers)
     _freeze(student, spec.frozen_parts())
 

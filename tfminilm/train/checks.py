@@ -86,6 +86,8 @@ def _check_bounds(
     is_bilstm = student.kind == "bilstm"
     fine = not is_bilstm or (student.init == "random" and not student.frozen)
     require(fine, "student.kind", "an encoder, to be initialised or frozen")
+    fine = student.init != "pruned" or not student.init_from
+    require(fine, "student.init_from", "nothing: the teacher is pruned")
     is_mobile = student.kind in MOBILEBERTS
     width = "bottleneck_dim" if is_mobile else "hidden_dim"
     require(

@@ -8,16 +8,20 @@ from typing import Any
 import keras
 
 from tfminilm import files, teachers
+from tfminilm.compress import prune
 from tfminilm.distiller import Distiller
 from tfminilm.train import plan
 from tfminilm.train.assemble import assemble, kind_of
 from tfminilm.train.layer_rates import set_layer_rates
+from tfminilm.train.loop import Loop
 from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe
 from tfminilm.train.team import ALONE, Team
 from tfminilm.train.workdir import Workdir
+
+_BATCHES_TO_PRUNE_ON = 16
 
 
 def distill(
@@ -119,7 +123,11 @@ class _Stage:
             optimizer.build(distiller.trainable_variables)
         with folder.hold():
             folder.write("held_out", {"sentences": self.kind.sentences()})
-            self.kind.loop(folder, distiller, progress).run()
+            loop = self.kind.loop(folder, distiller, progress)
+            if self.recipe.student.init == "pruned":
+                with progress.working("pruning the teacher"):
+                    _prune(distiller, loop)
+            loop.run()
             student = self.kind.plain(distiller.student)
             if team.is_chief:
                 self._save(student, tokenizer)
@@ -149,3 +157,13 @@ class _Stage:
         count = tokenizer.vocabulary_size()
         distiller = assemble(self.kind, teacher, source, count, precision)
         return distiller, tokenizer
+
+
+def _prune(distiller: Distiller, loop: Loop) -> None:
+    """Gives the student the parts of its teacher that matter on its data."""
+    batches = loop.batches(0, _BATCHES_TO_PRUNE_ON)
+    prune.prune_into(
+        distiller.student,
+        distiller.teacher,
+        (b[0] if isinstance(b, tuple) else b for b in batches),
+    )

@@ -88,12 +88,12 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
 
 
 def _student(spec: StudentSpec) -> StudentSpec:
-    """As wide as the small teachers, and less deep."""
+    """As wide as the small teachers, and less deep; pruned ones narrower."""
     return dataclasses.replace(
         spec,
         num_layers=_LAYERS,
         hidden_dim=48,
-        intermediate_dim=96,
+        intermediate_dim=48 if spec.init == "pruned" else 96,
         embedding_dim=16,
         lstm_units=8,
         bottleneck_dim=24,

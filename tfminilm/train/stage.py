@@ -7,7 +7,7 @@ from typing import Any
 import tfminilm.config
 from tfminilm.errors import UsageError
 
-INITS = ("uniform", "bottom", "embeddings", "random")
+INITS = ("uniform", "bottom", "embeddings", "pruned", "random")
 MOBILEBERTS = (
     "ib_bert",
     "mobilebert",
@@ -51,9 +51,11 @@ class StudentSpec(tfminilm.config.Typed):
 
     `init` is "uniform" (embeddings and every k-th layer of the model that it
     comes from), "bottom" (embeddings and the lowest layers), "embeddings"
-    (only those), "random", or explicit layers counted from 0, lowest first,
-    such as "1,3,5". That model is the teacher, or `init_from`: an earlier
-    stage's student, or a model as `teacher` takes it.
+    (only those), "pruned" (those layers, and in them as many feed-forward
+    neurons as the student has, that matter most on the stage's data; the
+    teacher's head as well), "random", or explicit layers counted from 0,
+    lowest first, such as "1,3,5". That model is the teacher, or `init_from`:
+    an earlier stage's student, or a model as `teacher` takes it.
 
     `frozen` names what is not trained: "embeddings", layers counted from 0
     (negative from the top), or both, such as "embeddings,0,1".

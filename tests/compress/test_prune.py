@@ -1,0 +1,147 @@
+"""Structured pruning keeps what matters, in plain smaller models."""
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+
+from tfminilm import students
+from tfminilm.compress.prune import importance, prune, prune_into
+from tfminilm.errors import UserError
+from tfminilm.tasks import heads
+from tfminilm.tasks.task import get_task
+
+SIZE = {
+    "num_layers": 3,
+    "hidden_dim": 8,
+    "num_heads": 2,
+    "intermediate_dim": 6,
+    "vocabulary_size": 20,
+    "max_sequence_length": 12,
+}
+
+
+def randomised(model):
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        value = 0.5 * random.normal(size=weight.shape)
+        weight.assign(value + (weight.name == "gamma"))
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    task = get_task("sst2")
+    return randomised(heads.build_head(task, students.bert(**SIZE), 0.0))
+
+
+@pytest.fixture(scope="module")
+def batches():
+    random = np.random.default_rng(1)
+    mask = (np.arange(9) < np.array([[9], [4]])).astype("int32")
+    return [
+        {
+            "token_ids": random.integers(0, 20, (2, 9)).astype("int32"),
+            "segment_ids": np.zeros((2, 9), "int32"),
+            "padding_mask": mask,
+        }
+        for _ in range(2)
+    ]
+
+
+def gelu(x):
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def test_importance_is_what_parts_do_to_the_states(model, batches):
+    found = importance(model, batches)
+    layer = model.backbone.transformer_layers[1]
+    # What the layer's feed-forward block reads, of Keras' own pass.
+    states = keras.Model(
+        model.backbone.input,
+        [model.backbone.transformer_layers[i].output for i in (0, 1)],
+    )
+    adds, angles = [], []
+    for batch in batches:
+        before, after = (np.array(x, float) for x in states(batch))
+        mask = batch["padding_mask"].astype(bool)
+        inner = layer._self_attention_layer(
+            before.astype("float32"),
+            before.astype("float32"),
+            attention_mask=mask[:, None, :],
+        )
+        inner = layer._self_attention_layer_norm(inner + before)
+        up = layer._feedforward_intermediate_dense
+        down = np.array(layer._feedforward_output_dense.kernel, float)
+        active = gelu(np.array(inner, float) @ np.array(up.kernel) + up.bias)
+        adds.append((active[..., None] * down)[mask])
+        cosine = (before * after).sum(-1) / (
+            np.linalg.norm(before, axis=-1) * np.linalg.norm(after, axis=-1)
+        )
+        angles.append(1 - cosine[mask])
+    wanted = np.sqrt(np.square(np.concatenate(adds)).sum(-1).mean(0))
+    np.testing.assert_allclose(found.neurons[1], wanted, rtol=1e-4)
+    wanted = np.concatenate(angles).mean()
+    np.testing.assert_allclose(found.layers[1], wanted, rtol=1e-4)
+
+
+def test_of_a_model_whose_other_parts_do_nothing(model, batches):
+    source = heads.rebuilt(model)
+    source.set_weights(model.get_weights())
+    for layer in source.backbone.transformer_layers:
+        kernel = np.array(layer._feedforward_output_dense.kernel)
+        kernel[[0, 2, 5]] = 0
+        layer._feedforward_output_dense.kernel.assign(kernel)
+    smaller = prune(source, batches, intermediate_dim=3)
+    np.testing.assert_allclose(
+        smaller(batches[0]), source(batches[0]), atol=1e-5
+    )
+    assert type(smaller) is type(source)
+    assert type(smaller.backbone) is keras_hub.models.BertBackbone
+    assert smaller.backbone.intermediate_dim == 3
+    assert smaller.count_params() == source.count_params() - 3 * 3 * (8 + 8 + 1)
+
+
+def test_the_layer_that_changes_nothing_goes_first(model, batches):
+    source = heads.rebuilt(model)
+    source.set_weights(model.get_weights())
+    layer = source.backbone.transformer_layers[1]
+    for dense in (
+        layer._self_attention_layer._output_dense,
+        layer._feedforward_output_dense,
+    ):
+        for weight in dense.weights:
+            weight.assign(np.zeros(weight.shape))
+    smaller = prune(source, batches, num_layers=2)
+    kept = smaller.backbone.transformer_layers
+    for ours, index in zip(kept, (0, 2), strict=True):
+        theirs = source.backbone.transformer_layers[index]
+        for weight, value in zip(ours.weights, theirs.weights, strict=True):
+            np.testing.assert_array_equal(np.array(weight), np.array(value))
+
+
+def test_padding_has_no_say(model, batches):
+    other = [dict(batch) for batch in batches]
+    for batch in other:
+        batch["token_ids"] = np.where(
+            batch["padding_mask"], batch["token_ids"], 7
+        )
+    wanted, got = importance(model, batches), importance(model, other)
+    np.testing.assert_allclose(got.neurons, wanted.neurons, rtol=1e-5)
+    np.testing.assert_allclose(got.layers, wanted.layers, rtol=1e-5)
+
+
+def test_bad_input(model, batches):
+    with pytest.raises(UserError, match="cannot keep 7 of intermediate_dim 6"):
+        prune(model, batches, intermediate_dim=7)
+    with pytest.raises(UserError, match="no batches"):
+        prune(model, [], num_layers=1)
+    wider = students.bert(**SIZE | {"hidden_dim": 16})
+    with pytest.raises(UserError, match="expected one that differs in layers"):
+        prune_into(wider, model.backbone, batches)
+    other = students.mobilebert(
+        num_layers=1, num_heads=2, hidden_dim=8, bottleneck_dim=4,
+        intermediate_dim=4, embedding_dim=4, vocabulary_size=20,
+    )  # fmt: skip
+    with pytest.raises(UserError, match="cannot prune layers of Bottleneck"):
+        prune(other, batches)

@@ -1,0 +1,78 @@
+"""Stages that compress their students."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tfminilm import methods
+from tfminilm.errors import UsageError, UserError
+from tfminilm.tasks.task import get_task
+from tfminilm.train import assemble
+from tfminilm.train.distill import distill
+from tfminilm.train.recipe import DataSpec, Recipe, StudentSpec, TrainSpec
+
+
+def recipe(**student):
+    """One step on a made-up task, which moves no weight."""
+    made = Recipe(
+        teacher="tiny:bert",
+        student=StudentSpec(
+            hidden_dim=48, num_layers=2, intermediate_dim=24, **student
+        ),
+        method=methods.SoftTargets(),
+        data=DataSpec(source="task:sst2", folder="tiny:", sequence_length=32),
+        train=TrainSpec(
+            steps=1, batch_size=4, learning_rate=0.0, weight_decay=0.0,
+            warmup_steps=0, precision="float32",
+        ),
+    )  # fmt: skip
+    return Recipe.parse(made.config())
+
+
+def columns(kernel):
+    return {tuple(column) for column in np.array(kernel).T}
+
+
+@pytest.mark.slow  # It trains; that it runs, the recipe's smoke run shows.
+def test_a_pruned_student_is_made_of_its_teacher(tmp_path, monkeypatch):
+    teachers = []
+    load = assemble.TaskStage.load_teacher
+
+    def remember(self, *args):
+        teachers.append(load(self, *args))
+        return teachers[-1]
+
+    monkeypatch.setattr(assemble.TaskStage, "load_teacher", remember)
+    student = distill(recipe(init="pruned"), tmp_path / "run")
+    (teacher,) = teachers
+    parts = [
+        columns(layer._feedforward_intermediate_dense.kernel)
+        for layer in teacher.backbone.transformer_layers
+    ]
+    found = []
+    for layer in student.backbone.transformer_layers:
+        kept = columns(layer._feedforward_intermediate_dense.kernel)
+        assert len(kept) == 24
+        found.append([kept <= part for part in parts].index(True))
+    assert found == sorted(set(found))
+    for name in ("pooled_dense", "token_embedding"):
+        for ours, theirs in zip(
+            student.backbone.get_layer(name).weights,
+            teacher.backbone.get_layer(name).weights,
+            strict=True,
+        ):
+            np.testing.assert_array_equal(np.array(ours), np.array(theirs))
+    ours, theirs = (m.get_layer("logits").kernel for m in (student, teacher))
+    np.testing.assert_array_equal(np.array(ours), np.array(theirs))
+    assert student.num_classes == get_task("sst2").num_outputs
+
+
+def test_what_cannot_be_pruned_is_refused_before_any_data_is_read(tmp_path):
+    with pytest.raises(UserError, match="expected one that differs in layers"):
+        distill(recipe(init="pruned", num_heads=6), tmp_path / "run")
+    spec = dataclasses.replace(recipe(), student=StudentSpec(init="pruned"))
+    config = spec.config()
+    config.student.init_from = "bert_base_en_uncased"
+    with pytest.raises(UsageError, match="the teacher is pruned"):
+        Recipe.parse(config)

@@ -1,0 +1,124 @@
+"""Folders for servers: right at any batch and length, or not there."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import tensorflow as tf
+
+from tfminilm import files
+from tfminilm.errors import UserError
+from tfminilm.export import folder
+from tfminilm.export.target import Target
+from tfminilm.tasks import heads
+from tfminilm.tasks.evaluate import Settings
+from tfminilm.tasks.task import get_task
+
+SETTINGS = Settings("sst2", "classification", ("bad", "good"), 16)
+
+
+@pytest.fixture(scope="module")
+def classifier(make_backbone):
+    return heads.build_head(get_task("sst2"), make_backbone(num_layers=1))
+
+
+@pytest.fixture(scope="module")
+def encoder(make_backbone):
+    return make_backbone(num_layers=1)
+
+
+def export(model, tokenizer, output, kind, sentences, settings=None, **options):
+    target = Target(name="server", format=kind, lengths=(8, 16), **options)
+    return folder.export_folder(
+        model, tokenizer, target, output, sentences, settings, "A student."
+    )
+
+
+def assert_same(run, model, make_batch):
+    """Batches of several sizes and lengths, against Keras and NumPy."""
+    for lengths, total in (((11, 3, 1), 11), ((5,), 9)):
+        batch = make_batch(lengths, total)
+        wanted = model(batch, training=False)
+        if not isinstance(wanted, dict):
+            wanted = {"logits": wanted}
+        wanted = {name: np.array(value) for name, value in wanted.items()}
+        if "sequence_output" in wanted:
+            real = batch["padding_mask"][:, :, None].astype(np.float64)
+            total_state = (wanted["sequence_output"] * real).sum(1)
+            wanted["sentence_embedding"] = total_state / real.sum(1)
+        got = run(batch)
+        assert got.keys() == wanted.keys()
+        for name, value in wanted.items():
+            np.testing.assert_allclose(got[name], value, atol=1e-4)
+
+
+def test_onnx(classifier, tokenizer, sentences, make_batch, tmp_path):
+    output = tmp_path / "onnx"
+    said = export(classifier, tokenizer, output, "onnx", sentences, SETTINGS)
+    assert said == json.loads((output / "manifest.json").read_text())
+    assert said["format"] == "tfminilm-onnx"
+    assert said["labels"] == ["bad", "good"]
+    assert said["parity"]["outputs"]["logits"]["agreement"] == 1
+    assert set(said["files"]) == {"model.onnx", "vocab.txt"}
+    for name, about in said["files"].items():
+        assert about["sha256"] == files.sha256(output / name)
+    model = onnx.load(output / "model.onnx")
+    onnx.checker.check_model(model)
+    assert [o.version for o in model.opset_import if not o.domain] == [17]
+    session = onnxruntime.InferenceSession(output / "model.onnx")
+    shapes = {value.name: value.shape for value in session.get_inputs()}
+    names = ("token_ids", "segment_ids", "padding_mask")
+    assert shapes == {name: ["batch", "length"] for name in names}
+
+    def run(batch):
+        return {"logits": session.run(["logits"], batch)[0]}
+
+    assert_same(run, classifier, make_batch)
+
+
+def test_saved_model(encoder, tokenizer, sentences, make_batch, tmp_path):
+    output = tmp_path / "served"
+    said = export(encoder, tokenizer, output, "saved_model", sentences)
+    assert "saved_model/saved_model.pb" in said["files"]
+    loaded = tf.saved_model.load(str(output / "saved_model"))
+    signature = loaded.signatures["serving_default"]
+
+    def run(batch):
+        outputs = signature(**{k: tf.constant(v) for k, v in batch.items()})
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    assert_same(run, encoder, make_batch)
+
+
+def test_hugging_face_replaces_what_is_its_own(
+    classifier, tokenizer, sentences, tmp_path
+):
+    output = tmp_path / "hf"
+    for _ in range(2):
+        arguments = (classifier, tokenizer, output, "hugging_face", sentences)
+        said = export(*arguments, SETTINGS)
+    assert "sequence_output" in said["parity"]["outputs"]
+    config = json.loads((output / "config.json").read_text())
+    assert config["id2label"] == {"0": "bad", "1": "good"}
+    (output / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match=r"holds thesis\.txt, so it is not"):
+        export(*arguments, SETTINGS)
+    assert (output / "thesis.txt").read_text() == "years of work"
+
+
+def test_what_differs_is_not_written(
+    encoder, tokenizer, sentences, tmp_path, monkeypatch
+):
+    write = folder.hugging_face.write
+
+    def break_it(model, *args):
+        changed = heads.rebuilt(model)
+        changed.set_weights([1.001 * weight for weight in model.get_weights()])
+        write(changed, *args)
+
+    monkeypatch.setattr(folder.hugging_face, "write", break_it)
+    with pytest.raises(UserError, match="Hugging Face folder and Keras dis"):
+        export(encoder, tokenizer, tmp_path / "hf", "hugging_face", sentences)
+    assert list(tmp_path.iterdir()) == []
