@@ -36,6 +36,7 @@ def model(tmp_path_factory):
 
 def flags(**given):
     names = ("model", "config", "output", "description", "task")
+    names += ("texts", "budget_mb", "max_drop")
     return types.SimpleNamespace(**(dict.fromkeys(names) | given))
 
 
@@ -109,6 +110,63 @@ def test_too_long_for_the_model(model, tmp_path):
                 output=str(tmp_path / "bundle"),
             )
         )
+
+
+@pytest.fixture
+def lines(tmp_path):
+    path = tmp_path / "lines.txt"
+    path.write_text("a cat sat\n\ncat a cat\n  sat sat\n")
+    return str(path)
+
+
+def test_a_precision_is_searched_for_each_layer(model, lines, tmp_path, capsys):
+    target = Target(lengths=(16,), max_difference=9, min_cosine=-0.5)
+    output = tmp_path / "bundle"
+    given = {"model": str(model), "config": target.config(), "texts": lines}
+    export.run(flags(**given, output=str(output), max_drop=60.0))
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["precision"] == "dynamic_wi8_afp32"
+    assert set(manifest["layers"].values()) == {"dynamic_wi4_afp32"}
+    assert {"tokens", "layer_0/query"} < set(manifest["layers"])
+    assert manifest["parity"]["sentences"] == 3 + 1  # And a pair.
+    printed = capsys.readouterr().out
+    assert "layer_0/feedforward" in printed
+    assert "points from float32" in printed
+
+
+def test_static_int8_needs_texts(model, lines, tmp_path):
+    target = Target(
+        name="still", precision="static_wi8_ai8", lengths=(8,),
+        max_difference=9, min_cosine=-0.5,
+    )  # fmt: skip
+    output = tmp_path / "bundle"
+    given = {"model": str(model), "config": target.config()}
+    given["output"] = str(output)
+    with pytest.raises(UsageError, match="target still is calibrated on texts"):
+        export.run(flags(**given))
+    (tmp_path / "empty.txt").write_text("\n \n")
+    with pytest.raises(UserError, match=r"empty.txt has no text, expected"):
+        export.run(flags(**given, texts=str(tmp_path / "empty.txt")))
+    with pytest.raises(UserError, match=r"cannot read .*none.txt: expected"):
+        export.run(flags(**given, texts=str(tmp_path / "none.txt")))
+    assert not output.exists()
+    export.run(flags(**given, texts=lines))
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["precision"] == "static_wi8_ai8"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"budget_mb": 1.0, "max_drop": 1.0}, "not both"),
+        ({"budget_mb": 1.0}, "for format litert, target - has onnx"),
+    ],
+)
+def test_searches_that_cannot_be(given, message):
+    form = "litert" if len(given) > 1 else "onnx"
+    config = Target(format=form).config()
+    with pytest.raises(UsageError, match=message):
+        export.run(flags(model="m", config=config, output="o", **given))
 
 
 @pytest.mark.parametrize("missing", ["model", "config", "output"])

@@ -158,6 +158,9 @@ def test_a_preset_is_exported(make, tokenizer, tmp_path, precision, tolerance):
             output=str(tmp_path / "bundle"),
             description=None,
             task=None,
+            texts=None,
+            budget_mb=None,
+            max_drop=None,
         )
     )
     manifest = read_manifest(tmp_path / "bundle")

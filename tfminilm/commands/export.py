@@ -6,7 +6,7 @@ import pathlib
 import tempfile
 from typing import Any
 
-from tfminilm.commands import quiet, task_flags
+from tfminilm.commands import quiet, search_flags, task_flags
 from tfminilm.errors import UsageError
 
 DESCRIPTION = "Writes model.tflite, vocab.txt and manifest.json, checked."
@@ -30,6 +30,7 @@ def define_flags(flags: Any) -> None:
     flags.DEFINE_string(
         "description", None, "A sentence on the model; made up without it."
     )
+    search_flags.define(flags)
     task_flags.define(flags)
 
 
@@ -51,23 +52,33 @@ def run(flags: Any) -> None:
         if not getattr(flags, name):
             raise UsageError(f"export: expected --{name}=, {meaning}")
     target = Target.parse(flags.config)
+    is_search = search_flags.is_search(flags, target)
 
     # TensorFlow takes seconds to import: after the flags are known to be good.
     quiet.import_tensorflow()
-    from tfminilm.export import bundle, description
+    from tfminilm.export import bundle, calibration, description, folder
 
     model, tokenizer, settings = _load(flags.model)
     scored = _Scored(flags, settings) if flags.task else None
-    manifest = bundle.export_bundle(
+    own = scored.texts() if scored else _held_out(flags.model)
+    texts = search_flags.texts(flags, target, own, is_search)
+    if is_search:
+        rows = calibration.as_texts(texts, settings)
+        target = search_flags.search(flags, model, tokenizer, target, rows)
+    arguments = (
         model,
         tokenizer,
         target,
         flags.output,
-        scored.texts() if scored else _sentences(flags.model),
+        texts,
         settings,
         flags.description or description.describe(model, flags.model),
-        scored.evaluate if scored else None,
     )
+    if target.format == "litert":
+        evaluate = scored.evaluate if scored else None
+        manifest = bundle.export_bundle(*arguments, evaluate)
+    else:
+        manifest = folder.export_folder(*arguments)
     _print(manifest, flags.output)
 
 
@@ -137,12 +148,6 @@ class _Scored:
         }
 
 
-def _sentences(source: str) -> Any:
-    from tfminilm.export import calibration
-
-    return _held_out(source) or calibration.SENTENCES
-
-
 def _held_out(model: str) -> list[str]:
     """Sentences that a workdir's student was not trained on, if it is one."""
     from tfminilm.teachers import load
@@ -179,11 +184,12 @@ def _print(manifest: dict[str, Any], output: str) -> None:
     )
     console = Console()
     console.print(table)
-    lengths = [str(s["length"]) for s in manifest["signatures"].values()]
-    size = manifest["files"]["model.tflite"]["bytes"]
+    if manifest["signatures"]:
+        found = (s["length"] for s in manifest["signatures"].values())
+        lengths = f"lengths {', '.join(map(str, sorted(found)))}"
+    else:
+        lengths = "any length"
+    size = max(said["bytes"] for said in manifest["files"].values())
     if manifest["evaluation"] is not None:
         print(json.dumps(manifest["evaluation"]["metrics"], indent=2))
-    print(
-        f"{output}: {manifest['precision']}, {size / 1e6:.1f} MB, "
-        f"lengths {', '.join(sorted(lengths, key=int))}"
-    )
+    print(f"{output}: {manifest['precision']}, {size / 1e6:.1f} MB, {lengths}")

@@ -1,0 +1,127 @@
+"""Flags of `tfminilm export` by which precisions are searched, layer by layer.
+
+And `--texts`, what damage is measured and scales are calibrated on.
+"""
+
+import pathlib
+from typing import Any
+
+from tfminilm.errors import UsageError, UserError
+
+
+def define(flags: Any) -> None:
+    """Defines the flags."""
+    flags.DEFINE_string(
+        "texts",
+        None,
+        "Text file, a sentence a line, that the file is calibrated on and "
+        "compared with Keras; without it --task's examples, or a workdir's "
+        "held-out sentences.",
+    )
+    flags.DEFINE_float(
+        "budget_mb",
+        None,
+        "Searches a precision for each layer so that the file has no more MB.",
+        lower_bound=0.0,
+    )
+    flags.DEFINE_float(
+        "max_drop",
+        None,
+        "The same for the smallest file that loses no more: points of a "
+        "hundred, of changed answers or of the outputs' cosine.",
+        lower_bound=0.0,
+    )
+
+
+def is_search(flags: Any, target: Any) -> bool:
+    """Whether precisions are to be searched.
+
+    Raises:
+        UsageError: both limits are given, or one for another format.
+    """
+    given = [x for x in (flags.budget_mb, flags.max_drop) if x is not None]
+    if len(given) > 1:
+        raise UsageError(
+            "export: expected --budget_mb= or --max_drop=, not both"
+        )
+    if given and target.format != "litert":
+        raise UsageError(
+            "export: --budget_mb= and --max_drop= are for format litert, "
+            f"target {target.name or '-'} has {target.format}"
+        )
+    return bool(given)
+
+
+def texts(flags: Any, target: Any, own: Any, is_search: bool) -> Any:
+    """What the bundle is compared and calibrated on.
+
+    Args:
+        flags: the command's.
+        target: the `Target`.
+        own: the task's or the workdir's texts; empty if there are none.
+        is_search: whether damage will be measured on them.
+
+    Raises:
+        UsageError: texts of the task are needed and not there.
+        UserError: the file cannot be read or is empty.
+    """
+    from tfminilm.export import calibration
+
+    if flags.texts:
+        return _lines(pathlib.Path(flags.texts))
+    if not own and (target.activations == "int8" or is_search):
+        raise UsageError(
+            f"export: target {target.name or '-'} is calibrated on texts like "
+            "those that the model will read: expected --task= and "
+            "--data_dir=, or --texts="
+        )
+    return own or calibration.SENTENCES
+
+
+def search(
+    flags: Any, model: Any, tokenizer: Any, target: Any, rows: Any
+) -> Any:
+    """The target with the precisions that a search finds, and prints."""
+    from tfminilm.export.search import fit
+    from tfminilm.train.progress import Progress
+
+    limits: dict[str, Any] = {"max_drop": flags.max_drop}
+    if flags.budget_mb is not None:
+        limits = {"budget_bytes": 1e6 * flags.budget_mb}
+    with Progress() as progress, progress.pieces("layers") as show:
+        target, found = fit(model, tokenizer, target, rows, show=show, **limits)
+    _print(found)
+    return target
+
+
+def _lines(path: pathlib.Path) -> list[str]:
+    """The lines of a text file that are not empty."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"cannot read {path}: expected a text file in UTF-8, a sentence a "
+            "line"
+        ) from error
+    found = [line for line in map(str.strip, lines) if line]
+    if not found:
+        raise UserError(f"{path} has no text, expected a sentence a line")
+    return found
+
+
+def _print(found: Any) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, caption_justify="left")
+    table.add_column("layer")
+    table.add_column("precision")
+    table.add_column("damage of 4 bits", justify="right")
+    for name, precision in found.layers.items():
+        table.add_row(name, precision, f"{found.damage[name]:.1e}")
+    table.caption = (
+        f"{found.bytes / 1e6:.1f} MB, {found.drop:.2f} points from float32. "
+        "Damage: mean squared error in units of the outputs' mean square"
+    )
+    Console().print(table)
