@@ -32,6 +32,7 @@ def flags(**given):
         "lengths": None,
         "threads": ["1"],
         "repeats": 2,
+        "warmup": 1,
         "operators": True,
         "output": None,
     }
@@ -60,12 +61,35 @@ def test_a_bundle_and_a_file(file, tmp_path, capsys):
     assert inside["partitions"] == {"encode_8": 1, "encode_16": 1}
     assert inside["bytes"] == file.stat().st_size
     assert inside["custom_operators"] == []
-    names = [row["operator"] for row in inside["operators"]["encode_8"]]
-    assert "FULLY_CONNECTED" in names
+    times = inside["operators"]["encode_8"]
+    assert "FULLY_CONNECTED" in [row["operator"] for row in times]
+    products = ("FULLY_CONNECTED", "BATCH_MATMUL")
+    rest = [x for x in times if x["operator"] not in products]
+    total = sum(row["milliseconds"] for row in times)
+    share = sum(row["milliseconds"] for row in rest) / total
+    assert inside["outside_products"]["encode_8"] == pytest.approx(share)
     assert result["machine"]["cores"] >= 1
     printed = capsys.readouterr().out
     assert "median ms" in printed
     assert "FULLY_CONNECTED" in printed
+
+
+def test_files_beside_each_other(file, tmp_path, capsys):
+    other = tmp_path / "other.tflite"
+    other.write_bytes(file.read_bytes())
+    output = tmp_path / "result.json"
+    benchmark.run(
+        flags(
+            model=[str(file), str(other)],
+            lengths=["8"],
+            operators=False,
+            output=str(output),
+        )
+    )
+    first, second = json.loads(output.read_text())["latency_ms"]
+    assert first["speed_up"] == 1
+    assert second["speed_up"] == first["median"] / second["median"]
+    assert "speed-up" in capsys.readouterr().out
 
 
 def test_chosen_lengths_without_operators(file, capsys):

@@ -40,11 +40,12 @@ def test_interleave_takes_turns_and_times_each():
         {"slow": call("slow", 0.5), "quick": call("quick", 0.1)},
         repeats=25,
         clock=lambda: clock[0],
+        warmup=5,
     )
     assert measured["slow"].median == pytest.approx(500)
     assert measured["quick"].p95 == pytest.approx(100)
-    # Three runs to warm up, and one more in front of each block.
-    assert order.count("slow") == order.count("quick") == 3 + 25 + 3
+    # Five runs to warm up, and one more in front of each block.
+    assert order.count("slow") == order.count("quick") == 5 + 25 + 3
     changes = sum(a != b for a, b in itertools.pairwise(order))
     assert changes == 2 + 2 * 3 - 1
 

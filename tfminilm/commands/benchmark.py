@@ -16,6 +16,7 @@ def define_flags(flags: Any) -> None:
     flags.DEFINE_list("lengths", None, "Lengths in tokens (default: all).")
     flags.DEFINE_list("threads", ["1"], "Numbers of threads.")
     flags.DEFINE_integer("repeats", 100, "Timed runs of each.", lower_bound=1)
+    flags.DEFINE_integer("warmup", 3, "Untimed runs first.", lower_bound=0)
     flags.DEFINE_bool("operators", True, "Time each kind of operator, too.")
     flags.DEFINE_string("output", None, "JSON file to write as well.")
 
@@ -37,7 +38,7 @@ def run(flags: Any) -> None:
     threads = _numbers("threads", flags.threads)
     result = {
         "machine": machine(),
-        "latency_ms": _latencies(paths, lengths, threads, flags.repeats),
+        "latency_ms": _latencies(paths, lengths, threads, flags),
         "files": {str(path): _inside(path, flags.operators) for path in paths},
     }
     _print(result)
@@ -73,18 +74,27 @@ def _latencies(
     paths: Sequence[pathlib.Path],
     lengths: Sequence[int] | None,
     threads: Sequence[int],
-    repeats: int,
+    flags: Any,
 ) -> list[dict[str, Any]]:
-    """One row per file, length and number of threads."""
+    """One row per file, length and number of threads.
+
+    "speed_up" is against the first file.
+    """
     from tfminilm.export import latency
 
     rows = []
     for count in threads:
-        measured = latency.measure_latencies(paths, lengths, count, repeats)
+        measured = latency.measure_latencies(
+            paths, lengths, count, flags.repeats, warmup=flags.warmup
+        )
+        first = measured[str(paths[0])]
         for path, by_length in measured.items():
             for length, taken in by_length.items():
                 row = {"file": path, "length": length, "threads": count}
-                rows.append({**row, **dataclasses.asdict(taken)})
+                row |= dataclasses.asdict(taken)
+                if length in first:
+                    row["speed_up"] = first[length].median / taken.median
+                rows.append(row)
     return rows
 
 
@@ -99,12 +109,17 @@ def _inside(path: pathlib.Path, operators: bool) -> dict[str, Any]:
         "custom_operators": profile.custom_operators(path),
     }
     if operators:
-        inside["operators"] = {
-            signature: [
-                dataclasses.asdict(row)
-                for row in profile.operator_times(path, signature)
-            ]
+        times = {
+            signature: profile.operator_times(path, signature)
             for signature in inside["partitions"]
+        }
+        inside["operators"] = {
+            signature: [dataclasses.asdict(row) for row in rows]
+            for signature, rows in times.items()
+        }
+        inside["outside_products"] = {
+            signature: profile.outside_products(rows)
+            for signature, rows in times.items()
         }
     return inside
 
@@ -117,7 +132,8 @@ def _print(result: dict[str, Any]) -> None:
     console.print(_file_table(result["files"]))
     for path, inside in result["files"].items():
         for signature, rows in inside.get("operators", {}).items():
-            console.print(_operator_table(f"{path} {signature}", rows))
+            outside = inside["outside_products"][signature]
+            console.print(_operator_table(f"{path} {signature}", rows, outside))
 
 
 def _table(*titles: str) -> Any:
@@ -132,13 +148,15 @@ def _table(*titles: str) -> Any:
 
 
 def _latency_table(result: dict[str, Any]) -> Any:
-    table = _table("file", "length", "threads", "median ms", "p95", "fastest")
+    titles = ("median ms", "p95", "fastest", "speed-up")
+    table = _table("file", "length", "threads", *titles)
     for row in result["latency_ms"]:
         table.add_row(
             row["file"],
             str(row["length"]),
             str(row["threads"]),
             *(f"{row[key]:.2f}" for key in ("median", "p95", "fastest")),
+            f"{row['speed_up']:.2f}x" if "speed_up" in row else "",
         )
     known = result["machine"]
     table.caption = (
@@ -167,7 +185,9 @@ def _file_table(files: dict[str, Any]) -> Any:
     return table
 
 
-def _operator_table(title: str, rows: Sequence[dict[str, Any]]) -> Any:
+def _operator_table(
+    title: str, rows: Sequence[dict[str, Any]], outside: float
+) -> Any:
     table = _table(title, "uses", "ms", "share")
     total = sum(row["milliseconds"] for row in rows)
     for row in rows:
@@ -181,5 +201,8 @@ def _operator_table(title: str, rows: Sequence[dict[str, Any]]) -> Any:
             )
     table.add_section()
     table.add_row("all", "", f"{total:.2f}", "")
-    table.caption = "Each operator alone, on one thread"
+    table.caption = (
+        "Each operator alone, on one thread; outside of matrix products "
+        f"{outside:.0%}"
+    )
     return table

@@ -15,6 +15,8 @@ from tfminilm.export.runner import LiteRTEncoder
 # weights in the cache, as when an app runs a model again and again.
 _BLOCK = 10
 
+WARMUP = 3
+
 Key = TypeVar("Key")
 
 
@@ -44,6 +46,7 @@ def measure_latencies(
     num_threads: int = 1,
     repeats: int = 100,
     clock: Callable[[], float] = time.perf_counter,
+    warmup: int = WARMUP,
 ) -> dict[str, dict[int, Latency]]:
     """Times files in turns, so that a busy machine slows all alike.
 
@@ -52,8 +55,9 @@ def measure_latencies(
         lengths: sentences of these many tokens, all real, in the signature
             of that very length; by default all that the files have.
         num_threads: threads of the interpreter.
-        repeats: timed runs of each; untimed ones come first.
+        repeats: timed runs of each.
         clock: seconds; `time.process_time` leaves other programs out.
+        warmup: untimed runs of each that come first.
 
     Returns:
         By path and length. A run is what an app waits for: inputs in,
@@ -68,7 +72,7 @@ def measure_latencies(
         for path, encoder in encoders.items()
         for length in (lengths or encoder.lengths)
     }
-    measured = interleave(calls, repeats, clock)
+    measured = interleave(calls, repeats, clock, warmup)
     return {
         path: {
             length: latency
@@ -83,8 +87,9 @@ def interleave(
     calls: Mapping[Key, Callable[[], object]],
     repeats: int,
     clock: Callable[[], float] = time.perf_counter,
+    warmup: int = WARMUP,
 ) -> dict[Key, Latency]:
-    """Times functions in turns, some runs in a row each.
+    """Times functions in turns, some runs in a row each, after a warm-up.
 
     Raises:
         UserError: fewer than one repeat.
@@ -93,7 +98,7 @@ def interleave(
         raise UserError(f"repeats is {repeats}, expected 1 or more")
     times: dict[Key, list[float]] = {key: [] for key in calls}
     for call in calls.values():
-        for _ in range(3):
+        for _ in range(warmup):
             call()
     for start in range(0, repeats, _BLOCK):
         for key, call in calls.items():

@@ -14,6 +14,7 @@ import pathlib
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ import numpy as np
 from tfminilm.errors import UserError
 from tfminilm.export import flatbuffer
 from tfminilm.export.runner import open_interpreter
+
+PRODUCTS = ("FULLY_CONNECTED", "BATCH_MATMUL")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +109,13 @@ def operator_times(
         OperatorTime(name, count[name], total[name])
         for name in sorted(total, key=total.__getitem__, reverse=True)
     ]
+
+
+def outside_products(times: Sequence[OperatorTime]) -> float:
+    """The share of all time that is not the matrix products'."""
+    total = sum(row.milliseconds for row in times)
+    rest = (row.milliseconds for row in times if row.operator not in PRODUCTS)
+    return sum(rest) / total
 
 
 def peak_memory(path: str | os.PathLike, num_threads: int = 1) -> int | None:
