@@ -62,13 +62,16 @@ def step(
 
 def _files(path: pathlib.Path) -> list[pathlib.Path]:
     if path.is_dir():
-        return sorted(each for each in path.rglob("*") if each.is_file())
+        found = (each for each in path.rglob("*") if each.is_file())
+        return sorted(each for each in found if each.suffix != ".pyc")
     return [path]
 
 
-def java(*command: object) -> str:
-    """Runs Java with little memory and start-up work."""
-    return tools.run("java", "-Xmx1500m", "-XX:+UseSerialGC", *command)
+def java(*command: object, log: pathlib.Path | None = None) -> str:
+    """Runs Java with little memory; see `tools.run`."""
+    return tools.run(
+        *("java", "-Xmx1500m", "-XX:+UseSerialGC", *command), log=log
+    )
 
 
 def path_list(paths: Iterable[pathlib.Path]) -> str:

@@ -5,6 +5,7 @@ installed where they are missing, which needs root; what comes from PyPI and
 Maven Central is checked against checksums.txt.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKSUMS = HERE / "checksums.txt"
@@ -97,21 +98,32 @@ def fetch() -> Tools:
     return Tools(jars)
 
 
-def run(*command: object, **options: object) -> str:
+def run(
+    *command: object,
+    env: Mapping[str, str] | None = None,
+    log: pathlib.Path | None = None,
+) -> str:
     """Runs a command and returns what it prints.
+
+    Args:
+        env: of the command; this program's if None.
+        log: a file for its standard error, which is returned too if None.
 
     Raises:
         SystemExit: it fails; its output is printed.
     """
     words = [str(word) for word in command]
-    done = subprocess.run(
-        words,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        **options,  # type: ignore[call-overload]
-    )
+    with contextlib.ExitStack() as stack:
+        done = subprocess.run(
+            words,
+            stdout=subprocess.PIPE,
+            stderr=stack.enter_context(log.open("w"))
+            if log
+            else subprocess.STDOUT,
+            text=True,
+            check=False,
+            env=env,
+        )
     if done.returncode:
         print(done.stdout, file=sys.stderr)
         raise SystemExit(f"{words[0]} failed with {done.returncode}")

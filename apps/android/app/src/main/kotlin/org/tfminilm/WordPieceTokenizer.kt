@@ -51,7 +51,7 @@ class WordPieceTokenizer(
         while (index < end && into.size < limit) {
             var character = text[index].code
             val next: Int
-            if (character !in SURROGATES) {
+            if (!Character.isSurrogate(text[index])) {
                 next = index + 1
             } else if (index + 1 < end && Character.isSurrogatePair(text[index], text[index + 1])) {
                 character = text.codePointAt(index)
@@ -175,7 +175,6 @@ class WordPieceTokenizer(
     }
 
     private companion object {
-        val SURROGATES = 0xD800..0xDFFF
         const val REPLACEMENT = 0xFFFD
 
         /** Of a word in UTF-8; a longer one is unknown. */

@@ -1,0 +1,174 @@
+package org.tfminilm.demo
+
+import android.content.Context
+import android.os.Handler
+import android.os.Looper
+import java.io.File
+import java.io.IOException
+import java.io.InputStream
+import java.util.concurrent.CancellationException
+import java.util.concurrent.Executors
+import java.util.zip.ZipInputStream
+import org.tfminilm.AssetFiles
+import org.tfminilm.Bundle
+import org.tfminilm.BundleException
+import org.tfminilm.BundleFiles
+import org.tfminilm.Engine
+import org.tfminilm.FolderFiles
+import org.tfminilm.LiteRtEngine
+import org.tfminilm.Manifest
+import org.tfminilm.QuestionAnswerer
+import org.tfminilm.SentenceEncoder
+import org.tfminilm.TextClassifier
+
+/** A bundle that the user can choose. */
+class Choice(val name: String, val manifest: Manifest, val files: BundleFiles) {
+    val megabytes: Double get() = manifest.files.values.sumOf { it.bytes } / 1e6
+
+    override fun toString() = name
+}
+
+/** A model that is open, with what its task needs. */
+class OpenModel(val choice: Choice, bundle: Bundle, val engine: Engine) {
+    val bundle = bundle
+    val classifier by lazy { TextClassifier(bundle, engine) }
+    val answerer by lazy { QuestionAnswerer(bundle, engine) }
+    val encoder by lazy { SentenceEncoder(bundle, engine) }
+}
+
+/**
+ * The bundles of the app's assets and those that the user opened, and a thread
+ * that runs them, one request after another.
+ */
+class Models(private val context: Context) {
+    private val worker = Executors.newSingleThreadExecutor()
+    private val main = Handler(Looper.getMainLooper())
+    private val own = File(context.filesDir, FOLDER)
+    private val open = LinkedHashMap<String, OpenModel>()
+
+    /** Those that say of themselves what they are; the others cannot be chosen. */
+    fun choices(): List<Choice> {
+        val assets = context.assets.list(FOLDER).orEmpty().map {
+            it to AssetFiles(context.assets, "$FOLDER/$it")
+        }
+        val folders = own.listFiles().orEmpty().sorted().map { it.name to FolderFiles(it) }
+        return (assets + folders).mapNotNull { (name, files) -> choice(name, files) }
+    }
+
+    private fun choice(name: String, files: BundleFiles): Choice? = try {
+        val text = files.open(Manifest.FILE).use { it.reader().readText() }
+        Choice(name, Manifest.parse(text), files)
+    } catch (_: IOException) {
+        null
+    } catch (_: BundleException) {
+        null
+    }
+
+    /**
+     * Runs [work] with a model off the main thread, and [show] on it.
+     *
+     * A request that [isStale] is dropped before and after its work.
+     */
+    fun <T> run(
+        choice: Choice,
+        isStale: () -> Boolean,
+        work: (OpenModel) -> T,
+        show: (Outcome<T>) -> Unit,
+    ) = background(isStale, { work(opened(choice)) }, show)
+
+    /** Unpacks a bundle from a zip file; its name is shown if all is well. */
+    fun add(name: String, stream: InputStream, show: (Outcome<Choice>) -> Unit) =
+        background({ false }, { unpack(name, stream) }, show)
+
+    /** Waits until all requests so far are done. */
+    fun await() {
+        worker.submit {}.get()
+    }
+
+    private fun <T> background(
+        isStale: () -> Boolean,
+        work: () -> T,
+        show: (Outcome<T>) -> Unit,
+    ) {
+        worker.execute {
+            if (isStale()) return@execute
+            val outcome = outcome(work) ?: return@execute
+            main.post { if (!isStale()) show(outcome) }
+        }
+    }
+
+    private fun <T> outcome(work: () -> T): Outcome<T>? = try {
+        val start = System.nanoTime()
+        val value = work()
+        Outcome.Found(value, (System.nanoTime() - start) / 1e6)
+    } catch (_: CancellationException) {
+        null
+    } catch (error: BundleException) {
+        Outcome.Failed(error.message)
+    } catch (error: IOException) {
+        Outcome.Failed(error.message ?: error.toString())
+    } catch (_: OutOfMemoryError) {
+        closeAll()
+        Outcome.Failed(context.getString(R.string.out_of_memory))
+    }
+
+    private fun opened(choice: Choice): OpenModel = open.getOrPut(choice.name) {
+        if (open.size >= MAX_OPEN) close(open.keys.first())
+        val bundle = Bundle.open(choice.files)
+        OpenModel(choice, bundle, LiteRtEngine(bundle))
+    }
+
+    private fun close(name: String) {
+        open.remove(name)?.engine?.close()
+    }
+
+    private fun closeAll() = open.keys.toList().forEach(::close)
+
+    private fun unpack(name: String, stream: InputStream): Choice {
+        val folder = File(own, ".new").also { it.deleteRecursively() }
+        try {
+            if (!folder.mkdirs()) throw IOException("There is no room for the bundle")
+            ZipInputStream(stream).use { zip -> unpack(zip, folder) }
+            val bundle = Bundle.open(FolderFiles(folder))
+            val target = File(own, name)
+            close(name)
+            target.deleteRecursively()
+            if (!folder.renameTo(target)) throw IOException("The bundle cannot be stored")
+            return Choice(name, bundle.manifest, FolderFiles(target))
+        } finally {
+            folder.deleteRecursively()
+        }
+    }
+
+    /** Files are taken by their last name: none leaves the folder. */
+    private fun unpack(zip: ZipInputStream, folder: File) {
+        var room = MAX_BYTES
+        generateSequence { zip.nextEntry }.filter { !it.isDirectory }.forEach { entry ->
+            val name = entry.name.substringAfterLast('/').substringAfterLast('\\')
+            if (name == "." || name == ".." || name.isEmpty()) return@forEach
+            File(folder, name).outputStream().use { output ->
+                val buffer = ByteArray(1 shl 16)
+                while (true) {
+                    val size = zip.read(buffer)
+                    if (size < 0) break
+                    room -= size
+                    if (room < 0) throw BundleException("The bundle is larger than 500 MB")
+                    output.write(buffer, 0, size)
+                }
+            }
+        }
+    }
+
+    private companion object {
+        const val FOLDER = "bundles"
+        const val MAX_OPEN = 2
+        const val MAX_BYTES = 500_000_000L
+    }
+}
+
+/** What became of a request. */
+sealed class Outcome<out T> {
+    class Found<T>(val value: T, val milliseconds: Double) : Outcome<T>()
+
+    class Failed(val message: String) : Outcome<Nothing>()
+}

@@ -1,0 +1,130 @@
+package org.tfminilm
+
+import java.io.File
+import java.security.MessageDigest
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Rule
+import org.junit.Test
+import org.junit.rules.TemporaryFolder
+
+class BundleTest {
+    @get:Rule
+    val folder = TemporaryFolder()
+
+    private fun copy(): File {
+        Golden.file("classification").copyRecursively(folder.root, overwrite = true)
+        return folder.root
+    }
+
+    private fun change(edit: (JSONObject) -> Unit) {
+        val file = File(copy(), Manifest.FILE)
+        val json = JSONObject(file.readText())
+        edit(json)
+        file.writeText(json.toString())
+    }
+
+    /** Writes a file and its new sum into the manifest. */
+    private fun replace(name: String, content: ByteArray) {
+        change { json ->
+            val digest = MessageDigest.getInstance("SHA-256").digest(content)
+            json.getJSONObject("files").getJSONObject(name)
+                .put("bytes", content.size)
+                .put("sha256", digest.joinToString("") { "%02x".format(it) })
+        }
+        File(folder.root, name).writeBytes(content)
+    }
+
+    private fun assertRefused(vararg words: String) {
+        val error = assertThrows(BundleException::class.java) {
+            LiteRtEngine(Bundle.open(FolderFiles(folder.root)).also { it.tokenizer() }).close()
+        }
+        for (word in words) assertTrue(error.message, word in error.message)
+    }
+
+    @Test
+    fun `a good bundle says what it is`() {
+        val manifest = Bundle.open(FolderFiles(copy())).manifest
+        assertEquals(Task.CLASSIFICATION, manifest.task)
+        assertEquals(listOf("bad", "neutral", "good"), manifest.labels)
+        assertEquals(listOf(16, 48, 128), manifest.signatures.map { it.length })
+    }
+
+    @Test
+    fun `a missing file`() {
+        File(copy(), "vocab.txt").delete()
+        assertRefused("vocab.txt", "missing")
+    }
+
+    @Test
+    fun `another size, another content`() {
+        File(copy(), "vocab.txt").appendText("x")
+        assertRefused("vocab.txt", "bytes")
+        val model = File(copy(), Manifest.MODEL)
+        model.writeBytes(model.readBytes().also { it[1000] = (it[1000] + 1).toByte() })
+        assertRefused(Manifest.MODEL, "SHA-256")
+    }
+
+    @Test
+    fun `damaged manifests`() {
+        File(copy(), Manifest.FILE).writeText("{")
+        assertRefused("manifest is damaged")
+        File(folder.root, Manifest.FILE).writeBytes(byteArrayOf(-1, -2))
+        assertRefused("manifest.json", "cannot be read")
+        File(folder.root, Manifest.FILE).writeText("{}")
+        assertRefused("no bundle")
+    }
+
+    @Test
+    fun `a newer version, an unknown task, another tokenizer`() {
+        change { it.put("format_version", 2) }
+        assertRefused("version 2", "update the app")
+        change { it.put("task", "translation") }
+        assertRefused("translation")
+        change { it.getJSONObject("tokenizer").put("kind", "sentencepiece") }
+        assertRefused("sentencepiece", "wordpiece")
+    }
+
+    @Test
+    fun `a name that leads out of the bundle`() {
+        change { it.getJSONObject("tokenizer").put("vocabulary", "../vocab.txt") }
+        assertRefused("no plain name")
+    }
+
+    @Test
+    fun `wrong shapes`() {
+        change { json ->
+            val signature = json.getJSONObject("signatures").getJSONObject("encode_16")
+            signature.put("length", 17)
+        }
+        assertRefused("encode_16", "[1, 17]")
+        change { json ->
+            val signature = json.getJSONObject("signatures").getJSONObject("encode_16")
+            signature.put("length", 17)
+            for (name in listOf("token_ids", "segment_ids", "padding_mask")) {
+                signature.getJSONObject("inputs").getJSONObject(name)
+                    .getJSONArray("shape").put(1, 17)
+            }
+        }
+        assertRefused("not what its manifest describes")
+        change { it.getJSONObject("signatures").getJSONObject("encode_16").put("outputs", JSONObject()) }
+        assertRefused("gives no logits")
+    }
+
+    @Test
+    fun `a file that is no model`() {
+        replace(Manifest.MODEL, ByteArray(100))
+        assertRefused("no LiteRT file")
+    }
+
+    @Test
+    fun `vocabularies with a word twice, or without a special token`() {
+        val words = File(copy(), "vocab.txt").readLines()
+        replace("vocab.txt", (words.dropLast(1) + words[5000]).joinToString("\n", postfix = "\n").toByteArray())
+        assertRefused("twice")
+        replace("vocab.txt", "[PAD]\n[UNK]\n".toByteArray())
+        assertRefused("outside the vocabulary")
+    }
+}

@@ -1,0 +1,71 @@
+package org.tfminilm
+
+import java.nio.FloatBuffer
+import java.util.concurrent.CancellationException
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
+import org.junit.Test
+
+class QuestionAnswererTest {
+    private val bundle = Golden.bundle("question_answering")
+    private val lengths = ArrayList<Int>()
+
+    /** Finds the token of [wanted] and nothing else. */
+    private inner class Finder(private val wanted: Int) : Engine {
+        override val maxLength = 128
+
+        override fun run(sequence: Sequence): Map<String, FloatBuffer> {
+            lengths += sequence.size
+            val first = sequence.segments.indexOf(1)
+            val logits = FloatArray(maxLength) {
+                if (it == 0) 0f else if (it in first until sequence.size && sequence.ids[it] == wanted) 9f else -9f
+            }
+            return mapOf(
+                "start_logits" to FloatBuffer.wrap(logits),
+                "end_logits" to FloatBuffer.wrap(logits),
+            )
+        }
+
+        override fun close() = Unit
+    }
+
+    private fun idOf(word: String): Int {
+        val tokens = Tokens()
+        bundle.tokenizer().encode(word, tokens)
+        return tokens.ids[0]
+    }
+
+    @Test
+    fun `finds an answer at any place of a long text`() {
+        val answerer = QuestionAnswerer(bundle, Finder(idOf("zebra")))
+        for (before in listOf(0, 1, 100, 117, 118, 4999)) {
+            val text = "word ".repeat(before) + "\ud83d\ude00 ZÉBRA!" + " word".repeat(4999 - before)
+            val best = answerer.answer("What is it?", text).answers.first()
+            assertEquals("ZÉBRA", text.substring(best.start, best.end))
+        }
+    }
+
+    @Test
+    fun `says that there is no answer`() {
+        val found = QuestionAnswerer(bundle, Finder(-1)).answer("What?", "some words")
+        assertEquals(0, found.answers.size)
+        assertEquals(18f, found.noAnswerScore, 0f)
+    }
+
+    @Test
+    fun `an empty text, an empty question, a huge question`() {
+        val answerer = QuestionAnswerer(bundle, Finder(idOf("zebra")))
+        assertEquals(0, answerer.answer("What?", "").answers.size)
+        assertEquals(1, answerer.answer("", "zebra").answers.size)
+        assertEquals(1, answerer.answer("why ".repeat(100_000), "zebra").answers.size)
+    }
+
+    @Test
+    fun `stops between windows`() {
+        val answerer = QuestionAnswerer(bundle, Finder(-1))
+        assertThrows(CancellationException::class.java) {
+            answerer.answer("What?", "word ".repeat(5000)) { lengths.size >= 3 }
+        }
+        assertEquals(3, lengths.size)
+    }
+}

@@ -1,0 +1,124 @@
+package org.tfminilm
+
+import java.lang.management.ManagementFactory
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertTrue
+import org.junit.Test
+
+class WordPieceTokenizerTest {
+    private val words = listOf(
+        "[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##able", "##aff", "cafe", "!", "中", "a", "##a",
+        "각", "½",
+    )
+    private val tokens = Tokens(1)
+
+    private fun tokenizer(lowercase: Boolean = true, stripAccents: Boolean = true) =
+        WordPieceTokenizer(words, 1, lowercase, stripAccents)
+
+    private fun encode(text: String, tokenizer: WordPieceTokenizer = tokenizer()): List<String> {
+        tokenizer.encode(text, tokens)
+        return List(tokens.size) {
+            words[tokens.ids[it]] + ":" + text.substring(tokens.starts[it], tokens.ends[it])
+        }
+    }
+
+    @Test
+    fun `cuts words into the longest pieces`() {
+        assertEquals(listOf("un:Un", "##aff:aff", "##able:able"), encode(" Unaffable"))
+        assertEquals(listOf("[UNK]:unknown"), encode("unknown"))
+    }
+
+    @Test
+    fun `folds case and accents, and points into the text as it was`() {
+        assertEquals(listOf("cafe:CAFÉ", "!:!"), encode("CAFÉ!"))
+        assertEquals(listOf("cafe:cafe"), encode("cafe\u0301"))
+    }
+
+    @Test
+    fun `Chinese and punctuation stand alone`() {
+        assertEquals(listOf("a:a", "中:中", "a:a", "!:!", "!:!"), encode("a中a!!"))
+    }
+
+    @Test
+    fun `special tokens in a text are text`() {
+        assertEquals(List(3) { "[UNK]" }, encode("[SEP]").map { it.substringBefore(":") })
+    }
+
+    @Test
+    fun `Korean strokes are put together`() {
+        assertEquals(listOf("각:\u1100\u1161\u11a8"), encode("\u1100\u1161\u11a8"))
+    }
+
+    @Test
+    fun `an unpaired surrogate is a character that nobody knows`() {
+        assertEquals(listOf("[UNK]:\ud800a"), encode("\ud800a"))
+        assertEquals(listOf("[UNK]:a\udc00"), encode("a\udc00"))
+    }
+
+    @Test
+    fun `a word of more than a hundred bytes is unknown`() {
+        assertEquals(100, encode("a".repeat(100)).size)
+        assertEquals(1, encode("a".repeat(101)).size)
+    }
+
+    @Test
+    fun `a cased tokenizer changes nothing`() {
+        val cased = tokenizer(lowercase = false, stripAccents = false)
+        assertEquals(listOf("a:a", "[UNK]:A"), encode("a A", cased))
+    }
+
+    @Test
+    fun `stops at the limit`() {
+        tokenizer().encode("a ".repeat(1_000_000), tokens, limit = 3)
+        assertEquals(3, tokens.size)
+    }
+
+    @Test
+    fun `empty, blank and binary text`() {
+        assertEquals(emptyList<String>(), encode(""))
+        assertEquals(emptyList<String>(), encode(" \u0000\u0007\u200b"))
+        val binary = String(CharArray(70_000) { it.toChar() })
+        tokenizer().encode(binary, tokens)
+        assertTrue(tokens.size > 0)
+    }
+
+    @Test
+    fun `gives the ids and places of the training's tokenizer`() {
+        val tokenizer = Golden.bundle("encoder").tokenizer()
+        val wrong = ArrayList<String>()
+        var count = 0
+        for (row in Golden.rows("tokens.jsonl")) {
+            count++
+            val text = row.getString("text")
+            tokenizer.encode(text, tokens)
+            val ids = tokens.ids.take(tokens.size)
+            val spans = ids.indices.flatMap { listOf(tokens.starts[it], tokens.ends[it]) }
+            val wanted = row.getJSONArray("ids").ints().asList()
+            val wantedSpans = row.optJSONArray("spans")?.ints()?.asList() ?: spans
+            if (ids != wanted) wrong += "$text: ids $ids, expected $wanted"
+            else if (spans != wantedSpans) wrong += "$text: at $spans, expected $wantedSpans"
+        }
+        println("tokenizer: $count lines, ${wrong.size} wrong")
+        assertEquals(wrong.take(8).joinToString("\n"), 0, wrong.size)
+    }
+
+    @Test
+    fun `is quick and allocates nothing for a token`() {
+        val tokenizer = Golden.bundle("encoder").tokenizer()
+        val lines = Golden.rows("tokens.jsonl").map { it.getString("text") }.take(1000)
+        val text = lines.joinToString("\n").let { it.repeat(1 + 1_000_000 / it.length) }
+        repeat(5) { tokenizer.encode(text, tokens) }
+        val threads = ManagementFactory.getThreadMXBean() as com.sun.management.ThreadMXBean
+        val id = Thread.currentThread().id
+        val before = threads.getThreadAllocatedBytes(id)
+        val start = System.nanoTime()
+        tokenizer.encode(text, tokens)
+        val seconds = (System.nanoTime() - start) / 1e9
+        val bytes = threads.getThreadAllocatedBytes(id) - before
+        println(
+            "tokenizer: %.0f ms for %d characters, %d tokens, %d bytes allocated"
+                .format(1000 * seconds, text.length, tokens.size, bytes),
+        )
+        assertTrue("$bytes bytes for ${tokens.size} tokens", bytes < tokens.size)
+    }
+}

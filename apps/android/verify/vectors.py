@@ -1,0 +1,225 @@
+"""Golden vectors: what Python makes of texts with a bundle, for the tests.
+
+Run as a program it prints where Hugging Face's tokenizer differs from the one
+used in training, `python vectors.py BUNDLE DATA`.
+"""
+
+import collections
+import itertools
+import json
+import pathlib
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import texts
+
+_BATCH = 2000
+
+
+def write_tokens(
+    bundle: pathlib.Path, lines: Iterable[str], output: pathlib.Path
+) -> None:
+    """Writes JSON lines of `text`, its token `ids`, and `spans`.
+
+    The ids are those of the tokenizer used in training, without special
+    tokens. `spans` are the places `start, end, ...` in UTF-16, as the reading
+    of questions in training has them; left out where it cuts the text
+    otherwise, as it does at rare characters.
+    """
+    both = _references(bundle)
+    with output.open("w", encoding="utf-8") as file:
+        for batch in _batches(lines):
+            read = [_readable(line) for line in batch]
+            ids, spans = both(read)
+            for line, text, own, span in zip(
+                batch, read, ids, spans, strict=True
+            ):
+                row: dict[str, Any] = {"text": line, "ids": own.tolist()}
+                if span.ids.tolist() == row["ids"] and not _is_new(text):
+                    row["spans"] = _utf16(text, span.spans)
+                file.write(json.dumps(row) + "\n")
+
+
+def _references(bundle: pathlib.Path) -> Any:
+    import numpy as np
+
+    from tfminilm.export.opened import open_bundle
+    from tfminilm.tasks import encode
+    from tfminilm.tasks.spans import span_tokenizer
+
+    tokenizer = open_bundle(bundle).tokenizer
+    with_spans = span_tokenizer(tokenizer)
+
+    def both(batch: Sequence[str]) -> Any:
+        flat, sizes = encode.tokens_of(batch, tokenizer)
+        return np.split(flat, np.cumsum(sizes)[:-1]), with_spans(batch)
+
+    return both
+
+
+def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
+    source = iter(lines)
+    while batch := list(itertools.islice(source, _BATCH)):
+        yield batch
+
+
+def _is_new(text: str) -> bool:
+    """Whether a character is of a Unicode that Python does not know yet."""
+    return any(unicodedata.category(character) == "Cn" for character in text)
+
+
+def _readable(line: str) -> str:
+    """What the app reads: pairs of surrogates joined, others as U+FFFD.
+
+    U+0000 parts words. TensorFlow's operations drop what is behind it.
+    """
+    joined = line.encode("utf-16", "surrogatepass")
+    return joined.decode("utf-16", "replace").replace("\0", " ")
+
+
+def _utf16(text: str, spans: Any) -> list[int]:
+    """Places in code points as places in UTF-16."""
+    places = [0]
+    for character in text:
+        places.append(places[-1] + 1 + (ord(character) > 0xFFFF))
+    return [places[at] for at in spans.reshape(-1)]
+
+
+def task_of(bundle: pathlib.Path) -> str:
+    """What a bundle was made for."""
+    content = (bundle / "manifest.json").read_text("utf-8")
+    return json.loads(content)["task"]
+
+
+def write_logits(
+    bundle: pathlib.Path, lines: Sequence[str], output: pathlib.Path
+) -> None:
+    """Writes JSON lines of `text` and the model's `values` for it.
+
+    Those are a classifier's logits, or an encoder's sentence embedding.
+    """
+    from tfminilm.export.opened import open_bundle
+    from tfminilm.tasks import encode
+
+    opened = open_bundle(bundle)
+    start, end, _ = encode.special_ids(opened.tokenizer)
+    flat, sizes = encode.tokens_of(lines, opened.tokenizer)
+    room = opened.encoder.lengths[-1] - 2
+    place = 0
+    with output.open("w", encoding="utf-8") as file:
+        for line, size in zip(lines, sizes, strict=True):
+            own = flat[place : place + min(size, room)]
+            place += size
+            found = opened.encoder([start, *own, end])
+            values = found.get("logits", found.get("sentence_embedding"))
+            row = {"text": line, "values": values.reshape(-1).tolist()}
+            file.write(json.dumps(row) + "\n")
+
+
+def write_answers(
+    bundle: pathlib.Path,
+    questions: Sequence[tuple[str, str]],
+    output: pathlib.Path,
+) -> None:
+    """Writes JSON lines of `question`, `text` and what the model answers.
+
+    `answers` and their `scores`, the best one first; `no_answer` as the app
+    has it; the `answer` after the threshold, and the number of `windows`.
+    """
+    import numpy as np
+
+    from tfminilm.export import evaluate
+    from tfminilm.export.opened import open_bundle
+    from tfminilm.tasks.example import QAExample
+    from tfminilm.tasks.windows import answers, make_windows
+
+    opened = open_bundle(bundle)
+    settings = opened.manifest["question_answering"]
+    examples = [
+        QAExample(
+            id=str(index),
+            question=question,
+            context=text,
+            answers=(),
+            answer_starts=(),
+            is_impossible=True,
+        )
+        for index, (question, text) in enumerate(questions)
+    ]
+    windows = make_windows(
+        *(examples, opened.tokenizer, opened.encoder.lengths[-1]),
+        doc_stride=settings["document_stride"],
+    )
+    rows = evaluate.run(opened.encoder, windows.encoded)
+    logits = {
+        index: (row["start_logits"], row["end_logits"])
+        for index, row in enumerate(rows)
+    }
+    counts = np.bincount(windows.question)
+    with output.open("w", encoding="utf-8") as file:
+        for example, found, count in zip(
+            examples, answers(examples, windows, logits), counts, strict=True
+        ):
+            row = {
+                "question": example.question,
+                "text": example.context,
+                "answers": found.texts,
+                "scores": found.scores,
+                "no_answer": found.no_answer_score,
+                "answer": found.text(settings["null_threshold"]),
+                "windows": int(count),
+            }
+            file.write(json.dumps(row) + "\n")
+
+
+def compare(bundle: pathlib.Path, lines: Iterable[str]) -> None:
+    """Prints how often, and at what, two references differ."""
+    import tokenizers
+
+    other = tokenizers.BertWordPieceTokenizer(str(bundle / "vocab.txt"))
+    both = _references(bundle)
+    counts: dict[str, int] = collections.Counter()
+    for batch in _batches(lines):
+        read = [_readable(line) for line in batch]
+        ids, spans = both(read)
+        found = other.encode_batch(read, add_special_tokens=False)
+        for text, own, span, theirs in zip(
+            read, ids, spans, found, strict=True
+        ):
+            counts["lines"] += 1
+            same = own.tolist() == span.ids.tolist()
+            counts["other ids with places"] += not same
+            if own.tolist() != theirs.ids:
+                counts["other ids in Hugging Face"] += 1
+                counts[f"  {_reason(text)}"] += 1
+            elif same:
+                places = [tuple(map(int, place)) for place in span.spans]
+                counts["other places"] += places != theirs.offsets
+    for name, count in counts.items():
+        print(f"{name:40}{count:10,}")
+
+
+def _reason(text: str) -> str:
+    """The first of the known differences that a text has."""
+    known = {
+        "a blank beyond ASCII": r"[^\S \t\n\r\f\v\x1c-\x1f\x85]",
+        "a special token in the text": r"\[(CLS|SEP|MASK|PAD|UNK)\]",
+        "U+FFFD": "\ufffd",
+        "a word of more than 100 bytes": r"\S{34,}",
+        "a character that case folding replaces": r"[^\x00-\x7f]",
+    }
+    for name, pattern in known.items():
+        if re.search(pattern, text):
+            return name
+    return "another"
+
+
+if __name__ == "__main__":
+    for source in (
+        texts.shared(pathlib.Path(sys.argv[2])),
+        texts.adversarial(20_000),
+    ):
+        compare(pathlib.Path(sys.argv[1]), source)
