@@ -215,3 +215,30 @@ def test_no_room_behind_a_question(answering, tmp_path, capsys):
 def test_the_schema_takes_both(exported, answering, manifest_faults):
     for bundle in (exported[1], answering[1]):
         assert not manifest_faults(open_bundle(bundle).manifest)
+
+
+def test_an_encoder_is_scored_by_its_embeddings(tmp_path, capsys):
+    rows = "a text,a text,5\na text,9 9,1\nxyz,a xyz,3\n"
+    for name in ("train", "dev"):
+        (tmp_path / f"{name}.csv").write_text("a,b,score\n" + rows)
+    options = ["--config=android_fp32", "--config.max_difference=1e-3"]
+    lengths, output = "--config.lengths=8,16", f"--output={tmp_path}/bundle"
+    model = "--model=tiny:bert"
+    assert main(["export", model, *options, lengths, output]) == 0
+    given = [
+        f"--task=csv:{tmp_path}/train.csv",
+        *("--text_columns=a,b", "--label_column=score", "--kind=regression"),
+        f"--eval_file={tmp_path}/dev.csv",
+    ]
+    found = []
+    for name in ("tiny:bert", tmp_path / "bundle"):
+        capsys.readouterr()
+        assert evaluate(name, tmp_path, *given) == 0
+        shown = capsys.readouterr()
+        assert "cosine of mean embeddings" in shown.err
+        metrics = json.loads(shown.out)["metrics"]["validation"]
+        found.append(metrics["pearson"]["mean"])
+    assert found[0] == pytest.approx(found[1], abs=1e-4)
+    sentiment = ["--task=sst2", f"--data_dir={tmp_path}"]
+    assert evaluate(tmp_path / "bundle", tmp_path, *sentiment) == 1
+    assert "an encoder without a head for a task" in error(capsys)

@@ -85,18 +85,19 @@ def run(flags: Any) -> None:
 def _bundle(output: pathlib.Path, flags: Any) -> tuple[Any, dict[int, Any]]:
     """The task, and a bundle's metrics; predictions go into `output`."""
     from tfminilm.export import opened
-    from tfminilm.export.evaluate import score_bundle
+    from tfminilm.export.evaluate import score_bundle, score_embeddings
     from tfminilm.train import score
     from tfminilm.train.progress import Progress
 
     bundle = opened.open_bundle(flags.model)
     task = _task(flags, bundle.manifest["labels"])
-    data = score.Data.of(flags)
+    splits, data = _splits(task, flags), score.Data.of(flags)
     with Progress() as progress:
-        scores = score_bundle(
-            bundle, task, _splits(task, flags), data, output, progress
-        )
-    return task, {-1: scores}
+        if task.kind == "regression" and bundle.settings is None:
+            found = score_embeddings(bundle, task, splits, data, progress)
+        else:
+            found = score_bundle(bundle, task, splits, data, output, progress)
+    return task, {-1: found}
 
 
 def _keras(output: pathlib.Path, flags: Any) -> tuple[Any, dict[int, Any]]:

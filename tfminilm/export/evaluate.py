@@ -9,6 +9,7 @@ import numpy as np
 from tfminilm.errors import UserError
 from tfminilm.export.opened import Bundle
 from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.tasks import similarity
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.evaluate import Result, Settings, evaluate_with
 from tfminilm.tasks.task import Task
@@ -47,6 +48,35 @@ def score_bundle(
         )
 
     return score.score_each(evaluate, task, splits, data, output, progress)
+
+
+def score_embeddings(
+    bundle: Bundle,
+    task: Task,
+    splits: Sequence[str],
+    data: score.Data,
+    progress: Progress,
+) -> score.Scores:
+    """Scores an encoder's bundle by the cosines of its sentence embeddings.
+
+    Returns:
+        The metrics of each split; none of a split without labels.
+
+    Raises:
+        UserError: the task does not compare two texts, or the data is broken.
+    """
+    length = min(max(bundle.encoder.lengths), score.LONGEST_TEXT)
+
+    def evaluate(examples: Sequence[Any], count: score.Count) -> Result:
+        def embed(encoded: Encoded) -> list[np.ndarray]:
+            rows = run(bundle.encoder, encoded, count)
+            return [row["sentence_embedding"] for row in rows]
+
+        return similarity.score_similarity(
+            task, embed, bundle.tokenizer, examples, length
+        )
+
+    return score.each_similarity(evaluate, task, splits, data, "mean", progress)
 
 
 def run(

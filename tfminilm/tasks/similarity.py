@@ -7,55 +7,58 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from tfminilm.errors import UserError
 from tfminilm.methods.sentence import pooled
 from tfminilm.tasks import metrics
 from tfminilm.tasks.batches import Batches
-from tfminilm.tasks.encode import encode
+from tfminilm.tasks.encode import Encoded, encode
 from tfminilm.tasks.evaluate import BATCH_SIZE, Result, predict
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.heads import token_states
 from tfminilm.tasks.task import Task
 
 
-def embedder(backbone: keras.Model, pooling: str = "mean") -> keras.Model:
-    """The encoder with a text's embedding as its output.
+def embedder(
+    backbone: keras.Model,
+    pooling: str = "mean",
+    count: Callable[[int], None] | None = None,
+) -> Callable[[Encoded], list[np.ndarray]]:
+    """Embeds texts by an encoder.
 
     Args:
         backbone: a KerasHub encoder.
         pooling: "mean" of the last states at real tokens, or "cls", the
             first token's.
+        count: is called with the number of texts done.
 
     Returns:
-        A model from the encoder's inputs to `[batch, hidden_dim]`, of length
-        1 each.
+        A function from sequences to a vector `[hidden_dim]` each; it raises
+        UserError if one is not finite.
     """
     mask = backbone.input["padding_mask"]
     vectors = pooled(token_states(backbone), mask, pooling)[:, 0]
-    return keras.Model(backbone.input, ops.normalize(vectors))
+    model = keras.Model(backbone.input, vectors)
+    return lambda encoded: predict(model, Batches(encoded, BATCH_SIZE), count)
 
 
 def score_similarity(
     task: Task,
-    model: keras.Model,
+    embed: Callable[[Encoded], Sequence[np.ndarray]],
     tokenizer: Any,
     examples: Sequence[Example],
     max_length: int,
     cache_dir: str | os.PathLike | None = None,
-    count: Callable[[int], None] | None = None,
 ) -> Result:
     """The cosine of the two texts' embeddings, for every example.
 
     Args:
         task: asks how alike two texts are.
-        model: of `embedder`.
+        embed: gives a vector for each sequence, of any length above 0.
         tokenizer: the model's.
         examples: of one split.
         max_length: tokens of a text; what is longer is cut.
         cache_dir: where token ids are kept; nowhere if `None`.
-        count: is called with the number of texts done.
 
     Returns:
         Cosines as predictions. The task's metrics are correlations, so their
@@ -77,9 +80,9 @@ def score_similarity(
             for example in examples
         ]
         encoded = encode(task, texts, tokenizer, max_length, cache_dir)
-        vectors.append(
-            np.stack(predict(model, Batches(encoded, BATCH_SIZE), count))
-        )
+        found = np.stack(embed(encoded))
+        length = np.linalg.norm(found, axis=-1, keepdims=True)
+        vectors.append(found / np.maximum(length, 1e-12))
     cosines = (vectors[0] * vectors[1]).sum(axis=-1).astype(float).tolist()
     labels = [example.label for example in examples]
     scores = {}

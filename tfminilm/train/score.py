@@ -23,7 +23,7 @@ Scores = dict[str, dict[str, float]]
 Count = Callable[[int], None]
 
 # In tokens, of a text that is embedded.
-_LONGEST = 128
+LONGEST_TEXT = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,15 +151,31 @@ def score_similarities(
     with progress.working("loading the model"):
         backbone = teachers.load_backbone(model, dtype="float32")
         tokenizer = teachers.load_tokenizer(model)
-        embed = similarity.embedder(backbone, pooling)
-    length = min(backbone.max_sequence_length, _LONGEST)
+    length = min(backbone.max_sequence_length, LONGEST_TEXT)
+
+    def score(examples: Sequence[Any], count: Count) -> Result:
+        embed = similarity.embedder(backbone, pooling, count)
+        return similarity.score_similarity(
+            task, embed, tokenizer, examples, length
+        )
+
+    return each_similarity(score, task, splits, data, pooling, progress)
+
+
+def each_similarity(
+    score: Callable[[Sequence[Any], Count], Result],
+    task: Task,
+    splits: Sequence[str],
+    data: Data,
+    pooling: str,
+    progress: Progress,
+) -> Scores:
+    """`score_each` of embeddings, whose cosines are no predictions to write."""
     scores = {}
     for split in splits:
         examples = data.read(task, split)
         with progress.counting("embedding", "texts") as count:
-            result = similarity.score_similarity(
-                task, embed, tokenizer, examples, length, None, count
-            )
+            result = score(examples, count)
         scores[split] = result.metrics
         progress.say(
             f"{task.name} {split}, cosine of {pooling} embeddings: "
