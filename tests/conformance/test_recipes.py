@@ -62,6 +62,8 @@ def smoke_runs():
         "mobilebert_tiny",
         "pkd_l6_h768",
         "sentence_l3_h384",
+        "sparse_sst2",
+        "trimmed_l3_h384",
         "tinybert_l6_h768",
     }
     return [

@@ -78,6 +78,7 @@ def test_onnx(classifier, tokenizer, sentences, make_batch, tmp_path):
     assert_same(run, classifier, make_batch)
 
 
+@pytest.mark.slow  # The other formats show the rest of it.
 def test_saved_model(encoder, tokenizer, sentences, make_batch, tmp_path):
     output = tmp_path / "served"
     said = export(encoder, tokenizer, output, "saved_model", sentences)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
+import keras_hub
 import numpy as np
 
 from tfminilm.errors import UserError
@@ -34,9 +35,15 @@ def trim_vocabulary(
         The smaller model, and its tokenizer.
 
     Raises:
-        UserError: the tokenizer is of another kind, or not the model's.
+        UserError: the tokenizer is of another kind, or not the model's, or
+            the model is a masked language model.
     """
     backbone = getattr(model, "backbone", model)
+    if isinstance(model, keras_hub.models.MaskedLM):
+        raise UserError(
+            "cannot trim the vocabulary of a masked language model, whose "
+            "head names all words: trim its backbone"
+        )
     if tokenizer.vocabulary_size() > backbone.vocabulary_size:
         raise UserError(
             f"the tokenizer has {tokenizer.vocabulary_size()} pieces and the "

@@ -107,6 +107,8 @@ def _check_bounds(
     require(0 <= student.dropout < 1, "student.dropout", "0 to 1")
     fine = 0 < data.held_out_fraction <= 0.5
     require(fine, "data.held_out_fraction", "0 to 0.5, above 0")
+    fine = 0 <= stage.compress.sparsity < 1
+    require(fine, "compress.sparsity", "0 to 1, below 1")
     require(0 < train.beta_2 < 1, "train.beta_2", "above 0, below 1")
     require(0 < data.mask_rate < 1, "data.mask_rate", "above 0, below 1")
 

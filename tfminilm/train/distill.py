@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from tfminilm import files, teachers
-from tfminilm.compress import prune
+from tfminilm.compress import magnitude, prune, vocabulary
 from tfminilm.distiller import Distiller
 from tfminilm.train import plan
 from tfminilm.train.assemble import assemble, kind_of
@@ -127,13 +127,29 @@ class _Stage:
             if self.recipe.student.init == "pruned":
                 with progress.working("pruning the teacher"):
                     _prune(distiller, loop)
+            self._compress(distiller, loop)
             loop.run()
             student = self.kind.plain(distiller.student)
+            if self.recipe.compress.trim_vocabulary:
+                student, tokenizer = vocabulary.trim_vocabulary(
+                    student, tokenizer, self.kind.used_ids()
+                )
             if team.is_chief:
                 self._save(student, tokenizer)
         team.wait()
         progress.say(f"student: {folder.student}")
         return student
+
+    def _compress(self, distiller: Distiller, loop: Loop) -> None:
+        """What makes the student smaller while it learns."""
+        compress, train = self.recipe.compress, self.recipe.train
+        if compress.sparsity:
+            steps = train.steps * train.gradient_accumulation
+            loop.callbacks.append(
+                magnitude.MagnitudePruning(
+                    distiller.student, compress.sparsity, steps
+                )
+            )
 
     def _save(self, student: keras.Model, tokenizer: Any) -> None:
         """Writes the run's student."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfminilm import teachers
 from tfminilm.data import corpus
@@ -59,6 +60,9 @@ class SentenceStage(TextStage):
             f"{self.task.name}: {len(encoded):,} sequences, "
             f"{len(self.batches):,} batches an epoch"
         )
+
+    def used_ids(self) -> Any:
+        return np.unique(self.batches.encoded.token_ids)
 
     def sentences(self) -> list[str]:
         texts = [

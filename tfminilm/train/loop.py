@@ -32,7 +32,7 @@ class Loop:
     steps and writes the rows that the first one would have.
 
     What is trained on, and how it is measured, a subclass says: `batches`,
-    `tokens` and `losses`.
+    `tokens` and `losses`. `callbacks` see each update before it is saved.
 
     Args:
         spec: steps and rhythm.
@@ -59,6 +59,7 @@ class Loop:
         self.progress = progress
         self.variables = [*saved.variables, *model.optimizer.variables]
         self.batch_size = spec.batch_size // spec.gradient_accumulation
+        self.callbacks: list[keras.callbacks.Callback] = []
         self._test = tester(model)
         self.reset_metrics = resetter(model)
         self.checkpoints = Checkpoints(
@@ -214,7 +215,8 @@ class Loop:
         parts = self.spec.gradient_accumulation
         batches = self.batches(start * parts, (stop - start) * parts)
         batches = self.folder.team.shares(batches)
-        self.model.fit(batches, shuffle=False, verbose=0, callbacks=[watch])
+        callbacks = [*self.callbacks, watch]
+        self.model.fit(batches, shuffle=False, verbose=0, callbacks=callbacks)
 
     @contextlib.contextmanager
     def _telling(self, watch: Watch) -> Iterator[None]:

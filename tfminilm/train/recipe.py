@@ -15,9 +15,22 @@ import ml_collections
 import tfminilm.config
 from tfminilm.errors import UsageError
 from tfminilm.train.checks import check_ranges, check_stages, kept
-from tfminilm.train.stage import DataSpec, Stage, StudentSpec, TrainSpec
+from tfminilm.train.stage import (
+    CompressSpec,
+    DataSpec,
+    Stage,
+    StudentSpec,
+    TrainSpec,
+)
 
-__all__ = ["DataSpec", "Recipe", "Stage", "StudentSpec", "TrainSpec"]
+__all__ = [
+    "CompressSpec",
+    "DataSpec",
+    "Recipe",
+    "Stage",
+    "StudentSpec",
+    "TrainSpec",
+]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -211,6 +211,20 @@ class TrainSpec(tfminilm.config.Typed):
 
 
 @dataclasses.dataclass(frozen=True)
+class CompressSpec(tfminilm.config.Typed):
+    """What makes the student smaller, beside its shape.
+
+    `sparsity` is the share of the weights in the encoder layers' kernels that
+    become zero while it learns, the smallest ones. `trim_vocabulary` leaves
+    out the word pieces that the stage's training data does not need, when it
+    is saved; texts of the others give the same numbers.
+    """
+
+    sparsity: float = 0.0
+    trim_vocabulary: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Stage(tfminilm.config.Typed):
     """One distillation: teacher, student, method, data and training.
 
@@ -229,6 +243,7 @@ class Stage(tfminilm.config.Typed):
     )
     data: DataSpec = DataSpec()
     train: TrainSpec = TrainSpec()
+    compress: CompressSpec = CompressSpec()
     skip: bool = False
 
     @property

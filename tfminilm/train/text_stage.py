@@ -94,6 +94,10 @@ class TextStage:
                 )
         _require_known(self.text.train, tokenizer, spec.source, progress)
 
+    def used_ids(self) -> Any:
+        """The token ids that occur in what is trained on."""
+        return np.unique(self.text.train.token_ids)
+
     def sentences(self) -> list[str]:
         """Texts that are not trained on."""
         return self.text.held_out_sentences
