@@ -204,6 +204,14 @@ def test_answers_are_those_of_the_model(answering, tmp_path):
     assert len(set(found[0].values())) > 1
 
 
+def test_logits_are_of_the_tokens_alone(answering):
+    outputs = open_bundle(answering[1]).encoder([2, 5, 3, 6, 3])
+    assert {name: value.shape for name, value in outputs.items()} == {
+        "start_logits": (1, 5),
+        "end_logits": (1, 5),
+    }
+
+
 def test_no_room_behind_a_question(answering, tmp_path, capsys):
     model, _, given = answering
     options = ["--config=android_fp32", "--config.lengths=32"]

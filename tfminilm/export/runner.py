@@ -11,7 +11,14 @@ from tfminilm.errors import UserError
 from tfminilm.export.quiet import quiet
 
 # Where the length stands in each output; the others have none.
-_LENGTH_AXIS = {"sequence_output": 1, "queries": 2, "keys": 2, "values": 2}
+_LENGTH_AXIS = {
+    "sequence_output": 1,
+    "start_logits": 1,
+    "end_logits": 1,
+    "queries": 2,
+    "keys": 2,
+    "values": 2,
+}
 
 
 class LiteRTEncoder:
@@ -62,7 +69,8 @@ class LiteRTEncoder:
             length: the signature to use instead of the shortest that fits.
 
         Returns:
-            The file's outputs by name, `[1, n, hidden_dim]` and the like.
+            The file's outputs by name, `[1, n, hidden_dim]`, `[1, n]` and the
+            like.
 
         Raises:
             UserError: no signature is long enough.

@@ -1,0 +1,57 @@
+"""What a bundle says of its model, out of the recipes of its runs."""
+
+import json
+import types
+
+import pytest
+
+from tfminilm.export.description import describe
+
+BACKBONE = types.SimpleNamespace(
+    num_layers=6, hidden_dim=384, count_params=lambda: 22_713_216
+)
+SHAPE = "6 layers of width 384, 22.7 million parameters"
+
+
+def workdir(folder, **recipe):
+    (folder / "student").mkdir(parents=True)
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    return folder
+
+
+def stage(method, teacher):
+    return {"method": {"name": method}, "teacher": teacher}
+
+
+def test_no_more_than_its_shape():
+    assert describe(BACKBONE, "bert_base_en_uncased") == SHAPE
+    head = types.SimpleNamespace(backbone=BACKBONE)
+    assert describe(head, "nowhere/model") == SHAPE
+
+
+@pytest.mark.parametrize("inside", ["", "student"])
+def test_fine_tuned(tmp_path, inside):
+    run = workdir(tmp_path / "run", task="csv:mine/own.csv", model="hub/mini")
+    wanted = f"{SHAPE}; fine-tuned on csv; starting from mini"
+    assert describe(BACKBONE, run / inside) == wanted
+
+
+def test_distilled_then_fine_tuned(tmp_path):
+    stages = {
+        "minilm": stage("MiniLM", "package:some_model/inside"),
+        "assistant": stage("MiniLMv2", "minilm"),
+    }
+    first = workdir(tmp_path / "first", stages=stages)
+    assert describe(BACKBONE, first) == (
+        f"{SHAPE}; distilled from some_model by MiniLM"
+    )
+    second = workdir(tmp_path / "second", task="sst2", model=str(first))
+    assert describe(BACKBONE, second) == (
+        f"{SHAPE}; fine-tuned on sst2; distilled from some_model by MiniLM"
+    )
+
+
+def test_a_recipe_of_one_stage(tmp_path):
+    run = workdir(tmp_path / "run", **stage("SoftTargets", "tiny:bert"))
+    found = describe(BACKBONE, run)
+    assert found == f"{SHAPE}; distilled from tiny:bert by SoftTargets"
