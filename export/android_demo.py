@@ -1,10 +1,10 @@
 r"""The Android app's bundles: int8, with a short signature for typing.
 
 Command: tfminilm export --config=android_demo --model=M \
-    --output=apps/android/bundles/NAME
-The app in `apps/android` packs every bundle of that folder. A sentence that is
-being typed runs in 16 or 32 tokens, a note or a window of a longer text in
-128. Precision and limits are those of `android_int8`.
+    --output=apps/android/app/src/main/assets/bundles/NAME
+The app packs every bundle of that folder. A sentence that is being typed runs
+in 16 or 32 tokens, a note or a window of a longer text in 128. Precision and
+limits are those of `android_int8`.
 """
 
 from tfminilm.export.target import Target

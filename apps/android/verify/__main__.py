@@ -8,6 +8,7 @@ import argparse
 import pathlib
 
 import apk
+import bundles
 import check
 import golden
 import jvm
@@ -24,7 +25,7 @@ def main() -> None:
     given = parser.parse_args()
     kit = tools.fetch()
     apk.BUILD.mkdir(exist_ok=True)
-    linked = apk.resources(kit, apk.MAIN / "assets")
+    linked = apk.resources(kit, bundles.assets())
     libraries = apk.libraries(kit)
     own = apk.classes(kit, linked, libraries)
     signed = build(kit, linked, libraries, own)

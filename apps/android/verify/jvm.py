@@ -1,5 +1,6 @@
 """Runs the tests on the classes out of the signed APK."""
 
+import hashlib
 import importlib.util
 import pathlib
 import zipfile
@@ -42,17 +43,8 @@ def shipped_classes(signed: pathlib.Path) -> pathlib.Path:
             for name, content in others.items():
                 target.writestr(name, content)
 
-    return apk.step("shipped", [repr(hash_of(code, others))], build) / "app.jar"
-
-
-def hash_of(code: bytes, others: dict[str, bytes]) -> str:
-    """What the shipped classes are known by."""
-    import hashlib
-
-    digest = hashlib.sha256(code)
-    for name, content in sorted(others.items()):
-        digest.update(name.encode() + content)
-    return digest.hexdigest()
+    digest = hashlib.sha256(code + b"".join(others.values())).hexdigest()
+    return apk.step("shipped", [digest], build) / "app.jar"
 
 
 def test_classes(
@@ -65,7 +57,8 @@ def test_classes(
 
     def build(folder: pathlib.Path) -> None:
         class_path = [*known, kit.jar("android-all")]
-        apk.kotlinc(kit, [TESTS, _STAND_INS], class_path, folder)
+        friend = f"-Xfriend-paths={own / 'app.jar'}"  # Its internal names.
+        apk.kotlinc(kit, [TESTS, _STAND_INS], class_path, folder, friend)
 
     return apk.step("tests", [TESTS, _STAND_INS, own / "app.jar"], build)
 

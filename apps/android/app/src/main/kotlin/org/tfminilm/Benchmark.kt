@@ -1,29 +1,43 @@
 package org.tfminilm
 
+import java.util.concurrent.CancellationException
+import org.json.JSONArray
 import org.json.JSONObject
 
-/** Latencies of one length, in milliseconds. */
-class Latency(val length: Int, val median: Double, val p95: Double)
+/** Milliseconds of [repeats] runs at one length. */
+class Latency(
+    val length: Int,
+    val median: Double,
+    val p95: Double,
+    val fastest: Double,
+    val repeats: Int,
+)
 
 /** Times a model at the lengths of its signatures, on random token ids. */
 fun measure(
     bundle: Bundle,
     threads: Int,
-    repetitions: Int = 30,
+    repeats: Int = 30,
     isCancelled: () -> Boolean = { false },
 ): List<Latency> = LiteRtEngine(bundle, threads).use { engine ->
     bundle.manifest.signatures.map { signature ->
         val sequence = Sequence(engine.maxLength)
         repeat(signature.length) { sequence.add(1000 + 7 * it, 0) }
         repeat(WARM_UP) { engine.run(sequence) }
-        val times = DoubleArray(repetitions) {
-            if (isCancelled()) throw java.util.concurrent.CancellationException()
+        val times = DoubleArray(repeats) {
+            if (isCancelled()) throw CancellationException()
             val start = System.nanoTime()
             engine.run(sequence)
             (System.nanoTime() - start) / 1e6
         }
         times.sort()
-        Latency(signature.length, percentile(times, 0.5), percentile(times, 0.95))
+        Latency(
+            signature.length,
+            percentile(times, 0.5),
+            percentile(times, 0.95),
+            times.first(),
+            repeats,
+        )
     }
 }
 
@@ -35,20 +49,28 @@ internal fun percentile(times: DoubleArray, share: Double): Double {
     return times[below] + (place - below) * (times[above] - times[below])
 }
 
-/** Latencies by number of threads and length, as JSON. */
-fun toJson(name: String, found: Map<Int, List<Latency>>): JSONObject {
-    val threads = JSONObject()
-    for ((count, latencies) in found) {
-        val lengths = JSONObject()
+/**
+ * Latencies by number of threads, as `tfminilm benchmark --output` writes them.
+ *
+ * @param machine what they were measured on.
+ */
+fun toJson(name: String, machine: Map<String, String>, found: Map<Int, List<Latency>>): JSONObject {
+    val rows = JSONArray()
+    for ((threads, latencies) in found) {
         for (each in latencies) {
-            lengths.put(
-                each.length.toString(),
-                JSONObject().put("median_ms", each.median).put("p95_ms", each.p95),
+            rows.put(
+                JSONObject()
+                    .put("file", name)
+                    .put("length", each.length)
+                    .put("threads", threads)
+                    .put("median", each.median)
+                    .put("p95", each.p95)
+                    .put("fastest", each.fastest)
+                    .put("repeats", each.repeats),
             )
         }
-        threads.put(count.toString(), lengths)
     }
-    return JSONObject().put("model", name).put("threads", threads)
+    return JSONObject().put("machine", JSONObject(machine)).put("latency_ms", rows)
 }
 
 private const val WARM_UP = 5

@@ -15,7 +15,7 @@ class BundleTest {
     val folder = TemporaryFolder()
 
     private fun copy(): File {
-        Golden.file("classification").copyRecursively(folder.root, overwrite = true)
+        Golden.file("small/classification").copyRecursively(folder.root, overwrite = true)
         return folder.root
     }
 

@@ -7,7 +7,7 @@ import org.junit.Assert.assertThrows
 import org.junit.Test
 
 class QuestionAnswererTest {
-    private val bundle = Golden.bundle("question_answering")
+    private val bundle = Golden.bundle("small/question_answering")
     private val lengths = ArrayList<Int>()
 
     /** Finds the token of [wanted] and nothing else. */

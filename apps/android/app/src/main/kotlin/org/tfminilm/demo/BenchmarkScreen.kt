@@ -3,6 +3,7 @@ package org.tfminilm.demo
 import android.app.Activity
 import android.content.ClipData
 import android.content.ClipboardManager
+import android.os.Build
 import android.widget.Button
 import android.widget.Spinner
 import android.widget.TextView
@@ -30,7 +31,7 @@ class BenchmarkScreen(activity: Activity, models: Models) : Screen(activity, mod
         request(choice, status, { model, isStale ->
             THREADS.associateWith { measure(model.bundle, it, isCancelled = isStale) }
         }) { found ->
-            json = toJson(choice.name, found).toString(2)
+            json = toJson(choice.name, MACHINE, found).toString(2)
             result.text = found.entries.joinToString("\n") { (threads, latencies) ->
                 latencies.joinToString("\n") {
                     activity.getString(R.string.latency, it.length, threads, it.median, it.p95)
@@ -47,5 +48,9 @@ class BenchmarkScreen(activity: Activity, models: Models) : Screen(activity, mod
 
     private companion object {
         val THREADS = listOf(1, 2, 4)
+        val MACHINE = mapOf(
+            "device" to "${Build.MANUFACTURER} ${Build.MODEL}",
+            "android" to Build.VERSION.RELEASE,
+        )
     }
 }

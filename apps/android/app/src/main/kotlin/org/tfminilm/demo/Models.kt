@@ -29,8 +29,7 @@ class Choice(val name: String, val manifest: Manifest, val files: BundleFiles) {
 }
 
 /** A model that is open, with what its task needs. */
-class OpenModel(val choice: Choice, bundle: Bundle, val engine: Engine) {
-    val bundle = bundle
+class OpenModel(val choice: Choice, val bundle: Bundle, val engine: Engine) {
     val classifier by lazy { TextClassifier(bundle, engine) }
     val answerer by lazy { QuestionAnswerer(bundle, engine) }
     val encoder by lazy { SentenceEncoder(bundle, engine) }
@@ -45,6 +44,9 @@ class Models(private val context: Context) {
     private val main = Handler(Looper.getMainLooper())
     private val own = File(context.filesDir, FOLDER)
     private val open = LinkedHashMap<String, OpenModel>()
+
+    /** The name that was chosen last in each spinner, by its id. */
+    val chosen = HashMap<Int, String>()
 
     /** Those that say of themselves what they are; the others cannot be chosen. */
     fun choices(): List<Choice> {
@@ -107,6 +109,8 @@ class Models(private val context: Context) {
         Outcome.Failed(error.message)
     } catch (error: IOException) {
         Outcome.Failed(error.message ?: error.toString())
+    } catch (error: RuntimeException) {
+        Outcome.Failed(error.message ?: error.toString()) // LiteRT's own.
     } catch (_: OutOfMemoryError) {
         closeAll()
         Outcome.Failed(context.getString(R.string.out_of_memory))

@@ -61,16 +61,17 @@ abstract class Screen(protected val activity: Activity, protected val models: Mo
 
     /** Offers the models of a task, or all; keeps the one chosen so far. */
     protected fun fill(spinner: Spinner, task: Task?, chosen: () -> Unit) {
-        val before = (spinner.selectedItem as Choice?)?.name
         val choices = models.choices().filter { task == null || it.manifest.task == task }
         spinner.onItemSelectedListener = null
         spinner.adapter =
             ArrayAdapter(activity, android.R.layout.simple_spinner_dropdown_item, choices)
-        val index = choices.indexOfFirst { it.name == before }
+        val index = choices.indexOfFirst { it.name == models.chosen[spinner.id] }
         if (index >= 0) spinner.setSelection(index)
         spinner.onItemSelectedListener = object : AdapterView.OnItemSelectedListener {
-            override fun onItemSelected(parent: AdapterView<*>?, view: View?, at: Int, id: Long) =
+            override fun onItemSelected(parent: AdapterView<*>?, view: View?, at: Int, id: Long) {
+                models.chosen[spinner.id] = choices[at].name
                 chosen()
+            }
 
             override fun onNothingSelected(parent: AdapterView<*>?) = Unit
         }

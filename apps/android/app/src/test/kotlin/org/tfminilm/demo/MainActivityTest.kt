@@ -13,6 +13,7 @@ import android.widget.RadioGroup
 import android.widget.Spinner
 import android.widget.TextView
 import java.io.File
+import java.time.Duration
 import java.util.zip.ZipEntry
 import java.util.zip.ZipOutputStream
 import org.junit.After
@@ -60,8 +61,8 @@ class MainActivityTest {
         controller.close()
     }
 
-    private fun install(task: String) {
-        Golden.file(task).copyRecursively(File(app.filesDir, "bundles/$task"), overwrite = true)
+    private fun install(task: String, name: String = task) {
+        Golden.file(task).copyRecursively(File(app.filesDir, "bundles/$name"), overwrite = true)
     }
 
     /** Until the models and what they show are done. */
@@ -88,7 +89,8 @@ class MainActivityTest {
     @Test
     fun `classifies while a sentence is typed`() {
         val before = text(R.id.sentiment_result)
-        assertEquals(3, before.lines().size)
+        val labels = Golden.bundle("classification").manifest.labels
+        assertEquals(labels.size, before.lines().size)
         assertTrue(before, "%" in before)
         type(R.id.sentence, "Something else entirely, and much worse.")
         assertTrue(text(R.id.sentiment_result) != before)
@@ -130,12 +132,15 @@ class MainActivityTest {
 
     @Test
     fun `keeps text, tab and model when it is turned`() {
+        install("encoder", "other")
         open(R.id.notes_tab)
+        find<Spinner>(R.id.notes_model).setSelection(1)
         type(R.id.wanted, "typed by hand")
         RuntimeEnvironment.setQualifiers("+land")
         controller.recreate()
         settle()
         assertEquals("typed by hand", text(R.id.wanted))
+        assertEquals("other", find<Spinner>(R.id.notes_model).selectedItem.toString())
         assertEquals(View.VISIBLE, find<View>(R.id.notes_page).visibility)
         assertTrue(text(R.id.notes_result).isNotEmpty())
     }
@@ -180,11 +185,27 @@ class MainActivityTest {
             controller.recreate()
             for ((name, tab) in TABS) {
                 open(tab)
-                val drawn = draw(activity)
-                assertTrue(drawn.width > 0)
-                save(drawn, "$name-$mode.png")
+                if (tab == R.id.bundles_tab) find<View>(R.id.compare).performClick()
+                if (tab == R.id.benchmark_tab) find<View>(R.id.run_benchmark).performClick()
+                settle()
+                // A press ends with an animation.
+                shadowOf(Looper.getMainLooper()).idleFor(Duration.ofSeconds(1))
+                save(draw(activity), "$name-$mode.png")
+                assertShown(tab)
             }
         }
+    }
+
+    private fun assertShown(tab: Int) {
+        val result = when (tab) {
+            R.id.sentiment_tab -> R.id.sentiment_result
+            R.id.question_tab -> R.id.question_result
+            R.id.notes_tab -> R.id.notes_result
+            R.id.bundles_tab -> R.id.compare_result
+            else -> R.id.benchmark_result
+        }
+        assertTrue(find<View>(result).height > 0)
+        assertTrue(text(result).isNotEmpty())
     }
 
     private fun pick(name: String, folder: File) {
