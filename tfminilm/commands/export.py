@@ -1,9 +1,7 @@
 """`tfminilm export`: writes a model as a bundle for a phone."""
 
-import dataclasses
 import json
 import pathlib
-import tempfile
 from typing import Any
 
 from tfminilm.commands import quiet, search_flags, task_flags
@@ -12,7 +10,6 @@ from tfminilm.errors import UsageError
 DESCRIPTION = "Writes model.tflite, vocab.txt and manifest.json, checked."
 
 _HELD_OUT_SENTENCES = 32
-_TASK_EXAMPLES = 64
 
 
 def define_flags(flags: Any) -> None:
@@ -59,8 +56,8 @@ def run(flags: Any) -> None:
     from tfminilm.export import bundle, calibration, description, folder
 
     model, tokenizer, settings = _load(flags.model)
-    scored = _Scored(flags, settings) if flags.task else None
-    own = scored.texts() if scored else _held_out(flags.model)
+    examples = _examples(flags, settings) if flags.task else None
+    own = examples.texts() if examples else _held_out(flags.model)
     texts = search_flags.texts(flags, target, own, is_search)
     if is_search:
         rows = calibration.as_texts(texts, settings)
@@ -75,7 +72,7 @@ def run(flags: Any) -> None:
         flags.description or description.describe(model, flags.model),
     )
     if target.format == "litert":
-        evaluate = scored.evaluate if scored else None
+        evaluate = examples.evaluate if examples else None
         manifest = bundle.export_bundle(*arguments, evaluate)
     else:
         manifest = folder.export_folder(*arguments)
@@ -95,57 +92,25 @@ def _load(source: str) -> tuple[Any, Any, Any]:
     return load.load_backbone(source), tokenizer, None
 
 
-class _Scored:
-    """The task whose examples the bundle is checked and scored on."""
+def _examples(flags: Any, settings: Any) -> Any:
+    """Those of the task that the flags name.
 
-    def __init__(self, flags: Any, settings: Any):
-        from tfminilm.train import score
+    Raises:
+        UsageError: the model is for no task.
+        UserError: it is for another one.
+    """
+    from tfminilm.export.evaluate import TaskExamples
+    from tfminilm.train import score
 
-        if settings is None:
-            raise UsageError(
-                f"export: --task={flags.task} expects a model for a task, "
-                f"such as finetune writes; {flags.model} is an encoder"
-            )
-        is_own = flags.task.startswith("csv:")
-        self.task = task_flags.parse(
-            flags, "export", settings.labels if is_own else None
+    if settings is None:
+        raise UsageError(
+            f"export: --task={flags.task} expects a model for a task, such as "
+            f"finetune writes; {flags.model} is an encoder"
         )
-        self.data = score.Data.of(flags)
-        score.require_labels(self.task, settings, flags.model)
-
-    def texts(self) -> list[tuple[str, ...]]:
-        """Of examples of the kind that it was fine-tuned on."""
-        from tfminilm.export import calibration
-        from tfminilm.tasks.task import get_task
-
-        task, data = self.task, self.data
-        if task.train_split is None:
-            # The other task's data has one language only.
-            task = get_task(task.train_task)
-            data = dataclasses.replace(data, language=None)
-        examples = data.read(task, task.train_split)
-        return calibration.of_examples(examples[:_TASK_EXAMPLES])
-
-    def evaluate(self, bundle: Any) -> dict[str, Any]:
-        """What the manifest says of the bundle's scores."""
-        from tfminilm.export.evaluate import score_bundle
-        from tfminilm.train.progress import Progress
-
-        with tempfile.TemporaryDirectory() as folder, Progress() as progress:
-            scores = score_bundle(
-                bundle,
-                self.task,
-                self.task.eval_splits,
-                self.data,
-                folder,
-                progress,
-            )
-        return {
-            "task": bundle.manifest["task_name"],
-            "language": self.data.language,
-            "max_examples": self.data.max_examples,
-            "metrics": scores,
-        }
+    labels = settings.labels if flags.task.startswith("csv:") else None
+    task = task_flags.parse(flags, "export", labels)
+    score.require_labels(task, settings, flags.model)
+    return TaskExamples(task, score.Data.of(flags))
 
 
 def _held_out(model: str) -> list[str]:

@@ -1,20 +1,26 @@
 """Scores a bundle itself: its file, its vocabulary, sentence by sentence."""
 
+import dataclasses
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.export import calibration
 from tfminilm.export.opened import Bundle
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.tasks import similarity
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.evaluate import Result, Settings, evaluate_with
-from tfminilm.tasks.task import Task
+from tfminilm.tasks.task import Task, get_task
 from tfminilm.train import score
 from tfminilm.train.progress import Progress
+
+# How many examples are compared with Keras.
+_COMPARED = 64
 
 
 def score_bundle(
@@ -77,6 +83,50 @@ def score_embeddings(
         )
 
     return score.each_similarity(evaluate, task, splits, data, "mean", progress)
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskExamples:
+    """The examples of a task that a bundle is compared and scored on."""
+
+    task: Task
+    data: score.Data
+
+    def texts(self) -> list[calibration.Texts]:
+        """Of examples of the kind that the model was fine-tuned on.
+
+        Raises:
+            UserError: they are missing or broken.
+        """
+        task, data = self.task, self.data
+        if task.train_split is None:
+            # The other task's data has one language only.
+            task = get_task(task.train_task or task.name)
+            data = dataclasses.replace(data, language=None)
+        examples = data.read(task, task.train_split or "train")
+        return calibration.of_examples(examples[:_COMPARED])
+
+    def evaluate(self, bundle: Bundle) -> dict[str, Any]:
+        """What a manifest says of the bundle's scores.
+
+        Raises:
+            UserError: as `score_bundle` raises it.
+        """
+        with tempfile.TemporaryDirectory() as folder, Progress() as progress:
+            scores = score_bundle(
+                bundle,
+                self.task,
+                self.task.eval_splits,
+                self.data,
+                folder,
+                progress,
+            )
+        return {
+            "task": bundle.manifest["task_name"],
+            "language": self.data.language,
+            "max_examples": self.data.max_examples,
+            "metrics": scores,
+        }
 
 
 def run(
