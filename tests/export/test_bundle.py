@@ -1,17 +1,23 @@
 """Bundles: complete and true, or not there."""
 
+import dataclasses
 import hashlib
 import json
+import pathlib
+import runpy
 
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import bundle, litert
+from tfminilm.export import bundle, litert, ranges
 from tfminilm.export.opened import open_bundle
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 
 TARGET = Target(name="phone", lengths=(8, 32))
+RECIPES = sorted(
+    (pathlib.Path(__file__).parents[2] / "export").glob("android_*.py")
+)
 
 
 @pytest.fixture
@@ -152,6 +158,17 @@ class TestExport:
         assert "\n" not in message
         assert list(tmp_path.iterdir()) == []
 
+    def test_static_int8_has_steps_for_all_activations(
+        self, backbone, tokenizer, sentences, tmp_path, monkeypatch
+    ):
+        monkeypatch.setitem(ranges._STEPS, "int8", 2)
+        target = dataclasses.replace(TARGET, precision="static_wi8_ai8")
+        with pytest.raises(UserError, match="does not fit int8, which has 2"):
+            bundle.export_bundle(
+                backbone, tokenizer, target, tmp_path / "bundle", sentences
+            )
+        assert list(tmp_path.iterdir()) == []
+
     def test_the_tokenizer_of_another_model(
         self, make_backbone, tokenizer, tmp_path
     ):
@@ -159,6 +176,20 @@ class TestExport:
         with pytest.raises(UserError, match="expected the model's own"):
             bundle.export_bundle(small, tokenizer, TARGET, tmp_path / "b")
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_pass_their_own_gates(
+    path, backbone, tokenizer, sentences, tmp_path
+):
+    target = Target.parse(runpy.run_path(str(path))["get_config"]("smoke"))
+    manifest = bundle.export_bundle(
+        backbone, tokenizer, target, tmp_path / "bundle", sentences
+    )
+    assert manifest["target"] == path.stem
+    assert manifest["precision"] == target.precision
+    assert manifest["layers"] == target.layers
 
 
 def test_the_real_teacher(tmp_path):

@@ -1,0 +1,25 @@
+"""Android, static int8: activations rounded by scales that were measured.
+
+Command: tfminilm export --config=android_static_int8 --model=M --output=bundle/
+    --task=T --data_dir=F
+
+Dense layers compute in integers from what they read to what they write, as
+accelerators without floating point ask for; norms, softmax, GELU and the
+products of attention stay float32. The scales are measured on the task's own
+examples, and a model whose activations leave 127 steps, such as MobileBERT, is
+refused. On a processor dynamic int8 (android_int8) is faster and more exact.
+"""
+
+from tfminilm.export.target import Target
+
+
+def get_config(mode: str = ""):
+    """Returns the target; mode "smoke" has one short length."""
+    return Target(
+        name="android_static_int8",
+        precision="static_wi8_ai8",
+        lengths=(32, 128),
+        max_difference=3.0,
+        min_cosine=0.8,
+        min_agreement=0.8,
+    ).config(mode)
