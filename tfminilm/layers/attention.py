@@ -143,7 +143,7 @@ class ExposedEncoder(keras.layers.Layer):
         kernel = ops.reshape(output.kernel, (-1, width))
         context = ops.reshape(context, (*ops.shape(context)[:2], -1))
         x = self._add(
-            ops.matmul(context, kernel),
+            ops.matmul(_prepared(output, context, training), kernel),
             output.bias,
             hidden_states[:, :1] if self.first_token_only else hidden_states,
             encoder._self_attention_dropout,
@@ -162,9 +162,10 @@ class ExposedEncoder(keras.layers.Layer):
         wide = encoder._feedforward_intermediate_dense
         narrow = encoder._feedforward_output_dense
         activate = fused.bias_activation(wide.activation)
+        x = _prepared(wide, x, training)
         x = activate(ops.matmul(x, wide.kernel), wide.bias)
         return self._add(
-            ops.matmul(x, narrow.kernel),
+            ops.matmul(_prepared(narrow, x, training), narrow.kernel),
             narrow.bias,
             residual,
             encoder._feedforward_dropout,
@@ -251,6 +252,12 @@ def key_bias(padding_mask: Any) -> Any:
     """
     is_padded = 1.0 - ops.cast(ops.cast(padding_mask, "bool"), "float32")
     return -1e38 * is_padded[:, None, None, :]
+
+
+def _prepared(layer: Any, x: Any, training: bool | None) -> Any:
+    """The inputs of a dense layer's product: rounded, if it rounds them."""
+    prepare = getattr(layer, "prepared", None)
+    return x if prepare is None else prepare(x, training)
 
 
 def _dropout(x: Any, layer: Any, training: bool | None) -> Any:

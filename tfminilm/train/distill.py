@@ -2,13 +2,18 @@
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 
 from tfminilm import files, teachers
-from tfminilm.compress import magnitude, prune, vocabulary
+from tfminilm.compress import (
+    fake_quantization,
+    magnitude,
+    prune,
+    vocabulary,
+)
 from tfminilm.distiller import Distiller
 from tfminilm.train import plan
 from tfminilm.train.assemble import assemble, kind_of
@@ -21,7 +26,7 @@ from tfminilm.train.recipe import Recipe
 from tfminilm.train.team import ALONE, Team
 from tfminilm.train.workdir import Workdir
 
-_BATCHES_TO_PRUNE_ON = 16
+_BATCHES_TO_MEASURE = 16
 
 
 def distill(
@@ -126,9 +131,12 @@ class _Stage:
             loop = self.kind.loop(folder, distiller, progress)
             if self.recipe.student.init == "pruned":
                 with progress.working("pruning the teacher"):
-                    _prune(distiller, loop)
-            self._compress(distiller, loop)
+                    student, teacher = distiller.student, distiller.teacher
+                    prune.prune_into(student, teacher, _first_inputs(loop))
+            rounding = self._compress(distiller, loop)
             loop.run()
+            if rounding is not None:
+                rounding.remove()
             student = self.kind.plain(distiller.student)
             if self.recipe.compress.trim_vocabulary:
                 student, tokenizer = vocabulary.trim_vocabulary(
@@ -140,8 +148,14 @@ class _Stage:
         progress.say(f"student: {folder.student}")
         return student
 
-    def _compress(self, distiller: Distiller, loop: Loop) -> None:
-        """What makes the student smaller while it learns."""
+    def _compress(
+        self, distiller: Distiller, loop: Loop
+    ) -> fake_quantization.FakeQuantization | None:
+        """What makes the student smaller while it learns.
+
+        Returns:
+            What is to be removed in the end.
+        """
         compress, train = self.recipe.compress, self.recipe.train
         if compress.sparsity:
             steps = train.steps * train.gradient_accumulation
@@ -150,6 +164,13 @@ class _Stage:
                     distiller.student, compress.sparsity, steps
                 )
             )
+        if not compress.quantization_aware:
+            return None
+        rounding = fake_quantization.FakeQuantization(
+            distiller.student, _first_inputs(loop)
+        )
+        loop.variables += rounding.variables
+        return rounding
 
     def _save(self, student: keras.Model, tokenizer: Any) -> None:
         """Writes the run's student."""
@@ -175,11 +196,7 @@ class _Stage:
         return distiller, tokenizer
 
 
-def _prune(distiller: Distiller, loop: Loop) -> None:
-    """Gives the student the parts of its teacher that matter on its data."""
-    batches = loop.batches(0, _BATCHES_TO_PRUNE_ON)
-    prune.prune_into(
-        distiller.student,
-        distiller.teacher,
-        (b[0] if isinstance(b, tuple) else b for b in batches),
-    )
+def _first_inputs(loop: Loop) -> Iterator[Any]:
+    """What models read in the first batches, to measure them on."""
+    for batch in loop.batches(0, _BATCHES_TO_MEASURE):
+        yield batch[0] if isinstance(batch, tuple) else batch

@@ -215,12 +215,15 @@ class CompressSpec(tfminilm.config.Typed):
     """What makes the student smaller, beside its shape.
 
     `sparsity` is the share of the weights in the encoder layers' kernels that
-    become zero while it learns, the smallest ones. `trim_vocabulary` leaves
+    become zero while it learns, the smallest ones. With `quantization_aware`
+    it learns with kernels and activations of 8 bits, and its kernels end on
+    the integers' grid: for a target of static int8. `trim_vocabulary` leaves
     out the word pieces that the stage's training data does not need, when it
     is saved; texts of the others give the same numbers.
     """
 
     sparsity: float = 0.0
+    quantization_aware: bool = False
     trim_vocabulary: bool = False
 
 

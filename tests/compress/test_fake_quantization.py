@@ -1,0 +1,104 @@
+"""Quantisation-aware training rounds as int8 would, and leaves no trace."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfminilm import students
+from tfminilm.compress.fake_quantization import FakeQuantization
+from tfminilm.teachers import expose
+from tfminilm.teachers.faster import faster
+
+
+@pytest.fixture
+def student():
+    model = students.bert(
+        num_layers=1, hidden_dim=8, num_heads=2, intermediate_dim=12,
+        vocabulary_size=20, max_sequence_length=8, dropout=0.0,
+    )  # fmt: skip
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        value = 0.5 * random.normal(size=weight.shape)
+        weight.assign(value + (weight.name == "gamma"))
+    return model
+
+
+@pytest.fixture
+def batch():
+    ids = np.arange(16, dtype="int32").reshape(2, 8)
+    return {
+        "token_ids": ids,
+        "segment_ids": 0 * ids,
+        "padding_mask": 1 + 0 * ids,
+    }
+
+
+def states(model, batch):
+    output = model(batch, training=False)
+    output = output["sequence_output"] if isinstance(output, dict) else output
+    return keras.ops.convert_to_numpy(output)
+
+
+def kernels(model):
+    (layer,) = model.transformer_layers
+    return {w.path: w.numpy() for w in layer.weights if w.name == "kernel"}
+
+
+def grid(kernel, units):
+    """The kernel in steps of its columns' scales."""
+    flat = kernel.reshape(-1, units).astype(np.float64)
+    return flat / (np.abs(flat).max(0) / 127)
+
+
+def test_the_query_is_of_rounded_numbers(student, batch):
+    before = states(student, batch)
+    layer = student.transformer_layers[0]._self_attention_layer._query_dense
+    bias = layer.bias.numpy()
+    kernel = layer.kernel.numpy().reshape(8, 8).astype(np.float64)
+    FakeQuantization(student, [batch])
+    inside = expose(student, {"hidden_states": [0], "queries": [0]})(batch)
+    x = inside["hidden_states/0"].numpy().astype(np.float64)
+    low, high = min(x.min(), 0), max(x.max(), 0)
+    step = (high - low) / 255
+    zero = np.round(-low / step)
+    rounded = (np.clip(np.round(x / step + zero), 0, 255) - zero) * step
+    scales = np.abs(kernel).max(0) / 127
+    wanted = rounded @ (np.round(kernel / scales) * scales)
+    wanted = wanted.reshape(2, 8, 2, 4) + bias
+    got = inside["queries/0"].numpy().transpose(0, 2, 1, 3)
+    # A number between two steps may go either way.
+    assert np.mean(np.abs(got - wanted) < 1e-4) > 0.95
+    assert np.abs(got - wanted).max() < 2 * step
+    assert 1e-4 < np.abs(states(student, batch) - before).max() < 0.3
+
+
+def test_the_model_that_trains_rounds_as_well(student, batch):
+    FakeQuantization(student, [batch])
+    np.testing.assert_allclose(
+        states(faster(student), batch), states(student, batch), atol=1e-5
+    )
+
+
+def test_it_learns_and_ends_on_the_grid(student, batch):
+    weights = [weight.path for weight in student.weights]
+    start = kernels(student)
+    rounding = FakeQuantization(student, [batch])
+    low = rounding.variables[2]
+    assert low.path.startswith("inputs_min")
+    seen = float(low.numpy())
+    fast = faster(student)
+    model = keras.Model(fast.input, fast.output["sequence_output"])
+    model.compile(keras.optimizers.SGD(0.05), "mse", jit_compile=False)
+    target = np.zeros((2, 8, 8), "float32")
+    losses = model.fit(batch, target, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    assert float(low.numpy()) != seen
+    rounding.remove()
+    assert [weight.path for weight in student.weights] == weights
+    for layer in student.transformer_layers[0]._flatten_layers():
+        assert not type(layer).__name__.startswith("_")
+    for path, kernel in kernels(student).items():
+        assert np.abs(kernel - start[path]).max() > 0
+        units = 12 if "intermediate" in path else 8
+        steps = grid(kernel, units)
+        np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)

@@ -1,0 +1,148 @@
+"""Quantisation-aware training: the student learns with rounded numbers.
+
+"Quantization and Training of Neural Networks" (arXiv 1712.05877): in front of
+each product of the encoder layers, the kernel is rounded to 8 bits with one
+scale a column, and the inputs with one scale, a moving average of their range;
+gradients pass the rounding as if it were not there. The quantizers are those
+of tensorflow-model-optimization, the numbers those of a static int8 file.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfminilm.compress.optimization import import_tfmot
+from tfminilm.teachers.expose import encoder_calls
+
+_BITS = 8
+
+
+class FakeQuantization:
+    """Makes the dense layers of a student's encoder compute as int8 would.
+
+    The layers stay what they are, with their variables; the ranges of the
+    inputs are kept here. In between the student can be trained and evaluated
+    as any other, in TensorFlow.
+
+    Args:
+        student: an encoder, or one with a head; what was traced of it before
+            computes as it did.
+        batches: inputs of it, on which ranges start.
+    """
+
+    def __init__(
+        self, student: keras.Model, batches: Iterable[Mapping[str, Any]]
+    ):
+        self._layers = [
+            layer
+            for call in encoder_calls(student)
+            for layer in call.layer._flatten_layers(include_self=False)
+            if isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense)
+        ]
+        for layer in self._layers:
+            layer._rounding = _Rounding(layer)
+            layer.__class__ = _CLASSES[type(layer)]
+        for batch in batches:
+            student({n: batch[n] for n in student.input}, training=False)
+        for layer in self._layers:
+            layer._rounding.is_measuring = False
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The ranges, which a checkpoint has to hold beside the student."""
+        return [v for x in self._layers for v in x._rounding.variables]
+
+    def remove(self) -> None:
+        """Leaves plain layers, whose kernels are on the grid of integers."""
+        for layer in self._layers:
+            kernel = ops.convert_to_numpy(layer.kernel)
+            layer.__class__ = type(layer).__bases__[1]
+            del layer._rounding
+            layer.kernel.assign(kernel)
+
+
+class _Rounding:
+    """How one dense layer rounds; its quantizers take it for a layer."""
+
+    def __init__(self, layer: Any):
+        known = import_tfmot().quantization.keras.quantizers
+        self.variables: list[keras.Variable] = []
+        self.is_measuring = True
+        self._units = int(np.prod(layer.bias.shape))
+        # Symmetric and narrow, as LiteRT wants kernels: -127 to 127.
+        self._of_kernel = known.LastValueQuantizer(
+            num_bits=_BITS, per_axis=True, symmetric=True, narrow_range=True
+        )
+        self._of_inputs = known.MovingAverageQuantizer(
+            num_bits=_BITS, per_axis=False, symmetric=False, narrow_range=False
+        )
+        shape = (None, self._units)
+        self._kernel = self._of_kernel.build(shape, "kernel", self)
+        self._inputs = self._of_inputs.build(None, "inputs", self)
+
+    def add_weight(
+        self, name: str, initializer: Any, trainable: bool, shape: Any
+    ) -> Any:
+        """A variable of a quantizer."""
+        shape = () if shape is None else (shape,)
+        variable = keras.Variable(
+            np.zeros(shape, "float32"), trainable=trainable, name=name
+        )
+        self.variables.append(variable)
+        return variable.value
+
+    def kernel(self, kernel: Any) -> Any:
+        """The kernel with each column on the grid of its own scale."""
+        flat = ops.reshape(ops.cast(kernel, "float32"), (-1, self._units))
+        # Always the scale of these very weights.
+        rounded = self._of_kernel(flat, training=True, weights=self._kernel)
+        return ops.cast(ops.reshape(rounded, kernel.shape), kernel.dtype)
+
+    def inputs(self, x: Any, training: bool | None) -> Any:
+        """The inputs on a grid of 256 numbers from their range."""
+        low, high = self._inputs["min_var"], self._inputs["max_var"]
+        if self.is_measuring:
+            low.assign(ops.minimum(low, ops.cast(ops.min(x), "float32")))
+            high.assign(ops.maximum(high, ops.cast(ops.max(x), "float32")))
+            return x
+        rounded = self._of_inputs(
+            ops.cast(x, "float32"),
+            training=bool(training),
+            weights=self._inputs,
+        )
+        return ops.cast(rounded, x.dtype)
+
+
+class _Rounded:
+    """What a dense layer is in the meantime."""
+
+    _rounding: _Rounding
+
+    @property
+    def kernel(self) -> Any:
+        return self._rounding.kernel(super().kernel)  # type: ignore[misc]
+
+    def prepared(self, x: Any, training: bool | None) -> Any:
+        """Inputs as the product takes them."""
+        return self._rounding.inputs(x, training)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        prepared = self.prepared(inputs, training)
+        return super().call(prepared, training=training)  # type: ignore[misc]
+
+
+class _RoundedDense(_Rounded, keras.layers.Dense):
+    pass
+
+
+class _RoundedEinsumDense(_Rounded, keras.layers.EinsumDense):
+    pass
+
+
+_CLASSES: dict[type, type] = {
+    keras.layers.Dense: _RoundedDense,
+    keras.layers.EinsumDense: _RoundedEinsumDense,
+}
