@@ -23,8 +23,6 @@ from tfminilm.export.target import Target
 
 HIGH, LOW = "dynamic_wi8_afp32", "dynamic_wi4_afp32"
 
-_ANSWERS = ("logits", "start_logits", "end_logits")
-
 
 @dataclasses.dataclass(frozen=True)
 class Found:
@@ -75,12 +73,12 @@ def search(
     bench = _Bench(model, rows)
     known = quantize.layers(model)
     high = dict.fromkeys(known, HIGH)
-    start = bench.measure(high)
+    least = bench.measure(high).error
     damage = {}
     for index, name in enumerate(known):
         show("layers measured", index, len(known))
         error = bench.measure({**high, name: LOW}).error
-        damage[name] = max(error - start.error, 0.0)
+        damage[name] = max(error - least, 0.0)
     show("layers measured", len(known), len(known))
     order = sorted(known, key=lambda x: damage[x] / known[x].parameters)
 
@@ -88,30 +86,10 @@ def search(
     def lowered(count: int) -> _Measured:
         return bench.measure({**high, **dict.fromkeys(order[:count], LOW)})
 
-    counts = range(len(order) + 1)
     if budget_bytes is not None:
-        place = bisect.bisect_left(
-            counts, True, key=lambda n: lowered(n).bytes <= budget_bytes
-        )
-        if place > len(order):
-            raise UserError(
-                f"with 4 bits in every layer the file has "
-                f"{lowered(len(order)).bytes / 1e6:.1f} MB, more than the "
-                f"{budget_bytes / 1e6:g} asked for: expected a larger budget, "
-                "or a smaller model or vocabulary"
-            )
+        best = _smaller(lowered, len(order), budget_bytes)
     else:
-        place = bisect.bisect_left(
-            counts, True, key=lambda n: lowered(n).drop > max_drop
-        )
-        place -= 1
-        if place < 0:
-            raise UserError(
-                f"with 8 bits in every layer {start.drop:.2f} points are lost, "
-                f"more than the {max_drop:g} allowed: expected more, or a "
-                "target of float32 or weight_only_wi8_afp32"
-            )
-    best = lowered(place)
+        best = _near_enough(lowered, len(order), max_drop)
     return Found(best.layers, damage, best.bytes, best.drop)
 
 
@@ -141,6 +119,39 @@ def fit(
     return dataclasses.replace(
         target, precision=HIGH, layers=found.layers
     ), found
+
+
+def _smaller(
+    lowered: Callable[[int], "_Measured"], most: int, budget: float
+) -> "_Measured":
+    """The plan with fewest lowered layers whose file fits the budget."""
+    place = bisect.bisect_left(
+        range(most + 1), True, key=lambda n: lowered(n).bytes <= budget
+    )
+    if place > most:
+        raise UserError(
+            f"with 4 bits in every layer the file has "
+            f"{lowered(most).bytes / 1e6:.1f} MB, more than the "
+            f"{budget / 1e6:g} asked for: expected a larger budget, or a "
+            "smaller model or vocabulary"
+        )
+    return lowered(place)
+
+
+def _near_enough(
+    lowered: Callable[[int], "_Measured"], most: int, allowed: float
+) -> "_Measured":
+    """A plan with as many lowered layers as lose no more than is allowed."""
+    place = bisect.bisect_left(
+        range(most + 1), True, key=lambda n: lowered(n).drop > allowed
+    )
+    if not place:
+        raise UserError(
+            f"with 8 bits in every layer {lowered(0).drop:.2f} points are "
+            f"lost, more than the {allowed:g} allowed: expected more, or a "
+            "target of float32 or weight_only_wi8_afp32"
+        )
+    return lowered(place - 1)
 
 
 def drop(got: Outputs, wanted: Outputs) -> float:
