@@ -192,7 +192,12 @@ def _interpreter(model: Any, num_threads: int = 1) -> Any:
 def _time_alone(
     read: Any, graph: Any, operator: Any, num_threads: int, repeats: int
 ) -> float:
-    """Median milliseconds of one operator by itself."""
+    """Median milliseconds of one operator by itself.
+
+    On one thread it is the processor's time: other programs would lengthen
+    long operators and leave short ones, so that the shares were wrong.
+    """
+    clock = time.process_time if num_threads == 1 else time.perf_counter
     interpreter = _interpreter(_cut_out(read, graph, operator), num_threads)
     random = np.random.default_rng(0)
     for detail in interpreter.get_input_details():
@@ -201,9 +206,9 @@ def _time_alone(
         interpreter.set_tensor(detail["index"], value)
     times = []
     for _ in range(repeats + 2):
-        begin = time.perf_counter()
+        begin = clock()
         interpreter.invoke()
-        times.append(1e3 * (time.perf_counter() - begin))
+        times.append(1e3 * (clock() - begin))
     return float(np.median(times[2:]))
 
 
