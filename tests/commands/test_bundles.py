@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tfminilm.commands import main
+from tfminilm.export import calibration, parity
 from tfminilm.export.opened import open_bundle
 from tfminilm.tasks import heads
 from tfminilm.tasks.evaluate import Settings
@@ -112,6 +113,22 @@ def test_a_bundle_scores_as_its_model_does(exported, films, tmp_path, capsys):
     assert recorded["task"] == "sst2"
     written = json.loads((tmp_path / "evaluation-sst2.json").read_text())
     assert written["model"] == str(bundle)
+
+
+def test_parity_of_other_answers(exported):
+    """Of the same states a negated head gives the other class."""
+    model, bundle = exported
+    head = heads.load_head(model / "student")
+    for weight in head.output_dense.weights:
+        weight.assign(-weight)
+    texts = calibration.of_sentences(FILMS)
+    opened = open_bundle(bundle)
+    found = parity.differences(
+        bundle / "model.tflite", head, opened.tokenizer, texts
+    )
+    row = parity.summary(found)["logits"]
+    assert row["agreement"] == 0.0
+    assert row["min_cosine"] == pytest.approx(-1.0, abs=1e-5)
 
 
 def test_scoring_leaves_the_bundle_as_it_was(exported, films, monkeypatch):
