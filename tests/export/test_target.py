@@ -71,6 +71,7 @@ def test_survives_a_round_trip():
         ({"lengths": 32}, "lengths is 32"),
         ({"max_difference": 0}, "max_difference is 0.0, expected above 0"),
         ({"min_cosine": 1}, "min_cosine is 1.0"),
+        ({"min_agreement": 2}, "min_agreement is 2.0, expected 0 to 1"),
     ],
 )
 def test_bad_targets(config, message):
