@@ -116,7 +116,7 @@ def importance(
     squares: Any = 0.0
     for batch in batches:
         real = np.asarray(batch["padding_mask"]).astype(bool)
-        given = {name: batch[name] for name in inside.input}
+        given = {name: np.asarray(batch[name]) for name in inside.input}
         found = inside(given, training=False)
         count += int(real.sum())
         rows = []
