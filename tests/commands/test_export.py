@@ -73,6 +73,29 @@ def test_from_the_command_line(model, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        pytest.param("server_onnx", "model.onnx", marks=pytest.mark.slow),
+        pytest.param(
+            "server_saved_model",
+            "saved_model/saved_model.pb",
+            marks=pytest.mark.slow,
+        ),
+        ("hugging_face", "model.safetensors"),
+    ],
+)
+def test_recipes_of_other_formats(name, file, model, tmp_path, capsys):
+    output = tmp_path / "out"
+    command = ["export", f"--model={model}", f"--config={name}:smoke"]
+    assert commands.main([*command, f"--output={output}"]) == 0
+    assert (output / file).is_file()
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["target"] == name
+    assert "sequence_output" in manifest["parity"]["outputs"]
+    assert capsys.readouterr().out.endswith("any length\n")
+
+
 def test_a_run_is_checked_on_its_own_held_out_sentences(model, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(model, run)

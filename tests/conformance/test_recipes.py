@@ -61,6 +61,7 @@ def smoke_runs():
         "mobilebert_l6_progressive",
         "mobilebert_tiny",
         "pkd_l6_h768",
+        "pruned_sst2",
         "quantized_sst2",
         "sentence_l3_h384",
         "sparse_sst2",
