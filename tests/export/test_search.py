@@ -89,7 +89,11 @@ def test_limits_that_cannot_be_kept(model, rows, sizes):
 def test_drop():
     one, two = np.eye(2)
     wanted = {"logits": [one, one, two, two]}
-    assert search.drop({"logits": [one, one, one, two]}, wanted) == 25
+    got = {"logits": [one, one, one + 7, two]}
+    # Of one text in four the classes' probabilities change places.
+    expected = 25 * (np.e - 1) / (np.e + 1)
+    assert search.drop(got, wanted) == pytest.approx(expected)
+    assert search.drop(wanted, wanted) == 0
     scores = {"logits": [np.array([[x]]) for x in (1.0, 2.0, 4.0)]}
     twice = {"logits": [2 * x for x in scores["logits"]]}
     assert search.drop(twice, scores) == pytest.approx(0)
