@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 
-from tfminilm import files
+from tfminilm import files, students
 from tfminilm.errors import UserError
 from tfminilm.export import folder
 from tfminilm.export.target import Target
@@ -123,3 +123,15 @@ def test_what_differs_is_not_written(
     with pytest.raises(UserError, match="Hugging Face folder and Keras dis"):
         export(encoder, tokenizer, tmp_path / "hf", "hugging_face", sentences)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_what_onnxruntime_cannot_run_is_not_written(tokenizer, tmp_path, capfd):
+    untrained = students.mobilebert(
+        vocabulary_size=100, num_layers=1, num_heads=2, hidden_dim=16,
+        bottleneck_dim=8, intermediate_dim=8, embedding_dim=8,
+    )  # fmt: skip
+    with pytest.raises(UserError, match="onnxruntime cannot run this model"):
+        export(untrained, tokenizer, tmp_path / "onnx", "onnx", ["the cat"])
+    assert list(tmp_path.iterdir()) == []
+    assert "onnxruntime" not in capfd.readouterr().err

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from tfminilm import files
+from tfminilm.errors import UserError
 from tfminilm.export.quiet import quiet
 from tfminilm.export.serving import ServingGraph
 
@@ -34,18 +35,32 @@ class Runner:
     def __init__(self, folder: pathlib.Path):
         import onnxruntime
 
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # Errors are raised.
         self._session = onnxruntime.InferenceSession(
-            str(folder / FILE), providers=["CPUExecutionProvider"]
+            str(folder / FILE), options, providers=["CPUExecutionProvider"]
         )
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by name, for int32 `[batch, length]` inputs by name."""
+        """Outputs by name, for int32 `[batch, length]` inputs by name.
+
+        Raises:
+            UserError: tf2onnx wrote what onnxruntime cannot run.
+        """
         names = [value.name for value in self._session.get_inputs()]
         outputs = [value.name for value in self._session.get_outputs()]
         given = {name: batch[name] for name in names}
-        return dict(
-            zip(outputs, self._session.run(outputs, given), strict=True)
-        )
+        try:
+            found = self._session.run(outputs, given)
+        except Exception as error:  # It raises kinds of its own.
+            # So it is where biases are all 0: tf2onnx then joins reshapes
+            # that do not belong together.
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"onnxruntime cannot run this model as tf2onnx writes it: "
+                f"{reason}; a student that was never trained is such a one"
+            ) from error
+        return dict(zip(outputs, found, strict=True))
 
 
 def _name_dimensions(dimensions: Any) -> None:
