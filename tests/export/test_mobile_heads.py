@@ -1,6 +1,7 @@
 """Heads and further families in the mobile graph, against Keras."""
 
 import keras
+import keras_hub
 import numpy as np
 import pytest
 
@@ -127,4 +128,10 @@ def test_another_activation_is_refused(make):
     model = make("distilbert", "sst2")
     model.pooled_dense.activation = keras.activations.selu
     with pytest.raises(UserError, match="activation selu of the head's layer"):
+        MobileGraph(model)
+
+
+def test_another_head_is_refused(make):
+    model = keras_hub.models.BertMaskedLM(make("bert"))
+    with pytest.raises(UserError, match="cannot export a BertMaskedLM"):
         MobileGraph(model)

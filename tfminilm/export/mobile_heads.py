@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfminilm.errors import UserError
 from tfminilm.export import blocks, weights
-from tfminilm.tasks.heads import SpanFinder
+from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
 
 _ACTIVATIONS = {
     "linear": tf.identity,
@@ -73,11 +73,22 @@ class SpanHead(tf.Module):
 
 
 def mobile_head(model: keras.Model) -> FirstTokenHead | SpanHead | None:
-    """What stands on a model's backbone; None if the model is one."""
+    """What stands on a model's backbone; None if the model is one.
+
+    Raises:
+        UserError: the head is of another kind.
+    """
     if not isinstance(model, keras_hub.models.Task):
         return None
-    return (SpanHead if isinstance(model, SpanFinder) else FirstTokenHead)(
-        model
+    if isinstance(model, SpanFinder):
+        return SpanHead(model)
+    if isinstance(
+        model, keras_hub.models.TextClassifier | FirstTokenClassifier
+    ):
+        return FirstTokenHead(model)
+    raise UserError(
+        f"cannot export a {type(model).__name__}: expected a text classifier, "
+        "a SpanFinder or a backbone"
     )
 
 
