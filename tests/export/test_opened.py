@@ -135,6 +135,15 @@ def test_a_broken_manifest(change, values):
         open_bundle(change(**values))
 
 
+def test_a_manifest_of_another_writer(copy):
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["labels"]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"json is damaged: it has no labels"):
+        open_bundle(copy)
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"format": "tfminilm-bundle"}'])
 def test_no_bundle(tmp_path, content):
     assert not is_bundle(tmp_path)

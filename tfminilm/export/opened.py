@@ -21,6 +21,9 @@ MODEL = "model.tflite"
 # How the names of all formats begin: of bundles, and those for servers.
 _OWN_FORMATS = "tfminilm-"
 
+# Without these nothing can be read.
+_NEEDED = ("task", "labels", "tokenizer", "signatures", "files")
+
 # No separator, no drive, no "..": what it names lies in the folder itself.
 _PLAIN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
@@ -55,12 +58,12 @@ class Bundle:
         if task == "encoder":
             return None
         settings = Settings(
-            task=self.manifest["task_name"],
+            task=self.manifest.get("task_name") or task,
             kind="qa" if task == "question_answering" else task,
             labels=tuple(self.manifest["labels"] or ()),
             max_length=max(self.encoder.lengths),
         )
-        answers = self.manifest["question_answering"]
+        answers = self.manifest.get("question_answering")
         if answers is None:
             return settings
         return dataclasses.replace(
@@ -84,6 +87,9 @@ def open_bundle(folder: str | os.PathLike) -> Bundle:
     """
     folder = pathlib.Path(folder)
     manifest = read_manifest(folder)
+    for key in _NEEDED:
+        if key not in manifest:
+            raise _damaged(folder / MANIFEST, f"it has no {key}")
     try:
         named = {
             name: (int(said["bytes"]), str(said["sha256"]))
