@@ -38,10 +38,11 @@ def step(
 
     Args:
         name: of the step; older outputs of the same name are removed.
-        inputs: files and folders, whose content counts, and strings.
+        inputs: files and folders, whose content counts, and strings; this
+            file counts too.
         build: fills the folder.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(pathlib.Path(__file__).read_bytes())
     for each in inputs:
         for path in _files(each) if isinstance(each, pathlib.Path) else ():
             digest.update(f"{path.name}\0".encode())

@@ -3,7 +3,7 @@
 import itertools
 import pathlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import apk
 import bundles
@@ -22,8 +22,8 @@ def write(
 
     Args:
         given: bundles to take instead of the small ones of their tasks.
-        data: a folder of real texts (XNLI, Wikipedia), for a long run; else
-            what every installation has.
+        data: a folder of real texts (XNLI, Wikipedia, SST-2, SQuAD), for a
+            long run; else what every installation has.
     """
     code = [tools.HERE / f"{name}.py" for name in ("bundles", "vectors")]
     code += [tools.HERE / "texts.py", pathlib.Path(__file__)]
@@ -35,10 +35,13 @@ def write(
         chosen |= {vectors.task_of(bundle): bundle for bundle in given}
         for task, bundle in chosen.items():
             shutil.copytree(bundle, folder / task)
-        real = list(texts.embedded(_EMBEDDED))
-        lines = [real, texts.adversarial(_ADVERSARIAL)]
+        sentences = list(texts.embedded(_EMBEDDED))
+        lines = [sentences, texts.adversarial(_ADVERSARIAL)]
+        questions = texts.made_up_questions(sentences)
         if data is not None:
+            sentences = list(texts.reviews(data))
             lines = [texts.shared(data), texts.adversarial(20_000)]
+            questions = texts.questions(data)
         vectors.write_tokens(
             folder / TASKS[0],
             itertools.chain.from_iterable(lines),
@@ -46,20 +49,12 @@ def write(
         )
         for task in TASKS[:2]:
             vectors.write_logits(
-                folder / task, real[:1000], folder / f"{task}.jsonl"
+                folder / task, sentences[:1000], folder / f"{task}.jsonl"
             )
         vectors.write_answers(
             folder / TASKS[2],
-            list(itertools.islice(_questions(real), 500)),
+            list(itertools.islice(questions, 500)),
             folder / f"{TASKS[2]}.jsonl",
         )
 
     return apk.step("golden", [small, *code, *given, str(data)], build)
-
-
-def _questions(sentences: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Questions about texts of one to forty sentences."""
-    for index in itertools.count():
-        start = index % (len(sentences) - 40)
-        text = " ".join(sentences[start : start + 1 + index % 40])
-        yield f"What is said of {sentences[start][:40]}?", text

@@ -81,17 +81,10 @@ def run_tests(
         raise SystemExit("ai_edge_litert is not installed: run `make test`")
     litert = pathlib.Path(package.origin).with_name("libLiteRt.so")
     api = sorted(libraries.glob("tensorflow-lite-api*.jar"))
-    class_path = [
-        *(
-            _config(linked),
-            compiled,
-            shipped,
-            kit.jar("kotlin-stdlib"),
-            *api,
-            kit.jar("jna"),
-        ),
-        *(*kit.robolectric(), kit.jar("android-all")),
-    ]
+    class_path = [_config(linked), compiled, shipped, *api]
+    class_path += [kit.jar(name) for name in ("kotlin-stdlib", "jna")]
+    # The framework last: the tests outside Robolectric take its JSON alone.
+    class_path += [*kit.robolectric(), kit.jar("android-all")]
     log = apk.BUILD / "tests.log"
     shots = apk.BUILD / "screenshots"
     shots.mkdir(exist_ok=True)

@@ -1,9 +1,10 @@
 """Lines to compare tokenizers on: real ones, and ones made to be hard."""
 
 import itertools
+import json
 import pathlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _RANGES = {
     "combining": [(0x300, 0x36F), (0x61, 0x7A), (0xC0, 0x17F)],
@@ -19,6 +20,7 @@ _RANGES = {
     "punctuation": [(0x20, 0x7E), (0x2010, 0x2060), (0x3000, 0x303F)],
     "anything": [(0, 0x10FFFF)],
 }
+_PARAGRAPHS = 12_000  # Of each language.
 _SPECIAL = (
     "[CLS]",
     "[SEP]",
@@ -63,11 +65,42 @@ def embedded(count: int) -> Iterator[str]:
 
 
 def shared(folder: pathlib.Path) -> Iterator[str]:
-    """XNLI's sentences in five languages, and two of Wikipedia's."""
+    """XNLI's sentences, and the first paragraphs of each Wikipedia."""
     for path in sorted((folder / "xnli").glob("*.tsv")):
         for line in path.read_text("utf-8").splitlines():
             yield from line.split("\t")[:2]
-    for path in sorted((folder / "corpus").glob("wikipedia_*/*.txt")):
-        if path.name != "SOURCE.txt":
-            with path.open(encoding="utf-8") as lines:
-                yield from itertools.islice(map(str.strip, lines), 5000)
+    for language in sorted((folder / "corpus").glob("wikipedia_*")):
+        yield from itertools.islice(_paragraphs(language), _PARAGRAPHS)
+
+
+def reviews(folder: pathlib.Path) -> Iterator[str]:
+    """SST-2's sentences."""
+    lines = (folder / "glue" / "SST-2" / "train.tsv").read_text("utf-8")
+    return (line.split("\t")[0] for line in lines.splitlines()[1:])
+
+
+def questions(folder: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """A question about every fourth paragraph of SQuAD, and the paragraph."""
+    path = folder / "squad" / "v1.1" / "dev-v1.1.json"
+    articles = json.loads(path.read_text("utf-8"))["data"]
+    paragraphs = (
+        each for article in articles for each in article["paragraphs"]
+    )
+    for paragraph in itertools.islice(paragraphs, 0, None, 4):
+        yield paragraph["qas"][0]["question"], paragraph["context"]
+
+
+def made_up_questions(
+    sentences: Sequence[str],
+) -> Iterator[tuple[str, str]]:
+    """Questions about texts of one to forty of the sentences."""
+    for index in itertools.count():
+        start = index % (len(sentences) - 40)
+        text = " ".join(sentences[start : start + 1 + index % 40])
+        yield f"What is said of {sentences[start][:40]}?", text
+
+
+def _paragraphs(folder: pathlib.Path) -> Iterator[str]:
+    for path in sorted(folder.glob("part-*.txt")):
+        with path.open(encoding="utf-8") as lines:
+            yield from (line.strip() for line in lines if line.strip())

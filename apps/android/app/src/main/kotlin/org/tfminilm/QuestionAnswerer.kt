@@ -110,17 +110,19 @@ internal class BestAnswers(private val maxTokens: Int) {
                 if (known == null || known < score) scores[place] = score
             }
         }
+        // A text may have a hundred thousand windows.
+        if (scores.size > MAX_KNOWN) scores.keys.retainAll(sorted().map { it.key }.toSet())
     }
 
     fun answers(nullThreshold: Float?, windows: Int): Answers {
-        val sorted = scores.entries
-            .sortedWith(compareBy({ -it.value }, { it.key }))
-            .take(MAX_ANSWERS)
-            .map { Answer((it.key shr 32).toInt(), it.key.toInt(), it.value) }
+        val sorted = sorted().map { Answer((it.key shr 32).toInt(), it.key.toInt(), it.value) }
         val noAnswer = nullScore - (sorted.firstOrNull()?.score ?: nullScore)
         val isNull = nullThreshold != null && noAnswer > nullThreshold
         return Answers(if (isNull) emptyList() else sorted, noAnswer, windows)
     }
+
+    private fun sorted(): List<Map.Entry<Long, Float>> =
+        scores.entries.sortedWith(compareBy({ -it.value }, { it.key })).take(MAX_ANSWERS)
 
     /** The places of the greatest logits, the earlier one first where equal. */
     private fun best(logits: FloatBuffer, first: Int, count: Int): List<Int> =
@@ -128,5 +130,6 @@ internal class BestAnswers(private val maxTokens: Int) {
 
     private companion object {
         const val MAX_ANSWERS = 20
+        const val MAX_KNOWN = 1000
     }
 }

@@ -31,7 +31,7 @@ class BundlesScreen(
 
     override fun refresh() {
         fill(first, null) { describe(first, find(R.id.first_about)) }
-        fill(second, null) { describe(second, find(R.id.second_about)) }
+        fill(second, null, default = 1) { describe(second, find(R.id.second_about)) }
     }
 
     private fun describe(spinner: Spinner, about: TextView) {

@@ -76,11 +76,18 @@ class Models(private val context: Context) {
         isStale: () -> Boolean,
         work: (OpenModel) -> T,
         show: (Outcome<T>) -> Unit,
-    ) = background(isStale, { work(opened(choice)) }, show)
+    ) = background(
+        isStale,
+        {
+            val model = opened(choice)
+            timed { work(model) }
+        },
+        show,
+    )
 
     /** Unpacks a bundle from a zip file; its name is shown if all is well. */
     fun add(name: String, stream: InputStream, show: (Outcome<Choice>) -> Unit) =
-        background({ false }, { unpack(name, stream) }, show)
+        background({ false }, { timed { unpack(name, stream) } }, show)
 
     /** Waits until all requests so far are done. */
     fun await() {
@@ -89,7 +96,7 @@ class Models(private val context: Context) {
 
     private fun <T> background(
         isStale: () -> Boolean,
-        work: () -> T,
+        work: () -> Outcome<T>,
         show: (Outcome<T>) -> Unit,
     ) {
         worker.execute {
@@ -99,10 +106,14 @@ class Models(private val context: Context) {
         }
     }
 
-    private fun <T> outcome(work: () -> T): Outcome<T>? = try {
+    private fun <T> timed(work: () -> T): Outcome<T> {
         val start = System.nanoTime()
         val value = work()
-        Outcome.Found(value, (System.nanoTime() - start) / 1e6)
+        return Outcome.Found(value, (System.nanoTime() - start) / 1e6)
+    }
+
+    private fun <T> outcome(work: () -> Outcome<T>): Outcome<T>? = try {
+        work()
     } catch (_: CancellationException) {
         null
     } catch (error: BundleException) {

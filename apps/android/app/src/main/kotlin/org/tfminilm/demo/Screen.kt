@@ -59,14 +59,16 @@ abstract class Screen(protected val activity: Activity, protected val models: Mo
         fields.forEach { it.addTextChangedListener(watcher) }
     }
 
-    /** Offers the models of a task, or all; keeps the one chosen so far. */
-    protected fun fill(spinner: Spinner, task: Task?, chosen: () -> Unit) {
+    /** Offers the models of a task, or all; keeps the one chosen so far, else [default]. */
+    protected fun fill(spinner: Spinner, task: Task?, default: Int = 0, chosen: () -> Unit) {
         val choices = models.choices().filter { task == null || it.manifest.task == task }
         spinner.onItemSelectedListener = null
         spinner.adapter =
             ArrayAdapter(activity, android.R.layout.simple_spinner_dropdown_item, choices)
         val index = choices.indexOfFirst { it.name == models.chosen[spinner.id] }
-        if (index >= 0) spinner.setSelection(index)
+        if (choices.isNotEmpty()) {
+            spinner.setSelection(if (index >= 0) index else minOf(default, choices.size - 1))
+        }
         spinner.onItemSelectedListener = object : AdapterView.OnItemSelectedListener {
             override fun onItemSelected(parent: AdapterView<*>?, view: View?, at: Int, id: Long) {
                 models.chosen[spinner.id] = choices[at].name

@@ -162,6 +162,15 @@ class MainActivityTest {
     }
 
     @Test
+    fun `says where there is no model for a page`() {
+        controller.close()
+        File(app.filesDir, "bundles").deleteRecursively()
+        controller = Robolectric.buildActivity(MainActivity::class.java).setup()
+        settle()
+        assertEquals(activity.getString(R.string.no_model), text(R.id.sentiment_status))
+    }
+
+    @Test
     fun `compares two models`() {
         open(R.id.bundles_tab)
         find<View>(R.id.compare).performClick()
