@@ -4,7 +4,7 @@ Command: tfminilm export --config=android_static_int8 --model=M --output=bundle/
     --task=T --data_dir=F
 
 Dense layers compute in integers from what they read to what they write, as
-accelerators without floating point ask for; norms, softmax, GELU and the
+accelerators that multiply integers alone ask for; norms, softmax, GELU and the
 products of attention stay float32. The scales are measured on the task's own
 examples, and a model whose activations leave 127 steps, such as MobileBERT, is
 refused. On a processor dynamic int8 (android_int8) is faster and more exact.
