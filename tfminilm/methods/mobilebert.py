@@ -32,9 +32,10 @@ class MobileBERT:
     losses on its mean and variance.
 
     Its three strategies are stages: auxiliary, all at once, is `MobileBERT()`
-    (without next sentences, for which the text has to be in pairs); joint is `MobileBERT.transfer()` and then `MobileBERT.pretraining()`;
-    progressive is `MobileBERT.transfer(layer)` for each layer from the bottom,
-    the lower ones frozen, and then `MobileBERT.pretraining()`.
+    (without next sentences, for which the text has to be in pairs); joint is
+    `MobileBERT.transfer()` and then `MobileBERT.pretraining()`; progressive is
+    `MobileBERT.transfer(layer)` for each layer from the bottom, the lower ones
+    frozen, and then `MobileBERT.pretraining()`.
 
     Attributes:
         feature_weight: the factor of L_FMT.
@@ -81,11 +82,10 @@ class MobileBERT:
         require(self, "temperature", self.temperature > 0, "above 0")
         fine = self.layer is None or self.layer >= 0
         require(self, "layer", fine, "0 or more, or None for all layers")
-        is_part = self.pretraining_weight or not self.next_sentence_weight
         require(
             self,
             "next_sentence_weight",
-            is_part,
+            bool(self.pretraining_weight or not self.next_sentence_weight),
             "0 where pretraining_weight is 0, of which it is a part",
         )
         if not any(getattr(self, name) for name in _WEIGHTS):
