@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfminilm.commands import main
-from tfminilm.export import calibration, parity
+from tfminilm.export import calibration, parity, profile
 from tfminilm.export.opened import open_bundle
 from tfminilm.tasks import heads
 from tfminilm.tasks.evaluate import Settings
@@ -241,6 +241,12 @@ def test_no_room_behind_a_question(answering, tmp_path, capsys):
     output = f"--output={tmp_path}/bundle"
     assert main(["export", f"--model={model}", *given, *options, output]) == 1
     assert "expected one of 70 or more for squad" in error(capsys)
+
+
+def test_heads_break_no_partition(exported, answering):
+    for bundle in (exported[1], answering[1]):
+        found = profile.partitions(bundle / "model.tflite")
+        assert set(found.values()) == {1}
 
 
 def test_the_schema_takes_both(exported, answering, manifest_faults):
