@@ -1,6 +1,7 @@
 """Stages that compress their students."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -76,3 +77,27 @@ def test_what_cannot_be_pruned_is_refused_before_any_data_is_read(tmp_path):
     config.student.init_from = "bert_base_en_uncased"
     with pytest.raises(UsageError, match="the teacher is pruned"):
         Recipe.parse(config)
+
+
+@pytest.mark.slow
+def test_what_is_sparse_and_rounded_goes_on_after_a_kill(tmp_path):
+    config = recipe(init="pruned").config()
+    config.compress.update(sparsity=0.5, quantization_aware=True)
+    config.train.update(steps=4, learning_rate=1e-3, checkpoint_every=2)
+    made = Recipe.parse(config)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    student = distill(made, whole)
+    shutil.copytree(whole, killed)
+    shutil.rmtree(killed / "student")
+    shutil.rmtree(killed / "checkpoints" / "step-000000004")
+    (killed / "checkpoints" / "best.json").unlink(missing_ok=True)
+    again = distill(made, killed)
+    for ours, theirs in zip(again.weights, student.weights, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    name = "checkpoints/step-000000004/state.safetensors"
+    assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    kernel = student.backbone.transformer_layers[0]._feedforward_output_dense
+    values = kernel.kernel.numpy()
+    assert np.mean(values == 0) >= 0.5
+    steps = values / (np.abs(values).max(0) / 127)
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
