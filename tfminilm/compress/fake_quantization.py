@@ -5,6 +5,7 @@ each product of the encoder layers, the kernel is rounded to 8 bits with one
 scale a column, and the inputs with one scale, a moving average of their range;
 gradients pass the rounding as if it were not there. The quantizers are those
 of tensorflow-model-optimization, the numbers those of a static int8 file.
+Ranges are of whole batches: padding is rounded as well, there as here.
 """
 
 from collections.abc import Iterable, Mapping
