@@ -182,7 +182,8 @@ def real_teacher():
 @pytest.fixture(scope="session")
 def manifest_faults():
     """What the published schema has against a bundle's manifest."""
-    jsonschema = pytest.importorskip("jsonschema")
+    import jsonschema
+
     schema = importlib.resources.files("tfminilm.export").joinpath(
         "manifest.schema.json"
     )
