@@ -29,7 +29,10 @@ def refused(tmp_path, distill, capfd):
         (["train.steps=many"], "invalid literal for int()"),
         (["train.steps=-1"], "train.steps is -1, expected 1 or more"),
         (["method.name=MiniML"], "did you mean MiniLM?"),
-        (["student.init=1;2"], "expected uniform, bottom, embeddings, random"),
+        (
+            ["student.init=1;2"],
+            "expected uniform, bottom, embeddings, pruned, random",
+        ),
         (["data.sequence_length=64"], "is 64, expected 8 to 32"),
     ],
 )
