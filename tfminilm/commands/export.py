@@ -130,22 +130,27 @@ def _print(manifest: dict[str, Any], output: str) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    titles = ("output", "largest", "mean", "cosine", "agreement")
+    parity = manifest["parity"]
+    titles = ["output", "largest", "mean", "cosine"]
+    # Of a task alone.
+    if any(row["agreement"] for row in parity["outputs"].values()):
+        titles.append("same answers")
     for title in titles:
         table.add_column(
             title, justify="left" if title == "output" else "right"
         )
-    for name, row in manifest["parity"]["outputs"].items():
-        table.add_row(
+    for name, row in parity["outputs"].items():
+        cells = [
             name,
             f"{row['max_difference']:.2g}",
             f"{row['mean_difference']:.2g}",
             f"{row['min_cosine']:.5f}",
-            "" if row["agreement"] is None else f"{row['agreement']:.1%}",
-        )
+            f"{row['agreement'] or 0:.1%}",
+        ]
+        table.add_row(*cells[: len(titles)])
     table.caption = (
-        "Difference from Keras, largest, mean and lowest cosine, and the "
-        f"same answers, on {manifest['parity']['sentences']} texts"
+        "Difference from Keras, largest, mean and lowest cosine, on "
+        f"{parity['sentences']} texts"
     )
     console = Console()
     console.print(table)
