@@ -11,7 +11,14 @@ from tfminilm.errors import UsageError, UserError
 from tfminilm.tasks.task import get_task
 from tfminilm.train import assemble
 from tfminilm.train.distill import distill
-from tfminilm.train.recipe import DataSpec, Recipe, StudentSpec, TrainSpec
+from tfminilm.train.recipe import (
+    CompressSpec,
+    DataSpec,
+    Recipe,
+    StudentSpec,
+    TrainSpec,
+)
+from tfminilm.train.team import Team
 
 
 def recipe(**student):
@@ -101,3 +108,17 @@ def test_what_is_sparse_and_rounded_goes_on_after_a_kill(tmp_path):
     assert np.mean(values == 0) >= 0.5
     steps = values / (np.abs(values).max(0) / 127)
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+
+
+def test_what_measures_ranges_is_not_shared(tmp_path):
+    made = recipe()
+    made = dataclasses.replace(
+        made, compress=CompressSpec(quantization_aware=True)
+    )
+
+    class Two(Team):
+        num_replicas = 2
+
+    with pytest.raises(UserError, match="the ranges of one replica, and 2 wou"):
+        distill(made, tmp_path / "run", Two())
+    assert not (tmp_path / "run").exists()

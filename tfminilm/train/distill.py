@@ -14,7 +14,9 @@ from tfminilm.compress import (
     prune,
     vocabulary,
 )
+from tfminilm.compress.optimization import import_tfmot
 from tfminilm.distiller import Distiller
+from tfminilm.errors import UserError
 from tfminilm.train import plan
 from tfminilm.train.assemble import assemble, kind_of
 from tfminilm.train.layer_rates import set_layer_rates
@@ -22,7 +24,7 @@ from tfminilm.train.loop import Loop
 from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
-from tfminilm.train.recipe import Recipe
+from tfminilm.train.recipe import CompressSpec, Recipe
 from tfminilm.train.team import ALONE, Team
 from tfminilm.train.workdir import Workdir
 
@@ -58,6 +60,7 @@ def distill(
     for run in runs.values():
         spec = run.train
         team.check_batch(spec.batch_size, spec.gradient_accumulation)
+        _check_compression(run.compress, team)
     with Progress(quiet=not team.is_chief) as progress, team.running():
         team.agree({"recipe": recipe.to_dict()})
         whole = Workdir(path, recipe.to_dict(), team=team)
@@ -77,6 +80,18 @@ def distill(
             student = _Stage(run, folder, done).run(progress)
             done[name] = path / name
     return student
+
+
+def _check_compression(spec: CompressSpec, team: Team) -> None:
+    """Raises `UserError` where a student cannot be made smaller so."""
+    if spec.sparsity or spec.quantization_aware:
+        import_tfmot()
+    if spec.quantization_aware and team.num_replicas > 1:
+        raise UserError(
+            "compress.quantization_aware measures the ranges of one replica, "
+            f"and {team.num_replicas} would share a batch: start with "
+            "--strategy=one"
+        )
 
 
 class _Stage:
