@@ -7,7 +7,7 @@ from typing import Any
 from tfminilm.commands import quiet, search_flags, task_flags
 from tfminilm.errors import UsageError
 
-DESCRIPTION = "Writes model.tflite, vocab.txt and manifest.json, checked."
+DESCRIPTION = "Writes a model for phones or servers, compared with Keras."
 
 _HELD_OUT_SENTENCES = 32
 

@@ -3,21 +3,12 @@ package org.tfminilm
 import kotlin.math.sqrt
 
 /** Turns texts into vectors whose dot product says how near their meanings are. */
-class SentenceEncoder(bundle: Bundle, private val engine: Engine) {
-    private val settings = bundle.manifest.tokenizer
-    private val tokenizer = bundle.tokenizer()
-    private val tokens = Tokens()
-    private val sequence = Sequence(engine.maxLength)
+class SentenceEncoder(bundle: Bundle, engine: Engine) {
+    private val single = SingleText(bundle, engine, "sentence_embedding")
 
     /** A vector of length 1; the end of a text that is too long is not read. */
     fun encode(text: String): FloatArray {
-        tokenizer.encode(text, tokens, limit = engine.maxLength - 2)
-        sequence.clear()
-        sequence.add(settings.cls, 0)
-        sequence.add(tokens, 0, tokens.size, 0)
-        sequence.add(settings.sep, 0)
-        val output = engine.run(sequence).getValue("sentence_embedding")
-        val vector = FloatArray(output.capacity()) { output.get(it) }
+        val vector = single.run(text)
         val norm = sqrt(vector.fold(0.0) { sum, x -> sum + x.toDouble() * x }).toFloat()
         if (norm > 0) for (index in vector.indices) vector[index] /= norm
         return vector

@@ -14,21 +14,12 @@ class Classification(
 }
 
 /** Classifies single texts; the end of a text that is too long is not read. */
-class TextClassifier(bundle: Bundle, private val engine: Engine) {
-    private val settings = bundle.manifest.tokenizer
+class TextClassifier(bundle: Bundle, engine: Engine) {
     private val names = bundle.manifest.labels
-    private val tokenizer = bundle.tokenizer()
-    private val tokens = Tokens()
-    private val sequence = Sequence(engine.maxLength)
+    private val single = SingleText(bundle, engine, "logits")
 
     fun classify(text: String): Classification {
-        tokenizer.encode(text, tokens, limit = engine.maxLength - 2)
-        sequence.clear()
-        sequence.add(settings.cls, 0)
-        sequence.add(tokens, 0, tokens.size, 0)
-        sequence.add(settings.sep, 0)
-        val output = engine.run(sequence).getValue("logits")
-        val logits = FloatArray(output.capacity()) { output.get(it) }
+        val logits = single.run(text)
         val labels = List(logits.size) { names.getOrElse(it) { index -> index.toString() } }
         return Classification(labels, softmax(logits), logits)
     }
