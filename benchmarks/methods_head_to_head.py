@@ -218,7 +218,7 @@ def _options():
         "--workdir", type=pathlib.Path, default="runs/head_to_head"
     )
     parser.add_argument("--text", default="docs", help="what MiniLM reads")
-    parser.add_argument("--text_steps", type=int, default=300)
+    parser.add_argument("--text_steps", type=int, default=200)
     parser.add_argument("--tasks", nargs="+", default=["sst2", "cola", "mrpc"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--epochs", type=int, default=3)
