@@ -1,7 +1,9 @@
 """Folders for servers: right at any batch and length, or not there."""
 
 import json
+import math
 
+import keras
 import numpy as np
 import onnx
 import onnxruntime
@@ -76,6 +78,28 @@ def test_onnx(classifier, tokenizer, sentences, make_batch, tmp_path):
         return {"logits": session.run(["logits"], batch)[0]}
 
     assert_same(run, classifier, make_batch)
+
+
+def test_onnx_of_the_exact_gelu(tmp_path):
+    """XLM-R's and DistilBERT's, in which TensorFlow has an erfc."""
+    inputs = {
+        name: keras.Input((None,), dtype="int32", name=name)
+        for name in ("token_ids", "padding_mask")
+    }
+    x = keras.layers.Embedding(9, 4)(inputs["token_ids"])
+    x = keras.ops.gelu(3 * x, approximate=False)
+    model = keras.Model(inputs, {"sequence_output": x})
+    model.weights[0].assign(np.linspace(-1, 1, 36).reshape(9, 4))
+    folder.onnx.write(model, tmp_path)
+    ids = np.arange(9, dtype=np.int32)[None]
+    got = folder.onnx.Runner(tmp_path)(
+        {"token_ids": ids, "padding_mask": ids**0}
+    )
+    x = np.linspace(-3, 3, 36)
+    wanted = [0.5 * v * (1 + math.erf(v / 2**0.5)) for v in x]
+    np.testing.assert_allclose(
+        got["sequence_output"].ravel(), wanted, atol=1e-6
+    )
 
 
 @pytest.mark.slow  # The other formats show the rest of it.

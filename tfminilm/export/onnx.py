@@ -1,6 +1,8 @@
 """ONNX, for onnxruntime on a server: any batch, any length."""
 
+import contextlib
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -22,7 +24,10 @@ def write(model: keras.Model, folder: pathlib.Path) -> None:
     function = ServingGraph(model).function
     with quiet():
         proto, _ = tf2onnx.convert.from_function(
-            function, function.input_signature, opset=OPSET
+            function,
+            function.input_signature,
+            opset=OPSET,
+            custom_op_handlers={"Erfc": (_write_erfc, [])},
         )
     for value in (*proto.graph.input, *proto.graph.output):
         _name_dimensions(value.type.tensor_type.shape.dim)
@@ -30,16 +35,21 @@ def write(model: keras.Model, folder: pathlib.Path) -> None:
 
 
 class Runner:
-    """Runs the file in onnxruntime, on the processor."""
+    """Runs the file in onnxruntime, on the processor.
+
+    Raises:
+        UserError: tf2onnx wrote what onnxruntime cannot read.
+    """
 
     def __init__(self, folder: pathlib.Path):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # Errors are raised.
-        self._session = onnxruntime.InferenceSession(
-            str(folder / FILE), options, providers=["CPUExecutionProvider"]
-        )
+        with _explained():
+            self._session = onnxruntime.InferenceSession(
+                str(folder / FILE), options, providers=["CPUExecutionProvider"]
+            )
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name, for int32 `[batch, length]` inputs by name.
@@ -50,17 +60,32 @@ class Runner:
         names = [value.name for value in self._session.get_inputs()]
         outputs = [value.name for value in self._session.get_outputs()]
         given = {name: batch[name] for name in names}
-        try:
+        with _explained():
             found = self._session.run(outputs, given)
-        except Exception as error:  # It raises kinds of its own.
-            # So it is where biases are all 0: tf2onnx then joins reshapes
-            # that do not belong together.
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(
-                f"onnxruntime cannot run this model as tf2onnx writes it: "
-                f"{reason}; a student that was never trained is such a one"
-            ) from error
         return dict(zip(outputs, found, strict=True))
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Says of any error of onnxruntime that it is one."""
+    try:
+        yield
+    except Exception as error:  # It raises kinds of its own.
+        # So it is where biases are all 0: tf2onnx then joins reshapes that do
+        # not belong together.
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"onnxruntime cannot run this model as tf2onnx writes it: "
+            f"{reason}; a student that was never trained is such a one"
+        ) from error
+
+
+def _write_erfc(graph: Any, node: Any, name: str, _: Any) -> None:
+    """1 - erf(x), a part of the exact GELU: ONNX has no erfc."""
+    one = graph.make_const(f"{name}/one", np.array(1, np.float32))
+    erf = graph.make_node("Erf", list(node.input))
+    node.type = "Sub"
+    graph.replace_inputs(node, [one.output[0], erf.output[0]])
 
 
 def _name_dimensions(dimensions: Any) -> None:
