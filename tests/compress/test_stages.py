@@ -91,6 +91,7 @@ def test_what_is_sparse_and_rounded_goes_on_after_a_kill(tmp_path):
     config = recipe(init="pruned").config()
     config.compress.update(sparsity=0.5, quantization_aware=True)
     config.train.update(steps=4, learning_rate=1e-3, checkpoint_every=2)
+    config.train.gradient_accumulation = 2
     made = Recipe.parse(config)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     student = distill(made, whole)

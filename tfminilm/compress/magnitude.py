@@ -28,7 +28,8 @@ class MagnitudePruning(keras.callbacks.Callback):
     Args:
         student: the model, or the part of the one that trains, to prune.
         sparsity: the share of zeros at the end.
-        steps: updates of the whole run, of `optimizer.iterations`.
+        steps: updates of the whole run, as `optimizer.iterations` counts
+            them: under gradient accumulation not its parts.
     """
 
     def __init__(self, student: keras.Model, sparsity: float, steps: int):

@@ -171,9 +171,8 @@ class _Stage:
         Returns:
             What is to be removed in the end.
         """
-        compress, train = self.recipe.compress, self.recipe.train
+        compress, steps = self.recipe.compress, self.recipe.train.steps
         if compress.sparsity:
-            steps = train.steps * train.gradient_accumulation
             loop.callbacks.append(
                 magnitude.MagnitudePruning(
                     distiller.student, compress.sparsity, steps
