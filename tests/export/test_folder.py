@@ -127,10 +127,12 @@ def test_hugging_face_replaces_what_is_its_own(
     assert "sequence_output" in said["parity"]["outputs"]
     config = json.loads((output / "config.json").read_text())
     assert config["id2label"] == {"0": "bad", "1": "good"}
-    (output / "thesis.txt").write_text("years of work")
-    with pytest.raises(UserError, match=r"holds thesis\.txt, so it is not"):
+    thesis = output / "saved" / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.write_text("years of work")
+    with pytest.raises(UserError, match=r"holds saved/thesis\.txt, so it is n"):
         export(*arguments, SETTINGS)
-    assert (output / "thesis.txt").read_text() == "years of work"
+    assert thesis.read_text() == "years of work"
 
 
 def test_what_differs_is_not_written(

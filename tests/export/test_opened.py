@@ -1,6 +1,7 @@
 """Opening bundles: all as it was written, or refused by name."""
 
 import json
+import math
 import shutil
 
 import pytest
@@ -37,6 +38,11 @@ def change(copy):
         return copy
 
     return edit
+
+
+def read_all(folder):
+    opened = open_bundle(folder)
+    return opened.settings, opened.tokenizer
 
 
 def test_whole(copy, tokenizer):
@@ -128,11 +134,20 @@ def test_a_file_without_a_checksum(change, copy):
 
 
 @pytest.mark.parametrize(
-    "values", [{"files": None}, {"files": {"a": 1}}, {"tokenizer": []}]
+    "values",
+    [
+        {"files": None},
+        {"files": {"a": 1}},
+        {"files": {"a": {"bytes": math.inf, "sha256": ""}}},
+        {"tokenizer": []},
+        {"tokenizer": {"vocabulary": "vocab.txt"}},
+        {"task": "classification", "labels": 2},
+        {"task": "question_answering", "question_answering": None},
+    ],
 )
 def test_a_broken_manifest(change, values):
     with pytest.raises(UserError, match=r"manifest\.json is damaged"):
-        open_bundle(change(**values))
+        read_all(change(**values))
 
 
 def test_a_manifest_of_another_writer(copy):

@@ -1,11 +1,13 @@
 """Opening a bundle: what it says of itself, once that is known to be true."""
 
+import contextlib
 import dataclasses
 import functools
 import json
 import os
 import pathlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from tfminilm import files
@@ -23,6 +25,15 @@ _OWN_FORMATS = "tfminilm-"
 
 # Without these nothing can be read.
 _NEEDED = ("task", "labels", "tokenizer", "signatures", "files")
+
+# What a manifest raises that has something of another type, or not at all.
+_MALFORMED = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 # No separator, no drive, no "..": what it names lies in the folder itself.
 _PLAIN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
@@ -49,7 +60,9 @@ class Bundle:
     def tokenizer(self) -> Any:
         """The KerasHub tokenizer."""
         settings = self.manifest["tokenizer"]
-        return vocabulary.read(self.folder / settings["vocabulary"], settings)
+        with _read(self.folder):
+            path = self.folder / settings["vocabulary"]
+            return vocabulary.read(path, settings)
 
     @property
     def settings(self) -> Settings | None:
@@ -57,20 +70,21 @@ class Bundle:
         task = self.manifest["task"]
         if task == "encoder":
             return None
-        settings = Settings(
-            task=self.manifest.get("task_name") or task,
-            kind="qa" if task == "question_answering" else task,
-            labels=tuple(self.manifest["labels"] or ()),
-            max_length=max(self.encoder.lengths),
-        )
-        answers = self.manifest.get("question_answering")
-        if answers is None:
-            return settings
-        return dataclasses.replace(
-            settings,
-            doc_stride=answers["document_stride"],
-            null_threshold=answers["null_threshold"],
-        )
+        with _read(self.folder):
+            settings = Settings(
+                task=self.manifest["task_name"],
+                kind="qa" if task == "question_answering" else task,
+                labels=tuple(self.manifest["labels"] or ()),
+                max_length=max(self.encoder.lengths),
+            )
+            if settings.kind != "qa":
+                return settings
+            answers = self.manifest["question_answering"]
+            return dataclasses.replace(
+                settings,
+                doc_stride=answers["document_stride"],
+                null_threshold=answers["null_threshold"],
+            )
 
 
 def is_bundle(folder: str | os.PathLike) -> bool:
@@ -90,14 +104,12 @@ def open_bundle(folder: str | os.PathLike) -> Bundle:
     for key in _NEEDED:
         if key not in manifest:
             raise _damaged(folder / MANIFEST, f"it has no {key}")
-    try:
+    with _read(folder):
         named = {
             name: (int(said["bytes"]), str(said["sha256"]))
             for name, said in manifest["files"].items()
         }
-        needed = {MODEL, manifest["tokenizer"]["vocabulary"]}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(folder / MANIFEST, f"{error!r}") from error
+        needed = {MODEL, str(manifest["tokenizer"]["vocabulary"])}
     for name in sorted(needed - set(named)):
         raise _damaged(folder / MANIFEST, f"it has no checksum of {name}")
     for name, (size, digest) in named.items():
@@ -122,7 +134,7 @@ def read_manifest(folder: str | os.PathLike) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         named, version = manifest["format"], int(manifest["format_version"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, *_MALFORMED) as error:
         raise UserError(
             f"{folder} is no bundle: expected a {MANIFEST} written by "
             "`tfminilm export`"
@@ -130,7 +142,8 @@ def read_manifest(folder: str | os.PathLike) -> dict[str, Any]:
     if named != FORMAT:
         raise UserError(
             f"{folder} has format {named}, expected {FORMAT}, as `tfminilm "
-            "export` writes it"
+            "export` writes it for phones; what it writes for servers is "
+            "compared with Keras then, and scores as the model it was made of"
         )
     if version > FORMAT_VERSION:
         raise UserError(
@@ -151,26 +164,42 @@ def require_replaceable(output_dir: pathlib.Path) -> None:
         return
     fault = "is no folder"
     if output_dir.is_dir():
-        known = own_names(output_dir)
-        foreign = {path.name for path in output_dir.iterdir()} - known
-        if not foreign:
+        known = _own_files(output_dir)
+        names = (
+            path.relative_to(output_dir).as_posix()
+            for path in output_dir.rglob("*")
+            if not path.is_dir()
+        )
+        foreign = next((name for name in names if name not in known), None)
+        if foreign is None:
             return
-        fault = f"holds {min(foreign)}"
+        fault = f"holds {foreign}"
     raise UserError(
         f"{output_dir} exists and {fault}, so it is not replaced: expected a "
         "new folder, an empty one or an older bundle and nothing else"
     )
 
 
-def own_names(folder: pathlib.Path) -> set[str]:
-    """The names in a folder that belong to what was exported there, if any."""
+def _own_files(folder: pathlib.Path) -> set[str]:
+    """The files in a folder that belong to what was exported there, if any."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         if not manifest["format"].startswith(_OWN_FORMATS):
             return set()
-        return {MANIFEST, *(name.split("/")[0] for name in manifest["files"])}
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return {MANIFEST, *manifest["files"]}
+    except (OSError, *_MALFORMED):
         return set()
+
+
+@contextlib.contextmanager
+def _read(folder: pathlib.Path) -> Iterator[None]:
+    """Says that the manifest is damaged where it cannot be read."""
+    try:
+        yield
+    except UserError:
+        raise
+    except _MALFORMED as error:
+        raise _damaged(folder / MANIFEST, f"{error!r}") from error
 
 
 def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
