@@ -15,6 +15,7 @@ from tfminilm.train.recipe import (
     CompressSpec,
     DataSpec,
     Recipe,
+    Stage,
     StudentSpec,
     TrainSpec,
 )
@@ -83,6 +84,27 @@ def test_what_cannot_be_pruned_is_refused_before_any_data_is_read(tmp_path):
     config = spec.config()
     config.student.init_from = "bert_base_en_uncased"
     with pytest.raises(UsageError, match="the teacher is pruned"):
+        Recipe.parse(config)
+
+
+def test_a_trimmed_student_is_no_start_below_another_teacher():
+    stages = {
+        "one": Stage(compress=CompressSpec(trim_vocabulary=True)),
+        "two": Stage(teacher="one", student=StudentSpec(init_from="one")),
+    }
+    Recipe.parse(Recipe(stages=stages).config())
+    stages["two"] = Stage(student=StudentSpec(init_from="one"))
+    with pytest.raises(UsageError, match="in 'two', not in 'one'"):
+        Recipe.parse(Recipe(stages=stages).config())
+
+
+@pytest.mark.parametrize(
+    "what", [{"sparsity": 0.5}, {"quantization_aware": True}]
+)
+def test_what_is_no_encoder_is_refused(what):
+    config = Recipe(student=StudentSpec(kind="bilstm", init="random")).config()
+    config.compress.update(what)
+    with pytest.raises(UsageError, match="an encoder, to be compressed"):
         Recipe.parse(config)
 
 

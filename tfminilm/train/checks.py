@@ -86,6 +86,11 @@ def _check_bounds(
     is_bilstm = student.kind == "bilstm"
     fine = not is_bilstm or (student.init == "random" and not student.frozen)
     require(fine, "student.kind", "an encoder, to be initialised or frozen")
+    compress = stage.compress
+    fine = not (compress.sparsity or compress.quantization_aware)
+    require(
+        not is_bilstm or fine, "student.kind", "an encoder, to be compressed"
+    )
     fine = student.init != "pruned" or not student.init_from
     require(fine, "student.init_from", "nothing: the teacher is pruned")
     is_mobile = student.kind in MOBILEBERTS
@@ -107,14 +112,14 @@ def _check_bounds(
     require(0 <= student.dropout < 1, "student.dropout", "0 to 1")
     fine = 0 < data.held_out_fraction <= 0.5
     require(fine, "data.held_out_fraction", "0 to 0.5, above 0")
-    fine = 0 <= stage.compress.sparsity < 1
+    fine = 0 <= compress.sparsity < 1
     require(fine, "compress.sparsity", "0 to 1, below 1")
     require(0 < train.beta_2 < 1, "train.beta_2", "above 0, below 1")
     require(0 < data.mask_rate < 1, "data.mask_rate", "above 0, below 1")
 
 
 def check_stages(stages: Mapping[str, Stage]) -> None:
-    """Refuses names that are no folders, and models of later stages.
+    """Refuses names that are no folders, and models that will not be right.
 
     Raises:
         UsageError: naming the stage.
@@ -135,6 +140,14 @@ def check_stages(stages: Mapping[str, Stage]) -> None:
                     f"expected a model, or an earlier stage"
                     + (f" ({', '.join(done)})" if done else "")
                 )
+        start = stage.student.init_from
+        is_trimmed = start in done and stages[start].compress.trim_vocabulary
+        if is_trimmed and stage.teacher != start:
+            raise UsageError(
+                f"recipe: stages.{name}.student.init_from is {start!r}, "
+                "whose vocabulary is trimmed, and no more its teacher's: set "
+                f"compress.trim_vocabulary in {name!r}, not in {start!r}"
+            )
         done.append(name)
 
 
