@@ -1,5 +1,6 @@
 """Fine-tuned models as bundles: exported, and scored as they are."""
 
+import dataclasses
 import json
 
 import keras_hub
@@ -8,10 +9,12 @@ import pytest
 
 from tfminilm.commands import main
 from tfminilm.export import calibration, parity, profile
+from tfminilm.export.evaluate import TaskExamples
 from tfminilm.export.opened import open_bundle
 from tfminilm.tasks import heads
 from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.task import get_task
+from tfminilm.train.score import Data
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [*SPECIAL, "good", "bad", "a", "film", "is", "the", "##s", "very"]
@@ -135,6 +138,12 @@ def test_parity_of_other_answers(exported):
     row = parity.summary(found)["logits"]
     assert row["agreement"] == 0.0
     assert row["min_cosine"] == pytest.approx(-1.0, abs=1e-5)
+
+
+def test_scores_are_of_the_task_that_was_asked_for(exported, films):
+    task = dataclasses.replace(get_task("sst2"), name="csv:mine/own.csv")
+    examples = TaskExamples(task, Data(str(films)))
+    assert examples.evaluate(open_bundle(exported[1]))["task"] == "own"
 
 
 def test_scoring_leaves_the_bundle_as_it_was(exported, films, monkeypatch):
@@ -276,6 +285,8 @@ def test_an_encoder_is_scored_by_its_embeddings(randomise, tmp_path, capsys):
         metrics = json.loads(shown.out)["metrics"]["validation"]
         found.append(metrics["pearson"]["mean"])
     assert found[0] == pytest.approx(found[1], abs=1e-4)
+    assert evaluate(tmp_path / "bundle", tmp_path, *given, "--pooling=cls") == 2
+    assert "sentence_embedding is the mean" in error(capsys)
     sentiment = ["--task=sst2", f"--data_dir={tmp_path}"]
     assert evaluate(tmp_path / "bundle", tmp_path, *sentiment) == 1
     assert "an encoder without a head for a task" in error(capsys)

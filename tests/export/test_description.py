@@ -29,6 +29,14 @@ def test_no_more_than_its_shape():
     assert describe(head, "nowhere/model") == SHAPE
 
 
+def test_a_name_is_no_part_of_the_workdir_that_it_is_used_in(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(workdir(tmp_path / "run", task="sst2", model="mini"))
+    assert describe(BACKBONE, "bert_base_en_uncased") == SHAPE
+    assert "fine-tuned on sst2" in describe(BACKBONE, "student")
+
+
 @pytest.mark.parametrize("inside", ["", "student"])
 def test_fine_tuned(tmp_path, inside):
     run = workdir(tmp_path / "run", task="csv:mine/own.csv", model="hub/mini")

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfminilm import files, students
 from tfminilm.errors import UserError
-from tfminilm.export import folder
+from tfminilm.export import folder, serving
 from tfminilm.export.target import Target
 from tfminilm.tasks import heads
 from tfminilm.tasks.evaluate import Settings
@@ -133,6 +133,19 @@ def test_hugging_face_replaces_what_is_its_own(
     with pytest.raises(UserError, match=r"holds saved/thesis\.txt, so it is n"):
         export(*arguments, SETTINGS)
     assert thesis.read_text() == "years of work"
+
+
+def test_on_another_backend(encoder, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(serving.keras.backend, "backend", lambda: "jax")
+    with pytest.raises(UserError, match="on jax: set KERAS_BACKEND=tensorflow"):
+        export(encoder, tokenizer, tmp_path / "onnx", "onnx", ["the cat"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_length_without_positions(encoder, tokenizer, tmp_path):
+    target = Target(format="onnx", lengths=(8, 65))
+    with pytest.raises(UserError, match=r"\(8, 65\), expected up to 64, the"):
+        folder.export_folder(encoder, tokenizer, target, tmp_path / "onnx")
 
 
 def test_what_differs_is_not_written(

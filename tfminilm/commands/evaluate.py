@@ -92,8 +92,14 @@ def _bundle(output: pathlib.Path, flags: Any) -> tuple[Any, dict[int, Any]]:
     bundle = opened.open_bundle(flags.model)
     task = _task(flags, bundle.manifest["labels"])
     splits, data = _splits(task, flags), score.Data.of(flags)
+    is_embedding = task.kind == "regression" and bundle.settings is None
+    if is_embedding and flags.pooling != "mean":
+        raise UsageError(
+            f"evaluate: a bundle's sentence_embedding is the mean, not "
+            f"--pooling={flags.pooling}: give the model that it was made of"
+        )
     with Progress() as progress:
-        if task.kind == "regression" and bundle.settings is None:
+        if is_embedding:
             found = score_embeddings(bundle, task, splits, data, progress)
         else:
             found = score_bundle(bundle, task, splits, data, output, progress)

@@ -54,7 +54,9 @@ def run(flags: Any) -> None:
     # TensorFlow takes seconds to import: after the flags are known to be good.
     quiet.import_tensorflow()
     from tfminilm.export import bundle, calibration, description, folder
+    from tfminilm.export.opened import require_replaceable
 
+    require_replaceable(pathlib.Path(flags.output))
     model, tokenizer, settings = _load(flags.model)
     examples = _examples(flags, settings) if flags.task else None
     own = examples.texts() if examples else _held_out(flags.model)

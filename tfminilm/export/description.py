@@ -51,6 +51,8 @@ def _history(source: str | os.PathLike) -> list[str]:
 def _recipe(source: str | os.PathLike) -> dict[str, Any]:
     """Of the workdir, or of the one that holds the model's folder."""
     folder = pathlib.Path(source)
+    if not folder.is_dir():  # A preset's name, which has no history.
+        return {}
     for path in (folder, folder.parent):
         if (path / "recipe.json").is_file():
             return json.loads((path / "recipe.json").read_text("utf-8"))

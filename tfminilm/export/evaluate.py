@@ -10,6 +10,7 @@ import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.export import calibration
+from tfminilm.export.manifest import task_name
 from tfminilm.export.opened import Bundle
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.tasks import similarity
@@ -122,7 +123,7 @@ class TaskExamples:
                 progress,
             )
         return {
-            "task": bundle.manifest["task_name"],
+            "task": task_name(self.task.name),
             "language": self.data.language,
             "max_examples": self.data.max_examples,
             "metrics": scores,

@@ -54,13 +54,20 @@ def export_folder(
         The manifest, as in the file.
 
     Raises:
-        UserError: the format has no such model, the tokenizer is not its own,
-            the folder holds something else, or the outputs are not within the
-            target's tolerance of Keras'. Nothing is written then.
+        UserError: the format has no such model, or the model no positions for
+            a length, the tokenizer is not its own, the folder holds something
+            else, or the outputs are not within the target's tolerance of
+            Keras'. Nothing is written then.
     """
     output_dir = pathlib.Path(output_dir)
     require_replaceable(output_dir)
     backbone = getattr(model, "backbone", model)
+    longest = backbone.max_sequence_length
+    if max(target.lengths) > longest:
+        raise UserError(
+            f"target: lengths is {target.lengths!r}, expected up to {longest}, "
+            "the rows of the model's position table"
+        )
     said = manifest.identity(model, target, settings, description)
     said |= {"format": f"tfminilm-{target.format}", "signatures": {}}
     with files.new_directory(output_dir) as folder:

@@ -45,7 +45,7 @@ def identity(
     kind, name = "encoder", None
     labels = answers = None
     if settings is not None:
-        kind, name = settings.kind, _task_name(settings.task)
+        kind, name = settings.kind, task_name(settings.task)
         labels = list(settings.labels) or None
     if settings is not None and kind == "qa":
         kind, answers = "question_answering", _answering(target, settings)
@@ -101,7 +101,7 @@ def checksums(folder: pathlib.Path) -> dict[str, Any]:
     }
 
 
-def _task_name(task: str) -> str:
+def task_name(task: str) -> str:
     """Of csv:FILE the file's name: where it lay is nobody's business."""
     prefix, colon, path = task.partition(":")
     return pathlib.Path(path).stem if colon else prefix

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfminilm.errors import UserError
+
 
 class ServingGraph(tf.Module):
     """A model as one function of named inputs.
@@ -11,10 +13,18 @@ class ServingGraph(tf.Module):
     returns a dict: `logits` of a classifier or a regression, `start_logits`
     and `end_logits` where answers are found, and of a backbone its own
     outputs and `sentence_embedding`, the mean over real tokens.
+
+    Raises:
+        UserError: Keras does not run on TensorFlow, which writes the function.
     """
 
     def __init__(self, model: keras.Model):
         super().__init__(name="serving")
+        if keras.backend.backend() != "tensorflow":
+            raise UserError(
+                "ONNX and SavedModel are written by TensorFlow, and Keras runs "
+                f"on {keras.backend.backend()}: set KERAS_BACKEND=tensorflow"
+            )
         self.model = model
         self.function = tf.function(
             self.__call__,
