@@ -83,7 +83,8 @@ def score_embeddings(
             task, embed, bundle.tokenizer, examples, length
         )
 
-    return score.each_similarity(evaluate, task, splits, data, "mean", progress)
+    how = ", cosine of mean embeddings"
+    return score.score_each(evaluate, task, splits, data, None, progress, how)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -102,14 +102,18 @@ def score_each(
     task: Task,
     splits: Sequence[str],
     data: Data,
-    output: str | os.PathLike,
+    output: str | os.PathLike | None,
     progress: Progress,
+    how: str = "",
 ) -> Scores:
     """Scores whatever predicts, and writes its predictions into `output`.
 
     Args:
         score: predicts examples and scores that; is given a function that
             takes the number of sequences done.
+        task: what is asked; and so on, as `score_splits` has them.
+        output: None for what is no prediction to write, such as a cosine.
+        how: what a message says of the predictions, behind the split's name.
 
     Returns:
         The metrics of each split; none of a split without labels.
@@ -123,9 +127,10 @@ def score_each(
         with progress.counting("predicting", "sequences") as count:
             result = score(examples, count)
         scores[split] = result.metrics
-        path = write_predictions(task, split, result, output)
+        path = output and write_predictions(task, split, result, output)
         progress.say(
-            f"{task.name} {split}: {_line(result)} ({len(examples):,} examples)"
+            f"{task.name} {split}{how}: {_line(result)} "
+            f"({len(examples):,} examples)"
             + (f"; predictions: {path}" if path else "")
         )
     return scores
@@ -159,29 +164,8 @@ def score_similarities(
             task, embed, tokenizer, examples, length
         )
 
-    return each_similarity(score, task, splits, data, pooling, progress)
-
-
-def each_similarity(
-    score: Callable[[Sequence[Any], Count], Result],
-    task: Task,
-    splits: Sequence[str],
-    data: Data,
-    pooling: str,
-    progress: Progress,
-) -> Scores:
-    """`score_each` of embeddings, whose cosines are no predictions to write."""
-    scores = {}
-    for split in splits:
-        examples = data.read(task, split)
-        with progress.counting("embedding", "texts") as count:
-            result = score(examples, count)
-        scores[split] = result.metrics
-        progress.say(
-            f"{task.name} {split}, cosine of {pooling} embeddings: "
-            f"{_line(result)} ({len(examples):,} examples)"
-        )
-    return scores
+    how = f", cosine of {pooling} embeddings"
+    return score_each(score, task, splits, data, None, progress, how)
 
 
 def summary(runs: Mapping[int, Scores]) -> dict[str, dict[str, Any]]:
