@@ -3,12 +3,18 @@
 import json
 import types
 
+import keras
 import pytest
 
+from tfminilm.errors import UserError
 from tfminilm.export.description import describe
 
 BACKBONE = types.SimpleNamespace(
-    num_layers=6, hidden_dim=384, count_params=lambda: 22_713_216
+    vocabulary_size=30_522,
+    num_layers=6,
+    num_heads=12,
+    hidden_dim=384,
+    count_params=lambda: 22_713_216,
 )
 SHAPE = "6 layers of width 384, 22.7 million parameters"
 
@@ -27,6 +33,11 @@ def test_no_more_than_its_shape():
     assert describe(BACKBONE, "bert_base_en_uncased") == SHAPE
     head = types.SimpleNamespace(backbone=BACKBONE)
     assert describe(head, "nowhere/model") == SHAPE
+
+
+def test_of_what_is_no_encoder():
+    with pytest.raises(UserError, match="cannot export a Dense: expected"):
+        describe(keras.layers.Dense(1), "runs/bilstm")
 
 
 def test_a_name_is_no_part_of_the_workdir_that_it_is_used_in(

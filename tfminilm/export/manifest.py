@@ -40,7 +40,8 @@ def identity(
         description: a sentence for people.
 
     Raises:
-        UserError: the target's lengths leave no room behind a question.
+        UserError: the target's lengths leave no room behind a question, or the
+            model is no encoder.
     """
     kind, name = "encoder", None
     labels = answers = None
@@ -61,8 +62,24 @@ def identity(
         "target": target.name,
         "precision": target.precision,
         "layers": dict(target.layers),
-        "model": _shape(getattr(model, "backbone", model)),
+        "model": shape(getattr(model, "backbone", model)),
     }
+
+
+def shape(backbone: Any) -> dict[str, int]:
+    """The sizes of an encoder.
+
+    Raises:
+        UserError: it is none, and has others, such as a BiLSTM.
+    """
+    names = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim")
+    if not all(hasattr(backbone, name) for name in names):
+        raise UserError(
+            f"cannot export a {type(backbone).__name__}: expected a "
+            "transformer encoder, such as BERT"
+        )
+    sizes = {name: int(getattr(backbone, name)) for name in names}
+    return {**sizes, "parameters": int(backbone.count_params())}
 
 
 def signatures(path: str | os.PathLike) -> dict[str, Any]:
@@ -127,9 +144,3 @@ def _answering(target: Target, settings: Settings) -> dict[str, Any]:
         "max_answer_tokens": windows.MAX_ANSWER_TOKENS,
         "null_threshold": settings.null_threshold,
     }
-
-
-def _shape(backbone: Any) -> dict[str, int]:
-    names = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim")
-    shape = {name: int(getattr(backbone, name)) for name in names}
-    return {**shape, "parameters": int(backbone.count_params())}
