@@ -14,7 +14,6 @@ of other programs out, for one thread.
 import argparse
 import pathlib
 import tempfile
-import time
 
 from rich import box
 from rich.console import Console
@@ -28,7 +27,6 @@ from tfminilm.teachers import load
 _NAMES = ("token_ids", "segment_ids", "padding_mask")
 _OUTPUTS = ("sequence_output", "pooled_output")
 _PRECISIONS = ("float32", "dynamic_wi8_afp32")
-_CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
 def main() -> None:
@@ -95,7 +93,7 @@ def measure(files, length, threads, options):
         [length],
         threads,
         options.repeats,
-        _CLOCKS[options.clock],
+        latency.CLOCKS[options.clock],
     )
     rows = []
     for precision in _PRECISIONS:
@@ -182,7 +180,7 @@ def _options():
     parser.add_argument("--lengths", type=numbers, default=[32, 128])
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--repeats", type=int, default=100)
-    parser.add_argument("--clock", choices=_CLOCKS, default="wall")
+    parser.add_argument("--clock", choices=latency.CLOCKS, default="wall")
     return parser.parse_args()
 
 

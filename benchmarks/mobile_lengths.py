@@ -12,14 +12,13 @@ thread.
 import argparse
 import pathlib
 import tempfile
-import time
 
 import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tfminilm.export import litert
+from tfminilm.export import latency, litert
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.report.machine import machine
 from tfminilm.tasks import heads
@@ -29,7 +28,6 @@ from tfminilm.tasks.task import get_task
 from tfminilm.teachers import load
 
 _PRECISIONS = ("float32", "dynamic_wi8_afp32")
-_CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
 def main() -> None:
@@ -59,7 +57,7 @@ def measure(model, precision, encoded, options):
             path.write_bytes(litert.convert(model, precision, lengths))
             encoders.append(LiteRTEncoder(path, options.threads))
             sizes.append(path.stat().st_size)
-        clock = _CLOCKS[options.clock]
+        clock = latency.CLOCKS[options.clock]
         rounds = [
             [_sentences(encoder, encoded, clock) for encoder in encoders]
             for _ in range(options.repeats + 1)
@@ -126,7 +124,7 @@ def _options():
     parser.add_argument("--precisions", nargs="+", default=_PRECISIONS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--clock", choices=_CLOCKS, default="wall")
+    parser.add_argument("--clock", choices=latency.CLOCKS, default="wall")
     options = parser.parse_args()
     options.lengths.sort()
     return options

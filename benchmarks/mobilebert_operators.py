@@ -15,7 +15,6 @@ import argparse
 import itertools
 import pathlib
 import tempfile
-import time
 
 import keras
 from rich import box
@@ -35,7 +34,6 @@ _PAPER = {
 }
 _SLOWEST = ("layer_norm", "gelu")
 _PRECISIONS = {"float32": "float32", "int8": "dynamic_wi8_afp32"}
-_CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 _GROUPS = {
     "products": ("FULLY_CONNECTED", "BATCH_MATMUL"),
     "GELU": ("GELU",),
@@ -98,7 +96,7 @@ def measure(files, options, threads):
         [options.length],
         threads,
         options.repeats,
-        _CLOCKS[options.clock],
+        latency.CLOCKS[options.clock],
     )
     found = {
         key: taken[str(path)][options.length] for key, path in files.items()
@@ -180,7 +178,7 @@ def _options():
     parser.add_argument("--layers", type=int, default=24)
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--threads", type=numbers, default=[1, 2])
-    parser.add_argument("--clock", choices=_CLOCKS, default="wall")
+    parser.add_argument("--clock", choices=latency.CLOCKS, default="wall")
     parser.add_argument("--repeats", type=int, default=50)
     return parser.parse_args()
 
