@@ -12,6 +12,7 @@ from tfminilm.tasks.example import QAExample
 from tfminilm.tasks.normalise import squad_answer
 from tfminilm.tasks.spans import span_tokenizer
 from tfminilm.tasks.windows import Answer, answers, make_windows
+from tfminilm.teachers import load_tokenizer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 CLS, SEP = 2, 3
@@ -68,6 +69,16 @@ def test_ids_are_those_of_keras_hub(options):
     found = span_tokenizer(words)(TEXTS)
     assert [len(own.ids) for own in found] == lengths.tolist()
     assert np.concatenate([own.ids for own in found]).tolist() == ids.tolist()
+
+
+def test_places_of_a_sentencepiece_tokenizer():
+    words = load_tokenizer("tiny:xlm_roberta")
+    text = "  a\U0001f600b, c "
+    (found,) = span_tokenizer(words)([text])
+    assert found.ids.tolist() == list(words(text))
+    parts = [text[start:end] for start, end in found.spans]
+    assert "".join(parts) == text.strip()
+    assert len(parts) == len(text.strip()) + 1  # What text starts with.
 
 
 def parts(text):

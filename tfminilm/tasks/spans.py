@@ -124,8 +124,7 @@ def _sentence_piece(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
         own = np.split(ids, np.cumsum(lengths)[:-1])
         found = []
         for text, text_ids in zip(texts, own, strict=True):
-            pieces = engine.encode(text, out_type="immutable_proto").pieces
-            spans = [(piece.begin, piece.end) for piece in pieces]
+            spans = engine.encode(text, return_type="offset_mapping")["offsets"]
             if len(spans) != len(text_ids):
                 raise UserError(
                     f"{type(tokenizer).__name__} splits {text[:40]!r}... "
