@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import apk
+import texts
 import tools
 
 _ROOT = tools.HERE.parents[2]
@@ -38,14 +39,16 @@ def assets() -> pathlib.Path:
 
 
 def write_small(folder: pathlib.Path) -> None:
-    """Writes `encoder`, `classification` and `question_answering`.
+    """Writes a bundle for each of `golden.TASKS`.
 
     Small ones for the tests: real words, random weights. Their answers mean
-    nothing; that the app and Python find the same ones does.
+    nothing; that the app and Python find the same ones does. `multilingual`
+    answers questions as an XLM-R does.
     """
     import keras
     import keras_hub
 
+    from tfminilm import students
     from tfminilm.export.bundle import export_bundle
     from tfminilm.export.target import Target
     from tfminilm.tasks.evaluate import Settings
@@ -63,17 +66,22 @@ def write_small(folder: pathlib.Path) -> None:
         max_sequence_length=max(_LENGTHS),
     )
     _randomise(backbone)
+    pieces = keras_hub.models.XLMRobertaTokenizer(proto=_sentencepiece())
+    other = students.xlm_roberta(
+        *(2, 32, 2),
+        vocabulary_size=pieces.vocabulary_size(),
+        max_sequence_length=max(_LENGTHS),
+    )
     labels = ("bad", "neutral", "good")
+    answers = Settings("squad", "qa", (), max(_LENGTHS), null_threshold=0.0)
     models: dict[str, tuple[Any, Settings | None]] = {
         "encoder": (backbone, None),
         "classification": (
             FirstTokenClassifier(backbone, num_classes=len(labels)),
             Settings("made_up", "classification", labels, max(_LENGTHS)),
         ),
-        "question_answering": (
-            SpanFinder(backbone),
-            Settings("squad", "qa", (), max(_LENGTHS), null_threshold=0.0),
-        ),
+        "question_answering": (SpanFinder(backbone), answers),
+        "multilingual": (SpanFinder(other), answers),
     }
     target = Target(
         name="test",
@@ -86,10 +94,31 @@ def write_small(folder: pathlib.Path) -> None:
     for name, (model, settings) in models.items():
         _randomise(model)
         export_bundle(
-            *(model, tokenizer, target, folder / name),
+            model,
+            pieces if name == "multilingual" else tokenizer,
+            target,
+            folder / name,
             settings=settings,
             description="Random weights, for tests.",
         )
+
+
+def _sentencepiece() -> bytes:
+    """A small unigram model that normalises as XLM-R's does."""
+    import io
+
+    import sentencepiece
+
+    content = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=texts.embedded(2000),
+        model_writer=content,
+        vocab_size=1500,
+        normalization_rule_name="nmt_nfkc",
+        num_threads=1,
+        minloglevel=2,
+    )
+    return content.getvalue()
 
 
 def _randomise(model: Any) -> None:

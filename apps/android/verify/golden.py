@@ -12,7 +12,7 @@ import tools
 import vectors
 
 _EMBEDDED, _ADVERSARIAL = 2000, 4000
-TASKS = ("encoder", "classification", "question_answering")
+TASKS = ("encoder", "classification", "question_answering", "multilingual")
 
 
 def write(
@@ -32,7 +32,7 @@ def write(
     def build(folder: pathlib.Path) -> None:
         shutil.copytree(small, folder / "small")
         chosen = {task: small / task for task in TASKS}
-        chosen |= {vectors.task_of(bundle): bundle for bundle in given}
+        chosen |= {vectors.name_of(bundle): bundle for bundle in given}
         for task, bundle in chosen.items():
             shutil.copytree(bundle, folder / task)
         sentences = list(texts.embedded(_EMBEDDED))
@@ -42,19 +42,17 @@ def write(
             sentences = list(texts.reviews(data))
             lines = [texts.shared(data), texts.adversarial(20_000)]
             questions = texts.questions(data)
-        vectors.write_tokens(
-            folder / TASKS[0],
-            itertools.chain.from_iterable(lines),
-            folder / "tokens.jsonl",
-        )
+        every = list(itertools.chain.from_iterable(lines))
+        vectors.write_tokens(folder / TASKS[0], every, folder / "tokens.jsonl")
+        vectors.write_pieces(folder / TASKS[3], every, folder / "pieces.jsonl")
         for task in TASKS[:2]:
             vectors.write_logits(
                 folder / task, sentences[:1000], folder / f"{task}.jsonl"
             )
-        vectors.write_answers(
-            folder / TASKS[2],
-            list(itertools.islice(questions, 500)),
-            folder / f"{TASKS[2]}.jsonl",
-        )
+        asked = list(itertools.islice(questions, 500))
+        for task in TASKS[2:]:
+            vectors.write_answers(
+                folder / task, asked, folder / f"{task}.jsonl"
+            )
 
     return apk.step("golden", [small, *code, *given, str(data)], build)

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import texts
 
 _BATCH = 2000
@@ -43,9 +44,49 @@ def write_tokens(
                 file.write(json.dumps(row) + "\n")
 
 
-def _references(bundle: pathlib.Path) -> Any:
-    import numpy as np
+def write_pieces(
+    bundle: pathlib.Path, lines: Iterable[str], output: pathlib.Path
+) -> None:
+    """`write_tokens` of a bundle with a SentencePiece model.
 
+    The places are those of the `sentencepiece` package; left out where it
+    chooses another of two ways to cut that are equally likely, as happens in
+    long lines, by the rounding of sums.
+    """
+    from tfminilm.export.opened import open_bundle
+    from tfminilm.tasks import encode
+
+    opened = open_bundle(bundle)
+    engine = _package(bundle)
+    settings = opened.manifest["tokenizer"]
+    with output.open("w", encoding="utf-8") as file:
+        for batch in _batches(lines):
+            read = [_paired(line) for line in batch]
+            flat, sizes = encode.tokens_of(read, opened.tokenizer)
+            ids = np.split(flat, np.cumsum(sizes)[:-1])
+            for line, text, own in zip(batch, read, ids, strict=True):
+                row: dict[str, Any] = {"text": line, "ids": own.tolist()}
+                theirs = engine.encode(text, return_type="offset_mapping")
+                if _shifted(theirs["ids"], settings) == row["ids"]:
+                    spans = np.array(theirs["offsets"], int)
+                    row["spans"] = _utf16(text, spans)
+                file.write(json.dumps(row) + "\n")
+
+
+def _package(bundle: pathlib.Path) -> Any:
+    import sentencepiece
+
+    model = (bundle / "sentencepiece.model").read_bytes()
+    return sentencepiece.SentencePieceProcessor(model_proto=model)
+
+
+def _shifted(ids: Sequence[int], settings: dict[str, Any]) -> list[int]:
+    """A model's own numbers of pieces as token ids."""
+    unknown = settings["special_ids"]["unk"]
+    return [unknown if i == 0 else i + settings["id_offset"] for i in ids]
+
+
+def _references(bundle: pathlib.Path) -> Any:
     from tfminilm.export.opened import open_bundle
     from tfminilm.tasks import encode
     from tfminilm.tasks.spans import span_tokenizer
@@ -72,12 +113,17 @@ def _is_new(text: str) -> bool:
 
 
 def _readable(line: str) -> str:
-    """What the app reads: pairs of surrogates joined, others as U+FFFD.
+    """What the app reads with WordPiece.
 
     U+0000 parts words. TensorFlow's operations drop what is behind it.
     """
+    return _paired(line).replace("\0", " ")
+
+
+def _paired(line: str) -> str:
+    """Pairs of surrogates joined, others as U+FFFD."""
     joined = line.encode("utf-16", "surrogatepass")
-    return joined.decode("utf-16", "replace").replace("\0", " ")
+    return joined.decode("utf-16", "replace")
 
 
 def _utf16(text: str, spans: Any) -> list[int]:
@@ -88,10 +134,11 @@ def _utf16(text: str, spans: Any) -> list[int]:
     return [places[at] for at in spans.reshape(-1)]
 
 
-def task_of(bundle: pathlib.Path) -> str:
-    """What a bundle was made for."""
-    content = (bundle / "manifest.json").read_text("utf-8")
-    return json.loads(content)["task"]
+def name_of(bundle: pathlib.Path) -> str:
+    """What the tests call a bundle: its task, or multilingual."""
+    content = json.loads((bundle / "manifest.json").read_text("utf-8"))
+    is_multilingual = content["tokenizer"]["kind"] == "sentencepiece"
+    return "multilingual" if is_multilingual else content["task"]
 
 
 def write_logits(
@@ -129,8 +176,6 @@ def write_answers(
     `answers` and their `scores`, the best one first; `no_answer` as the app
     has it; the `answer` after the threshold, and the number of `windows`.
     """
-    import numpy as np
-
     from tfminilm.export import evaluate
     from tfminilm.export.opened import open_bundle
     from tfminilm.tasks.example import QAExample

@@ -9,14 +9,12 @@ import java.security.MessageDigest
 /** A model with all that an app needs to run it, checked. */
 class Bundle private constructor(
     val manifest: Manifest,
-    private val words: List<String>,
+    private val newTokenizer: () -> Tokenizer,
     /** `model.tflite`, mapped into memory. */
     val model: ByteBuffer,
 ) {
     /** A tokenizer of its own for each thread. */
-    fun tokenizer(): WordPieceTokenizer = with(manifest.tokenizer) {
-        WordPieceTokenizer(words, unknown, lowercase, stripAccents, suffixIndicator)
-    }
+    fun tokenizer(): Tokenizer = newTokenizer()
 
     companion object {
         private const val MAX_MANIFEST_BYTES = 1 shl 20
@@ -31,10 +29,9 @@ class Bundle private constructor(
         fun open(files: BundleFiles): Bundle {
             val manifest = Manifest.parse(text(files, Manifest.FILE, MAX_MANIFEST_BYTES))
             val model = mapped(files, manifest)
-            val words = words(files, manifest)
-            checkTokenizer(manifest, words.size)
+            val newTokenizer = tokenizers(files, manifest)
             checkSignatures(manifest)
-            return Bundle(manifest, words, model)
+            return Bundle(manifest, newTokenizer, model)
         }
 
         private fun mapped(files: BundleFiles, manifest: Manifest): ByteBuffer {
@@ -43,14 +40,48 @@ class Bundle private constructor(
             return model
         }
 
-        private fun words(files: BundleFiles, manifest: Manifest): List<String> {
+        private fun tokenizers(files: BundleFiles, manifest: Manifest): () -> Tokenizer {
             val name = manifest.tokenizer.vocabulary
             if (name.contains('/') || name.contains('\\')) {
                 throw BundleException("The vocabulary's name \"$name\" is no plain name")
             }
             val bytes = reading(name) { files.open(name).use { it.upTo(MAX_VOCABULARY_BYTES, name) } }
             check(name, manifest, bytes.size.toLong()) { it.update(bytes) }
-            return decoded(bytes, name).removeSuffix("\n").split("\n")
+            return tokenizers(bytes, manifest.tokenizer)
+        }
+
+        private fun tokenizers(file: ByteArray, settings: TokenizerSettings): () -> Tokenizer {
+            when (val kind = settings.kind) {
+                is TokenizerKind.WordPiece -> with(kind) {
+                    val words = decoded(file, settings.vocabulary).removeSuffix("\n").split("\n")
+                    checkSpecial(settings, words.size)
+                    return {
+                        WordPieceTokenizer(
+                            words,
+                            settings.unknown,
+                            lowercase,
+                            stripAccents,
+                            suffixIndicator,
+                        )
+                    }
+                }
+                is TokenizerKind.SentencePiece -> {
+                    val model = PieceModel(ByteBuffer.wrap(file))
+                    checkSpecial(settings, model.size + kind.idOffset)
+                    return { SentencePieceTokenizer(model, settings.unknown, kind.idOffset) }
+                }
+            }
+        }
+
+        private fun checkSpecial(settings: TokenizerSettings, size: Int) = with(settings) {
+            val named = mapOf("cls" to cls, "sep" to sep, "pad" to pad, "unk" to unknown)
+            for ((name, id) in named) {
+                if (id !in 0 until size) {
+                    throw BundleException(
+                        "The special token $name is $id, outside the vocabulary of $size words",
+                    )
+                }
+            }
         }
 
         private fun text(files: BundleFiles, name: String, limit: Int): String =
@@ -95,17 +126,6 @@ class Bundle private constructor(
                     "The bundle's $name is not what its manifest describes " +
                         "(another SHA-256): copy the bundle again",
                 )
-            }
-        }
-
-        private fun checkTokenizer(manifest: Manifest, size: Int) = with(manifest.tokenizer) {
-            val named = mapOf("cls" to cls, "sep" to sep, "pad" to pad, "unk" to unknown)
-            for ((name, id) in named) {
-                if (id !in 0 until size) {
-                    throw BundleException(
-                        "The special token $name is $id, outside the vocabulary of $size words",
-                    )
-                }
             }
         }
 

@@ -20,11 +20,22 @@ class Signature(
     val outputs: Map<String, IntArray>,
 )
 
+/** How the file of a vocabulary is read. */
+sealed class TokenizerKind {
+    class WordPiece(
+        val lowercase: Boolean,
+        val stripAccents: Boolean,
+        val suffixIndicator: String,
+    ) : TokenizerKind()
+
+    class SentencePiece(val idOffset: Int) : TokenizerKind()
+}
+
 class TokenizerSettings(
+    val kind: TokenizerKind,
     val vocabulary: String,
-    val lowercase: Boolean,
-    val stripAccents: Boolean,
-    val suffixIndicator: String,
+    /** How many [sep] part two texts. */
+    val separators: Int,
     val cls: Int,
     val sep: Int,
     val pad: Int,
@@ -136,22 +147,27 @@ class Manifest(
         }
 
         private fun tokenizer(json: JSONObject): TokenizerSettings {
-            val kind = json.getString("kind")
-            if (kind != "wordpiece") {
-                throw BundleException(
-                    "The bundle's tokenizer is \"$kind\"; this app knows wordpiece",
-                )
-            }
             val ids = json.getJSONObject("special_ids")
             return TokenizerSettings(
+                tokenizerKind(json),
                 json.getString("vocabulary"),
-                json.getBoolean("lowercase"),
-                json.getBoolean("strip_accents"),
-                json.getString("suffix_indicator"),
+                separators = json.optInt("separators_between_texts", 1),
                 cls = ids.getInt("cls"),
                 sep = ids.getInt("sep"),
                 pad = ids.getInt("pad"),
                 unknown = ids.getInt("unk"),
+            )
+        }
+
+        private fun tokenizerKind(json: JSONObject) = when (val kind = json.getString("kind")) {
+            "wordpiece" -> TokenizerKind.WordPiece(
+                json.getBoolean("lowercase"),
+                json.getBoolean("strip_accents"),
+                json.getString("suffix_indicator"),
+            )
+            "sentencepiece" -> TokenizerKind.SentencePiece(json.getInt("id_offset"))
+            else -> throw BundleException(
+                "The bundle's tokenizer is \"$kind\"; this app knows wordpiece and sentencepiece",
             )
         }
 

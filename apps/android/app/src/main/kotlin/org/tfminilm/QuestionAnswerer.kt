@@ -45,7 +45,7 @@ class QuestionAnswerer(bundle: Bundle, private val engine: Engine) {
         }
         tokenizer.encode(question, this.question, limit = settings.maxQuestionTokens)
         val best = BestAnswers(settings.maxAnswerTokens)
-        val room = engine.maxLength - this.question.size - 3
+        val room = engine.maxLength - this.question.size - 2 - special.separators
         val stride = minOf(settings.documentStride, room)
         val last = maxOf(0, context.size - room)
         var start = 0
@@ -56,14 +56,14 @@ class QuestionAnswerer(bundle: Bundle, private val engine: Engine) {
             windows++
             start += stride
         } while (start < last + stride)
-        return best.answers(settings.nullThreshold, windows)
+        return best.answers(text, settings.nullThreshold, windows)
     }
 
     private fun run(start: Int, room: Int, best: BestAnswers) {
         sequence.clear()
         sequence.add(special.cls, 0)
         sequence.add(question, 0, question.size, 0)
-        sequence.add(special.sep, 0)
+        repeat(special.separators) { sequence.add(special.sep, 0) }
         val first = sequence.size
         sequence.add(context, start, room, 1)
         val count = sequence.size - first
@@ -114,11 +114,22 @@ internal class BestAnswers(private val maxTokens: Int) {
         if (scores.size > MAX_KNOWN) scores.keys.retainAll(sorted().map { it.key }.toSet())
     }
 
-    fun answers(nullThreshold: Float?, windows: Int): Answers {
-        val sorted = sorted().map { Answer((it.key shr 32).toInt(), it.key.toInt(), it.value) }
+    fun answers(text: String, nullThreshold: Float?, windows: Int): Answers {
+        val sorted = sorted().map {
+            answer(text, (it.key shr 32).toInt(), it.key.toInt(), it.value)
+        }
         val noAnswer = nullScore - (sorted.firstOrNull()?.score ?: nullScore)
         val isNull = nullThreshold != null && noAnswer > nullThreshold
         return Answers(if (isNull) emptyList() else sorted, noAnswer, windows)
+    }
+
+    /** Without the space that a piece may start with. */
+    private fun answer(text: String, from: Int, to: Int, score: Float): Answer {
+        var start = from
+        var end = to
+        while (start < end && text[start].isWhitespace()) start++
+        while (start < end && text[end - 1].isWhitespace()) end--
+        return Answer(start, end, score)
     }
 
     private fun sorted(): List<Map.Entry<Long, Float>> =

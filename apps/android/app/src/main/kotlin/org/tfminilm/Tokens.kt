@@ -35,6 +35,11 @@ class Tokens(capacity: Int = 256) {
         size++
     }
 
+    /** Lets the last one end further behind. */
+    fun extend(end: Int) {
+        ends[size - 1] = end
+    }
+
     /** Forgets all but the first [count]. */
     fun truncate(count: Int) {
         size = minOf(size, count)

@@ -18,8 +18,11 @@ class WordPieceTokenizer(
     lowercase: Boolean,
     stripAccents: Boolean,
     suffixIndicator: String = "##",
-) {
-    private val pieces = Vocabulary(vocabulary, suffixIndicator)
+) : Tokenizer {
+    private val pieces = PrefixTree()
+
+    /** Where a piece inside a word starts. */
+    private val inside = pieces.insert(suffixIndicator)
     private val table = CharacterTable.load(lowercase, stripAccents)
     private val normalizes = lowercase
 
@@ -31,35 +34,26 @@ class WordPieceTokenizer(
     private var partCount = 0
     private var joins = false
 
-    /**
-     * Tokenises `text[start, end)` without special tokens.
-     *
-     * @param into is cleared first. An unpaired surrogate reads as U+FFFD.
-     * @param limit stops once there are so many tokens: the rest of a long
-     *     text is not looked at.
-     */
-    fun encode(
-        text: String,
-        into: Tokens,
-        start: Int = 0,
-        end: Int = text.length,
-        limit: Int = Int.MAX_VALUE,
-    ) {
+    init {
+        vocabulary.forEachIndexed { id, word ->
+            val node = pieces.insert(word)
+            if (pieces.value(node) != PrefixTree.NONE) {
+                throw BundleException(
+                    "The vocabulary has \"$word\" twice, as ${pieces.value(node)} and $id; " +
+                        "export the bundle again",
+                )
+            }
+            pieces.set(node, id)
+        }
+    }
+
+    override fun encode(text: String, into: Tokens, start: Int, end: Int, limit: Int) {
         into.clear()
         clearWord()
         var index = start
         while (index < end && into.size < limit) {
-            var character = text[index].code
-            val next: Int
-            if (!Character.isSurrogate(text[index])) {
-                next = index + 1
-            } else if (index + 1 < end && Character.isSurrogatePair(text[index], text[index + 1])) {
-                character = text.codePointAt(index)
-                next = index + 2
-            } else {
-                character = REPLACEMENT
-                next = index + 1
-            }
+            val character = text.characterAt(index, end)
+            val next = index + Character.charCount(character)
             val entry = table.entry(character)
             when (entry and CharacterTable.KIND) {
                 CharacterTable.WORD -> append(character, entry, index, next)
@@ -128,18 +122,18 @@ class WordPieceTokenizer(
         val before = into.size
         var from = 0
         while (from < wordSize) {
-            var node = if (from == 0) Vocabulary.ROOT else pieces.inside
-            var id = Vocabulary.NONE
+            var node = if (from == 0) PrefixTree.ROOT else inside
+            var id = PrefixTree.NONE
             var to = from
             for (at in from until wordSize) {
                 node = pieces.next(node, word[at])
-                if (node == Vocabulary.NONE) break
-                if (pieces.id(node) != Vocabulary.NONE) {
-                    id = pieces.id(node)
+                if (node == PrefixTree.NONE) break
+                if (pieces.value(node) != PrefixTree.NONE) {
+                    id = pieces.value(node)
                     to = at + 1
                 }
             }
-            if (id == Vocabulary.NONE || from == 0 && isLong()) {
+            if (id == PrefixTree.NONE || from == 0 && isLong()) {
                 into.truncate(before)
                 into.add(unknownId, partStarts[0], partEnds[partCount - 1])
                 return
@@ -162,21 +156,13 @@ class WordPieceTokenizer(
         if (wordSize * 4 <= MAX_BYTES) return false
         var bytes = 0
         for (at in 0 until wordSize) {
-            val character = word[at]
-            bytes += when {
-                character < 0x80 -> 1
-                character < 0x800 -> 2
-                character < 0x10000 -> 3
-                else -> 4
-            }
+            bytes += utf8Size(word[at])
             if (bytes > MAX_BYTES) return true
         }
         return false
     }
 
     private companion object {
-        const val REPLACEMENT = 0xFFFD
-
         /** Of a word in UTF-8; a longer one is unknown. */
         const val MAX_BYTES = 100
     }

@@ -83,8 +83,10 @@ class BundleTest {
         assertRefused("version 2", "update the app")
         change { it.put("task", "translation") }
         assertRefused("translation")
-        change { it.getJSONObject("tokenizer").put("kind", "sentencepiece") }
-        assertRefused("sentencepiece", "wordpiece")
+        change { it.getJSONObject("tokenizer").put("kind", "bytes") }
+        assertRefused("bytes", "wordpiece")
+        change { it.getJSONObject("tokenizer").put("kind", "sentencepiece").put("id_offset", 1) }
+        assertRefused("SentencePiece", "damaged")
     }
 
     @Test

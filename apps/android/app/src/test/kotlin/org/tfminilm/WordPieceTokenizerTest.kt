@@ -1,6 +1,5 @@
 package org.tfminilm
 
-import java.lang.management.ManagementFactory
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Test
@@ -80,45 +79,5 @@ class WordPieceTokenizerTest {
         val binary = String(CharArray(70_000) { it.toChar() })
         tokenizer().encode(binary, tokens)
         assertTrue(tokens.size > 0)
-    }
-
-    @Test
-    fun `gives the ids and places of the training's tokenizer`() {
-        val tokenizer = Golden.bundle("encoder").tokenizer()
-        val wrong = ArrayList<String>()
-        var count = 0
-        for (row in Golden.rows("tokens.jsonl")) {
-            count++
-            val text = row.getString("text")
-            tokenizer.encode(text, tokens)
-            val ids = tokens.ids.take(tokens.size)
-            val spans = ids.indices.flatMap { listOf(tokens.starts[it], tokens.ends[it]) }
-            val wanted = row.getJSONArray("ids").ints().asList()
-            val wantedSpans = row.optJSONArray("spans")?.ints()?.asList() ?: spans
-            if (ids != wanted) wrong += "$text: ids $ids, expected $wanted"
-            else if (spans != wantedSpans) wrong += "$text: at $spans, expected $wantedSpans"
-        }
-        println("tokenizer: $count lines, ${wrong.size} wrong")
-        assertEquals(wrong.take(8).joinToString("\n"), 0, wrong.size)
-    }
-
-    @Test
-    fun `is quick and allocates nothing for a token`() {
-        val tokenizer = Golden.bundle("encoder").tokenizer()
-        val lines = Golden.rows("tokens.jsonl").map { it.getString("text") }.take(1000)
-        val text = lines.joinToString("\n").let { it.repeat(1 + 1_000_000 / it.length) }
-        repeat(5) { tokenizer.encode(text, tokens) }
-        val threads = ManagementFactory.getThreadMXBean() as com.sun.management.ThreadMXBean
-        val id = Thread.currentThread().id
-        val before = threads.getThreadAllocatedBytes(id)
-        val start = System.nanoTime()
-        tokenizer.encode(text, tokens)
-        val seconds = (System.nanoTime() - start) / 1e9
-        val bytes = threads.getThreadAllocatedBytes(id) - before
-        println(
-            "tokenizer: %.0f ms for %d characters, %d tokens, %d bytes allocated"
-                .format(1000 * seconds, text.length, tokens.size, bytes),
-        )
-        assertTrue("$bytes bytes for ${tokens.size} tokens", bytes < tokens.size)
     }
 }

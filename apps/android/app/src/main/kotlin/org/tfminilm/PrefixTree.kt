@@ -1,34 +1,12 @@
 package org.tfminilm
 
-/**
- * WordPiece's vocabulary as a prefix tree of code points.
- *
- * @param words in the order of their ids.
- * @param suffixIndicator what the pieces inside a word start with, "##".
- */
-internal class Vocabulary(words: List<String>, suffixIndicator: String) {
+/** Words with a number each, as a tree of code points. */
+internal class PrefixTree {
     // Open addressing: (node, code point) -> node, in one array each.
-    private var keys = LongArray(1 shl 16) { EMPTY }
-    private var targets = IntArray(1 shl 16)
-    private var ids = IntArray(1 shl 16) { NONE }
+    private var keys = LongArray(1 shl 10) { EMPTY }
+    private var targets = IntArray(keys.size)
+    private var values = IntArray(keys.size) { NONE }
     private var nodeCount = 1
-
-    /** Where a piece inside a word starts; a word starts at [ROOT]. */
-    val inside: Int
-
-    init {
-        inside = insert(suffixIndicator)
-        words.forEachIndexed { id, word ->
-            val node = insert(word)
-            if (ids[node] != NONE) {
-                throw BundleException(
-                    "The vocabulary has \"$word\" twice, as ${ids[node]} and $id; " +
-                        "export the bundle again",
-                )
-            }
-            ids[node] = id
-        }
-    }
 
     /** The node behind another by a code point, or [NONE]. */
     fun next(node: Int, character: Int): Int {
@@ -41,10 +19,16 @@ internal class Vocabulary(words: List<String>, suffixIndicator: String) {
         return NONE
     }
 
-    /** The id of the piece that ends at a node, or [NONE]. */
-    fun id(node: Int): Int = ids[node]
+    /** The number of the word that ends at a node, or [NONE]. */
+    fun value(node: Int): Int = values[node]
 
-    private fun insert(word: String): Int {
+    /** Gives the word that ends at a node a number of 0 or more. */
+    fun set(node: Int, value: Int) {
+        values[node] = value
+    }
+
+    /** The node of a word, which is made where there is none. */
+    fun insert(word: String): Int {
         var node = ROOT
         var index = 0
         while (index < word.length) {
@@ -58,10 +42,10 @@ internal class Vocabulary(words: List<String>, suffixIndicator: String) {
 
     private fun add(node: Int, character: Int): Int {
         if (nodeCount * 2 > keys.size) grow()
-        if (nodeCount == ids.size) {
-            val old = ids.size
-            ids = ids.copyOf(old * 2)
-            ids.fill(NONE, old)
+        if (nodeCount == values.size) {
+            val old = values.size
+            values = values.copyOf(old * 2)
+            values.fill(NONE, old)
         }
         put(key(node, character), nodeCount)
         return nodeCount++

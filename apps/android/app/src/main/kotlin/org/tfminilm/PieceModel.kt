@@ -1,0 +1,166 @@
+package org.tfminilm
+
+import java.nio.ByteBuffer
+
+/**
+ * A SentencePiece unigram model, as `sentencepiece.model` has it.
+ *
+ * @throws BundleException it is damaged, or of a kind that is not read.
+ */
+internal class PieceModel(file: ByteBuffer) {
+    /** How many pieces there are, those that no text has included. */
+    var size = 0
+        private set
+
+    /** The pieces that a text can be cut into, with their numbers. */
+    val tree = PrefixTree()
+
+    /** Words that are not changed and not cut. */
+    val symbols = PrefixTree()
+
+    /** The logarithm of each piece's probability. */
+    var scores = DoubleArray(1 shl 10)
+        private set
+
+    /** That of a character without a piece. */
+    val unknownScore: Float
+
+    /** The number of what has no piece. */
+    var unknown = PrefixTree.NONE
+        private set
+
+    /** The pieces that spell a byte; empty where such characters are unknown. */
+    val bytes: IntArray
+
+    /** Null where a text is taken as it is. */
+    val rules: CharacterRules?
+    var addsSpace = true
+        private set
+    var spaceIsLast = false
+        private set
+    var joinsSpaces = true
+        private set
+    var escapesSpaces = true
+        private set
+
+    private val ofBytes = IntArray(256) { PrefixTree.NONE }
+    private val lengths = HashMap<Int, Int>() // Of the symbols, in UTF-8.
+    private var least = Float.MAX_VALUE
+    private var greatest = MIN_NORMAL
+    private var spellsBytes = false
+
+    init {
+        val message = Protobuf(file)
+        var map = ByteBuffer.allocate(0)
+        while (message.next()) {
+            when (message.field) {
+                1 -> readPiece(message.message())
+                2 -> readTrainer(message.message())
+                3 -> map = readNormalizer(message.message()) ?: map
+            }
+        }
+        if (unknown == PrefixTree.NONE) throw Protobuf.damaged("it has no unknown piece")
+        if (spellsBytes && PrefixTree.NONE in ofBytes) throw Protobuf.damaged("it lacks bytes")
+        bytes = if (spellsBytes) ofBytes else IntArray(0)
+        unknownScore = least - UNKNOWN_PENALTY
+        // A bonus, by which a symbol wins against its parts.
+        for ((piece, length) in lengths) scores[piece] = (length * greatest).toDouble() - 0.1
+        rules = if (map.hasRemaining()) CharacterRules(map) else null
+    }
+
+    private fun readPiece(message: Protobuf) {
+        var text = ""
+        var score = 0f
+        var type = NORMAL
+        while (message.next()) {
+            when (message.field) {
+                1 -> text = message.text()
+                2 -> score = message.float()
+                3 -> type = message.number()
+            }
+        }
+        val id = size++
+        if (size > scores.size) scores = scores.copyOf(size * 2)
+        scores[id] = score.toDouble()
+        if (text.isEmpty()) throw Protobuf.damaged("piece $id is empty")
+        when (type) {
+            NORMAL -> {
+                add(tree, text, id)
+                least = minOf(least, score)
+                greatest = maxOf(greatest, score)
+            }
+            USER_DEFINED -> {
+                add(tree, text, id)
+                add(symbols, text, id)
+                lengths[id] = text.toByteArray().size
+            }
+            UNKNOWN -> unknown = id
+            BYTE -> ofBytes[byteOf(text)] = id
+            CONTROL, UNUSED -> Unit
+            else -> throw Protobuf.damaged("piece $id is of type $type")
+        }
+    }
+
+    private fun add(words: PrefixTree, text: String, id: Int) {
+        val node = words.insert(text)
+        val known = words.value(node)
+        if (known != PrefixTree.NONE) {
+            throw Protobuf.damaged("it has \"$text\" twice, as $known and $id")
+        }
+        words.set(node, id)
+    }
+
+    /** Such as `<0x0A>`. */
+    private fun byteOf(text: String): Int =
+        text.removeSurrounding("<0x", ">").toIntOrNull(16)?.takeIf { it in 0..255 }
+            ?: throw Protobuf.damaged("\"$text\" is no byte")
+
+    private fun readTrainer(message: Protobuf) {
+        while (message.next()) {
+            when (message.field) {
+                3 -> {
+                    val type = message.number()
+                    if (type == UNIGRAM) continue
+                    val name = MODEL_TYPES[type] ?: "type $type"
+                    throw BundleException(
+                        "The bundle's SentencePiece model is of $name; this app reads unigram " +
+                            "models, as XLM-R's: export another one",
+                    )
+                }
+                24 -> spaceIsLast = message.flag()
+                35 -> spellsBytes = message.flag()
+            }
+        }
+    }
+
+    private fun readNormalizer(message: Protobuf): ByteBuffer? {
+        var map: ByteBuffer? = null
+        while (message.next()) {
+            when (message.field) {
+                2 -> map = message.bytes()
+                3 -> addsSpace = message.flag()
+                4 -> joinsSpaces = message.flag()
+                5 -> escapesSpaces = message.flag()
+            }
+        }
+        return map
+    }
+
+    private companion object {
+        const val UNIGRAM = 1
+        val MODEL_TYPES = mapOf(2 to "merges (BPE)", 3 to "whole words", 4 to "characters")
+
+        // What kind of piece it is.
+        const val NORMAL = 1
+        const val UNKNOWN = 2
+        const val CONTROL = 3
+        const val USER_DEFINED = 4
+        const val UNUSED = 5
+        const val BYTE = 6
+
+        const val UNKNOWN_PENALTY = 10f
+
+        /** C's FLT_MIN, which SentencePiece starts from: no score is below. */
+        const val MIN_NORMAL = 1.17549435E-38f
+    }
+}
