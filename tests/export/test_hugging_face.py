@@ -96,11 +96,14 @@ def test_tokenizers_agree(folders, golden):
     assert words.get_vocabulary() == made.WORDS
 
 
-def test_of_a_student_without_segments(tmp_path):
+def test_of_another_kind(tmp_path):
     student = keras_hub.models.DistilBertBackbone(
         vocabulary_size=22, num_layers=1, num_heads=2, hidden_dim=8,
         intermediate_dim=8, max_sequence_length=8,
     )  # fmt: skip
     with pytest.raises(UserError, match="cannot write a DistilBertBackbone"):
         hugging_face.write(student, made.tokenizer(), tmp_path)
+    pieces = teachers.load_tokenizer("tiny:xlm_roberta")
+    with pytest.raises(UserError, match="cannot write a XLMRobertaTokenizer"):
+        hugging_face.write(made.student("bert"), pieces, tmp_path)
     assert list(tmp_path.iterdir()) == []

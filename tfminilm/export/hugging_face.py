@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import keras_hub
 import numpy as np
 
 from tfminilm import files
@@ -30,11 +31,17 @@ def write(
         labels: the names of a classifier's classes.
 
     Raises:
-        UserError: `transformers` has no such model.
+        UserError: `transformers` has no such model, or it comes with another
+            tokenizer.
     """
     from safetensors.numpy import save
 
     backbone = getattr(model, "backbone", model)
+    if not isinstance(tokenizer, keras_hub.tokenizers.WordPieceTokenizer):
+        raise UserError(
+            f"cannot write a {type(tokenizer).__name__} as a Hugging Face "
+            "folder: expected a WordPiece tokenizer, such as BERT's"
+        )
     family, settings, modules = _encoder(backbone)
     kind = "Model"
     if model is not backbone:
