@@ -110,6 +110,15 @@ def test_a_run_is_checked_on_its_own_held_out_sentences(model, tmp_path):
     assert worst.split(" [SEP] ")[0] in sentences
 
 
+def test_a_folder_of_others_is_refused_before_any_work(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    given = flags(
+        model="nowhere", config=Target().config(), output=str(tmp_path)
+    )
+    with pytest.raises(UserError, match=r"holds thesis\.txt"):
+        export.run(given)
+
+
 def test_too_strict_a_target_leaves_nothing(model, tmp_path):
     target = Target(name="strict", precision="dynamic_wi8_afp32", lengths=(8,))
     with pytest.raises(UserError, match="target strict allows"):

@@ -171,4 +171,7 @@ def _require_key(config: Any, key: str) -> None:
         config, room = config[part], f"{room}{part}."
     if isinstance(config, Mapping):
         inside = ", ".join(f"--config.{room}{part}" for part in config)
-        raise UsageError(f"{key} is no single value: expected {inside}")
+        raise UsageError(
+            f"{key} is no single value: expected "
+            + (inside or "it in the file of a recipe of your own")
+        )
