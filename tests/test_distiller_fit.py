@@ -1,9 +1,11 @@
 """`Distiller` as a Keras model: callbacks, saving, precision, compilers."""
 
+import gc
 import importlib
 import json
 import subprocess
 import sys
+import weakref
 import zipfile
 
 import keras
@@ -268,6 +270,24 @@ def test_the_same_seed_gives_the_same_run(make_distiller, make_encoder, batch):
     assert runs[0][0] == runs[1][0]
     assert all(map(np.array_equal, runs[0][1], runs[1][1]))
     assert runs[0][0] != runs[2][0]
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="as TensorFlow forgets"
+)
+def test_a_run_that_is_over_leaves_no_weights(make_distiller, batch):
+    distiller = make_distiller()
+    fit(distiller, batch, validation_data=(batch,))
+    held = [
+        weakref.ref(weight.value.handle)
+        for model in (distiller.teacher, distiller.student)
+        for weight in model.weights
+    ]
+    assert all(handle() is not None for handle in held)
+    del distiller
+    keras.backend.clear_session()
+    gc.collect()
+    assert [handle() for handle in held if handle() is not None] == []
 
 
 def test_reads_a_tf_dataset(make_distiller, batch):

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from tfminilm.errors import UserError
-from tfminilm.layers import fused, replicas
+from tfminilm.layers import fused, gradients, replicas
 from tfminilm.methods.terms import Method, Tensor, Term
 from tfminilm.teachers.expose import (
     expose,
@@ -241,7 +241,8 @@ class Distiller(replicas.OnWorkers, keras.Model):
         # what is inside the student instead of its output.
         self._is_distilling = True
         try:
-            return step(*args)
+            with gradients.forgotten():
+                return step(*args)
         finally:
             self._is_distilling = False
 

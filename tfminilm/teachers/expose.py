@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import keras
 
 from tfminilm.errors import UserError
+from tfminilm.layers import gradients
 from tfminilm.layers.attention import (
     ATTENTION_PARTS,
     AttentionParts,
@@ -60,6 +61,7 @@ def expose(
     return with_output(model, outputs)
 
 
+@gradients.forgotten()
 def with_output(
     model: keras.Model, outputs: Mapping[str, Sequence[int]], name: str = ""
 ) -> keras.Model:

@@ -1,0 +1,30 @@
+"""Custom gradients that live no longer than the trace that needs them."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+
+
+@contextlib.contextmanager
+def forgotten() -> Iterator[None]:
+    """Forgets, at its end, the custom gradients that were traced in it.
+
+    TensorFlow registers those of a graph for as long as the process lives,
+    and with them the graph and all weights that it reads: each trained model
+    would stay in memory after its last use. To be used around whole steps,
+    which take their gradients themselves. Without effect on other backends.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    from tensorflow.python.framework import ops
+
+    known = ops.gradient_registry._registry
+    before = set(known)
+    try:
+        yield
+    finally:
+        # Another replica may have forgotten some of them already.
+        for name in set(known) - before:
+            known.pop(name, None)
