@@ -74,7 +74,6 @@ def _cell(row, task, seed, options):
             cache = options.workdir / "text"
             scores = finetune(get_task(task), spec, folder, cache)
         files.write_json(path, scores)
-        keras.backend.clear_session()  # Or all cells' graphs add up.
     scores = json.loads(path.read_text())
     metric = get_task(task).metrics[0]
     return 100 * scores[get_task(task).eval_splits[0]][metric]

@@ -112,7 +112,6 @@ class Bench:
                     before or self._untrained(student, seed), folder, seed
                 )
             files.write_json(folder / "cell.json", scores)
-            keras.backend.clear_session()  # Or all cells' graphs add up.
         return _score(folder)
 
     def teacher(self):

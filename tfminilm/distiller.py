@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from tfminilm.errors import UserError
-from tfminilm.layers import fused, gradients, replicas
+from tfminilm.layers import fused, replicas
 from tfminilm.methods.terms import Method, Tensor, Term
 from tfminilm.teachers.expose import (
     expose,
@@ -241,8 +241,7 @@ class Distiller(replicas.OnWorkers, keras.Model):
         # what is inside the student instead of its output.
         self._is_distilling = True
         try:
-            with gradients.forgotten():
-                return step(*args)
+            return step(*args)
         finally:
             self._is_distilling = False
 

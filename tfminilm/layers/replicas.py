@@ -11,6 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfminilm.layers import gradients
+
 # Whether what is traced now is one worker's own affair.
 _is_apart = False
 
@@ -76,14 +78,17 @@ class OnWorkers:
     """What a `keras.Model` has to inherit from, first, to train on workers.
 
     It is no model itself: Keras makes all bases of a class functional whose
-    models are made of inputs and outputs, and others could not inherit.
+    models are made of inputs and outputs, and others could not inherit. What
+    its steps trace is freed with it.
     """
 
     def train_step(self, *args: Any) -> Any:
-        return _logs(super().train_step(*args))  # type: ignore[misc]
+        with gradients.forgotten():
+            return _logs(super().train_step(*args))  # type: ignore[misc]
 
     def test_step(self, *args: Any) -> Any:
-        return _logs(super().test_step(*args))  # type: ignore[misc]
+        with gradients.forgotten():
+            return _logs(super().test_step(*args))  # type: ignore[misc]
 
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None

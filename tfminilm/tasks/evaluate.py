@@ -16,6 +16,7 @@ import numpy as np
 
 from tfminilm import files
 from tfminilm.errors import UserError
+from tfminilm.layers import gradients
 from tfminilm.tasks import metrics, squad_metrics, submission, windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, encode
@@ -158,6 +159,7 @@ def evaluate_with(
     return Result(scores, ids, predictions)
 
 
+@gradients.forgotten()
 def predict(
     head: keras.Model,
     batches: Batches,
