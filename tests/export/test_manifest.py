@@ -1,0 +1,34 @@
+"""What a manifest says of how questions are read."""
+
+import types
+
+import pytest
+
+from tfminilm.errors import UserError
+from tfminilm.export import manifest
+from tfminilm.export.target import Target
+from tfminilm.tasks.evaluate import Settings
+
+MODEL = types.SimpleNamespace(
+    vocabulary_size=10, num_layers=1, num_heads=1, hidden_dim=4,
+    count_params=lambda: 100,
+)  # fmt: skip
+
+
+def answering(lengths, doc_stride):
+    settings = Settings("squad", "qa", (), 384, doc_stride)
+    said = manifest.identity(MODEL, Target(lengths=lengths), settings, "")
+    return said["question_answering"]
+
+
+def test_windows_share_half_of_their_text():
+    # 64 tokens of a question and 4 special ones leave 28.
+    assert answering((96, 32), 128)["document_stride"] == 14
+    assert answering((96,), 5)["document_stride"] == 5
+    assert answering((384,), 128)["document_stride"] == 128
+
+
+def test_no_room_behind_a_question():
+    with pytest.raises(UserError, match=r"\(8, 69\), expected one of 70 or"):
+        answering((8, 69), 128)
+    assert answering((8, 70), 128)["document_stride"] == 1
