@@ -45,11 +45,14 @@ def identity(
     """
     kind, name = "encoder", None
     labels = answers = None
+    num_texts = 1
     if settings is not None:
+        num_texts = settings.num_texts
         kind, name = settings.kind, task_name(settings.task)
         labels = list(settings.labels) or None
     if settings is not None and kind == "qa":
         kind, answers = "question_answering", _answering(target, settings)
+        num_texts = 2
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -57,6 +60,7 @@ def identity(
         "description": description,
         "task": kind,
         "task_name": name,
+        "num_texts": num_texts,
         "labels": labels,
         "question_answering": answers,
         "target": target.name,

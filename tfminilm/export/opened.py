@@ -76,6 +76,7 @@ class Bundle:
                 kind="qa" if task == "question_answering" else task,
                 labels=tuple(self.manifest["labels"] or ()),
                 max_length=max(self.encoder.lengths),
+                num_texts=self.manifest.get("num_texts", 1),
             )
             if settings.kind != "qa":
                 return settings

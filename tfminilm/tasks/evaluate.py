@@ -20,7 +20,7 @@ from tfminilm.layers import gradients
 from tfminilm.tasks import metrics, squad_metrics, submission, windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, encode
-from tfminilm.tasks.task import Task
+from tfminilm.tasks.task import TASKS, Task
 from tfminilm.teachers.faster import faster
 
 SETTINGS = "tfminilm.json"
@@ -32,6 +32,7 @@ BATCH_SIZE = 32
 class Settings:
     """How a fine-tuned model reads a task; saved beside it.
 
+    `num_texts` is 2 where it reads two together, such as a pair of sentences.
     `null_threshold` is SQuAD 2.0's: an answer that is this much less likely
     than "no answer" is not given. `None` where every question has one.
     """
@@ -42,6 +43,7 @@ class Settings:
     max_length: int
     doc_stride: int = windows.DOC_STRIDE
     null_threshold: float | None = None
+    num_texts: int = 1
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes them into a model's folder."""
@@ -63,6 +65,8 @@ class Settings:
             )
         try:
             content = json.loads(path.read_text("utf-8"))
+            if content["task"] in TASKS:  # Older files do not have it.
+                content["num_texts"] = len(TASKS[content["task"]].texts)
             return cls(**content | {"labels": tuple(content["labels"])})
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(f"{path} is damaged: {error}") from error

@@ -215,6 +215,7 @@ class TaskTextStage(SentenceStage):
             max_length=length,
             doc_stride=min(windows.DOC_STRIDE, length // 3),
             null_threshold=0.0 if self.task.name == "squad_v2" else None,
+            num_texts=len(self.task.texts),
         )
 
 

@@ -236,6 +236,7 @@ def _settings(task: Task, spec: FineTuning) -> Settings:
         max_length=spec.max_length,
         doc_stride=spec.doc_stride,
         null_threshold=0.0 if task.name == "squad_v2" else None,
+        num_texts=len(task.texts),
     )
 
 
