@@ -33,6 +33,16 @@ def test_partitions_of_a_graph_that_falls_apart(tmp_path):
     assert profile.partitions(path) == {"apart": 2, "whole": 1}
 
 
+def test_what_is_outside_of_products():
+    times = [
+        profile.OperatorTime(name, 1, taken)
+        for name, taken in (
+            ("FULLY_CONNECTED", 5.0), ("BATCH_MATMUL", 1.0), ("GELU", 2.0),
+        )
+    ]  # fmt: skip
+    assert profile.outside_products(times) == 0.25
+
+
 def test_every_operator_is_timed(int8_file):
     times = profile.operator_times(int8_file, "encode_32", repeats=2)
     used = profile.operators(int8_file)["encode_32"]

@@ -51,6 +51,12 @@ def kinds(path):
     }
 
 
+def scalars(read):
+    """The scales of tensors that have one each."""
+    found = [t.quantization for g in read.subgraphs for t in g.tensors]
+    return [x for x in found if x and x.scale is not None and len(x.scale) == 1]
+
+
 def cosine(float_file, path):
     ids = np.arange(20) * 3 % 100
     one, two = (
@@ -143,6 +149,17 @@ def test_equal_scales_are_written_once(rounded, model, make_backbone):
     ]
     # 12 bytes a row; what the second graph adds of its own is less.
     assert sizes[1] - sizes[0] < 0.7 * 12 * 3000
+
+
+def test_equal_scales_of_other_zeros_are_kept_apart(rounded):
+    read = flatbuffer.read(rounded("static_wi8_ai8"))
+    for scales in scalars(read):
+        scales.scale = np.ones(1, np.float32)
+    zeros = [int(scales.zeroPoint[0]) for scales in scalars(read)]
+    assert len(set(zeros)) > 1
+    shared = flatbuffer.share_scales(flatbuffer.write(read))
+    found = scalars(flatbuffer.read(shared))
+    assert [int(scales.zeroPoint[0]) for scales in found] == zeros
 
 
 def test_one_float_precision_changes_nothing(model):

@@ -52,6 +52,16 @@ def test_the_embeddings(where):
     assert where(change).startswith("the worst layer is the embeddings: its")
 
 
+def test_padding_has_no_say(where):
+    def change(model):
+        table = model.position_embedding.position_embeddings
+        rows = np.array(table)
+        rows[6:] += 1.0
+        table.assign(rows)
+
+    assert where(change) == "its layers agree, what stands on them does not"
+
+
 def test_what_stands_on_the_layers(where):
     def change(model):
         model.pooled_dense.bias.assign(model.pooled_dense.bias + 1)
