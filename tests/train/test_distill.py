@@ -168,6 +168,30 @@ def test_stopped_three_ways_it_ends_the_same(
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_several_steps_an_execution_are_the_same(
+    tmp_path, distill, finished, rows, state, signal_at
+):
+    run = tmp_path / "run"
+    flags = [
+        f"--config.train.{name}=4"
+        for name in ("steps_per_execution", "log_every", "checkpoint_every")
+    ]
+    signal_at(signal.SIGTERM, 4)
+    assert distill(run, *flags) == 75
+    assert events(run)[-1] == ("interrupted", 4)
+    assert distill(run, *flags) == 0
+    assert state(run) == state(finished)
+    one, four = (
+        [row for row in rows(path) if row["split"] == "train"]
+        for path in (finished, run)
+    )
+    assert [row["step"] for row in four] == [4, 8, 12]
+    rates = [row["learning_rate"] for row in four]
+    assert rates == pytest.approx([9e-3, 5e-3, 1e-3], rel=1e-5)
+    summed = 5 * one[0]["loss"] + 5 * one[1]["loss"] + 2 * one[2]["loss"]
+    assert 4 * sum(row["loss"] for row in four) == pytest.approx(summed)
+
+
 def test_one_seed_is_one_run(tmp_path, distill, finished, rows, state):
     assert distill(tmp_path / "same") == 0
     assert rows(tmp_path / "same") == rows(finished)

@@ -41,6 +41,11 @@ def test_a_recipe_survives_its_config():
         ("train.precision", "float8", "expected auto or float32 or"),
         ("train.optimizer", "sgd", "is 'sgd', expected adamw or lamb"),
         ("train.gradient_accumulation", 3, "multiple of train.gradient_accu"),
+        (
+            "train.steps_per_execution",
+            3,
+            "multiple of train.steps_per_execut",
+        ),
         ("method.name", "MiniML", "is 'MiniML'; did you mean MiniLM?"),
         ("method.value_weight", -1.0, "expected 0 or more"),
         ("student.hidden_dim", 100, "a multiple of student.num_heads (12)"),

@@ -54,6 +54,8 @@ def test_a_batch_is_shared_evenly():
         three.check_batch(32)
     with pytest.raises(UserError, match="gradient_accumulation is 2"):
         three.check_batch(12, parts=2)
+    with pytest.raises(UserError, match="steps_per_execution is 4"):
+        three.check_batch(12, steps=4)
     team.ALONE.check_batch(7, parts=7)
 
 

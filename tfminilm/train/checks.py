@@ -22,7 +22,8 @@ _AT_LEAST_ONE = (
     "student.num_layers student.hidden_dim student.num_heads "
     "student.intermediate_dim student.embedding_dim student.lstm_units "
     "student.bottleneck_dim student.max_sequence_length train.steps "
-    "train.batch_size train.gradient_accumulation train.log_every "
+    "train.batch_size train.gradient_accumulation "
+    "train.steps_per_execution train.log_every "
     "train.evaluate_every train.checkpoint_every train.keep_checkpoints "
     "train.held_out_sequences"
 ).split()
@@ -105,6 +106,19 @@ def _check_bounds(
         "train.batch_size",
         "a multiple of train.gradient_accumulation "
         f"({train.gradient_accumulation})",
+    )
+    several = train.steps_per_execution
+    for name in ("steps", "log_every", "evaluate_every", "checkpoint_every"):
+        require(
+            getattr(train, name) % several == 0,
+            f"train.{name}",
+            f"a multiple of train.steps_per_execution ({several})",
+        )
+    fine = several == 1 or not compress.sparsity
+    require(
+        fine,
+        "train.steps_per_execution",
+        "1 with compress.sparsity, which prunes after each step",
     )
     most = student.max_sequence_length
     fits = 8 <= data.sequence_length <= most

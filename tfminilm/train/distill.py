@@ -59,7 +59,11 @@ def distill(
     runs = recipe.runs()
     for run in runs.values():
         spec = run.train
-        team.check_batch(spec.batch_size, spec.gradient_accumulation)
+        team.check_batch(
+            spec.batch_size,
+            spec.gradient_accumulation,
+            spec.steps_per_execution,
+        )
         _check_compression(run.compress, team)
     with Progress(quiet=not team.is_chief) as progress, team.running():
         team.agree({"recipe": recipe.to_dict()})
@@ -138,7 +142,9 @@ class _Stage:
             optimizer = build_optimizer(train, precision)
             set_layer_rates(optimizer, distiller.student, train.shares())
             distiller.compile(
-                optimizer, jit_compile=team.jit_compile(distiller)
+                optimizer,
+                jit_compile=team.jit_compile(distiller),
+                steps_per_execution=train.batches_per_execution,
             )
             optimizer.build(distiller.trainable_variables)
         with folder.hold():

@@ -20,7 +20,9 @@ class DataParallel(Team):
 
     num_devices: int = 1
 
-    def check_batch(self, batch_size: int, parts: int = 1) -> None:
+    def check_batch(
+        self, batch_size: int, parts: int = 1, steps: int = 1
+    ) -> None:
         each = self.num_devices * parts
         if batch_size % each:
             raise UserError(

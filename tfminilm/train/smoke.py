@@ -69,6 +69,7 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
         steps=4,
         batch_size=2,
         gradient_accumulation=1,
+        steps_per_execution=1,
         warmup_steps=1,
         log_every=2,
         held_out_sequences=2,

@@ -163,6 +163,9 @@ class TrainSpec(tfminilm.config.Typed):
     parts of the student: each with its share of the learning rate, such as
     "embeddings:0.1,0:0.1,1:0.5".
     `gradient_accumulation` > 1 splits the `batch_size` into that many parts.
+    `steps_per_execution` > 1 makes that many steps in one call of the device,
+    which small models on fast devices gain from; logs, evaluations and
+    checkpoints come between calls.
     `precision` is "float32", "mixed_bfloat16", "mixed_float16", or "auto":
     what is fastest on this machine. `keep_checkpoints` counts the newest;
     the best on held-out data is kept beside them.
@@ -171,6 +174,7 @@ class TrainSpec(tfminilm.config.Typed):
     steps: int = 400_000
     batch_size: int = 256
     gradient_accumulation: int = 1
+    steps_per_execution: int = 1
     optimizer: str = "adamw"
     learning_rate: float = 5e-4
     layer_rates: str = ""
@@ -208,6 +212,14 @@ class TrainSpec(tfminilm.config.Typed):
                 "embeddings:0.1,0:0.1"
             ) from None
         return found
+
+    @property
+    def batches_per_execution(self) -> int:
+        """Batches that `fit` trains on between two callbacks."""
+        several = self.steps_per_execution > 1
+        return self.steps_per_execution * (
+            self.gradient_accumulation if several else 1
+        )
 
 
 @dataclasses.dataclass(frozen=True)

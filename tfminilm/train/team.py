@@ -56,12 +56,15 @@ class Team:
             return contextlib.nullcontext()
         return self.strategy.scope()
 
-    def check_batch(self, batch_size: int, parts: int = 1) -> None:
+    def check_batch(
+        self, batch_size: int, parts: int = 1, steps: int = 1
+    ) -> None:
         """Raises `UserError` unless all replicas get as many sequences.
 
         Args:
             batch_size: of a step, over all replicas.
             parts: of gradient accumulation.
+            steps: of an execution.
         """
         if batch_size % self.num_replicas:
             raise UserError(
@@ -74,6 +77,11 @@ class Team:
                 f"gradient_accumulation is {parts}, and Keras cannot "
                 f"accumulate on {self.num_replicas} replicas: set it to 1, as "
                 "each takes a part of the batch only"
+            )
+        if steps > 1 and self.num_replicas > 1:
+            raise UserError(
+                f"steps_per_execution is {steps}, which Keras cannot do on "
+                f"{self.num_replicas} replicas: set it to 1"
             )
 
     def buckets(self, length: int) -> list[int] | None:

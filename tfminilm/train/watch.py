@@ -9,6 +9,7 @@ import keras
 
 from tfminilm.errors import Interrupted
 from tfminilm.report.machine import peak_memory
+from tfminilm.train.optimizer import learning_rate
 from tfminilm.train.progress import StepBar
 from tfminilm.train.signals import Signals
 
@@ -41,12 +42,14 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.clock.go_on()
+        self.seen = 0
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        if self._logs(self.step + 1):
+        if self._logs(self.step + self.spec.steps_per_execution):
             # Before the update: afterwards it is the next step's.
-            rate = self.loop.model.optimizer.learning_rate
-            self.rate = float(keras.ops.convert_to_numpy(rate))
+            self.rate = learning_rate(
+                self.loop.model.optimizer, self.spec.batches_per_execution
+            )
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         row = {key: float(value) for key, value in (logs or {}).items()}
@@ -56,13 +59,18 @@ class Watch(keras.callbacks.Callback):
         # So that the next ones are of their own batch alone.
         self.loop.reset_metrics()
         self.loop.require_finite(row, f"at step {self.step + 1}")
-        self.sums.update(row)
-        self.summed += 1
+        # `batch` counts from 0, and is the last of an execution's.
+        count, self.seen = batch + 1 - self.seen, batch + 1
+        self.sums.update({key: count * value for key, value in row.items()})
+        self.summed += count
         parts = self.spec.gradient_accumulation
-        self.clock.count(self.loop.tokens(self.step * parts + self.part))
-        self.part = (self.part + 1) % parts
-        if not self.part:
-            self._end_step(row["loss"])
+        first = self.step * parts + self.part
+        self.clock.count(
+            sum(map(self.loop.tokens, range(first, first + count)))
+        )
+        steps, self.part = divmod(self.part + count, parts)
+        if steps:
+            self._end_steps(steps, row["loss"])
 
     def save(self) -> None:
         """Writes a checkpoint of the steps done."""
@@ -86,8 +94,8 @@ class Watch(keras.callbacks.Callback):
             "same command again to go on"
         )
 
-    def _end_step(self, loss: float) -> None:
-        self.step += 1
+    def _end_steps(self, count: int, loss: float) -> None:
+        self.step += count
         self.bar.update(self.step, loss)
         if self._logs(self.step):
             self._log()
