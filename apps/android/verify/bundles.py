@@ -80,6 +80,13 @@ def write_small(folder: pathlib.Path) -> None:
             FirstTokenClassifier(backbone, num_classes=len(labels)),
             Settings("made_up", "classification", labels, max(_LENGTHS)),
         ),
+        "pairs": (
+            FirstTokenClassifier(backbone, num_classes=2),
+            Settings(
+                *("made_up", "classification", ("no", "yes"), max(_LENGTHS)),
+                num_texts=2,
+            ),
+        ),
         "question_answering": (SpanFinder(backbone), answers),
         "multilingual": (SpanFinder(other), answers),
     }

@@ -12,7 +12,10 @@ import tools
 import vectors
 
 _EMBEDDED, _ADVERSARIAL = 2000, 4000
-TASKS = ("encoder", "classification", "question_answering", "multilingual")
+TASKS = (
+    *("encoder", "classification", "pairs"),
+    *("question_answering", "multilingual"),
+)
 
 
 def write(
@@ -44,13 +47,13 @@ def write(
             questions = texts.questions(data)
         every = list(itertools.chain.from_iterable(lines))
         vectors.write_tokens(folder / TASKS[0], every, folder / "tokens.jsonl")
-        vectors.write_pieces(folder / TASKS[3], every, folder / "pieces.jsonl")
-        for task in TASKS[:2]:
+        vectors.write_pieces(folder / TASKS[4], every, folder / "pieces.jsonl")
+        for task in TASKS[:3]:
             vectors.write_logits(
                 folder / task, sentences[:1000], folder / f"{task}.jsonl"
             )
         asked = list(itertools.islice(questions, 500))
-        for task in TASKS[2:]:
+        for task in TASKS[3:]:
             vectors.write_answers(
                 folder / task, asked, folder / f"{task}.jsonl"
             )

@@ -135,10 +135,12 @@ def _utf16(text: str, spans: Any) -> list[int]:
 
 
 def name_of(bundle: pathlib.Path) -> str:
-    """What the tests call a bundle: its task, or multilingual."""
+    """What the tests call a bundle: its task, or what is special about it."""
     content = json.loads((bundle / "manifest.json").read_text("utf-8"))
-    is_multilingual = content["tokenizer"]["kind"] == "sentencepiece"
-    return "multilingual" if is_multilingual else content["task"]
+    if content["tokenizer"]["kind"] == "sentencepiece":
+        return "multilingual"
+    is_pair = content["task"] == "classification" and content["num_texts"] == 2
+    return "pairs" if is_pair else content["task"]
 
 
 def write_logits(
@@ -146,24 +148,26 @@ def write_logits(
 ) -> None:
     """Writes JSON lines of `text` and the model's `values` for it.
 
-    Those are a classifier's logits, or an encoder's sentence embedding.
+    Those are a classifier's logits, or an encoder's sentence embedding. A
+    model of pairs reads each line with its successor, `other`.
     """
+    from tfminilm.export import evaluate
     from tfminilm.export.opened import open_bundle
     from tfminilm.tasks import encode
 
     opened = open_bundle(bundle)
-    start, end, _ = encode.special_ids(opened.tokenizer)
-    flat, sizes = encode.tokens_of(lines, opened.tokenizer)
-    room = opened.encoder.lengths[-1] - 2
-    place = 0
+    rows: list[tuple[str, ...]] = [(line,) for line in lines]
+    if opened.manifest["num_texts"] == 2:
+        rows = list(zip(lines, [*lines[1:], *lines[:1]], strict=True))
+    longest = opened.encoder.lengths[-1]
+    encoded = encode.encode_texts(rows, opened.tokenizer, longest)
+    found = evaluate.run(opened.encoder, encoded)
     with output.open("w", encoding="utf-8") as file:
-        for line, size in zip(lines, sizes, strict=True):
-            own = flat[place : place + min(size, room)]
-            place += size
-            found = opened.encoder([start, *own, end])
-            values = found.get("logits", found.get("sentence_embedding"))
-            row = {"text": line, "values": values.reshape(-1).tolist()}
-            file.write(json.dumps(row) + "\n")
+        for own, values in zip(rows, found, strict=True):
+            if isinstance(values, dict):
+                values = values["sentence_embedding"]
+            row = dict(zip(("text", "other"), own, strict=False))
+            file.write(json.dumps(row | {"values": values.tolist()}) + "\n")
 
 
 def write_answers(

@@ -57,6 +57,8 @@ class Manifest(
     val task: Task,
     val taskName: String?,
     val description: String,
+    /** How many texts the model reads together, 1 or 2. */
+    val texts: Int,
     val labels: List<String>,
     val precision: String,
     val parameters: Long,
@@ -113,6 +115,7 @@ class Manifest(
                 task = task,
                 taskName = json.textOrNull("task_name"),
                 description = json.textOrNull("description") ?: "",
+                texts = texts(json),
                 labels = labels?.let { array -> List(array.length()) { array.getString(it) } }
                     ?: emptyList(),
                 precision = json.getString("precision"),
@@ -125,6 +128,17 @@ class Manifest(
                     FileRecord(record.getLong("bytes"), record.getString("sha256"))
                 },
             )
+        }
+
+        private fun texts(json: JSONObject): Int {
+            val texts = json.optInt("num_texts")
+            if (texts !in 1..2) {
+                throw BundleException(
+                    "The bundle does not say whether its model reads one text or two: " +
+                        "export the model again",
+                )
+            }
+            return texts
         }
 
         private fun signatures(json: JSONObject): List<Signature> {

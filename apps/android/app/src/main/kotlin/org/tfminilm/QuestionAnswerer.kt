@@ -20,10 +20,13 @@ class Answers(
  *
  * The text is tokenised once, as long as only the question changes.
  */
-class QuestionAnswerer(bundle: Bundle, private val engine: Engine) {
+class QuestionAnswerer(
+    bundle: Bundle,
+    private val engine: Engine,
+    private val tokenizer: Tokenizer = bundle.tokenizer(),
+) {
     private val special = bundle.manifest.tokenizer
     private val settings = requireNotNull(bundle.manifest.questions) { "no bundle for questions" }
-    private val tokenizer = bundle.tokenizer()
     private val question = Tokens()
     private val context = Tokens()
     private var text: String? = null

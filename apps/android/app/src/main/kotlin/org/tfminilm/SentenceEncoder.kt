@@ -4,11 +4,11 @@ import kotlin.math.sqrt
 
 /** Turns texts into vectors whose dot product says how near their meanings are. */
 class SentenceEncoder(bundle: Bundle, engine: Engine) {
-    private val single = SingleText(bundle, engine, "sentence_embedding")
+    private val texts = ShortTexts(bundle, engine, "sentence_embedding")
 
     /** A vector of length 1; the end of a text that is too long is not read. */
     fun encode(text: String): FloatArray {
-        val vector = single.run(text)
+        val vector = texts.run(text)
         val norm = sqrt(vector.fold(0.0) { sum, x -> sum + x.toDouble() * x }).toFloat()
         if (norm > 0) for (index in vector.indices) vector[index] /= norm
         return vector

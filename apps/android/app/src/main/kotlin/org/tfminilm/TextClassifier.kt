@@ -13,13 +13,14 @@ class Classification(
     val best: Int = logits.indices.maxByOrNull { logits[it] } ?: 0
 }
 
-/** Classifies single texts; the end of a text that is too long is not read. */
+/** Classifies texts, or pairs of texts; what is too long is not read to its end. */
 class TextClassifier(bundle: Bundle, engine: Engine) {
     private val names = bundle.manifest.labels
-    private val single = SingleText(bundle, engine, "logits")
+    private val texts = ShortTexts(bundle, engine, "logits")
 
-    fun classify(text: String): Classification {
-        val logits = single.run(text)
+    /** @param other the second text, of a model that reads two (`manifest.texts`). */
+    fun classify(text: String, other: String? = null): Classification {
+        val logits = texts.run(text, other)
         val labels = List(logits.size) { names.getOrElse(it) { index -> index.toString() } }
         return Classification(labels, softmax(logits), logits)
     }

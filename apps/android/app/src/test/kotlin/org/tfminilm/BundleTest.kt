@@ -90,6 +90,14 @@ class BundleTest {
     }
 
     @Test
+    fun `one text or two`() {
+        assertEquals(1, Bundle.open(FolderFiles(copy())).manifest.texts)
+        assertEquals(2, Golden.bundle("small/pairs").manifest.texts)
+        change { it.remove("num_texts") }
+        assertRefused("one text or two", "export the model again")
+    }
+
+    @Test
     fun `a name that leads out of the bundle`() {
         change { it.getJSONObject("tokenizer").put("vocabulary", "../vocab.txt") }
         assertRefused("no plain name")

@@ -13,10 +13,16 @@ class GoldenTest {
     }
 
     @Test
-    fun `classifies as Python does`() = withEngine("classification") { bundle, engine ->
+    fun `classifies as Python does`() = classifies("classification")
+
+    @Test
+    fun `classifies pairs as Python does`() = classifies("pairs")
+
+    private fun classifies(name: String) = withEngine(name) { bundle, engine ->
         val classifier = TextClassifier(bundle, engine)
-        for (row in Golden.rows("classification.jsonl")) {
-            val found = classifier.classify(row.getString("text"))
+        for (row in Golden.rows("$name.jsonl")) {
+            val other = if (row.has("other")) row.getString("other") else null
+            val found = classifier.classify(row.getString("text"), other)
             val values = row.getJSONArray("values").floats()
             assertArrayEquals(row.getString("text"), values, found.logits, 1e-4f)
             assertEquals(values.indices.maxByOrNull { values[it] }, found.best)

@@ -61,6 +61,42 @@ class QuestionAnswererTest {
     }
 
     @Test
+    fun `tokenises a long text once for all its questions`() {
+        val bundle = Golden.bundle("question_answering")
+        val words = Golden.rows("tokens.jsonl").flatMap { it.getString("text").split(" ") }
+        val text = words.take(5000).joinToString(" ")
+        val own = bundle.tokenizer()
+        val read = ArrayList<Int>()
+        val counting = object : Tokenizer {
+            override fun encode(text: String, into: Tokens, start: Int, end: Int, limit: Int) {
+                read += end - start
+                own.encode(text, into, start, end, limit)
+            }
+        }
+        LiteRtEngine(bundle).use { engine ->
+            val warm = QuestionAnswerer(bundle, engine)
+            repeat(3) { warm.answer("$it?", "$it $text") }
+            val answerer = QuestionAnswerer(bundle, engine, counting)
+            var windows = 0
+            val times = listOf("Who was it?", "When was it?").map {
+                time { windows = answerer.answer(it, text).windows }
+            }
+            val alone = time { own.encode(text, Tokens()) }
+            println(
+                "5000 words: %d windows, first question %.1f ms, second %.1f, tokenising alone %.1f"
+                    .format(windows, times[0], times[1], alone),
+            )
+        }
+        assertEquals(listOf(text.length, 11, 12), read)
+    }
+
+    private fun time(work: () -> Unit): Double {
+        val start = System.nanoTime()
+        work()
+        return (System.nanoTime() - start) / 1e6
+    }
+
+    @Test
     fun `stops between windows`() {
         val answerer = QuestionAnswerer(bundle, Finder(-1))
         assertThrows(CancellationException::class.java) {

@@ -59,9 +59,10 @@ class BundlesScreen(
 
     /** The median of some runs, and what a classifier says. */
     private fun outcome(model: OpenModel, sentence: String): String {
+        val other = if (model.choice.manifest.texts == 2) sentence else null
         val work: () -> String = when (model.choice.manifest.task) {
             Task.CLASSIFICATION -> {
-                { activity.describe(model.classifier.classify(sentence)) }
+                { activity.describe(model.classifier.classify(sentence, other)) }
             }
             Task.ENCODER -> {
                 { model.encoder.encode(sentence).let { "" } }
@@ -70,7 +71,7 @@ class BundlesScreen(
                 { model.answerer.answer(sentence, sentence).let { "" } }
             }
             Task.REGRESSION -> {
-                { model.classifier.classify(sentence).logits[0].toString() }
+                { model.classifier.classify(sentence, other).logits[0].toString() }
             }
         }
         work()

@@ -1,21 +1,23 @@
 package org.tfminilm.demo
 
 import android.app.Activity
+import android.view.View
 import android.widget.EditText
 import android.widget.Spinner
 import android.widget.TextView
 import org.tfminilm.Classification
 import org.tfminilm.Task
 
-/** Classifies the sentence while it is typed. */
+/** Classifies the sentence, or the two of them, while it is typed. */
 class SentimentScreen(activity: Activity, models: Models) : Screen(activity, models) {
     private val sentence: EditText = find(R.id.sentence)
+    private val other: EditText = find(R.id.other_sentence)
     private val result: TextView = find(R.id.sentiment_result)
     private val status: TextView = find(R.id.sentiment_status)
     private val spinner: Spinner = find(R.id.sentiment_model)
 
     init {
-        onChange(sentence) { classify() }
+        onChange(sentence, other) { classify() }
     }
 
     override fun refresh() {
@@ -25,8 +27,11 @@ class SentimentScreen(activity: Activity, models: Models) : Screen(activity, mod
 
     private fun classify() {
         val choice = chosen(spinner, status) ?: return
+        val isPair = choice.manifest.texts == 2
+        find<View>(R.id.other).visibility = if (isPair) View.VISIBLE else View.GONE
         val text = sentence.text.toString()
-        request(choice, status, { model, _ -> model.classifier.classify(text) }) {
+        val second = if (isPair) other.text.toString() else null
+        request(choice, status, { model, _ -> model.classifier.classify(text, second) }) {
             result.text = activity.describe(it)
         }
     }

@@ -98,6 +98,21 @@ class MainActivityTest {
     }
 
     @Test
+    fun `reads two sentences where the model does`() {
+        assertEquals(View.GONE, find<View>(R.id.other).visibility)
+        install("pairs")
+        open(R.id.question_tab)
+        open(R.id.sentiment_tab)
+        find<Spinner>(R.id.sentiment_model).setSelection(1)
+        settle()
+        assertEquals(View.VISIBLE, find<View>(R.id.other).visibility)
+        val before = text(R.id.sentiment_result)
+        assertTrue(before, "%" in before)
+        type(R.id.other_sentence, "Something else entirely, and much worse.")
+        assertTrue(text(R.id.sentiment_result) != before)
+    }
+
+    @Test
     fun `shows the last of many changes`() {
         for (size in 1..50) find<EditText>(R.id.sentence).setText("word ".repeat(size))
         settle()
