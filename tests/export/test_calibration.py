@@ -6,6 +6,7 @@ import pytest
 from tfminilm.errors import UserError
 from tfminilm.export import calibration
 from tfminilm.tasks.example import Example, QAExample
+from tfminilm.teachers import load_tokenizer
 
 
 def test_sentences_and_one_pair():
@@ -45,5 +46,9 @@ def test_pairs_only_where_they_have_room(tokenizer):
     shown, encoded = calibration.encode(tokenizer, texts, 4)
     assert shown == ["the cat"]
     assert encoded.lengths.tolist() == [4]
+    # Of XLM-R's a pair takes six.
+    other = load_tokenizer("tiny:xlm_roberta")
+    for length, count in ((5, 1), (6, 2)):
+        assert len(calibration.encode(other, texts, length)[0]) == count
     with pytest.raises(UserError, match="max length is 4, expected 5"):
         calibration.encode(tokenizer, texts[1:], 4)

@@ -48,6 +48,14 @@ def test_a_name_is_no_part_of_the_workdir_that_it_is_used_in(
     assert "fine-tuned on sst2" in describe(BACKBONE, "student")
 
 
+def test_the_last_teacher_comes_first(tmp_path):
+    stages = {"a": stage("MiniLM", "big"), "b": stage("Sentences", "small")}
+    assert describe(BACKBONE, workdir(tmp_path / "run", stages=stages)) == (
+        f"{SHAPE}; distilled from small by Sentences; "
+        "distilled from big by MiniLM"
+    )
+
+
 @pytest.mark.parametrize("inside", ["", "student"])
 def test_fine_tuned(tmp_path, inside):
     run = workdir(tmp_path / "run", task="csv:mine/own.csv", model="hub/mini")

@@ -26,7 +26,8 @@ def make(randomise):
     """A random backbone, or one with the head of a task."""
 
     def build(family, task=None):
-        options = {"bottleneck_dim": 16, "embedding_dim": 8}
+        # A pooler that no head stands on.
+        options = {"bottleneck_dim": 16, "embedding_dim": 8, "pooler": True}
         if family != "mobilebert":
             options = {}
         backbone = getattr(students, family)(**SIZES, **options)

@@ -54,6 +54,15 @@ def test_whole(copy, tokenizer):
     assert opened.tokenizer.cls_token_id == tokenizer.cls_token_id
 
 
+def test_settings_of_questions(change):
+    answers = {"document_stride": 9, "null_threshold": 1.5}
+    given = {"task": "question_answering", "task_name": "squad_v2"}
+    settings, _ = read_all(change(**given, question_answering=answers))
+    assert (settings.task, settings.kind) == ("squad_v2", "qa")
+    assert (settings.doc_stride, settings.max_length) == (9, 32)
+    assert settings.null_threshold == 1.5
+
+
 def test_the_schema_takes_it(written, manifest_faults):
     assert not manifest_faults(open_bundle(written).manifest)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
@@ -108,6 +109,13 @@ def differences_of(outputs, agrees):
         for name in outputs
         for same in agrees
     ]
+
+
+def test_large_states_are_compared_in_units_of_their_size():
+    for size, wanted in ((100.0, 0.02), (0.01, 2.0)):
+        values = np.full((3, 4), size)
+        pair = parity._Pair("sequence_output", "a text", values + 2.0, values)
+        assert pair.difference(8, None).maximum == pytest.approx(wanted)
 
 
 def test_too_few_answers_agree():

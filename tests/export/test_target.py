@@ -1,5 +1,6 @@
 """Targets and their recipes."""
 
+import dataclasses
 import importlib.util
 import pathlib
 
@@ -77,3 +78,10 @@ def test_survives_a_round_trip():
 def test_bad_targets(config, message):
     with pytest.raises(UsageError, match=message):
         Target.parse(config)
+
+
+def test_single_layers_may_round_activations():
+    target = Target(precision="dynamic_wi8_afp32")
+    assert target.activations == "float32"
+    layers = {"pooler": "static_wi8_ai8"}
+    assert dataclasses.replace(target, layers=layers).activations == "int8"
