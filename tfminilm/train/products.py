@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from tfminilm.distiller import Distiller
+from tfminilm.layers import gradients
 
 # Going back, a product needs one more for each of its two gradients.
 _PASSES = 3
@@ -40,6 +41,7 @@ class Product(NamedTuple):
         return 2 * self.batch * self.rows * self.inner * self.columns
 
 
+@gradients.forgotten()
 def step_products(
     model: keras.Model, inputs: Mapping[str, Any]
 ) -> collections.Counter[Product]:
