@@ -15,7 +15,7 @@ class SentencePieceTokenizer internal constructor(
     private val model: PieceModel,
     private val unknownId: Int,
     private val idOffset: Int,
-) : Tokenizer {
+) : Tokenizer() {
     private val text = PieceText(model)
 
     // The best way to each place: its score, its last piece, where that starts.

@@ -1,7 +1,7 @@
 package org.tfminilm
 
 /** Cuts texts into a model's tokens. Not safe for several threads at once. */
-interface Tokenizer {
+abstract class Tokenizer {
     /**
      * Tokenises `text[start, end)` without special tokens.
      *
@@ -9,7 +9,7 @@ interface Tokenizer {
      * @param limit stops once there are so many tokens: the rest of a long
      *     text is not looked at.
      */
-    fun encode(
+    abstract fun encode(
         text: String,
         into: Tokens,
         start: Int = 0,

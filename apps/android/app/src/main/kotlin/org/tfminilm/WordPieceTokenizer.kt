@@ -18,7 +18,7 @@ class WordPieceTokenizer(
     lowercase: Boolean,
     stripAccents: Boolean,
     suffixIndicator: String = "##",
-) : Tokenizer {
+) : Tokenizer() {
     private val pieces = PrefixTree()
 
     /** Where a piece inside a word starts. */

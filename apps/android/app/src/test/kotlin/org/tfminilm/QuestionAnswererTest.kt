@@ -67,7 +67,7 @@ class QuestionAnswererTest {
         val text = words.take(5000).joinToString(" ")
         val own = bundle.tokenizer()
         val read = ArrayList<Int>()
-        val counting = object : Tokenizer {
+        val counting = object : Tokenizer() {
             override fun encode(text: String, into: Tokens, start: Int, end: Int, limit: Int) {
                 read += end - start
                 own.encode(text, into, start, end, limit)
