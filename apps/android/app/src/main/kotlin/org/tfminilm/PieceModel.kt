@@ -8,7 +8,7 @@ import java.nio.ByteBuffer
  * @throws BundleException it is damaged, or of a kind that is not read.
  */
 internal class PieceModel(file: ByteBuffer) {
-    /** How many pieces there are, those that no text has included. */
+    /** How many pieces there are, with those that stand for no text. */
     var size = 0
         private set
 

@@ -19,7 +19,7 @@ internal class PieceText(private val model: PieceModel) {
     var size = 0
         private set
 
-    private val space = if (model.escapesSpaces) LOW_LINE else BLANK
+    private val space = if (model.escapesSpaces) VISIBLE_SPACE else BLANK
     private var text = ""
     private var at = 0
     private var end = 0
@@ -169,6 +169,8 @@ internal class PieceText(private val model: PieceModel) {
 
     private companion object {
         const val BLANK = 0x20
-        const val LOW_LINE = 0x2581
+
+        /** What a space becomes, so that pieces can have it. */
+        const val VISIBLE_SPACE = 0x2581
     }
 }
