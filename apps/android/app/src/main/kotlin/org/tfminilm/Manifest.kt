@@ -186,11 +186,17 @@ class Manifest(
         }
 
         private fun questions(json: JSONObject) = QuestionSettings(
-            json.getInt("document_stride"),
-            json.getInt("max_question_tokens"),
-            json.getInt("max_answer_tokens"),
+            json.positive("document_stride"),
+            json.positive("max_question_tokens"),
+            json.positive("max_answer_tokens"),
             if (json.isNull("null_threshold")) null else json.getDouble("null_threshold").toFloat(),
         )
+
+        private fun JSONObject.positive(name: String): Int {
+            val value = getInt(name)
+            if (value < 1) throw JSONException("$name is $value, not 1 or more")
+            return value
+        }
 
         private fun JSONObject.textOrNull(name: String): String? =
             if (isNull(name)) null else getString(name)

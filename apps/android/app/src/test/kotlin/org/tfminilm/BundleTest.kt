@@ -75,6 +75,12 @@ class BundleTest {
         assertRefused("manifest.json", "cannot be read")
         File(folder.root, Manifest.FILE).writeText("{}")
         assertRefused("no bundle")
+        change { json ->
+            val settings = JSONObject().put("document_stride", 0)
+                .put("max_question_tokens", 8).put("max_answer_tokens", 8)
+            json.put("question_answering", settings)
+        }
+        assertRefused("damaged", "document_stride is 0")
     }
 
     @Test
