@@ -285,7 +285,6 @@ def test_a_run_that_is_over_leaves_no_weights(make_distiller, batch):
     ]
     assert all(handle() is not None for handle in held)
     del distiller
-    keras.backend.clear_session()
     gc.collect()
     assert [handle() for handle in held if handle() is not None] == []
 

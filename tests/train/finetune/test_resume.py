@@ -32,11 +32,11 @@ def test_a_killed_run_goes_on_to_the_same_end(
         "import os, signal, sys\n"
         "from tfminilm.commands import main\n"
         "from tfminilm.train import watch\n"
-        "end = watch.Watch._end_step\n"
-        "def killed(self, loss):\n"
-        "    end(self, loss)\n"
+        "end = watch.Watch._end_steps\n"
+        "def killed(self, *args):\n"
+        "    end(self, *args)\n"
         "    if self.step == 20: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "watch.Watch._end_step = killed\n"
+        "watch.Watch._end_steps = killed\n"
         "main(sys.argv[1:])\n"
     )
     process = subprocess.run(
@@ -54,13 +54,13 @@ def test_a_killed_run_goes_on_to_the_same_end(
 
 
 def test_interrupted(run, tmp_path, monkeypatch, capsys):
-    end = watch.Watch._end_step
+    end = watch.Watch._end_steps
 
-    def stopped(self, loss):
+    def stopped(self, *args):
         self.signals.stop = self.step == 3
-        end(self, loss)
+        end(self, *args)
 
-    monkeypatch.setattr(watch.Watch, "_end_step", stopped)
+    monkeypatch.setattr(watch.Watch, "_end_steps", stopped)
     workdir = tmp_path / "run"
     assert run(workdir) == 75
     assert "interrupted at step 4, which is saved" in capsys.readouterr().err
