@@ -106,6 +106,7 @@ class MainActivityTest {
         find<Spinner>(R.id.sentiment_model).setSelection(1)
         settle()
         assertEquals(View.VISIBLE, find<View>(R.id.other).visibility)
+        type(R.id.other_sentence, text(R.id.sentence))
         val before = text(R.id.sentiment_result)
         assertTrue(before, "%" in before)
         type(R.id.other_sentence, "Something else entirely, and much worse.")
