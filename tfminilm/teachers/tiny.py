@@ -46,7 +46,6 @@ def backbone(source: str, dtype: Any = None) -> keras.Model:
     return model
 
 
-@functools.cache
 def tokenizer(source: str) -> Any:
     """Its tokenizer: letters, digits and punctuation, each a token.
 
@@ -74,6 +73,7 @@ def _kind(source: str) -> str:
     return kind
 
 
+@functools.cache
 def _sentencepiece() -> bytes:
     """A SentencePiece model of single characters."""
     import sentencepiece
