@@ -2,10 +2,10 @@
 
 A teacher that was fine-tuned on SST-2 loses the half of its feed-forward
 neurons that adds least to the hidden states of the task's own sentences; what
-is left learns from the whole teacher. "Are Sixteen Heads Really Better than
-One?" (arXiv 1905.10650) prunes by measured importance as well, heads where
-this prunes neurons. The student is a plain, smaller BERT. Fewer layers:
---config.student.num_layers=4 keeps those that change the states most.
+is left learns from the whole teacher. The student is a plain, smaller BERT.
+Fewer layers: --config.student.num_layers=4 keeps those that change the states
+most. Fewer attention heads, as "Are Sixteen Heads Really Better than One?"
+(arXiv 1905.10650) leaves them out: --config.student.kept_heads=6.
 
     tfminilm finetune --model=M --task=sst2 --workdir=runs/sst2
     tfminilm distill --config=pruned_sst2 --workdir=runs/pruned

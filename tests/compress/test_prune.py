@@ -61,15 +61,23 @@ def test_importance_is_what_parts_do_to_the_states(model, batches):
         model.backbone.input,
         [model.backbone.transformer_layers[i].output for i in (0, 1)],
     )
-    adds, angles = [], []
+    adds, angles, attended = [], [], []
     for batch in batches:
         before, after = (np.array(x, float) for x in states(batch))
         mask = batch["padding_mask"].astype(bool)
-        inner = layer._self_attention_layer(
-            before.astype("float32"),
-            before.astype("float32"),
+        given = before.astype("float32")
+        inner, scores = layer._self_attention_layer(
+            given,
+            given,
             attention_mask=mask[:, None, :],
+            return_attention_scores=True,
         )
+        values = np.array(layer._self_attention_layer._value_dense(given))
+        output = layer._self_attention_layer._output_dense.kernel
+        heard = np.einsum(
+            "bhqk,bkhd,hdw->bqhw", scores, values, output, dtype=float
+        )
+        attended.append(heard[mask])
         inner = layer._self_attention_layer_norm(inner + before)
         up = layer._feedforward_intermediate_dense
         down = np.array(layer._feedforward_output_dense.kernel, float)
@@ -81,6 +89,8 @@ def test_importance_is_what_parts_do_to_the_states(model, batches):
         angles.append(1 - cosine[mask])
     wanted = np.sqrt(np.square(np.concatenate(adds)).sum(-1).mean(0))
     np.testing.assert_allclose(found.neurons[1], wanted, rtol=1e-4)
+    wanted = np.sqrt(np.square(np.concatenate(attended)).sum(-1).mean(0))
+    np.testing.assert_allclose(found.heads[1], wanted, rtol=1e-4)
     wanted = np.concatenate(angles).mean()
     np.testing.assert_allclose(found.layers[1], wanted, rtol=1e-4)
 
@@ -100,6 +110,54 @@ def test_of_a_model_whose_other_parts_do_nothing(model, batches):
     assert type(smaller.backbone) is keras_hub.models.BertBackbone
     assert smaller.backbone.intermediate_dim == 3
     assert smaller.count_params() == source.count_params() - 3 * 3 * (8 + 8 + 1)
+
+
+def given_by(head, layer):
+    """A head's values, their bias, and its rows of the output kernel."""
+    attention = layer._self_attention_layer
+    value, output = attention._value_dense, attention._output_dense
+    parts = value.kernel[:, head], value.bias[head], output.kernel[head]
+    return [np.array(part) for part in parts]
+
+
+def test_heads_that_add_least_fall_silent(model, batches):
+    source = heads.rebuilt(model)
+    source.set_weights(model.get_weights())
+    useless = (1, 0, 1)
+    layers = source.backbone.transformer_layers
+    for head, layer in zip(useless, layers, strict=True):
+        kernel = layer._self_attention_layer._output_dense.kernel
+        value = np.array(kernel)
+        value[head] *= 1e-6
+        kernel.assign(value)
+    smaller = prune(source, batches, kept_heads=1)
+    np.testing.assert_allclose(
+        smaller(batches[0]), source(batches[0]), atol=1e-4
+    )
+    for head, ours, theirs in zip(
+        useless, smaller.backbone.transformer_layers, layers, strict=True
+    ):
+        assert not any(part.any() for part in given_by(head, ours))
+        for kept, whole in zip(
+            given_by(1 - head, ours), given_by(1 - head, theirs), strict=True
+        ):
+            np.testing.assert_array_equal(kept, whole)
+
+
+def test_training_leaves_silent_heads_silent(model, batches):
+    smaller = prune(model, batches, kept_heads=1)
+    layers = smaller.backbone.transformer_layers
+    silent = importance(model, batches).heads.argmin(1)
+    before = [given_by(1 - h, x) for h, x in zip(silent, layers, strict=True)]
+    smaller.compile(
+        keras.optimizers.AdamW(0.1, weight_decay=0.1),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    smaller.fit(batches[0], np.array([0, 1]), shuffle=False, verbose=0)
+    for head, layer, then in zip(silent, layers, before, strict=True):
+        assert not any(part.any() for part in given_by(head, layer))
+        for part, old in zip(given_by(1 - head, layer), then, strict=True):
+            assert np.abs(part - old).max() > 0.01
 
 
 def test_the_layer_that_changes_nothing_goes_first(model, batches):
@@ -134,6 +192,8 @@ def test_padding_has_no_say(model, batches):
 def test_bad_input(model, batches):
     with pytest.raises(UserError, match="cannot keep 7 of intermediate_dim 6"):
         prune(model, batches, intermediate_dim=7)
+    with pytest.raises(UserError, match="cannot keep 0 of num_heads 2"):
+        prune(model, batches, kept_heads=0)
     with pytest.raises(UserError, match="no batches"):
         prune(model, [], num_layers=1)
     wider = students.bert(**SIZE | {"hidden_dim": 16})

@@ -53,7 +53,7 @@ def test_a_pruned_student_is_made_of_its_teacher(tmp_path, monkeypatch):
         return teachers[-1]
 
     monkeypatch.setattr(assemble.TaskStage, "load_teacher", remember)
-    student = distill(recipe(init="pruned"), tmp_path / "run")
+    student = distill(recipe(init="pruned", kept_heads=5), tmp_path / "run")
     (teacher,) = teachers
     parts = [
         columns(layer._feedforward_intermediate_dense.kernel)
@@ -61,6 +61,8 @@ def test_a_pruned_student_is_made_of_its_teacher(tmp_path, monkeypatch):
     ]
     found = []
     for layer in student.backbone.transformer_layers:
+        output = np.array(layer._self_attention_layer._output_dense.kernel)
+        assert output.any((1, 2)).sum() == 5
         kept = columns(layer._feedforward_intermediate_dense.kernel)
         assert len(kept) == 24
         found.append([kept <= part for part in parts].index(True))
@@ -84,6 +86,13 @@ def test_what_cannot_be_pruned_is_refused_before_any_data_is_read(tmp_path):
     config = spec.config()
     config.student.init_from = "bert_base_en_uncased"
     with pytest.raises(UsageError, match="the teacher is pruned"):
+        Recipe.parse(config)
+    config = recipe(init="pruned", kept_heads=5).config()
+    config.student.kept_heads = 13
+    with pytest.raises(UsageError, match="kept_heads is 13, expected 0 to 12"):
+        Recipe.parse(config)
+    config.student.update(kept_heads=5, init="uniform")
+    with pytest.raises(UsageError, match="0, or student[.]init=pruned"):
         Recipe.parse(config)
 
 

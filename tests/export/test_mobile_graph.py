@@ -72,6 +72,30 @@ def test_attention_parts_are_those_of_expose(backbone, make_batch, run_graph):
         )
 
 
+def test_silent_heads_are_left_out(
+    make_backbone, make_batch, run_keras, run_graph, assert_same
+):
+    backbone = make_backbone()
+    whole = count(MobileGraph(backbone))
+    for layer, silent in zip(
+        backbone.transformer_layers, ([1, 3], [0, 1, 2, 3]), strict=True
+    ):
+        kernel = layer._self_attention_layer._output_dense.kernel
+        value = np.array(kernel)
+        value[silent] = 0
+        kernel.assign(value)
+    graph = MobileGraph(backbone)
+    # Of four products' kernels and three biases, the columns of 2 and 3 heads.
+    assert whole - count(graph) == (2 + 3) * 8 * (4 * 32 + 3)
+    batch = make_batch([16, 9], 16)
+    wanted = run_keras(backbone, batch)
+    assert_same(run_graph(graph, batch), wanted, batch["padding_mask"])
+
+
+def count(graph):
+    return sum(int(np.prod(variable.shape)) for variable in graph.variables)
+
+
 def test_padding_never_counts(backbone, make_batch, run_graph):
     graph = MobileGraph(backbone)
     batch = make_batch([9], 16)

@@ -1,9 +1,14 @@
-"""Structured pruning: whole layers and feed-forward neurons are left out.
+"""Structured pruning: layers, feed-forward neurons, heads are left out.
 
 What matters is measured on data, as in "What Matters in Transformers?"
-(arXiv 2406.15786) for layers and by the size of what each neuron adds to the
-hidden state for neurons. The student is a plain model of fewer and narrower
-layers, really smaller and faster; distillation then mends it.
+(arXiv 2406.15786) for layers, and by the size of what it adds to the hidden
+state for a neuron or an attention head. The student is a plain model of fewer
+and narrower layers, really smaller and faster; distillation then mends it.
+
+KerasHub's layers have heads of `hidden_dim / num_heads`, whatever their
+number. So a head that is left out stays in the Keras model, silent: its values
+and its rows of the output kernel are zero. Each is the other's gradient, so
+that training leaves both at zero, and the mobile graph has no such head.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,10 +34,13 @@ class Importance(NamedTuple):
         neurons: `[layers, intermediate_dim]`, the root mean square over real
             tokens of what a neuron adds to the state: its activation times
             the length of its row in the second kernel.
+        heads: `[layers, heads]`, the root mean square over real tokens of the
+            length of what an attention head adds.
     """
 
     layers: np.ndarray
     neurons: np.ndarray
+    heads: np.ndarray
 
 
 def prune(
@@ -40,6 +48,7 @@ def prune(
     batches: Iterable[Mapping[str, Any]],
     num_layers: int | None = None,
     intermediate_dim: int | None = None,
+    kept_heads: int | None = None,
 ) -> keras.Model:
     """A smaller copy of a model, of its most important parts.
 
@@ -50,6 +59,8 @@ def prune(
             hundred sequences will do.
         num_layers: layers to keep; all of them if not given.
         intermediate_dim: neurons of each layer's feed-forward block to keep.
+        kept_heads: attention heads of each layer to keep; the others fall
+            silent.
 
     Raises:
         UserError: the model is of another family, or has not as many.
@@ -57,7 +68,7 @@ def prune(
     sizes = {"num_layers": num_layers, "intermediate_dim": intermediate_dim}
     changes = {name: size for name, size in sizes.items() if size is not None}
     smaller = heads.rebuilt(model, **changes)
-    prune_into(smaller, model, batches)
+    prune_into(smaller, model, batches, kept_heads)
     return smaller
 
 
@@ -65,6 +76,7 @@ def prune_into(
     student: keras.Model,
     source: keras.Model,
     batches: Iterable[Mapping[str, Any]],
+    kept_heads: int | None = None,
 ) -> None:
     """Gives a student the parts of `source` that matter, as many as it has.
 
@@ -73,19 +85,24 @@ def prune_into(
             fewer, and as many neurons or fewer in them.
         source: as `prune` takes it.
         batches: inputs of the source.
+        kept_heads: as `prune` takes it.
 
     Raises:
         UserError: they do not fit, or their family cannot be pruned.
     """
     require_fit(student, source)
-    found = importance(source, batches)
     backbone = getattr(student, "backbone", student)
+    kept_heads = backbone.num_heads if kept_heads is None else kept_heads
+    _require_of(kept_heads, "num_heads", backbone)
+    found = importance(source, batches)
     layers = _most(found.layers, backbone.num_layers)
     theirs = [call.layer for call in encoder_calls(source)]
     ours = [call.layer for call in encoder_calls(student)]
     for layer, index in zip(ours, layers, strict=True):
         neurons = _most(found.neurons[index], backbone.intermediate_dim)
         _copy_layer(layer, theirs[index], neurons)
+        silent = _most(-found.heads[index], backbone.num_heads - kept_heads)
+        _silence(layer._self_attention_layer, silent)
     others = _others(source)
     for name, layer in _others(student).items():
         layer.set_weights(others[name].get_weights())
@@ -112,41 +129,46 @@ def importance(
         {"hidden_states": [*indices, len(encoders)], "attention_probs": indices,
          "values": indices},
     )  # fmt: skip
-    angles, count = np.zeros(len(encoders)), 0
-    squares: Any = 0.0
+    count, sums = 0, [np.zeros(1)] * 3
     for batch in batches:
         real = np.asarray(batch["padding_mask"]).astype(bool)
         given = {name: np.asarray(batch[name]) for name in inside.input}
         found = inside(given, training=False)
         count += int(real.sum())
-        rows = []
-        for index, layer in enumerate(encoders):
-            before, after = (
-                ops.convert_to_numpy(found[f"hidden_states/{i}"])[real]
-                for i in (index, index + 1)
-            )
-            angles[index] += (1 - _cosines(before, after)).sum()
-            active = ops.convert_to_numpy(_activations(layer, found, index))
-            rows.append(np.square(active[real].astype(np.float64)).sum(0))
-        squares = squares + np.stack(rows)
+        rows = [
+            _sums(layer, found, i, real) for i, layer in enumerate(encoders)
+        ]
+        stacked = map(np.stack, zip(*rows, strict=True))
+        sums = [total + more for total, more in zip(sums, stacked, strict=True)]
     if not count:
         raise UserError("no batches to measure importance on, expected some")
-    lengths = [
-        np.linalg.norm(_array(layer._feedforward_output_dense.kernel), axis=1)
-        for layer in encoders
-    ]
-    return Importance(angles / count, np.sqrt(squares / count) * lengths)
+    angles, neurons, heads = (total / count for total in sums)
+    return Importance(angles, np.sqrt(neurons), np.sqrt(heads))
 
 
-def _activations(layer: Any, found: Mapping[str, Any], index: int) -> Any:
-    """The feed-forward block's inner states `[batch, length, neurons]`."""
+def _sums(
+    layer: Any, found: Mapping[str, Any], index: int, real: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Over real tokens: of 1 - cosine, and of the squares of what is added."""
+    before, after = (found[f"hidden_states/{i}"] for i in (index, index + 1))
     probs, values = found[f"attention_probs/{index}"], found[f"values/{index}"]
     context = ops.matmul(ops.cast(probs, values.dtype), values)
     context = ops.transpose(context, (0, 2, 1, 3))
-    attended = layer._self_attention_layer._output_dense(context)
-    x = found[f"hidden_states/{index}"] + attended
-    x = layer._self_attention_layer_norm(x)
-    return layer._feedforward_intermediate_dense(x)
+    project = layer._self_attention_layer._output_dense
+    x = layer._self_attention_layer_norm(before + project(context))
+    active = layer._feedforward_intermediate_dense(x)
+    before, after, context, active = (
+        _array(x)[real].astype(np.float64)
+        for x in (before, after, context, active)
+    )
+    down = _array(layer._feedforward_output_dense.kernel)
+    neurons = np.square(active).sum(0) * np.square(down).sum(1)
+    kernels = _array(project.kernel)  # [heads, head_dim, hidden_dim]
+    products = kernels @ kernels.swapaxes(1, 2)
+    heads = np.einsum(
+        "thi,hij,thj->h", context, products, context, optimize=True
+    )
+    return (1 - _cosines(before, after)).sum(), neurons, heads
 
 
 def _copy_layer(ours: Any, theirs: Any, neurons: np.ndarray) -> None:
@@ -160,6 +182,17 @@ def _copy_layer(ours: Any, theirs: Any, neurons: np.ndarray) -> None:
         value = _array(source)
         if id(weight) in narrow:
             value = value.take(neurons, narrow[id(weight)])
+        weight.assign(value)
+
+
+def _silence(attention: Any, heads: np.ndarray) -> None:
+    """Zeroes what heads give, where training cannot move it."""
+    values, project = attention._value_dense, attention._output_dense
+    for weight, axis in (
+        (values.kernel, 1), (values.bias, 0), (project.kernel, 0)
+    ):  # fmt: skip
+        value = _array(weight).copy()
+        value[(slice(None),) * axis + (heads,)] = 0
         weight.assign(value)
 
 
@@ -179,11 +212,8 @@ def require_fit(student: keras.Model, source: keras.Model) -> None:
     ours, theirs = (getattr(m, "backbone", m) for m in (student, source))
     fits = type(ours) is type(theirs) and type(student) is type(source)
     for name in ("num_layers", "intermediate_dim"):
-        if fits and not 1 <= getattr(ours, name) <= getattr(theirs, name):
-            raise UserError(
-                f"cannot keep {getattr(ours, name)} of {name} "
-                f"{getattr(theirs, name)}: expected 1 to that"
-            )
+        if fits:
+            _require_of(getattr(ours, name), name, theirs)
     same = ("hidden_dim", "num_heads", "vocabulary_size", "max_sequence_length")
     for name in same:
         fits = fits and getattr(ours, name) == getattr(theirs, name)
@@ -195,13 +225,20 @@ def require_fit(student: keras.Model, source: keras.Model) -> None:
         )
 
 
+def _require_of(kept: int, name: str, backbone: Any) -> None:
+    most = getattr(backbone, name)
+    if not 1 <= kept <= most:
+        raise UserError(
+            f"cannot keep {kept} of {name} {most}: expected 1 to that"
+        )
+
+
 def _most(importances: np.ndarray, count: int) -> np.ndarray:
     """The indices of the `count` largest, in their order."""
     return np.sort(np.argsort(-importances, kind="stable")[:count])
 
 
 def _cosines(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    before, after = before.astype(np.float64), after.astype(np.float64)
     norms = np.linalg.norm(before, axis=-1) * np.linalg.norm(after, axis=-1)
     return (before * after).sum(-1) / norms
 

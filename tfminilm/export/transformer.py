@@ -48,6 +48,7 @@ class _Layer(tf.Module):
     def __init__(self, layer, num_heads, approximate_gelu, name):
         super().__init__(name)
         self._approximate_gelu = approximate_gelu
+        layer, num_heads = weights.without_silent_heads(layer, num_heads)
         self._attention = blocks.Attention(
             num_heads, layer.query, layer.key, layer.value
         )

@@ -95,6 +95,32 @@ def read_encoder(backbone: Any) -> Encoder:
     )
 
 
+def without_silent_heads(
+    layer: EncoderLayer, num_heads: int
+) -> tuple[EncoderLayer, int]:
+    """A layer without the heads that add nothing, and how many it has then.
+
+    Those of `tfminilm.compress.prune`, whose rows of the output kernel are
+    zero. Of a layer that has no others, one stays.
+    """
+    units = len(layer.output.kernel)
+    sizes = np.abs(layer.output.kernel).reshape(num_heads, -1).max(1)
+    heard = sizes > 0 if sizes.any() else np.arange(num_heads) == 0
+    kept = np.repeat(heard, units // num_heads)
+
+    def columns(dense: Dense) -> Dense:
+        return Dense(dense.kernel[:, kept], dense.bias[kept])
+
+    fewer = dataclasses.replace(
+        layer,
+        query=columns(layer.query),
+        key=columns(layer.key),
+        value=columns(layer.value),
+        output=Dense(layer.output.kernel[kept], layer.output.bias),
+    )
+    return fewer, int(heard.sum())
+
+
 def _layer(layer: Any, hidden_dim: int) -> EncoderLayer:
     attention = layer._self_attention_layer
     return EncoderLayer(

@@ -94,6 +94,11 @@ def _check_bounds(
     )
     fine = student.init != "pruned" or not student.init_from
     require(fine, "student.init_from", "nothing: the teacher is pruned")
+    fine = student.init == "pruned" or not student.kept_heads
+    require(fine, "student.kept_heads", "0, or student.init=pruned")
+    most = student.num_heads
+    fine = 0 <= student.kept_heads <= most
+    require(fine, "student.kept_heads", f"0 to {most}")
     is_mobile = student.kind in MOBILEBERTS
     width = "bottleneck_dim" if is_mobile else "hidden_dim"
     require(

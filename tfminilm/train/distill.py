@@ -152,8 +152,12 @@ class _Stage:
             loop = self.kind.loop(folder, distiller, progress)
             if self.recipe.student.init == "pruned":
                 with progress.working("pruning the teacher"):
-                    student, teacher = distiller.student, distiller.teacher
-                    prune.prune_into(student, teacher, _first_inputs(loop))
+                    prune.prune_into(
+                        distiller.student,
+                        distiller.teacher,
+                        _first_inputs(loop),
+                        self.recipe.student.kept_heads or None,
+                    )
             rounding = self._compress(distiller, loop)
             loop.run()
             if rounding is not None:

@@ -55,7 +55,9 @@ class StudentSpec(tfminilm.config.Typed):
     neurons as the student has, that matter most on the stage's data; the
     teacher's head as well), "random", or explicit layers counted from 0,
     lowest first, such as "1,3,5". That model is the teacher, or `init_from`:
-    an earlier stage's student, or a model as `teacher` takes it.
+    an earlier stage's student, or a model as `teacher` takes it. Of a pruned
+    one's attention heads in each layer the `kept_heads` that matter most give
+    anything (0: all of them), and a file for phones has no others.
 
     `frozen` names what is not trained: "embeddings", layers counted from 0
     (negative from the top), or both, such as "embeddings,0,1".
@@ -75,6 +77,7 @@ class StudentSpec(tfminilm.config.Typed):
     dropout: float = 0.1
     init: str = "random"
     init_from: str = ""
+    kept_heads: int = 0
     frozen: str = ""
 
     def init_layers(self) -> str | list[int]:
