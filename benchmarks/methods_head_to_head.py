@@ -6,7 +6,9 @@ The teacher is all-MiniLM-L6-v2, fine-tuned on each task where a method learns
 from logits; the student has three of its layers. Methods that learn from text
 run first and are fine-tuned; methods that learn from a task's logits run in
 place of fine-tuning, for as many steps. Two rows learn nothing from a
-teacher: with the same first weights, and with random ones.
+teacher: with the same first weights, and with random ones. The first weights
+are every second layer of the teacher's; with --init=random all rows start from
+random ones.
 
 Each cell is a folder in --workdir. Started again, the command goes on where it
 was stopped. The teacher has no masked-language-model head, so MLM-KD is left
@@ -46,7 +48,8 @@ ON_TASK = {
     "logits MSE": methods.SoftTargets(loss="logits_mse", alpha=0.5),
     "BERT-PKD": methods.PatientKD(temperature=10.0, alpha=0.5),
 }
-ALONE = {"no distillation": "uniform", "random weights": "random"}
+ALONE = ("no distillation", "random weights")
+ROWS = ("teacher", *ON_TEXT, *ON_TASK, *ALONE)
 
 
 def main() -> None:
@@ -56,7 +59,7 @@ def main() -> None:
         (row, task, seed): _cell(row, task, seed, options)
         for seed in options.seeds
         for task in options.tasks
-        for row in ("teacher", *ON_TEXT, *ON_TASK, *ALONE)
+        for row in options.rows
     }
     Console(width=100).print(_table(cells, options))
 
@@ -87,7 +90,8 @@ def _source(row, seed, options):
     if row in ON_TEXT:
         distill(_on_text(row, seed, options), folder)
     elif not folder.exists():
-        _save_untrained(ALONE[row], seed, folder)
+        init = "random" if row == "random weights" else options.init
+        _save_untrained(init, seed, folder)
     return str(folder)
 
 
@@ -108,7 +112,7 @@ def _on_text(row, seed, options):
         seed=seed,
         teacher=TEACHER,
         student=StudentSpec(
-            num_layers=LAYERS, hidden_dim=WIDTH, init="uniform"
+            num_layers=LAYERS, hidden_dim=WIDTH, init=options.init
         ),
         method=ON_TEXT[row],
         data=DataSpec(
@@ -138,7 +142,7 @@ def _distil_on_task(row, task, seed, folder, options):
         student=StudentSpec(
             num_layers=LAYERS,
             hidden_dim=WIDTH,
-            init="uniform",
+            init=options.init,
             init_from=TEACHER,
         ),
         method=ON_TASK[row],
@@ -198,6 +202,7 @@ def _table(cells, options):
     known = machine()
     shown.caption = (
         f"dev sets; mean and standard deviation of seeds {options.seeds}; "
+        f"{options.init} first weights; "
         f"{options.text_steps} steps of 32 x 128 tokens of "
         f"{options.text}; {options.epochs} epochs of "
         f"{options.max_examples or 'all'} examples, batches of "
@@ -216,6 +221,10 @@ def _options():
     parser.add_argument(
         "--workdir", type=pathlib.Path, default="runs/head_to_head"
     )
+    parser.add_argument(
+        "--init", default="uniform", choices=["uniform", "random"]
+    )
+    parser.add_argument("--rows", nargs="+", default=ROWS, choices=ROWS)
     parser.add_argument("--text", default="docs", help="what MiniLM reads")
     parser.add_argument("--text_steps", type=int, default=200)
     parser.add_argument("--tasks", nargs="+", default=["sst2", "cola", "mrpc"])
