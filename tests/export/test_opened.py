@@ -8,7 +8,11 @@ import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.export import bundle, litert
-from tfminilm.export.opened import is_bundle, open_bundle
+from tfminilm.export.opened import (
+    is_bundle,
+    open_bundle,
+    require_replaceable,
+)
 from tfminilm.export.target import Target
 
 
@@ -57,10 +61,19 @@ def test_whole(copy, tokenizer):
 def test_settings_of_questions(change):
     answers = {"document_stride": 9, "null_threshold": 1.5}
     given = {"task": "question_answering", "task_name": "squad_v2"}
-    settings, _ = read_all(change(**given, question_answering=answers))
+    given |= {"question_answering": answers, "num_texts": 2}
+    settings, _ = read_all(change(**given))
     assert (settings.task, settings.kind) == ("squad_v2", "qa")
+    assert (settings.labels, settings.num_texts) == ((), 2)
     assert (settings.doc_stride, settings.max_length) == (9, 32)
     assert settings.null_threshold == 1.5
+
+
+def test_settings_of_classes(change):
+    given = {"task": "classification", "task_name": "x", "labels": ["a", 2]}
+    settings, _ = read_all(change(**given))
+    assert (settings.kind, settings.labels) == ("classification", ("a", "2"))
+    assert (settings.num_texts, settings.null_threshold) == (1, None)
 
 
 def test_the_schema_takes_it(written, manifest_faults):
@@ -135,10 +148,11 @@ def test_a_link_that_leaves_the_folder(copy, tmp_path):
         open_bundle(copy)
 
 
-def test_a_file_without_a_checksum(change, copy):
+@pytest.mark.parametrize("name", ["model.tflite", "vocab.txt"])
+def test_a_file_without_a_checksum(change, copy, name):
     known = json.loads((copy / "manifest.json").read_text())["files"]
-    known.pop("vocab.txt")
-    with pytest.raises(UserError, match=r"no checksum of vocab\.txt"):
+    known.pop(name)
+    with pytest.raises(UserError, match=f"no checksum of {name}"):
         open_bundle(change(files=known))
 
 
@@ -150,13 +164,23 @@ def test_a_file_without_a_checksum(change, copy):
         {"files": {"a": {"bytes": math.inf, "sha256": ""}}},
         {"tokenizer": []},
         {"tokenizer": {"vocabulary": "vocab.txt"}},
+        {"tokenizer": {"kind": "wordpiece", "vocabulary": "model.tflite"}},
+        {"task": "poetry"},
+        {"task": ["classification"]},
         {"task": "classification", "labels": 2},
         {"task": "question_answering", "question_answering": None},
     ],
 )
 def test_a_broken_manifest(change, values):
-    with pytest.raises(UserError, match=r"manifest\.json is damaged"):
+    with pytest.raises(UserError, match=r"manifest\.json is damaged") as found:
         read_all(change(**values))
+    assert len(str(found.value)) < 500
+
+
+def test_a_manifest_of_others_gives_no_leave(change, copy):
+    require_replaceable(copy)
+    with pytest.raises(UserError, match="exists and holds"):
+        require_replaceable(change(format="web-app"))
 
 
 def test_a_manifest_of_another_writer(copy):

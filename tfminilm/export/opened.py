@@ -26,6 +26,13 @@ _OWN_FORMATS = "tfminilm-"
 # Without these nothing can be read.
 _NEEDED = ("task", "labels", "tokenizer", "signatures", "files")
 
+# A task's kind, by what a manifest calls it.
+_KINDS = {
+    "classification": "classification",
+    "regression": "regression",
+    "question_answering": "qa",
+}
+
 # What a manifest raises that has something of another type, or not at all.
 _MALFORMED = (
     ArithmeticError,
@@ -73,8 +80,8 @@ class Bundle:
         with _read(self.folder):
             settings = Settings(
                 task=self.manifest["task_name"],
-                kind="qa" if task == "question_answering" else task,
-                labels=tuple(self.manifest["labels"] or ()),
+                kind=_KINDS[task],
+                labels=tuple(map(str, self.manifest["labels"] or ())),
                 max_length=max(self.encoder.lengths),
                 num_texts=self.manifest.get("num_texts", 1),
             )
@@ -200,7 +207,9 @@ def _read(folder: pathlib.Path) -> Iterator[None]:
     except UserError:
         raise
     except _MALFORMED as error:
-        raise _damaged(folder / MANIFEST, f"{error!r}") from error
+        # Not its repr, which may hold a whole file.
+        fault = f"{type(error).__name__}: {error}"
+        raise _damaged(folder / MANIFEST, fault) from error
 
 
 def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
