@@ -48,6 +48,12 @@ def test_a_name_is_no_part_of_the_workdir_that_it_is_used_in(
     assert "fine-tuned on sst2" in describe(BACKBONE, "student")
 
 
+def test_a_damaged_recipe(tmp_path):
+    (tmp_path / "recipe.json").write_text("{")
+    with pytest.raises(UserError, match=r"recipe\.json is damaged"):
+        describe(BACKBONE, tmp_path)
+
+
 def test_the_last_teacher_comes_first(tmp_path):
     stages = {"a": stage("MiniLM", "big"), "b": stage("Sentences", "small")}
     assert describe(BACKBONE, workdir(tmp_path / "run", stages=stages)) == (

