@@ -21,6 +21,8 @@ _ROOTS = (
     pathlib.Path(sysconfig.get_path("data"), "share", "tfminilm"),
 )
 _FOLDERS = ("students", "export")
+# Where else the value of a key can stand.
+_OWN_RECIPE = "it in the file of a recipe of your own"
 
 
 class Definer:
@@ -145,8 +147,10 @@ def find_recipe(name: str) -> pathlib.Path:
 
 
 def keys(config: Mapping[str, Any], room: str = "") -> Iterator[tuple]:
-    """Each key of a recipe, with its dots, and its value."""
+    """Each key of a recipe that can be a flag, with its dots, and its value."""
     for key, value in config.items():
+        if not key.isidentifier():
+            continue
         if isinstance(value, Mapping):
             yield from keys(value, f"{room}{key}.")
         else:
@@ -168,10 +172,15 @@ def _require_key(config: Any, key: str) -> None:
             near = difflib.get_close_matches(part, config, 1, 0.0)
             hint = f"; did you mean {room}{near[0]}?" if near else ""
             raise UsageError(f"unknown key {room}{part}{hint}")
+        if not part.isidentifier():
+            raise UsageError(
+                f"{room}{part} can be no flag: expected {_OWN_RECIPE}"
+            )
         config, room = config[part], f"{room}{part}."
     if isinstance(config, Mapping):
-        inside = ", ".join(f"--config.{room}{part}" for part in config)
+        inside = ", ".join(
+            f"--config.{room}{part}" for part in config if part.isidentifier()
+        )
         raise UsageError(
-            f"{key} is no single value: expected "
-            + (inside or "it in the file of a recipe of your own")
+            f"{key} is no single value: expected {inside or _OWN_RECIPE}"
         )
