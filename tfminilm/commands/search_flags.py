@@ -28,7 +28,8 @@ def define(flags: Any) -> None:
         "max_drop",
         None,
         "The same for the smallest file that loses no more: points of a "
-        "hundred, of the answers that change or of the outputs' cosine.",
+        "hundred, of probability that goes to other answers, or of the "
+        "outputs' cosine.",
         lower_bound=0.0,
     )
 
