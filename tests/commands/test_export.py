@@ -46,16 +46,36 @@ def test_writes_a_bundle(model, tmp_path, capsys):
         name="phone", precision="dynamic_wi8_afp32", lengths=(8, 16),
         max_difference=0.5, min_cosine=0.9,
     )  # fmt: skip
-    export.run(
-        flags(model=str(model), config=target.config(), output=str(output))
-    )
+    given = {"model": str(model), "config": target.config()}
+    export.run(flags(**given, output=str(output), description="A student."))
     manifest = json.loads((output / "manifest.json").read_text())
     assert manifest["target"] == "phone"
+    assert manifest["description"] == "A student."
     assert LiteRTEncoder(output / "model.tflite").lengths == (8, 16)
     printed = capsys.readouterr().out
     assert "sentence_embedding" in printed
     assert "dynamic_wi8_afp32" in printed
     assert "lengths 8, 16" in printed
+    assert "same answers" not in printed
+
+
+def test_a_table_of_answers_that_differ(capsys):
+    row = {"max_difference": 1, "mean_difference": 1, "min_cosine": -1}
+    manifest = {
+        "parity": {
+            "sentences": 2,
+            "outputs": {"logits": row | {"agreement": 0}},
+        },
+        "signatures": {},
+        "files": {"model.onnx": {"bytes": 5_000_000}},
+        "evaluation": None,
+        "precision": "float32",
+    }
+    export._print(manifest, "out")
+    printed = capsys.readouterr().out
+    assert "same answers" in printed
+    assert "0.0%" in printed
+    assert printed.endswith("out: float32, 5.0 MB, any length\n")
 
 
 @pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
@@ -201,6 +221,22 @@ def test_searches_that_cannot_be(given, message):
         export.run(flags(model="m", config=config, output="o", **given))
 
 
+@pytest.mark.parametrize(
+    ("config", "flag", "message"),
+    [
+        ("android_int4", "layers=x", "no single value: expected it in the fi"),
+        ("android_int4", "layers.*/value=x", "layers.*/value can be no flag: "),
+        ("android_int8", "layers=x", "no single value: expected it in the fi"),
+    ],
+)
+def test_layers_are_no_flag(config, flag, message, error, capsys):
+    command = ["export", f"--config={config}"]
+    assert commands.main([*command, f"--config.{flag}"]) == 2
+    assert message in error()
+    assert commands.main([*command, "--help"]) == 0
+    assert "--config.layers" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("missing", ["model", "config", "output"])
 def test_every_flag_is_needed(missing):
     given = {"model": "m", "config": Target().config(), "output": "o"}
@@ -208,6 +244,6 @@ def test_every_flag_is_needed(missing):
         export.run(flags(**{**given, missing: None}))
 
 
-def test_an_unknown_key_comes_before_the_model(tmp_path):
+def test_an_unknown_key_comes_before_the_model():
     with pytest.raises(UsageError, match="did you mean precision"):
         export.run(flags(model="nowhere", config={"precison": ""}, output="o"))

@@ -135,7 +135,8 @@ def _print(manifest: dict[str, Any], output: str) -> None:
     parity = manifest["parity"]
     titles = ["output", "largest", "mean", "cosine"]
     # Of a task alone.
-    if any(row["agreement"] for row in parity["outputs"].values()):
+    rows = parity["outputs"].values()
+    if any(row["agreement"] is not None for row in rows):
         titles.append("same answers")
     for title in titles:
         table.add_column(
