@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tfminilm.commands import evaluate, main
+from tfminilm.errors import UserError
 from tfminilm.tasks import heads
 from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.task import get_task
@@ -93,7 +94,7 @@ def test_ax_is_for_predictions_only(tmp_path, capsys):
     assert len(written) == 3
 
 
-def test_each_language_has_its_own_results(tmp_path, capsys):
+def test_each_language_has_its_own_results(tmp_path):
     model = save_head(tmp_path / "model", "xnli")
     for language in ("en", "de"):
         row = "a good film\ta film\tneutral\n"
@@ -256,3 +257,6 @@ def test_models_of_a_workdir(tmp_path):
     found = evaluate._models(str(tmp_path))
     assert list(found) == [2, 10]
     assert found[2] == tmp_path / "seed-2/student"
+    (tmp_path / "seed-2/recipe.json").write_text("{")
+    with pytest.raises(UserError, match=r"recipe\.json is not valid JSON"):
+        evaluate._models(str(tmp_path))

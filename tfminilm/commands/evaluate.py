@@ -190,12 +190,11 @@ def _models(name: str) -> dict[int, pathlib.Path]:
     from tfminilm.teachers import load
 
     path = pathlib.Path(name)
-    if (path / "recipe.json").is_file():
-        runs = [load.run_folder(path)]
-    else:
-        runs = [file.parent for file in path.glob("seed-*/recipe.json")]
+    folders = [path]
+    if not (path / "recipe.json").is_file():
+        folders = [file.parent for file in path.glob("seed-*/recipe.json")]
     found = {}
-    for run in runs:
+    for run in map(load.run_folder, folders):
         if not (run / "student").is_dir():
             raise UserError(
                 f"{run} holds an unfinished run: start the command that made "
