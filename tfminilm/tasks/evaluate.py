@@ -149,7 +149,7 @@ def evaluate_with(
             for row, own in enumerate(found)
         }
         answers = windows.answers(examples, cut, logits)
-        return _score_answers(task, examples, answers, settings, language)
+        return _score_answers(examples, answers, settings, language)
     encoded = encode(task, *arguments, cache_dir)
     outputs = np.stack(run(encoded))
     if task.kind == "regression":
@@ -228,7 +228,6 @@ def write_predictions(
 
 
 def _score_answers(
-    task: Task,
     examples: Sequence[Any],
     answers: Sequence[windows.Answer],
     settings: Settings,
