@@ -17,7 +17,7 @@ The teacher is of 6 layers, 384 wide; another one with its own sizes:
 Cost, computed: 0.5M tokens, 3.2e+13 FLOPs, 0.0001 hours on one A100 at
 40 % of its bfloat16 peak. Measured with 300 steps: 0.8956 on the dev set, of a
 teacher of 0.8991, and a latency of 128 tokens that falls by 32 % in float32 and
-23 % in int8.
+23 % in int8; with half of the heads as well 0.8807, and by 51 % and 46 %.
 `--config=pruned_sst2:smoke` tries it out in seconds.
 """
 
