@@ -75,7 +75,7 @@ def test_the_message_names_the_sentence(
 
 
 def test_the_message_names_the_output(
-    float_file, make_backbone, tokenizer, sentences, texts
+    float_file, make_backbone, tokenizer, texts
 ):
     changed = make_backbone()
     kernel = changed.pooled_dense.kernel

@@ -136,7 +136,7 @@ def test_the_longest_pattern_counts():
     assert set(quantize.plan(known, "none", {}).values()) == {"none"}
 
 
-def test_equal_scales_are_written_once(rounded, model, make_backbone):
+def test_equal_scales_are_written_once(make_backbone):
     """A second signature adds no second set of the table's scales."""
     backbone = make_backbone(vocabulary_size=3000, num_layers=1)
     sizes = [
