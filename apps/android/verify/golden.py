@@ -28,9 +28,12 @@ def write(
         data: a folder of real texts (XNLI, Wikipedia, SST-2, SQuAD), for a
             long run; else what every installation has.
     """
-    code = [tools.HERE / f"{name}.py" for name in ("bundles", "vectors")]
-    code += [tools.HERE / "texts.py", pathlib.Path(__file__)]
-    small = apk.step("small", [code[0], bundles.EXPORT], bundles.write_small)
+    own, *code = (
+        tools.HERE / f"{name}.py"
+        for name in ("bundles", "texts", "vectors", "golden")
+    )
+    inputs = [own, code[0], *bundles.PYTHON]
+    small = apk.step("small", inputs, bundles.write_small)
 
     def build(folder: pathlib.Path) -> None:
         shutil.copytree(small, folder / "small")
