@@ -1,5 +1,6 @@
 package org.tfminilm
 
+import java.io.ByteArrayOutputStream
 import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
@@ -93,11 +94,16 @@ class Bundle private constructor(
         }
 
         private fun InputStream.upTo(limit: Int, name: String): ByteArray {
-            val bytes = readBytes()
-            if (bytes.size > limit) {
-                throw BundleException("$name has ${bytes.size} bytes, expected at most $limit")
+            val found = ByteArrayOutputStream()
+            val buffer = ByteArray(1 shl 16)
+            while (true) {
+                val size = read(buffer)
+                if (size < 0) return found.toByteArray()
+                found.write(buffer, 0, size)
+                if (found.size() > limit) {
+                    throw BundleException("$name has more than $limit bytes")
+                }
             }
-            return bytes
         }
 
         private fun <T> reading(name: String, read: () -> T): T = try {
@@ -144,8 +150,19 @@ class Bundle private constructor(
                     throw BundleException("The model's ${signature.name} gives no $name")
                 }
             }
-            if (manifest.task == Task.QUESTION_ANSWERING && manifest.questions == null) {
-                throw BundleException("The manifest has no settings for questions")
+            if (manifest.task == Task.QUESTION_ANSWERING) checkQuestions(manifest)
+        }
+
+        private fun checkQuestions(manifest: Manifest) {
+            val settings = manifest.questions
+                ?: throw BundleException("The manifest has no settings for questions")
+            val longest = manifest.signatures.last().length
+            val taken = settings.maxQuestionTokens + 2 + manifest.tokenizer.separators
+            if (taken >= longest) {
+                throw BundleException(
+                    "A question may take $taken of the model's $longest tokens, which leaves " +
+                        "no room for a text: export the model with a longer length",
+                )
             }
         }
 

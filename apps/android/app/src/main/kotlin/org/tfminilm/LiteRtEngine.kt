@@ -41,6 +41,12 @@ class LiteRtEngine(bundle: Bundle, threads: Int = 1) : Engine {
         return runner.run(sequence)
     }
 
+    /** Runs every signature once, as the first run of each is a slow one. */
+    fun warmUp() {
+        val nothing = Sequence(0)
+        runners.forEach { it.run(nothing) }
+    }
+
     override fun close() = interpreter.close()
 
     private inner class Runner(private val signature: Signature) {

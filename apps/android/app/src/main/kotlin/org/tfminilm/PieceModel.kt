@@ -71,7 +71,7 @@ internal class PieceModel(file: ByteBuffer) {
     private fun readPiece(message: Protobuf) {
         var text = ""
         var score = 0f
-        var type = NORMAL
+        var type = Type.NORMAL.ordinal
         while (message.next()) {
             when (message.field) {
                 1 -> text = message.text()
@@ -83,21 +83,21 @@ internal class PieceModel(file: ByteBuffer) {
         if (size > scores.size) scores = scores.copyOf(size * 2)
         scores[id] = score.toDouble()
         if (text.isEmpty()) throw Protobuf.damaged("piece $id is empty")
-        when (type) {
-            NORMAL -> {
+        when (Type.entries.getOrNull(type)) {
+            Type.NORMAL -> {
                 add(tree, text, id)
                 least = minOf(least, score)
                 greatest = maxOf(greatest, score)
             }
-            USER_DEFINED -> {
+            Type.USER_DEFINED -> {
                 add(tree, text, id)
                 add(symbols, text, id)
                 lengths[id] = text.toByteArray().size
             }
-            UNKNOWN -> unknown = id
-            BYTE -> ofBytes[byteOf(text)] = id
-            CONTROL, UNUSED -> Unit
-            else -> throw Protobuf.damaged("piece $id is of type $type")
+            Type.UNKNOWN -> unknown = id
+            Type.BYTE -> ofBytes[byteOf(text)] = id
+            Type.CONTROL, Type.UNUSED -> Unit
+            Type.NONE, null -> throw Protobuf.damaged("piece $id is of type $type")
         }
     }
 
@@ -146,17 +146,12 @@ internal class PieceModel(file: ByteBuffer) {
         return map
     }
 
+    /** What a piece is, by SentencePiece's numbers. */
+    private enum class Type { NONE, NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE }
+
     private companion object {
         const val UNIGRAM = 1
         val MODEL_TYPES = mapOf(2 to "merges (BPE)", 3 to "whole words", 4 to "characters")
-
-        // What kind of piece it is.
-        const val NORMAL = 1
-        const val UNKNOWN = 2
-        const val CONTROL = 3
-        const val USER_DEFINED = 4
-        const val UNUSED = 5
-        const val BYTE = 6
 
         const val UNKNOWN_PENALTY = 10f
 

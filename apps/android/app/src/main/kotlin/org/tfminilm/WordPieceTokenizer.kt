@@ -27,10 +27,10 @@ class WordPieceTokenizer(
     private val normalizes = lowercase
 
     // The word at hand: what it becomes, and where its parts were.
-    private var word = IntArray(64)
+    private var word = IntArray(MAX_CHARACTERS)
     private var wordSize = 0
-    private var partStarts = IntArray(64)
-    private var partEnds = IntArray(64)
+    private val partStarts = IntArray(MAX_CHARACTERS)
+    private val partEnds = IntArray(MAX_CHARACTERS)
     private var partCount = 0
     private var joins = false
 
@@ -84,17 +84,12 @@ class WordPieceTokenizer(
     }
 
     private fun appendPart(start: Int, end: Int) {
-        if (partCount == partStarts.size) {
-            partStarts = partStarts.copyOf(partCount * 2)
-            partEnds = partEnds.copyOf(partCount * 2)
-        }
-        partStarts[partCount] = start
-        partEnds[partCount++] = end
+        if (partCount < MAX_CHARACTERS) partStarts[partCount++] = start
+        partEnds[partCount - 1] = end
     }
 
     private fun appendCharacter(character: Int) {
-        if (wordSize == word.size) word = word.copyOf(wordSize * 2)
-        word[wordSize++] = character
+        if (wordSize < MAX_CHARACTERS) word[wordSize++] = character
     }
 
     private fun finishWord(into: Tokens) {
@@ -165,6 +160,12 @@ class WordPieceTokenizer(
     private companion object {
         /** Of a word in UTF-8; a longer one is unknown. */
         const val MAX_BYTES = 100
+
+        /**
+         * What is kept of a word. Composing makes one character of at most
+         * four: of more than this there are more than [MAX_BYTES] in any case.
+         */
+        const val MAX_CHARACTERS = 4 * MAX_BYTES + 1
     }
 }
 

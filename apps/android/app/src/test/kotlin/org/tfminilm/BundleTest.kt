@@ -1,6 +1,7 @@
 package org.tfminilm
 
 import java.io.File
+import java.io.InputStream
 import java.security.MessageDigest
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
@@ -127,6 +128,29 @@ class BundleTest {
         assertRefused("not what its manifest describes")
         change { it.getJSONObject("signatures").getJSONObject("encode_16").put("outputs", JSONObject()) }
         assertRefused("gives no logits")
+    }
+
+    @Test
+    fun `a question that leaves no room for the text`() {
+        Golden.file("small/question_answering").copyRecursively(folder.root, overwrite = true)
+        val file = File(folder.root, Manifest.FILE)
+        val json = JSONObject(file.readText())
+        for ((tokens, isRefused) in mapOf(124 to false, 125 to true)) {
+            json.getJSONObject("question_answering").put("max_question_tokens", tokens)
+            file.writeText(json.toString())
+            if (isRefused) assertRefused("no room for a text") else Bundle.open(FolderFiles(folder.root))
+        }
+    }
+
+    @Test
+    fun `a manifest without end`() {
+        val endless = object : BundleFiles by FolderFiles(copy()) {
+            override fun open(name: String) = object : InputStream() {
+                override fun read() = ' '.code
+            }
+        }
+        val error = assertThrows(BundleException::class.java) { Bundle.open(endless) }
+        assertTrue(error.message, "more than" in error.message)
     }
 
     @Test

@@ -1,6 +1,7 @@
 package org.tfminilm
 
 import java.nio.FloatBuffer
+import java.util.Random
 import java.util.concurrent.CancellationException
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
@@ -94,6 +95,22 @@ class QuestionAnswererTest {
         val start = System.nanoTime()
         work()
         return (System.nanoTime() - start) / 1e6
+    }
+
+    @Test
+    fun `keeps the best of many answers`() {
+        val count = 3000
+        val tokens = Tokens().also { all -> repeat(count) { all.add(0, it, it + 1) } }
+        val random = Random(0)
+        val logits = FloatArray(count) { random.nextFloat() }
+        val best = BestAnswers(maxTokens = 1)
+        for (start in 0 until count step 10) {
+            val window = FloatBuffer.wrap(FloatArray(11) { if (it == 0) 0f else logits[start + it - 1] })
+            best.add(window, window, 1, 10, tokens, start)
+        }
+        val found = best.answers("x".repeat(count), null, 1).answers
+        val wanted = (0 until count).sortedByDescending { logits[it] }.take(20)
+        assertEquals(wanted, found.map { it.start })
     }
 
     @Test

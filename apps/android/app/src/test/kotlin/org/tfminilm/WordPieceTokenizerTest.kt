@@ -1,5 +1,6 @@
 package org.tfminilm
 
+import java.lang.management.ManagementFactory
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Test
@@ -58,6 +59,21 @@ class WordPieceTokenizerTest {
     fun `a word of more than a hundred bytes is unknown`() {
         assertEquals(100, encode("a".repeat(100)).size)
         assertEquals(1, encode("a".repeat(101)).size)
+        val syllables = listOf(1, 34).map { "\u1100\u1161\u11a8".repeat(it) }
+        assertEquals(listOf("각", "[UNK]"), syllables.map { encode(it).single().substringBefore(":") })
+    }
+
+    @Test
+    fun `a word of ten million characters takes no memory`() {
+        val text = "a".repeat(10_000_000)
+        val tokenizer = tokenizer()
+        tokenizer.encode("a", tokens)
+        val threads = ManagementFactory.getThreadMXBean() as com.sun.management.ThreadMXBean
+        val id = Thread.currentThread().id
+        val before = threads.getThreadAllocatedBytes(id)
+        tokenizer.encode(text, tokens)
+        assertTrue(threads.getThreadAllocatedBytes(id) - before < 10_000)
+        assertEquals(listOf(1, 0, text.length), listOf(tokens.ids[0], tokens.starts[0], tokens.ends[0]))
     }
 
     @Test

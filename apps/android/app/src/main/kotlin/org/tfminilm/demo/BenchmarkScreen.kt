@@ -14,24 +14,29 @@ import org.tfminilm.toJson
 /** Median and 95th percentile over lengths and threads. */
 class BenchmarkScreen(activity: Activity, models: Models) : Screen(activity, models) {
     private val spinner: Spinner = find(R.id.benchmark_model)
-    private val result: TextView = find(R.id.benchmark_result)
+    override val result: TextView = find(R.id.benchmark_result)
     private val status: TextView = find(R.id.benchmark_status)
-    private var json = ""
+    private val copy: Button = find(R.id.copy)
 
     init {
         find<Button>(R.id.run_benchmark).setOnClickListener { run() }
-        find<Button>(R.id.copy).setOnClickListener { copy() }
+        copy.setOnClickListener { copy() }
     }
 
-    override fun refresh() = fill(spinner, null) {}
+    override fun refresh() {
+        fill(spinner, null) {}
+        copy.isEnabled = models.benchmark != null
+    }
 
     private fun run() {
-        val choice = chosen(spinner, result) ?: return
-        result.setText(R.string.running)
+        val choice = chosen(spinner, status) ?: return
+        result.text = ""
+        status.setText(R.string.running)
         request(choice, status, { model, isStale ->
             THREADS.associateWith { measure(model.bundle, it, isCancelled = isStale) }
         }) { found ->
-            json = toJson(choice.name, MACHINE, found).toString(2)
+            models.benchmark = toJson(choice.name, MACHINE, found).toString(2)
+            copy.isEnabled = true
             result.text = found.entries.joinToString("\n") { (threads, latencies) ->
                 latencies.joinToString("\n") {
                     activity.getString(R.string.latency, it.length, threads, it.median, it.p95)
@@ -42,7 +47,7 @@ class BenchmarkScreen(activity: Activity, models: Models) : Screen(activity, mod
 
     private fun copy() {
         val clipboard = activity.getSystemService(ClipboardManager::class.java)
-        clipboard.setPrimaryClip(ClipData.newPlainText("benchmark", json))
+        clipboard.setPrimaryClip(ClipData.newPlainText("benchmark", models.benchmark))
         Toast.makeText(activity, R.string.copied, Toast.LENGTH_SHORT).show()
     }
 

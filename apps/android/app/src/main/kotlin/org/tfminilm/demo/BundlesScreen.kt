@@ -10,6 +10,7 @@ import android.widget.EditText
 import android.widget.Spinner
 import android.widget.TextView
 import java.io.IOException
+import java.io.InputStream
 import org.tfminilm.Task
 
 /** Says what the models are, compares two of them, and opens others. */
@@ -21,7 +22,7 @@ class BundlesScreen(
     private val first: Spinner = find(R.id.first_model)
     private val second: Spinner = find(R.id.second_model)
     private val text: EditText = find(R.id.compared)
-    private val result: TextView = find(R.id.compare_result)
+    override val result: TextView = find(R.id.compare_result)
     private val opened: TextView = find(R.id.open_result)
 
     init {
@@ -50,15 +51,16 @@ class BundlesScreen(
         if (choices.size < 2) return
         val sentence = text.text.toString()
         result.setText(R.string.running)
-        request(choices[0], result, { model, _ -> outcome(model, sentence) }) { one ->
-            request(choices[1], result, { model, _ -> outcome(model, sentence) }) { other ->
+        val work = { model: OpenModel, isStale: () -> Boolean -> outcome(model, sentence, isStale) }
+        request(choices[0], result, work) { one ->
+            request(choices[1], result, work) { other ->
                 result.text = activity.getString(R.string.pair, one, other)
             }
         }
     }
 
     /** The median of some runs, and what a classifier says. */
-    private fun outcome(model: OpenModel, sentence: String): String {
+    private fun outcome(model: OpenModel, sentence: String, isStale: () -> Boolean): String {
         val other = if (model.choice.manifest.texts == 2) sentence else null
         val work: () -> String = when (model.choice.manifest.task) {
             Task.CLASSIFICATION -> {
@@ -68,7 +70,7 @@ class BundlesScreen(
                 { model.encoder.encode(sentence).let { "" } }
             }
             Task.QUESTION_ANSWERING -> {
-                { model.answerer.answer(sentence, sentence).let { "" } }
+                { model.answerer.answer(sentence, sentence, isStale).let { "" } }
             }
             Task.REGRESSION -> {
                 { model.classifier.classify(sentence, other).logits[0].toString() }
@@ -105,13 +107,7 @@ class BundlesScreen(
     /** Takes the file that the user picked. */
     fun open(uri: Uri) {
         opened.setText(R.string.running)
-        val stream = try {
-            activity.contentResolver.openInputStream(uri)
-        } catch (error: IOException) {
-            opened.text = error.message
-            return
-        } ?: return
-        models.add(nameOf(uri), stream) { outcome ->
+        models.add({ nameOf(uri) }, { stream(uri) }) { outcome ->
             opened.text = when (outcome) {
                 is Outcome.Failed -> outcome.message
                 is Outcome.Found -> outcome.value.name
@@ -119,6 +115,9 @@ class BundlesScreen(
             changed()
         }
     }
+
+    private fun stream(uri: Uri): InputStream = activity.contentResolver.openInputStream(uri)
+        ?: throw IOException("The file cannot be opened")
 
     private fun nameOf(uri: Uri): String {
         val columns = arrayOf(OpenableColumns.DISPLAY_NAME)

@@ -5,4 +5,9 @@ import android.app.Application
 /** Keeps the models while activities come and go. */
 class DemoApp : Application() {
     val models: Models by lazy { Models(this) }
+
+    override fun onTrimMemory(level: Int) {
+        super.onTrimMemory(level)
+        if (level >= TRIM_MEMORY_BACKGROUND) models.trim()
+    }
 }

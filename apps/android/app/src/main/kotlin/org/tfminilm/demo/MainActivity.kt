@@ -2,6 +2,7 @@ package org.tfminilm.demo
 
 import android.app.Activity
 import android.content.Intent
+import android.graphics.Rect
 import android.os.Bundle
 import android.view.View
 import android.widget.RadioGroup
@@ -23,7 +24,7 @@ class MainActivity : Activity() {
         super.onCreate(savedInstanceState)
         setContentView(R.layout.main)
         val models = (application as DemoApp).models
-        bundles = BundlesScreen(this, models) { screens.values.forEach { it.refresh() } }
+        bundles = BundlesScreen(this, models) { show(tabs.checkedRadioButtonId) }
         screens = mapOf(
             R.id.sentiment_tab to SentimentScreen(this, models),
             R.id.question_tab to QuestionScreen(this, models),
@@ -57,6 +58,8 @@ class MainActivity : Activity() {
         for ((each, page) in pages) {
             findViewById<View>(page).visibility = if (each == tab) View.VISIBLE else View.GONE
         }
+        val button = findViewById<View>(tab)
+        button.post { button.requestRectangleOnScreen(Rect(0, 0, button.width, button.height)) }
         screens.getValue(tab).refresh()
     }
 }

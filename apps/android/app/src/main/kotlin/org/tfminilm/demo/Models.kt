@@ -48,6 +48,9 @@ class Models(private val context: Context) {
     /** The name that was chosen last in each spinner, by its id. */
     val chosen = HashMap<Int, String>()
 
+    /** The last benchmark, as JSON. */
+    var benchmark: String? = null
+
     /** Those that say of themselves what they are; the others cannot be chosen. */
     fun choices(): List<Choice> {
         val assets = context.assets.list(FOLDER).orEmpty().map {
@@ -79,15 +82,20 @@ class Models(private val context: Context) {
     ) = background(
         isStale,
         {
-            val model = opened(choice)
-            timed { work(model) }
+            sparing {
+                val model = opened(choice)
+                timed { work(model) }
+            }
         },
         show,
     )
 
     /** Unpacks a bundle from a zip file; its name is shown if all is well. */
-    fun add(name: String, stream: InputStream, show: (Outcome<Choice>) -> Unit) =
-        background({ false }, { timed { unpack(name, stream) } }, show)
+    fun add(name: () -> String, stream: () -> InputStream, show: (Outcome<Choice>) -> Unit) =
+        background({ false }, { timed { unpack(unused(name()), stream()) } }, show)
+
+    /** Closes the models: memory is short, and the next request opens its own. */
+    fun trim() = worker.execute(::closeAll)
 
     /** Waits until all requests so far are done. */
     fun await() {
@@ -104,6 +112,14 @@ class Models(private val context: Context) {
             val outcome = outcome(work) ?: return@execute
             main.post { if (!isStale()) show(outcome) }
         }
+    }
+
+    /** Once more without the other models, where memory runs out. */
+    private fun <T> sparing(work: () -> T): T = try {
+        work()
+    } catch (_: OutOfMemoryError) {
+        closeAll()
+        work()
     }
 
     private fun <T> timed(work: () -> T): Outcome<T> {
@@ -130,7 +146,7 @@ class Models(private val context: Context) {
     private fun opened(choice: Choice): OpenModel = open.getOrPut(choice.name) {
         if (open.size >= MAX_OPEN) close(open.keys.first())
         val bundle = Bundle.open(choice.files)
-        OpenModel(choice, bundle, LiteRtEngine(bundle))
+        OpenModel(choice, bundle, LiteRtEngine(bundle).also { it.warmUp() })
     }
 
     private fun close(name: String) {
@@ -139,12 +155,20 @@ class Models(private val context: Context) {
 
     private fun closeAll() = open.keys.toList().forEach(::close)
 
+    /** A name that no bundle of the assets has. */
+    private fun unused(name: String): String =
+        if (name in context.assets.list(FOLDER).orEmpty()) "$name 2" else name
+
     private fun unpack(name: String, stream: InputStream): Choice {
-        val folder = File(own, ".new").also { it.deleteRecursively() }
+        val folder = File(context.cacheDir, FOLDER).also { it.deleteRecursively() }
         try {
             if (!folder.mkdirs()) throw IOException("There is no room for the bundle")
             ZipInputStream(stream).use { zip -> unpack(zip, folder) }
             val bundle = Bundle.open(FolderFiles(folder))
+            // What only shows when it is used is said now.
+            bundle.tokenizer()
+            LiteRtEngine(bundle).close()
+            own.mkdirs()
             val target = File(own, name)
             close(name)
             target.deleteRecursively()

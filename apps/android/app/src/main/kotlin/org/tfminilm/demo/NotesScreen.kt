@@ -12,7 +12,7 @@ import org.tfminilm.cosine
 class NotesScreen(activity: Activity, models: Models) : Screen(activity, models) {
     private val wanted: EditText = find(R.id.wanted)
     private val lines: EditText = find(R.id.note_lines)
-    private val result: TextView = find(R.id.notes_result)
+    override val result: TextView = find(R.id.notes_result)
     private val status: TextView = find(R.id.notes_status)
     private val spinner: Spinner = find(R.id.notes_model)
 

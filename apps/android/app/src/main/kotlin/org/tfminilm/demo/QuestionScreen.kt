@@ -2,6 +2,7 @@ package org.tfminilm.demo
 
 import android.app.Activity
 import android.text.Spannable
+import android.text.Spanned
 import android.text.style.BackgroundColorSpan
 import android.widget.EditText
 import android.widget.Spinner
@@ -13,7 +14,7 @@ import org.tfminilm.Task
 class QuestionScreen(activity: Activity, models: Models) : Screen(activity, models) {
     private val asked: EditText = find(R.id.asked)
     private val document: EditText = find(R.id.document)
-    private val result: TextView = find(R.id.question_result)
+    override val result: TextView = find(R.id.question_result)
     private val status: TextView = find(R.id.question_status)
     private val spinner: Spinner = find(R.id.question_model)
     private val mark = BackgroundColorSpan(activity.getColor(R.color.highlight))
@@ -28,7 +29,7 @@ class QuestionScreen(activity: Activity, models: Models) : Screen(activity, mode
     }
 
     private fun answer() {
-        document.text.removeSpan(mark)
+        unmark()
         val choice = chosen(spinner, status) ?: return
         val question = asked.text.toString()
         val text = document.text.toString()
@@ -37,6 +38,13 @@ class QuestionScreen(activity: Activity, models: Models) : Screen(activity, mode
             status,
             { model, isStale -> model.answerer.answer(question, text, isStale) },
         ) { show(it) }
+    }
+
+    /** Also what was marked before a rotation; what a keyboard marks stays. */
+    private fun unmark() = with(document.text) {
+        getSpans(0, length, BackgroundColorSpan::class.java)
+            .filter { getSpanFlags(it) and Spanned.SPAN_COMPOSING == 0 }
+            .forEach(::removeSpan)
     }
 
     private fun show(found: Answers) {

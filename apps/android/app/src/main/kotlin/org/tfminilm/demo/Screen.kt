@@ -16,6 +16,9 @@ import org.tfminilm.Task
 abstract class Screen(protected val activity: Activity, protected val models: Models) {
     private val latest = AtomicInteger()
 
+    /** What the last request found. */
+    protected abstract val result: TextView
+
     /** Fills the choices again, and runs what is on the screen. */
     abstract fun refresh()
 
@@ -34,7 +37,10 @@ abstract class Screen(protected val activity: Activity, protected val models: Mo
         val isStale = { latest.get() != number }
         models.run(choice, isStale, { work(it, isStale) }) { outcome ->
             when (outcome) {
-                is Outcome.Failed -> status.text = outcome.message
+                is Outcome.Failed -> {
+                    result.text = "" // Of another text, or another model.
+                    status.text = outcome.message
+                }
                 is Outcome.Found -> {
                     status.text = activity.getString(
                         R.string.status,

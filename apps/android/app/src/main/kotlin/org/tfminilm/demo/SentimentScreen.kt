@@ -12,7 +12,7 @@ import org.tfminilm.Task
 class SentimentScreen(activity: Activity, models: Models) : Screen(activity, models) {
     private val sentence: EditText = find(R.id.sentence)
     private val other: EditText = find(R.id.other_sentence)
-    private val result: TextView = find(R.id.sentiment_result)
+    override val result: TextView = find(R.id.sentiment_result)
     private val status: TextView = find(R.id.sentiment_status)
     private val spinner: Spinner = find(R.id.sentiment_model)
 

@@ -7,6 +7,7 @@ import com.sun.jna.Pointer
 import com.sun.jna.ptr.PointerByReference
 import java.io.Closeable
 import java.nio.ByteBuffer
+import java.util.Collections
 
 /**
  * Stands in for Android's interpreter where the tests run: the same calls,
@@ -35,6 +36,7 @@ class Interpreter(model: ByteBuffer, @Suppress("UNUSED_PARAMETER") options: Opti
 
     fun runSignature(inputs: Map<String, Any>, outputs: Map<String, Any>, signature: String) {
         val runner = runner(signature)
+        runs += signature
         for ((name, value) in inputs) runner.inputs.getValue(name).write(value as ByteBuffer)
         litert.run(runner)
         for ((name, value) in outputs) runner.outputs.getValue(name).read(value as ByteBuffer)
@@ -47,6 +49,11 @@ class Interpreter(model: ByteBuffer, @Suppress("UNUSED_PARAMETER") options: Opti
 
     private fun tensor(tensors: Map<String, NativeTensor>, name: String): Tensor =
         requireNotNull(tensors[name]) { "Input error: no tensor $name" }
+
+    companion object {
+        /** The signatures that have run, for tests to read. */
+        val runs: MutableList<String> = Collections.synchronizedList(ArrayList())
+    }
 }
 
 internal class SignatureRunner(
