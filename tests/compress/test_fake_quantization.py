@@ -50,6 +50,14 @@ def grid(kernel, units):
     return flat / (np.abs(flat).max(0) / 127)
 
 
+def rounded_in(measured, x):
+    """On a grid of 256 numbers from a range, and the grid's step."""
+    low, high = min(measured.min(), 0), max(measured.max(), 0)
+    step = (high - low) / 255
+    zero = np.round(-low / step)
+    return (np.clip(np.round(x / step + zero), 0, 255) - zero) * step, step
+
+
 def test_the_query_is_of_rounded_numbers(student, batch):
     before = states(student, batch)
     layer = student.transformer_layers[0]._self_attention_layer._query_dense
@@ -58,13 +66,14 @@ def test_the_query_is_of_rounded_numbers(student, batch):
     FakeQuantization(student, [batch])
     inside = expose(student, {"hidden_states": [0], "queries": [0]})(batch)
     x = inside["hidden_states/0"].numpy().astype(np.float64)
-    low, high = min(x.min(), 0), max(x.max(), 0)
-    step = (high - low) / 255
-    zero = np.round(-low / step)
-    rounded = (np.clip(np.round(x / step + zero), 0, 255) - zero) * step
+    rounded, _ = rounded_in(x, x)
     scales = np.abs(kernel).max(0) / 127
-    wanted = rounded @ (np.round(kernel / scales) * scales)
-    wanted = wanted.reshape(2, 8, 2, 4) + bias
+    kernel = np.round(kernel / scales) * scales
+    wanted = rounded @ kernel + bias.reshape(-1)
+    # Ranges are measured while the kernels alone are rounded.
+    measured = x @ kernel + bias.reshape(-1)
+    wanted, step = rounded_in(measured, wanted)
+    wanted = wanted.reshape(2, 8, 2, 4)
     got = inside["queries/0"].numpy().transpose(0, 2, 1, 3)
     # A number between two steps may go either way.
     assert np.mean(np.abs(got - wanted) < 1e-4) > 0.95

@@ -1,11 +1,13 @@
 """Quantisation-aware training: the student learns with rounded numbers.
 
-"Quantization and Training of Neural Networks" (arXiv 1712.05877): in front of
-each product of the encoder layers, the kernel is rounded to 8 bits with one
-scale a column, and the inputs with one scale, a moving average of their range;
-gradients pass the rounding as if it were not there. The quantizers are those
-of tensorflow-model-optimization, the numbers those of a static int8 file.
-Ranges are of whole batches: padding is rounded as well, there as here.
+"Quantization and Training of Neural Networks" (arXiv 1712.05877): of each
+product of the encoder layers, the kernel is rounded to 8 bits with one scale a
+column, and what is read and written with one scale each, a moving average of
+its range; gradients pass the rounding as if it were not there. The quantizers
+are those of tensorflow-model-optimization, and what is rounded is what a static
+int8 file rounds: a dense layer's outputs with their bias, in front of its
+activation. Ranges are of whole batches: padding is rounded as well, there as
+here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,9 +26,9 @@ _BITS = 8
 class FakeQuantization:
     """Makes the dense layers of a student's encoder compute as int8 would.
 
-    The layers stay what they are, with their variables; the ranges of the
-    inputs are kept here. In between the student can be trained and evaluated
-    as any other, in TensorFlow.
+    The layers stay what they are, with their variables; the ranges of what they
+    read and write are kept here. In between the student can be trained and
+    evaluated as any other, in TensorFlow.
 
     Args:
         student: an encoder, or one with a head; what was traced of it before
@@ -77,12 +79,15 @@ class _Rounding:
         self._of_kernel = known.LastValueQuantizer(
             num_bits=_BITS, per_axis=True, symmetric=True, narrow_range=True
         )
-        self._of_inputs = known.MovingAverageQuantizer(
+        self._of_states = known.MovingAverageQuantizer(
             num_bits=_BITS, per_axis=False, symmetric=False, narrow_range=False
         )
         shape = (None, self._units)
         self._kernel = self._of_kernel.build(shape, "kernel", self)
-        self._inputs = self._of_inputs.build(None, "inputs", self)
+        self._ranges = {
+            name: self._of_states.build(None, name, self)
+            for name in ("inputs", "outputs")
+        }
 
     def add_weight(
         self, name: str, initializer: Any, trainable: bool, shape: Any
@@ -102,17 +107,16 @@ class _Rounding:
         rounded = self._of_kernel(flat, training=True, weights=self._kernel)
         return ops.cast(ops.reshape(rounded, kernel.shape), kernel.dtype)
 
-    def inputs(self, x: Any, training: bool | None) -> Any:
-        """The inputs on a grid of 256 numbers from their range."""
-        low, high = self._inputs["min_var"], self._inputs["max_var"]
+    def states(self, name: str, x: Any, training: bool | None) -> Any:
+        """ "inputs" or "outputs" on a grid of 256 numbers from their range."""
+        weights = self._ranges[name]
+        low, high = weights["min_var"], weights["max_var"]
         if self.is_measuring:
             low.assign(ops.minimum(low, ops.cast(ops.min(x), "float32")))
             high.assign(ops.maximum(high, ops.cast(ops.max(x), "float32")))
             return x
-        rounded = self._of_inputs(
-            ops.cast(x, "float32"),
-            training=bool(training),
-            weights=self._inputs,
+        rounded = self._of_states(
+            ops.cast(x, "float32"), training=bool(training), weights=weights
         )
         return ops.cast(rounded, x.dtype)
 
@@ -128,19 +132,27 @@ class _Rounded:
 
     def prepared(self, x: Any, training: bool | None) -> Any:
         """Inputs as the product takes them."""
-        return self._rounding.inputs(x, training)
+        return self._rounding.states("inputs", x, training)
+
+    def written(self, x: Any, training: bool | None) -> Any:
+        """A product that is on the outputs' grid as soon as it has its bias."""
+        bias = self.bias  # type: ignore[attr-defined]
+        return self._rounding.states("outputs", x + bias, training) - bias
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        prepared = self.prepared(inputs, training)
-        return super().call(prepared, training=training)  # type: ignore[misc]
+        x = self._multiply(self.prepared(inputs, training))  # type: ignore[attr-defined]
+        x = self.written(x, training) + self.bias  # type: ignore[attr-defined]
+        return self.activation(x)  # type: ignore[attr-defined]
 
 
 class _RoundedDense(_Rounded, keras.layers.Dense):
-    pass
+    def _multiply(self, x: Any) -> Any:
+        return ops.matmul(x, self.kernel)
 
 
 class _RoundedEinsumDense(_Rounded, keras.layers.EinsumDense):
-    pass
+    def _multiply(self, x: Any) -> Any:
+        return ops.einsum(self.equation, x, self.kernel)
 
 
 _CLASSES: dict[type, type] = {

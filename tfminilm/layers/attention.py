@@ -143,7 +143,7 @@ class ExposedEncoder(keras.layers.Layer):
         kernel = ops.reshape(output.kernel, (-1, width))
         context = ops.reshape(context, (*ops.shape(context)[:2], -1))
         x = self._add(
-            ops.matmul(_prepared(output, context, training), kernel),
+            _product(output, context, kernel, training),
             output.bias,
             hidden_states[:, :1] if self.first_token_only else hidden_states,
             encoder._self_attention_dropout,
@@ -162,10 +162,9 @@ class ExposedEncoder(keras.layers.Layer):
         wide = encoder._feedforward_intermediate_dense
         narrow = encoder._feedforward_output_dense
         activate = fused.bias_activation(wide.activation)
-        x = _prepared(wide, x, training)
-        x = activate(ops.matmul(x, wide.kernel), wide.bias)
+        x = activate(_product(wide, x, wide.kernel, training), wide.bias)
         return self._add(
-            ops.matmul(_prepared(narrow, x, training), narrow.kernel),
+            _product(narrow, x, narrow.kernel, training),
             narrow.bias,
             residual,
             encoder._feedforward_dropout,
@@ -254,10 +253,12 @@ def key_bias(padding_mask: Any) -> Any:
     return -1e38 * is_padded[:, None, None, :]
 
 
-def _prepared(layer: Any, x: Any, training: bool | None) -> Any:
-    """The inputs of a dense layer's product: rounded, if it rounds them."""
-    prepare = getattr(layer, "prepared", None)
-    return x if prepare is None else prepare(x, training)
+def _product(layer: Any, x: Any, kernel: Any, training: bool | None) -> Any:
+    """What a dense layer adds its bias to; of rounded numbers, if it rounds."""
+    if not hasattr(layer, "prepared"):
+        return ops.matmul(x, kernel)
+    x = ops.matmul(layer.prepared(x, training), kernel)
+    return layer.written(x, training)
 
 
 def _dropout(x: Any, layer: Any, training: bool | None) -> Any:
