@@ -5,6 +5,7 @@ import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.export import calibration
+from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.example import Example, QAExample
 from tfminilm.teachers import load_tokenizer
 
@@ -15,6 +16,17 @@ def test_sentences_and_one_pair():
     assert calibration.of_sentences(["a"]) == [("a",)]
     pairs = calibration.of_sentences(["a", "b", "c"], only_pairs=True)
     assert pairs == [("a", "b"), ("b", "c"), ("c", "a")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "num_texts", "pairs"),
+    [("classification", 1, 1), ("classification", 2, 3), ("qa", 1, 3)],
+)
+def test_a_model_of_pairs_gets_pairs(kind, num_texts, pairs):
+    settings = Settings("x", kind, ("no", "yes"), 16, num_texts=num_texts)
+    texts = calibration.as_texts(["a", "b", "c"], settings)
+    assert sum(len(one) == 2 for one in texts) == pairs
+    assert calibration.as_texts([("a", "b")], settings) == [("a", "b")]
 
 
 def test_examples():

@@ -47,7 +47,7 @@ def of_sentences(
     Args:
         sentences: plain text.
         only_pairs: each sentence with its successor instead, for a model that
-            reads a question and a text.
+            reads two texts, such as a question and its context.
     """
     if only_pairs:
         following = [*sentences[1:], *sentences[:1]]
@@ -61,8 +61,10 @@ def as_texts(
 ) -> list[Texts]:
     """Sentences as a model with these settings reads them; texts as given."""
     if all(isinstance(text, str) for text in texts):
-        is_qa = settings is not None and settings.kind == "qa"
-        return of_sentences(cast(Sequence[str], texts), only_pairs=is_qa)
+        reads_pairs = settings is not None and (
+            settings.kind == "qa" or settings.num_texts == 2
+        )
+        return of_sentences(cast(Sequence[str], texts), only_pairs=reads_pairs)
     return list(cast(Sequence[Texts], texts))
 
 
