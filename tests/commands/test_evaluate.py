@@ -237,11 +237,16 @@ def test_broken_weights(model, data, error):
     assert "output is not finite" in error()
 
 
-def test_usage(error):
+def test_usage(error, tmp_path):
     assert main(["evaluate"]) == 2
     assert "expected --model=" in error()
     assert main(["evaluate", "--model=m"]) == 2
     assert "expected --task=" in error()
+    path = tmp_path / "scores.json"
+    path.touch()
+    flags = ["--model=m", "--task=sst2", f"--output={path}"]
+    assert main(["evaluate", *flags]) == 2
+    assert "is a file, expected a folder" in error()
 
 
 def test_unknown_split(model, data, error):

@@ -51,6 +51,10 @@ def run(flags: Any) -> None:
         raise UsageError("evaluate: expected --model=, what finetune wrote")
     if not flags.task:
         raise UsageError("evaluate: expected --task=, such as sst2")
+    if pathlib.Path(flags.output or ".").is_file():
+        raise UsageError(
+            f"evaluate: --output={flags.output} is a file, expected a folder"
+        )
     quiet.import_tensorflow()
     from tfminilm import files
     from tfminilm.export import opened
