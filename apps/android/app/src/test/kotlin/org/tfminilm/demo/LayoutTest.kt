@@ -3,9 +3,11 @@ package org.tfminilm.demo
 import android.app.Activity
 import android.graphics.Bitmap
 import android.graphics.Canvas
+import android.graphics.Rect
 import android.os.Bundle
 import android.os.Looper
 import android.os.Parcel
+import android.text.Layout
 import android.text.style.BackgroundColorSpan
 import android.view.View
 import android.view.ViewGroup
@@ -91,6 +93,18 @@ class LayoutTest : ActivityTestCase() {
     }
 
     @Test
+    fun `is laid out from the right where one reads so`() {
+        turn("+ar-ldrtl")
+        assertEquals(View.LAYOUT_DIRECTION_RTL, activity.window.decorView.layoutDirection)
+        val label = views().filterIsInstance<TextView>().first { it.labelFor == R.id.sentence }
+        assertEquals(label.layout.width.toFloat(), label.layout.getLineRight(0), 1f)
+        type(R.id.sentence, "\u05e9\u05dc\u05d5\u05dd world")
+        val layout = find<EditText>(R.id.sentence).layout
+        assertEquals(Layout.DIR_RIGHT_TO_LEFT, layout.getParagraphDirection(0))
+        assertTrue("%" in text(R.id.sentiment_result))
+    }
+
+    @Test
     fun `large letters have room`() {
         RuntimeEnvironment.setFontScale(2f)
         controller.recreate()
@@ -102,6 +116,16 @@ class LayoutTest : ActivityTestCase() {
                 assertTrue("$view", view.height >= wanted)
             }
         }
+    }
+
+    @Test
+    fun `shows the tab that is open`() {
+        open(R.id.benchmark_tab)
+        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofSeconds(1))
+        val tab = find<View>(R.id.benchmark_tab)
+        val seen = Rect()
+        assertTrue(tab.getGlobalVisibleRect(seen))
+        assertEquals(tab.width, seen.width())
     }
 
     @Test

@@ -15,6 +15,7 @@ import java.util.zip.ZipOutputStream
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNotEquals
 import org.junit.Assert.assertNotSame
 import org.junit.Assert.assertSame
 import org.junit.Assert.assertTrue
@@ -23,6 +24,7 @@ import org.robolectric.Robolectric
 import org.robolectric.Shadows.shadowOf
 import org.tensorflow.lite.Interpreter
 import org.tfminilm.Golden
+import org.tfminilm.Manifest
 
 /** What the screens do. */
 class MainActivityTest : ActivityTestCase() {
@@ -125,12 +127,27 @@ class MainActivityTest : ActivityTestCase() {
         open(R.id.bundles_tab)
         pick("good", Golden.file("classification"))
         assertEquals("good", text(R.id.open_result))
+        assertEquals(4, find<Spinner>(R.id.first_model).adapter.count)
 
         val folder = File(app.cacheDir, "bad").also { it.mkdirs() }
         Golden.file("classification").copyRecursively(folder, overwrite = true)
         File(folder, "vocab.txt").appendText("x")
         pick("bad", folder)
         assertTrue(text(R.id.open_result), "vocab.txt" in text(R.id.open_result))
+
+        Golden.file("classification").copyRecursively(folder, overwrite = true)
+        val manifest = File(folder, Manifest.FILE)
+        val name = Golden.bundle("classification").manifest.signatures[0].name
+        manifest.writeText(manifest.readText().replace("\"$name\"", "\"another\""))
+        pick("bad", folder)
+        assertTrue(text(R.id.open_result), "not what its manifest" in text(R.id.open_result))
+
+        val noZip = File(app.cacheDir, "notes.txt").also { it.writeText("milk") }
+        pick(noZip)
+        assertTrue(text(R.id.open_result), "missing" in text(R.id.open_result))
+        pick(File(app.cacheDir, "gone.zip"))
+        assertNotEquals(activity.getString(R.string.running), text(R.id.open_result))
+        assertEquals(4, find<Spinner>(R.id.first_model).adapter.count)
         open(R.id.sentiment_tab)
         assertEquals(2, find<Spinner>(R.id.sentiment_model).adapter.count)
     }
