@@ -51,8 +51,9 @@ def grid(kernel, units):
 
 
 def rounded_in(measured, x):
-    """On a grid of 256 numbers from a range, and the grid's step."""
-    low, high = min(measured.min(), 0), max(measured.max(), 0)
+    """On a grid of 256 numbers from the mean range, and the grid's step."""
+    low, high = measured.min((1, 2)).mean(), measured.max((1, 2)).mean()
+    assert low < 0 < high
     step = (high - low) / 255
     zero = np.round(-low / step)
     return (np.clip(np.round(x / step + zero), 0, 255) - zero) * step, step
@@ -78,7 +79,8 @@ def test_the_query_is_of_rounded_numbers(student, batch):
     # A number between two steps may go either way.
     assert np.mean(np.abs(got - wanted) < 1e-4) > 0.95
     assert np.abs(got - wanted).max() < 2 * step
-    assert 1e-4 < np.abs(states(student, batch) - before).max() < 0.3
+    # One sentence's largest numbers are beyond the mean range.
+    assert 1e-4 < np.abs(states(student, batch) - before).max() < 0.6
 
 
 def test_the_model_that_trains_rounds_as_well(student, batch):

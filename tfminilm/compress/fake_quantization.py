@@ -6,10 +6,11 @@ column, and what is read and written with one scale each, a moving average of
 its range; gradients pass the rounding as if it were not there. The quantizers
 are those of tensorflow-model-optimization, and what is rounded is what a static
 int8 file rounds: a dense layer's outputs with their bias, in front of its
-activation. Ranges are of whole batches: padding is rounded as well, there as
-here.
+activation. There a range is a moving average over sentences, with their
+padding, and so it is here: the few numbers beyond it are cut off in both.
 """
 
+import collections
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ from tfminilm.compress.optimization import import_tfmot
 from tfminilm.teachers.expose import encoder_calls
 
 _BITS = 8
+# What a batch has of a moving average.
+_SHARE = 0.01
 
 
 class FakeQuantization:
@@ -74,6 +77,7 @@ class _Rounding:
         known = import_tfmot().quantization.keras.quantizers
         self.variables: list[keras.Variable] = []
         self.is_measuring = True
+        self._seen = collections.Counter[str]()
         self._units = int(np.prod(layer.bias.shape))
         # Symmetric and narrow, as LiteRT wants kernels: -127 to 127.
         self._of_kernel = known.LastValueQuantizer(
@@ -109,16 +113,28 @@ class _Rounding:
 
     def states(self, name: str, x: Any, training: bool | None) -> Any:
         """ "inputs" or "outputs" on a grid of 256 numbers from their range."""
-        weights = self._ranges[name]
-        low, high = weights["min_var"], weights["max_var"]
         if self.is_measuring:
-            low.assign(ops.minimum(low, ops.cast(ops.min(x), "float32")))
-            high.assign(ops.maximum(high, ops.cast(ops.max(x), "float32")))
+            self._seen[name] += 1
+            self._measure(name, x, 1 / self._seen[name])
             return x
+        if training:
+            self._measure(name, x, _SHARE)
+        # Its own range would be that of whole batches.
         rounded = self._of_states(
-            ops.cast(x, "float32"), training=bool(training), weights=weights
+            ops.cast(x, "float32"), training=False, weights=self._ranges[name]
         )
         return ops.cast(rounded, x.dtype)
+
+    def _measure(self, name: str, x: Any, share: float) -> None:
+        """Moves a range towards the mean of the sentences' ranges."""
+        axes = tuple(range(1, len(x.shape)))
+        for bound, seen in (
+            ("min_var", ops.minimum(ops.min(x, axes), 0)),
+            ("max_var", ops.maximum(ops.max(x, axes), 0)),
+        ):
+            variable = self._ranges[name][bound]
+            mean = ops.cast(ops.mean(seen), "float32")
+            variable.assign(variable + share * (mean - variable))
 
 
 class _Rounded:
