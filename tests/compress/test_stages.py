@@ -119,7 +119,7 @@ def test_what_is_no_encoder_is_refused(what):
 
 @pytest.mark.slow
 def test_what_is_sparse_and_rounded_goes_on_after_a_kill(tmp_path):
-    config = recipe(init="pruned").config()
+    config = recipe(init="pruned", kept_heads=5).config()
     config.compress.update(sparsity=0.5, quantization_aware=True)
     config.train.update(steps=4, learning_rate=1e-3, checkpoint_every=2)
     config.train.gradient_accumulation = 2
@@ -135,8 +135,10 @@ def test_what_is_sparse_and_rounded_goes_on_after_a_kill(tmp_path):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
     name = "checkpoints/step-000000004/state.safetensors"
     assert (killed / name).read_bytes() == (whole / name).read_bytes()
-    kernel = student.backbone.transformer_layers[0]._feedforward_output_dense
-    values = kernel.kernel.numpy()
+    layer = student.backbone.transformer_layers[0]
+    heads = layer._self_attention_layer._output_dense.kernel.numpy()
+    assert heads.any((1, 2)).sum() == 5
+    values = layer._feedforward_output_dense.kernel.numpy()
     assert np.mean(values == 0) >= 0.5
     steps = values / (np.abs(values).max(0) / 127)
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
