@@ -61,6 +61,7 @@ def check_ranges(stage: Stage, prefix: str) -> None:
         require(value(name) >= 1, name, "1 or more")
     for name in _NOT_NEGATIVE + _weights(stage.method):
         require(value(name) >= 0, name, "0 or more")
+    _check_student(stage, require)
     _check_bounds(stage, require)
     for name, known in (
         ("train.optimizer", OPTIMIZERS),
@@ -79,15 +80,14 @@ def check_ranges(stage: Stage, prefix: str) -> None:
             raise UsageError(text) from None
 
 
-def _check_bounds(
+def _check_student(
     stage: Stage, require: Callable[[bool, str, str], None]
 ) -> None:
-    """Numbers between two bounds, and those that go with others."""
-    student, train, data = stage.student, stage.train, stage.data
+    """The student's shape, and what it cannot be together."""
+    student, compress = stage.student, stage.compress
     is_bilstm = student.kind == "bilstm"
     fine = not is_bilstm or (student.init == "random" and not student.frozen)
     require(fine, "student.kind", "an encoder, to be initialised or frozen")
-    compress = stage.compress
     fine = not (compress.sparsity or compress.quantization_aware)
     require(
         not is_bilstm or fine, "student.kind", "an encoder, to be compressed"
@@ -106,6 +106,14 @@ def _check_bounds(
         f"student.{width}",
         f"a multiple of student.num_heads ({student.num_heads})",
     )
+    require(0 <= student.dropout < 1, "student.dropout", "0 to 1")
+
+
+def _check_bounds(
+    stage: Stage, require: Callable[[bool, str, str], None]
+) -> None:
+    """Numbers of training and data between two bounds, or that go together."""
+    train, data, compress = stage.train, stage.data, stage.compress
     require(
         train.batch_size % train.gradient_accumulation == 0,
         "train.batch_size",
@@ -125,10 +133,9 @@ def _check_bounds(
         "train.steps_per_execution",
         "1 with compress.sparsity, which prunes after each step",
     )
-    most = student.max_sequence_length
+    most = stage.student.max_sequence_length
     fits = 8 <= data.sequence_length <= most
     require(fits, "data.sequence_length", f"8 to {most}")
-    require(0 <= student.dropout < 1, "student.dropout", "0 to 1")
     fine = 0 < data.held_out_fraction <= 0.5
     require(fine, "data.held_out_fraction", "0 to 0.5, above 0")
     fine = 0 <= compress.sparsity < 1
