@@ -113,3 +113,21 @@ def test_it_learns_and_ends_on_the_grid(student, batch):
         units = 12 if "intermediate" in path else 8
         steps = grid(kernel, units)
         np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+
+
+def test_its_ranges_are_named_and_hold_what_was_read(student, batch):
+    rounding = FakeQuantization(student, [batch])
+    inside = expose(student, {"hidden_states": [0]})(batch)
+    ranges = rounding.ranges()
+    assert set(ranges) == {
+        f"layer_0/{name}"
+        for name in (
+            "query", "key", "value", "attention_output",
+            "feedforward_intermediate_dense", "feedforward_output_dense",
+        )
+    }  # fmt: skip
+    x = inside["hidden_states/0"].numpy()
+    wanted = x.min((1, 2)).mean(), x.max((1, 2)).mean()
+    for name in ("query", "key", "value"):
+        found = ranges[f"layer_0/{name}"]["inputs"]
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)

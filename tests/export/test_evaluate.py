@@ -47,3 +47,10 @@ def test_texts_of_a_task_that_is_trained_on_another(monkeypatch):
     assert TaskExamples(get_task("xnli"), data).texts() == [("one", "two")]
     assert TaskExamples(get_task("mrpc"), data).texts() == [("one", "two")]
     assert asked == [("mnli", "train", None, 9), ("mrpc", "train", "de", 9)]
+
+
+def test_texts_are_spread_over_the_split(monkeypatch):
+    examples = [Example(str(i), (str(i),), 0) for i in range(127)]
+    monkeypatch.setattr(Data, "read", lambda *_: examples)
+    texts = TaskExamples(get_task("sst2"), Data()).texts()
+    assert texts == [(str(i),) for i in range(0, 127, 2)]

@@ -57,7 +57,7 @@ def run(flags: Any) -> None:
     from tfminilm.export.opened import require_replaceable
 
     require_replaceable(pathlib.Path(flags.output))
-    model, tokenizer, settings = _load(flags.model)
+    model, tokenizer, settings, ranges = _load(flags.model)
     examples = _examples(flags, settings) if flags.task else None
     own = examples.texts() if examples else _held_out(flags.model)
     texts = search_flags.texts(flags, target, own, is_search)
@@ -75,23 +75,28 @@ def run(flags: Any) -> None:
     )
     if target.format == "litert":
         evaluate = examples.evaluate if examples else None
-        manifest = bundle.export_bundle(*arguments, evaluate)
+        manifest = bundle.export_bundle(*arguments, evaluate, ranges)
     else:
         manifest = folder.export_folder(*arguments)
     _print(manifest, flags.output)
 
 
-def _load(source: str) -> tuple[Any, Any, Any]:
-    """A model, its tokenizer, and how it was fine-tuned, if it was."""
+def _load(source: str) -> tuple[Any, Any, Any, Any]:
+    """A model, its tokenizer, and how it was fine-tuned and rounded, if so."""
+    from tfminilm.export import trained_ranges
     from tfminilm.tasks import heads
     from tfminilm.tasks.evaluate import SETTINGS, Settings
     from tfminilm.teachers import load
 
     tokenizer = load.load_tokenizer(source)
-    folder = "" if load.is_tiny(source) else load.resolve(source)
+    if load.is_tiny(source):
+        return load.load_backbone(source), tokenizer, None, None
+    folder = load.resolve(source)
     if pathlib.Path(folder, SETTINGS).is_file():
-        return heads.load_head(folder), tokenizer, Settings.load(folder)
-    return load.load_backbone(source), tokenizer, None
+        model, settings = heads.load_head(folder), Settings.load(folder)
+    else:
+        model, settings = load.load_backbone(source), None
+    return model, tokenizer, settings, trained_ranges.load(folder, model)
 
 
 def _examples(flags: Any, settings: Any) -> Any:

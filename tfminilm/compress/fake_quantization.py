@@ -7,7 +7,9 @@ its range; gradients pass the rounding as if it were not there. The quantizers
 are those of tensorflow-model-optimization, and what is rounded is what a static
 int8 file rounds: a dense layer's outputs with their bias, in front of its
 activation. There a range is a moving average over sentences, with their
-padding, and so it is here: the few numbers beyond it are cut off in both.
+padding, and so it is here: the few numbers beyond it are cut off in both. The
+ranges that were trained with are for the file as well: `RANGES`, beside the
+student, from which `tfminilm export` reads them.
 """
 
 import collections
@@ -20,6 +22,9 @@ from keras import ops
 
 from tfminilm.compress.optimization import import_tfmot
 from tfminilm.teachers.expose import encoder_calls
+
+# A file in the student's folder.
+RANGES = "ranges.json"
 
 _BITS = 8
 # What a batch has of a moving average.
@@ -42,12 +47,13 @@ class FakeQuantization:
     def __init__(
         self, student: keras.Model, batches: Iterable[Mapping[str, Any]]
     ):
-        self._layers = [
-            layer
-            for call in encoder_calls(student)
-            for layer in call.layer._flatten_layers(include_self=False)
-            if isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense)
-        ]
+        self._layers = []
+        self._named = {}
+        for index, call in enumerate(encoder_calls(student)):
+            for layer in call.layer._flatten_layers(include_self=False):
+                if isinstance(layer, tuple(_CLASSES)):
+                    self._layers.append(layer)
+                    self._named[f"layer_{index}/{layer.name}"] = layer
         for layer in self._layers:
             layer._rounding = _Rounding(layer)
             layer.__class__ = _CLASSES[type(layer)]
@@ -60,6 +66,18 @@ class FakeQuantization:
     def variables(self) -> list[keras.Variable]:
         """The ranges, which a checkpoint has to hold beside the student."""
         return [v for x in self._layers for v in x._rounding.variables]
+
+    def ranges(self) -> dict[str, dict[str, list[float]]]:
+        """The ranges by layer, for `RANGES`.
+
+        Returns:
+            The lowest and the highest number of "inputs" and "outputs" by
+            names such as "layer_0/query", of KerasHub's layers.
+        """
+        return {
+            name: layer._rounding.ranges()
+            for name, layer in self._named.items()
+        }
 
     def remove(self) -> None:
         """Leaves plain layers, whose kernels are on the grid of integers."""
@@ -103,6 +121,13 @@ class _Rounding:
         )
         self.variables.append(variable)
         return variable.value
+
+    def ranges(self) -> dict[str, list[float]]:
+        """The lowest and the highest number of "inputs" and of "outputs"."""
+        return {
+            name: [float(bounds["min_var"]), float(bounds["max_var"])]
+            for name, bounds in self._ranges.items()
+        }
 
     def kernel(self, kernel: Any) -> Any:
         """The kernel with each column on the grid of its own scale."""

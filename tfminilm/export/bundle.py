@@ -30,6 +30,7 @@ from tfminilm.export.opened import (
     require_replaceable,
 )
 from tfminilm.export.target import Target
+from tfminilm.export.trained_ranges import Ranges
 from tfminilm.tasks.evaluate import Settings
 
 
@@ -42,6 +43,7 @@ def export_bundle(
     settings: Settings | None = None,
     description: str = "",
     evaluate: Callable[[Bundle], dict[str, Any]] | None = None,
+    trained: Ranges | None = None,
 ) -> dict[str, Any]:
     """Writes `model.tflite`, `vocab.txt` and `manifest.json`.
 
@@ -59,6 +61,8 @@ def export_bundle(
         description: a sentence on the model, for people.
         evaluate: scores the bundle, and returns what the manifest is to say
             of that.
+        trained: the ranges that the model was rounded in while it learned,
+            as `trained_ranges.load` reads them, for static scales.
 
     Returns:
         The manifest, as in the file.
@@ -85,6 +89,7 @@ def export_bundle(
             target.precision,
             layers=target.layers,
             batch=batch,
+            ranges=trained,
         )
         files.write_bytes(folder / MODEL, convert(target.lengths))
         # After it, as what it refuses, such as a length, is an error here.

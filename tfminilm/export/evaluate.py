@@ -97,6 +97,9 @@ class TaskExamples:
     def texts(self) -> list[calibration.Texts]:
         """Of examples of the kind that the model was fine-tuned on.
 
+        They are spread over the split: SQuAD's first ones, for example, are
+        all on one article.
+
         Raises:
             UserError: they are missing or broken.
         """
@@ -106,7 +109,9 @@ class TaskExamples:
             task = get_task(task.train_task or task.name)
             data = dataclasses.replace(data, language=None)
         examples = data.read(task, task.train_split or "train")
-        return calibration.of_examples(examples[:_COMPARED])
+        count = min(_COMPARED, len(examples))
+        places = np.linspace(0, len(examples) - 1, count).astype(int)
+        return calibration.of_examples(examples[place] for place in places)
 
     def evaluate(self, bundle: Bundle) -> dict[str, Any]:
         """What a manifest says of the bundle's scores.

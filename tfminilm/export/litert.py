@@ -16,6 +16,7 @@ from tfminilm.errors import UserError
 from tfminilm.export import mobile_graph, profile, quantize
 from tfminilm.export.quiet import quiet
 from tfminilm.export.target import PRECISIONS
+from tfminilm.export.trained_ranges import Ranges
 
 _SIGNATURE = "encode_{}"
 
@@ -27,6 +28,7 @@ def convert(
     outputs: Sequence[str] | None = None,
     layers: Mapping[str, str] | None = None,
     batch: Callable[[int], Mapping[str, np.ndarray]] | None = None,
+    ranges: Ranges | None = None,
 ) -> bytes:
     """Writes a model as one LiteRT file.
 
@@ -38,6 +40,7 @@ def convert(
         outputs: see `mobile_graph.MobileGraph`.
         layers: precisions of single layers, see `quantize.plan`.
         batch: what `quantize.quantize` measures static scales on.
+        ranges: what a model was trained with in place of those.
 
     Returns:
         The file's content.
@@ -66,7 +69,7 @@ def convert(
         if outputs is None:  # Other outputs may need less of the model.
             quantize.require_known(known, layers or {})
         chosen = quantize.plan(known, precision, layers or {})
-        model = quantize.quantize(model, chosen, batch)
+        model = quantize.quantize(model, chosen, batch, ranges)
     _require_builtins(model)
     return model
 

@@ -10,17 +10,18 @@ the table), and each, if wanted, in a precision of its own:
 - `weight_only_wi8_afp32`: the same weights, but the products compute in
   float32: nearest to the original, and no faster than it.
 - `static_wi8_ai8`: int8, and what dense layers read and write is rounded by
-  one scale a tensor, measured beforehand on sentences. All else stays float32:
-  XNNPACK has no int8 GELU and no int8 product of two activations (a file with
-  them is slower than float32), and norms, softmax and residuals, or a mask of
-  -6e4 in front of them, would not survive 255 steps.
+  one scale a tensor, measured beforehand on sentences, or that of the ranges
+  that the model was trained with. All else stays float32: XNNPACK has no int8
+  GELU and no int8 product of two activations (a file with them is slower than
+  float32), and norms, softmax and residuals, or a mask of -6e4 in front of
+  them, would not survive 255 steps.
 """
 
 import dataclasses
 import fnmatch
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from tfminilm.errors import UserError
 from tfminilm.export import flatbuffer
 from tfminilm.export.quiet import quiet
 from tfminilm.export.target import STATIC
+from tfminilm.export.trained_ranges import Ranges
 
 _TABLE = "EMBEDDING_LOOKUP"
 _MATRICES = (_TABLE, "FULLY_CONNECTED")
@@ -48,20 +50,29 @@ class Layer:
 
 def layers(model: bytes) -> dict[str, Layer]:
     """The layers of a float32 file by name: "tokens", "layer_0/query"..."""
-    read = flatbuffer.read(model)
     found: dict[str, Layer] = {}
+    for kind, _, matrix, written in _products(model):
+        name = _layer(matrix)
+        uses = found[name].uses if name in found else ()
+        size = int(np.prod(matrix.shape))
+        found[name] = Layer(size, (*uses, (kind, written.name.decode())))
+    return found
+
+
+def _products(model: bytes) -> Iterator[tuple[str, Any, Any, Any]]:
+    """The kind, input, matrix and output of each operator that has a matrix."""
+    read = flatbuffer.read(model)
     for graph in read.subgraphs:
         for operator in graph.operators:
             kind = flatbuffer.operator_name(read, operator)
-            if kind not in _MATRICES:
-                continue
-            matrix = graph.tensors[operator.inputs[1]]
-            name = matrix.name.decode().rpartition("/")[0]
-            output = graph.tensors[operator.outputs[0]].name.decode()
-            uses = found[name].uses if name in found else ()
-            size = int(np.prod(matrix.shape))
-            found[name] = Layer(size, (*uses, (kind, output)))
-    return found
+            if kind in _MATRICES:
+                places = *operator.inputs[:2], operator.outputs[0]
+                yield kind, *(graph.tensors[place] for place in places)
+
+
+def _layer(matrix: Any) -> str:
+    """The layer's name, that of its matrix without the last part."""
+    return matrix.name.decode().rpartition("/")[0]
 
 
 def plan(
@@ -99,6 +110,7 @@ def quantize(
     model: bytes,
     chosen: Mapping[str, str],
     batch: Callable[[int], Mapping[str, np.ndarray]] | None = None,
+    ranges: Ranges | None = None,
 ) -> bytes:
     """Rounds a float32 file's layers.
 
@@ -107,6 +119,7 @@ def quantize(
         chosen: the precision of each layer, as `plan` makes it.
         batch: gives the inputs `[sentences, length]` of a length, on which
             `static_wi8_ai8` measures its scales.
+        ranges: what it has of them already, by layer.
 
     Returns:
         The content of the rounded file.
@@ -125,10 +138,23 @@ def quantize(
         warnings.filterwarnings("ignore", ".*experimental_preserve_all")
         if worker.need_calibration:
             scales = worker.calibrate(_samples(model, batch), num_threads=1)
+            _narrow(scales, model, ranges or {})
         rounded = worker.quantize(
             scales, enable_progress_bar=False, enable_progress_report=False
         )
     return flatbuffer.share_scales(bytes(rounded.quantized_model))
+
+
+def _narrow(scales: dict[str, Any], model: bytes, ranges: Ranges) -> None:
+    """Puts known ranges in the place of measured ones."""
+    for _, given, matrix, written in _products(model):
+        known = ranges.get(_layer(matrix), {})
+        for key, tensor in (("inputs", given), ("outputs", written)):
+            measured = scales.get(tensor.name.decode())
+            if measured and key in known:
+                low, high = known[key]
+                measured["min"] = np.full_like(measured["min"], low)
+                measured["max"] = np.full_like(measured["max"], high)
 
 
 def _recipe(

@@ -160,7 +160,9 @@ class _Stage:
                     )
             rounding = self._compress(distiller, loop)
             loop.run()
+            ranges = None
             if rounding is not None:
+                ranges = rounding.ranges()
                 rounding.remove()
             student = self.kind.plain(distiller.student)
             if self.recipe.compress.trim_vocabulary:
@@ -168,7 +170,7 @@ class _Stage:
                     student, tokenizer, self.kind.used_ids()
                 )
             if team.is_chief:
-                self._save(student, tokenizer)
+                self._save(student, tokenizer, ranges)
         team.wait()
         progress.say(f"student: {folder.student}")
         return student
@@ -196,12 +198,15 @@ class _Stage:
         loop.variables += rounding.variables
         return rounding
 
-    def _save(self, student: keras.Model, tokenizer: Any) -> None:
-        """Writes the run's student."""
+    def _save(self, student: keras.Model, tokenizer: Any, ranges: Any) -> None:
+        """Writes the run's student, and the ranges it was rounded in, if so."""
         # float32, and a megabyte for the vocabulary and HDF5's tables.
         size = 4 * student.count_params() + 2**20
         with files.new_directory(self.folder.student, size) as beside:
             self.kind.save(student, tokenizer, beside)
+            if ranges is not None:
+                path = beside / fake_quantization.RANGES
+                files.write_json(path, ranges)
         self.folder.tell("finished", self.recipe.train.steps)
 
     def _models(self, precision: str) -> tuple[Distiller, Any]:

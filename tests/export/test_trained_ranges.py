@@ -1,0 +1,84 @@
+"""A file's scales are those that its model was trained with."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tfminilm.errors import UserError
+from tfminilm.export import flatbuffer, litert, trained_ranges
+
+BOUNDS = {"inputs": [-1.0, 2.0], "outputs": [-3.0, 2.1]}
+
+
+@pytest.fixture(scope="module")
+def backbone(make_backbone):
+    return make_backbone(num_layers=1)
+
+
+def scales(content):
+    """The scale and zero of what each layer writes, and of what it reads."""
+    read = flatbuffer.read(content)
+    (graph,) = read.subgraphs
+    found = {}
+    for operator in graph.operators:
+        if flatbuffer.operator_name(read, operator) == "FULLY_CONNECTED":
+            given, matrix, written = (
+                graph.tensors[place]
+                for place in (*operator.inputs[:2], operator.outputs[0])
+            )
+            name = matrix.name.decode().rpartition("/")[0]
+            found[name] = [
+                (float(x.quantization.scale[0]), x.quantization.zeroPoint[0])
+                for x in (given, written)
+            ]
+    return found
+
+
+def test_scales_of_the_file(backbone, make_batch, tmp_path):
+    names = ("query", "feedforward_output_dense")
+    content = {f"layer_0/{name}": BOUNDS for name in names}
+    (tmp_path / "ranges.json").write_text(json.dumps(content))
+    known = trained_ranges.load(tmp_path, backbone)
+
+    def convert(ranges):
+        return scales(
+            litert.convert(
+                backbone, "static_wi8_ai8", (8,), ("sequence_output",),
+                batch=lambda length: make_batch([length, 5], length),
+                ranges=ranges,
+            )
+        )  # fmt: skip
+
+    measured, found = convert(None), convert(known)
+    # -1 to 2 in 255 steps, and -3 to 2.1; a query's by the root of its width.
+    read, written = found["layer_0/feedforward"]
+    assert read == (pytest.approx(3 / 255), -128 + 85)
+    assert written == (pytest.approx(5.1 / 255), -128 + 150)
+    root = np.sqrt(backbone.hidden_dim / backbone.num_heads)
+    assert found["layer_0/query"][1][0] == pytest.approx(5.1 / 255 / root)
+    assert found["layer_0/intermediate"] == measured["layer_0/intermediate"]
+    for name in ("query", "feedforward"):
+        assert found[f"layer_0/{name}"] != measured[f"layer_0/{name}"]
+
+
+def test_a_model_without_ranges(backbone, tmp_path):
+    assert trained_ranges.load(tmp_path, backbone) == {}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "{",
+        '{"layer_0/query": {"inputs": [0, 1]}}',
+        '{"layer_0/other": {"inputs": [0, 1], "outputs": [0, 1]}}',
+        '{"layer_0/query": {"inputs": [1, 2], "outputs": [0, 1]}}',
+        '{"layer_0/query": {"inputs": [0, NaN], "outputs": [0, 1]}}',
+        '{"layer_0/query": {"inputs": [0], "outputs": [0, 1]}}',
+    ],
+)
+def test_damaged_ranges(backbone, tmp_path, content):
+    (tmp_path / "ranges.json").write_text(content)
+    with pytest.raises(UserError, match=r"ranges\.json: damaged .* remove it"):
+        trained_ranges.load(tmp_path, backbone)
