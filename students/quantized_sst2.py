@@ -33,6 +33,7 @@ def get_config(mode: str = ""):
             num_layers=6,
             hidden_dim=384,
             intermediate_dim=1536,
+            dropout=0.0,
             init="pruned",
         ),
         method=methods.SoftTargets(temperature=2.0, alpha=0.5),

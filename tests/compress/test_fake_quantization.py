@@ -131,3 +131,23 @@ def test_its_ranges_are_named_and_hold_what_was_read(student, batch):
     for name in ("query", "key", "value"):
         found = ranges[f"layer_0/{name}"]["inputs"]
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_what_feedforward_blocks_write_is_in_units_of_channels(student, batch):
+    (layer,) = student.transformer_layers
+    dense = layer._feedforward_output_dense
+    kernel = dense.kernel.numpy()
+    kernel[:, 3] *= 1000
+    dense.kernel.assign(kernel)
+    x = np.random.default_rng(1).normal(size=(2, 8, 12)).astype("float32")
+    rounding = FakeQuantization(student, [batch])
+    found = rounding.ranges()["layer_0/feedforward_output_dense"]
+    units = np.array(found["units"])
+    assert units.argmax() == 3
+    assert units[3] > 100 * np.sort(units)[-2]
+    written = dense(x).numpy()
+    low, high = found["outputs"]
+    steps = written / units / ((high - low) / 255)
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
+    # More than two or three steps in every channel.
+    assert min(len(set(np.round(c))) for c in steps.reshape(-1, 8).T) > 5

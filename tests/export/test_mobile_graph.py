@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfminilm import teachers
 from tfminilm.errors import UserError
@@ -129,3 +130,41 @@ def test_a_model_of_another_family():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     with pytest.raises(UserError, match="cannot export a Sequential"):
         MobileGraph(model)
+
+
+def spike(backbone, channel=5, factor=200.0):
+    """Lets one channel of the feed-forward outputs reach far beyond others."""
+    for layer in backbone.transformer_layers:
+        kernel = layer._feedforward_output_dense.kernel
+        value = np.array(kernel)
+        value[:, channel] *= factor
+        kernel.assign(value)
+
+
+def test_channels_that_reach_alike_compute_the_same(
+    make_backbone, make_batch, run_keras, run_graph, assert_same
+):
+    backbone = make_backbone()
+    spike(backbone)
+    batch = make_batch([16, 9], 16)
+    graph = MobileGraph(backbone)
+    graph.even_out(batch, {"layer_1/feedforward": np.full(32, 3.0, "float32")})
+    assert_same(
+        run_graph(graph, batch),
+        run_keras(backbone, batch),
+        batch["padding_mask"],
+    )
+    first, second = (layer._feedforward for layer in graph._encoder.layers)
+    before = second.reach
+    for dense in (first, second):
+        dense.reach = np.zeros(32, "float32")
+    run_rows(graph, batch)
+    np.testing.assert_allclose(first.reach, 1, rtol=1e-5)
+    np.testing.assert_allclose(second.reach, before / 3, rtol=1e-4)
+
+
+def run_rows(graph, batch):
+    """Eagerly, so that reaches are seen."""
+    for row in range(len(batch["token_ids"])):
+        one = {name: tf.constant(x[row : row + 1]) for name, x in batch.items()}
+        graph._call(length=16, **one)

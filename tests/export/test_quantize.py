@@ -5,6 +5,7 @@ import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.export import flatbuffer, litert, profile, quantize
+from tfminilm.export.mobile_graph import MobileGraph
 from tfminilm.export.runner import LiteRTEncoder
 
 # Of the schema's TensorType.
@@ -178,3 +179,27 @@ def test_bad_requests(model, backbone):
             (4,),
             layers={"layer_9/*": "dynamic_wi4_afp32"},
         )
+
+
+def test_a_channel_that_reaches_far_does_not_coarsen_the_others(
+    make_backbone, batch, tmp_path, monkeypatch
+):
+    backbone = make_backbone(num_layers=1)
+    layer = backbone.transformer_layers[0]
+    bias = layer._feedforward_output_dense.bias
+    bias.assign(np.where(np.arange(32) == 5, 200, np.array(bias)))
+
+    def states(precision):
+        path = tmp_path / "model.tflite"
+        path.write_bytes(
+            litert.convert(
+                backbone, precision, (8,), ("sequence_output",), batch=batch
+            )
+        )
+        found = LiteRTEncoder(path)(np.arange(8) * 3 % 100)["sequence_output"]
+        return np.delete(found[0], 5, axis=1)
+
+    exact = states("float32")
+    error = np.abs(states("static_wi8_ai8") - exact).mean()
+    monkeypatch.setattr(MobileGraph, "even_out", lambda *_: None)
+    assert error < 0.5 * np.abs(states("static_wi8_ai8") - exact).mean()

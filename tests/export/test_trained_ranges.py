@@ -62,6 +62,30 @@ def test_scales_of_the_file(backbone, make_batch, tmp_path):
         assert found[f"layer_0/{name}"] != measured[f"layer_0/{name}"]
 
 
+def test_units_of_the_file(backbone, make_batch, tmp_path):
+    units = np.arange(1, 33, dtype="float32")
+    content = {"layer_0/feedforward_output_dense": BOUNDS | {"units": [*units]}}
+    (tmp_path / "ranges.json").write_text(json.dumps(content, default=float))
+    kernel = backbone.transformer_layers[0]._feedforward_output_dense.kernel
+
+    def column_scales(ranges):
+        content = litert.convert(
+            backbone, "static_wi8_ai8", (8,), ("sequence_output",),
+            batch=lambda length: make_batch([length, 5], length), ranges=ranges,
+        )  # fmt: skip
+        (graph,) = flatbuffer.read(content).subgraphs
+        return next(
+            np.array(tensor.quantization.scale)
+            for tensor in graph.tensors
+            if tensor.name.startswith(b"layer_0/feedforward/")
+            and list(tensor.shape) == [32, 64]
+        )
+
+    found = column_scales(trained_ranges.load(tmp_path, backbone))
+    largest = np.abs(np.array(kernel)).max(0)
+    np.testing.assert_allclose(found, largest / 127 / units, rtol=1e-5)
+
+
 def test_a_model_without_ranges(backbone, tmp_path):
     assert trained_ranges.load(tmp_path, backbone) == {}
 
@@ -76,6 +100,8 @@ def test_a_model_without_ranges(backbone, tmp_path):
         '{"layer_0/query": {"inputs": [1, 2], "outputs": [0, 1]}}',
         '{"layer_0/query": {"inputs": [0, NaN], "outputs": [0, 1]}}',
         '{"layer_0/query": {"inputs": [0], "outputs": [0, 1]}}',
+        '{"layer_0/key":'
+        ' {"inputs": [0, 1], "outputs": [0, 1], "units": [1, 2]}}',
     ],
 )
 def test_damaged_ranges(backbone, tmp_path, content):

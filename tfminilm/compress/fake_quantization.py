@@ -3,7 +3,10 @@
 "Quantization and Training of Neural Networks" (arXiv 1712.05877): of each
 product of the encoder layers, the kernel is rounded to 8 bits with one scale a
 column, and what is read and written with one scale each, a moving average of
-its range; gradients pass the rounding as if it were not there. The quantizers
+its range; gradients pass the rounding as if it were not there. What a
+feed-forward block writes is counted in units of what each channel reached in
+the beginning, as in the file: one that reaches a hundred times further than
+the others would leave them two or three steps. The quantizers
 are those of tensorflow-model-optimization, and what is rounded is what a static
 int8 file rounds: a dense layer's outputs with their bias, in front of its
 activation. There a range is a moving average over sentences, with their
@@ -29,6 +32,10 @@ RANGES = "ranges.json"
 _BITS = 8
 # What a batch has of a moving average.
 _SHARE = 0.01
+# KerasHub's layers whose outputs are counted in units of their channels.
+_EVEN = "feedforward_output_dense"
+# A channel's least unit, of the largest one's.
+_LEAST = 1e-3
 
 
 class FakeQuantization:
@@ -47,20 +54,22 @@ class FakeQuantization:
     def __init__(
         self, student: keras.Model, batches: Iterable[Mapping[str, Any]]
     ):
-        self._layers = []
-        self._named = {}
+        self._layers: list[Any] = []
+        self._named: dict[str, Any] = {}
         for index, call in enumerate(encoder_calls(student)):
             for layer in call.layer._flatten_layers(include_self=False):
-                if isinstance(layer, tuple(_CLASSES)):
+                if type(layer) in _CLASSES:
                     self._layers.append(layer)
                     self._named[f"layer_{index}/{layer.name}"] = layer
         for layer in self._layers:
             layer._rounding = _Rounding(layer)
             layer.__class__ = _CLASSES[type(layer)]
-        for batch in batches:
-            student({n: batch[n] for n in student.input}, training=False)
-        for layer in self._layers:
-            layer._rounding.is_measuring = False
+        batches = list(batches)
+        for measures in ("units", "ranges", ""):
+            for layer in self._layers:
+                layer._rounding.measures = measures
+            for batch in batches if measures else ():
+                student({n: batch[n] for n in student.input}, training=False)
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -71,8 +80,9 @@ class FakeQuantization:
         """The ranges by layer, for `RANGES`.
 
         Returns:
-            The lowest and the highest number of "inputs" and "outputs" by
-            names such as "layer_0/query", of KerasHub's layers.
+            The lowest and the highest number of "inputs" and "outputs", and
+            the "units" of outputs that are counted in some, by names such as
+            "layer_0/query", of KerasHub's layers.
         """
         return {
             name: layer._rounding.ranges()
@@ -94,9 +104,15 @@ class _Rounding:
     def __init__(self, layer: Any):
         known = import_tfmot().quantization.keras.quantizers
         self.variables: list[keras.Variable] = []
-        self.is_measuring = True
+        self.measures = ""
         self._seen = collections.Counter[str]()
-        self._units = int(np.prod(layer.bias.shape))
+        self._width = int(np.prod(layer.bias.shape))
+        self._units = None
+        if layer.name == _EVEN:
+            self._units = keras.Variable(
+                np.zeros(self._width, "float32"), trainable=False, name="units"
+            )
+            self.variables.append(self._units)
         # Symmetric and narrow, as LiteRT wants kernels: -127 to 127.
         self._of_kernel = known.LastValueQuantizer(
             num_bits=_BITS, per_axis=True, symmetric=True, narrow_range=True
@@ -104,7 +120,7 @@ class _Rounding:
         self._of_states = known.MovingAverageQuantizer(
             num_bits=_BITS, per_axis=False, symmetric=False, narrow_range=False
         )
-        shape = (None, self._units)
+        shape = (None, self._width)
         self._kernel = self._of_kernel.build(shape, "kernel", self)
         self._ranges = {
             name: self._of_states.build(None, name, self)
@@ -123,22 +139,39 @@ class _Rounding:
         return variable.value
 
     def ranges(self) -> dict[str, list[float]]:
-        """The lowest and the highest number of "inputs" and of "outputs"."""
-        return {
+        """What `FakeQuantization.ranges` has of a layer."""
+        found = {
             name: [float(bounds["min_var"]), float(bounds["max_var"])]
             for name, bounds in self._ranges.items()
         }
+        if self._units is not None:
+            found["units"] = ops.convert_to_numpy(self._units).tolist()
+        return found
 
     def kernel(self, kernel: Any) -> Any:
         """The kernel with each column on the grid of its own scale."""
-        flat = ops.reshape(ops.cast(kernel, "float32"), (-1, self._units))
+        flat = ops.reshape(ops.cast(kernel, "float32"), (-1, self._width))
         # Always the scale of these very weights.
         rounded = self._of_kernel(flat, training=True, weights=self._kernel)
         return ops.cast(ops.reshape(rounded, kernel.shape), kernel.dtype)
 
     def states(self, name: str, x: Any, training: bool | None) -> Any:
         """ "inputs" or "outputs" on a grid of 256 numbers from their range."""
-        if self.is_measuring:
+        if name == "inputs" or self._units is None:
+            return self._rounded(name, x, training)
+        if self.measures == "units":
+            axes = tuple(range(len(x.shape) - 1))
+            reach = ops.cast(ops.max(ops.abs(x), axes), "float32")
+            reach = ops.maximum(self._units, reach)
+            self._units.assign(ops.maximum(reach, _LEAST * ops.max(reach)))
+            return x
+        units = ops.cast(self._units, x.dtype)
+        return self._rounded(name, x / units, training) * units
+
+    def _rounded(self, name: str, x: Any, training: bool | None) -> Any:
+        if self.measures == "units":
+            return x
+        if self.measures == "ranges":
             self._seen[name] += 1
             self._measure(name, x, 1 / self._seen[name])
             return x

@@ -38,6 +38,42 @@ class Dense(tf.Module):
         return tf.matmul(x, self._kernel) + self._bias
 
 
+class ResidualDense(Dense):
+    """residual + (x W + b), if need be in units of its channels.
+
+    Where one scale serves a whole tensor, a channel that reaches a hundred
+    times further than the others leaves them two or three steps. `even_out`
+    divides W and b by what each channel reaches, and the sum is taken in these
+    units: `(residual / units + (x W + b)) * units`. A factor right behind the
+    product would be no help: the converter takes it into the weights.
+
+    Attributes:
+        reach: `[units]`, the largest magnitudes of x W + b, of all that was
+            computed eagerly.
+    """
+
+    def __init__(self, dense: weights.Dense, name: str):
+        super().__init__(dense, name)
+        self.reach = np.zeros(dense.bias.shape, "float32")
+        self._units = None
+
+    def __call__(self, x, residual):
+        if self._units is not None:
+            residual = residual * (1 / self._units)
+        written = super().__call__(x)
+        if tf.executing_eagerly():
+            found = tf.reduce_max(tf.abs(written), [0, 1]).numpy()
+            self.reach = np.maximum(self.reach, found)
+        total = residual + written
+        return total if self._units is None else total * self._units
+
+    def even_out(self, units: np.ndarray) -> None:
+        """Counts in `units` `[units]` from now on, positive numbers."""
+        self._units = constant(units)
+        self._kernel.assign(self._kernel / units)
+        self._bias.assign(self._bias / units)
+
+
 class Norm(tf.Module):
     """Layer normalisation."""
 

@@ -5,7 +5,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -30,7 +30,7 @@ from tfminilm.export.opened import (
     require_replaceable,
 )
 from tfminilm.export.target import Target
-from tfminilm.export.trained_ranges import Ranges
+from tfminilm.export.trained_ranges import Range
 from tfminilm.tasks.evaluate import Settings
 
 
@@ -43,7 +43,7 @@ def export_bundle(
     settings: Settings | None = None,
     description: str = "",
     evaluate: Callable[[Bundle], dict[str, Any]] | None = None,
-    trained: Ranges | None = None,
+    trained: Mapping[str, Range] | None = None,
 ) -> dict[str, Any]:
     """Writes `model.tflite`, `vocab.txt` and `manifest.json`.
 

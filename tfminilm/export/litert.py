@@ -15,8 +15,8 @@ import numpy as np
 from tfminilm.errors import UserError
 from tfminilm.export import mobile_graph, profile, quantize
 from tfminilm.export.quiet import quiet
-from tfminilm.export.target import PRECISIONS
-from tfminilm.export.trained_ranges import Ranges
+from tfminilm.export.target import PRECISIONS, STATIC
+from tfminilm.export.trained_ranges import Range
 
 _SIGNATURE = "encode_{}"
 
@@ -28,7 +28,7 @@ def convert(
     outputs: Sequence[str] | None = None,
     layers: Mapping[str, str] | None = None,
     batch: Callable[[int], Mapping[str, np.ndarray]] | None = None,
-    ranges: Ranges | None = None,
+    ranges: Mapping[str, Range] | None = None,
 ) -> bytes:
     """Writes a model as one LiteRT file.
 
@@ -59,6 +59,13 @@ def convert(
     if not lengths:
         raise UserError("no lengths given, expected at least one")
     graph = mobile_graph.MobileGraph(backbone, outputs)
+    if batch is not None and STATIC in (precision, *(layers or {}).values()):
+        units = {
+            name: known.units
+            for name, known in (ranges or {}).items()
+            if known.units is not None
+        }
+        graph.even_out(batch(max(lengths)), units)
     signatures = {
         _SIGNATURE.format(length): graph.signature(length)
         for length in sorted(set(lengths))

@@ -8,14 +8,15 @@ the query scale sits in the query's weights, and positions are constants. What
 no output reads is not computed: under a classifier the last layer has one row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfminilm.errors import UserError
-from tfminilm.export import mobilebert, transformer
+from tfminilm.export import blocks, mobilebert, transformer
 from tfminilm.export.mobile_heads import mobile_head
 
 INPUTS = ("token_ids", "segment_ids", "padding_mask")
@@ -108,6 +109,35 @@ class MobileGraph(tf.Module):
             for name in self._inputs
         }
         return tf.function(call).get_concrete_function(**specs)
+
+    def even_out(
+        self,
+        batch: Mapping[str, np.ndarray],
+        known: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        """Lets all channels of a feed-forward block's output reach alike.
+
+        Before static scales are measured: see `blocks.ResidualDense`.
+
+        Args:
+            batch: inputs `[sentences, length]`, on which it is measured how
+                far they reach.
+            known: what they reach, `[hidden_dim]`, by names such as
+                "layer_0/feedforward", where that is known.
+        """
+        given = {name: np.asarray(batch[name]) for name in self._inputs}
+        for row in range(len(given["token_ids"])):
+            one = {
+                name: tf.constant(x[row : row + 1]) for name, x in given.items()
+            }
+            self._call(length=one["token_ids"].shape[1], **one)
+        for layer in self._encoder.layers:
+            for dense in layer.submodules:
+                if isinstance(dense, blocks.ResidualDense):
+                    name = f"{layer.name}/{dense.name}"
+                    least = 1e-3 * dense.reach.max()
+                    units = np.maximum(dense.reach, least)
+                    dense.even_out((known or {}).get(name, units))
 
     def _states(self) -> tuple[str, ...]:
         """The names of all hidden states, the embeddings' first."""

@@ -11,10 +11,11 @@ the table), and each, if wanted, in a precision of its own:
   float32: nearest to the original, and no faster than it.
 - `static_wi8_ai8`: int8, and what dense layers read and write is rounded by
   one scale a tensor, measured beforehand on sentences, or that of the ranges
-  that the model was trained with. All else stays float32: XNNPACK has no int8
-  GELU and no int8 product of two activations (a file with them is slower than
-  float32), and norms, softmax and residuals, or a mask of -6e4 in front of
-  them, would not survive 255 steps.
+  that the model was trained with; what feed-forward blocks write is counted
+  in units of its channels (`blocks.ResidualDense`). All else stays float32:
+  XNNPACK has no int8 GELU and no int8 product of two activations (a file with
+  them is slower than float32), and norms, softmax and residuals, or a mask of
+  -6e4 in front of them, would not survive 255 steps.
 """
 
 import dataclasses
@@ -30,7 +31,7 @@ from tfminilm.errors import UserError
 from tfminilm.export import flatbuffer
 from tfminilm.export.quiet import quiet
 from tfminilm.export.target import STATIC
-from tfminilm.export.trained_ranges import Ranges
+from tfminilm.export.trained_ranges import Range
 
 _TABLE = "EMBEDDING_LOOKUP"
 _MATRICES = (_TABLE, "FULLY_CONNECTED")
@@ -110,7 +111,7 @@ def quantize(
     model: bytes,
     chosen: Mapping[str, str],
     batch: Callable[[int], Mapping[str, np.ndarray]] | None = None,
-    ranges: Ranges | None = None,
+    ranges: Mapping[str, Range] | None = None,
 ) -> bytes:
     """Rounds a float32 file's layers.
 
@@ -145,16 +146,22 @@ def quantize(
     return flatbuffer.share_scales(bytes(rounded.quantized_model))
 
 
-def _narrow(scales: dict[str, Any], model: bytes, ranges: Ranges) -> None:
+def _narrow(
+    scales: dict[str, Any], model: bytes, ranges: Mapping[str, Range]
+) -> None:
     """Puts known ranges in the place of measured ones."""
     for _, given, matrix, written in _products(model):
-        known = ranges.get(_layer(matrix), {})
-        for key, tensor in (("inputs", given), ("outputs", written)):
+        known = ranges.get(_layer(matrix))
+        if known is None:
+            continue
+        for tensor, bounds in (
+            (given, known.inputs),
+            (written, known.outputs),
+        ):
             measured = scales.get(tensor.name.decode())
-            if measured and key in known:
-                low, high = known[key]
-                measured["min"] = np.full_like(measured["min"], low)
-                measured["max"] = np.full_like(measured["max"], high)
+            if measured:
+                for key, bound in zip(("min", "max"), bounds, strict=True):
+                    measured[key] = np.full_like(measured[key], bound)
 
 
 def _recipe(

@@ -4,16 +4,29 @@
 names; here they get those of the mobile graph's layers.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
 from typing import Any
 
+import numpy as np
+
 from tfminilm.compress.fake_quantization import RANGES
 from tfminilm.errors import UserError
 
-# The lowest and the highest number of "inputs" and "outputs", by layer.
-Ranges = dict[str, dict[str, tuple[float, float]]]
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """The lowest and the highest number that a layer reads, and writes.
+
+    With `units` `[channels]`, what it writes is counted in these.
+    """
+
+    inputs: tuple[float, float]
+    outputs: tuple[float, float]
+    units: np.ndarray | None = None
+
 
 _NAMES = {
     "query": "query",
@@ -25,7 +38,7 @@ _NAMES = {
 }
 
 
-def load(folder: str | os.PathLike, model: Any) -> Ranges:
+def load(folder: str | os.PathLike, model: Any) -> dict[str, Range]:
     """What the folder of a model has of ranges, as `quantize` takes them.
 
     Args:
@@ -43,16 +56,20 @@ def load(folder: str | os.PathLike, model: Any) -> Ranges:
         return {}
     backbone = getattr(model, "backbone", model)
     scale = (backbone.hidden_dim // backbone.num_heads) ** -0.5
-    found: Ranges = {}
+    found: dict[str, Range] = {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         for name, bounds in content.items():
             layer, _, part = name.rpartition("/")
-            ranges = {key: _range(bounds[key]) for key in ("inputs", "outputs")}
+            low, high = _bounds(bounds["outputs"])
             if part == "query":
-                low, high = ranges["outputs"]
-                ranges["outputs"] = low * scale, high * scale
-            found[f"{layer}/{_NAMES[part]}"] = ranges
+                low, high = low * scale, high * scale
+            units = bounds.get("units")
+            if units is not None:
+                units = _units(units, backbone.hidden_dim)
+            found[f"{layer}/{_NAMES[part]}"] = Range(
+                _bounds(bounds["inputs"]), (low, high), units
+            )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path}: damaged ({error}): remove it to have ranges measured"
@@ -60,8 +77,15 @@ def load(folder: str | os.PathLike, model: Any) -> Ranges:
     return found
 
 
-def _range(bounds: Any) -> tuple[float, float]:
-    low, high = map(float, bounds)
+def _bounds(found: Any) -> tuple[float, float]:
+    low, high = map(float, found)
     if not -float("inf") < low <= 0 <= high < float("inf"):
         raise ValueError(f"{low} to {high} is no range around 0")
     return low, high
+
+
+def _units(found: Any, count: int) -> np.ndarray:
+    units = np.array(found, "float32")
+    if units.shape != (count,) or not (np.isfinite(units) & (units > 0)).all():
+        raise ValueError(f"units are not {count} positive numbers")
+    return units

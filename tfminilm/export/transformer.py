@@ -55,7 +55,9 @@ class _Layer(tf.Module):
         self._output = blocks.Dense(layer.output, "attention_output")
         self._attention_norm = blocks.Norm(layer.attention_norm)
         self._intermediate = blocks.Dense(layer.intermediate, "intermediate")
-        self._feedforward = blocks.Dense(layer.feedforward, "feedforward")
+        self._feedforward = blocks.ResidualDense(
+            layer.feedforward, "feedforward"
+        )
         self._feedforward_norm = blocks.Norm(layer.feedforward_norm)
 
     @blocks.scoped
@@ -65,4 +67,4 @@ class _Layer(tf.Module):
         x = blocks.first_rows(x, rows)
         x = self._attention_norm(x + self._output(mixed))
         inner = tf.nn.gelu(self._intermediate(x), self._approximate_gelu)
-        return self._feedforward_norm(x + self._feedforward(inner)), parts
+        return self._feedforward_norm(self._feedforward(inner, x)), parts
