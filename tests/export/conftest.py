@@ -5,7 +5,7 @@ import keras_hub
 import numpy as np
 import pytest
 
-from tfminilm.export import litert
+from tfminilm.export import litert, quantize
 
 TEXT = (
     "the cat sat on a mat and saw dog run fast over hill to old red barn "
@@ -156,3 +156,36 @@ def int8_file(backbone, tmp_path_factory):
     path = tmp_path_factory.mktemp("int8") / "model.tflite"
     path.write_bytes(litert.convert(backbone, "dynamic_wi8_afp32", (8, 32)))
     return path
+
+
+@pytest.fixture(scope="session")
+def half_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("float16") / "model.tflite"
+    backbone = _make_backbone(num_layers=1)
+    path.write_bytes(litert.convert(backbone, "float16", (8,)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def file_of(float_file, int8_file, half_file, tmp_path_factory):
+    """A file in any precision, which has length 8 among others."""
+    known = {
+        "float32": float_file,
+        "float16": half_file,
+        "dynamic_wi8_afp32": int8_file,
+    }
+    folder = tmp_path_factory.mktemp("precisions")
+
+    def write(precision):
+        if precision not in known:
+            model = float_file.read_bytes()
+            plan = quantize.plan(quantize.layers(model), precision, {})
+            known[precision] = folder / f"{precision}.tflite"
+            known[precision].write_bytes(
+                quantize.quantize(
+                    model, plan, lambda length: _make_batch([5, 3], length)
+                )
+            )
+        return known[precision]
+
+    return write

@@ -3,7 +3,9 @@
 The Python runtime has no profiler. The number of delegate partitions is read
 from the interpreter's own list of nodes; an operator's time is measured by
 cutting the operator out into a file of its own, with the same weights and
-shapes, so that small ones carry the cost of a call (some microseconds).
+shapes, so that small ones carry the cost of a call (some microseconds). A
+DEQUANTIZE that widens a constant runs once, when the file is opened, or first
+run: it stays with the operator that reads it, and has no time of its own.
 """
 
 import collections
@@ -14,7 +16,7 @@ import pathlib
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,14 +97,17 @@ def operator_times(
             f"{', '.join(signatures)}"
         )
     graph = read.subgraphs[signatures[signature]]
+    widened = _widened(read, graph)
     same = collections.defaultdict(list)
     for operator in graph.operators:
-        same[_kind(read, graph, operator)].append(operator)
+        if operator.outputs[0] not in widened:
+            same[_kind(read, graph, operator, widened)].append(operator)
     count: collections.Counter[str] = collections.Counter()
     total: dict[str, float] = collections.defaultdict(float)
     for alike in same.values():
         name = flatbuffer.operator_name(read, alike[0])
-        taken = _time_alone(read, graph, alike[0], num_threads, repeats)
+        piece = _cut_out(read, graph, alike[0], widened)
+        taken = _time_alone(piece, num_threads, repeats)
         count[name] += len(alike)
         total[name] += taken * len(alike)
     return [
@@ -134,14 +139,30 @@ def peak_memory(path: str | os.PathLike, num_threads: int = 1) -> int | None:
     return int(done.stdout.split()[-1]) or None
 
 
-def _kind(read: Any, graph: Any, operator: Any) -> tuple:
+def _widened(read: Any, graph: Any) -> dict[int, Any]:
+    """The operators that widen a constant, by the tensor that they write."""
+    return {
+        operator.outputs[0]: operator
+        for operator in graph.operators
+        if flatbuffer.operator_name(read, operator) == "DEQUANTIZE"
+        and flatbuffer.is_constant(read, graph.tensors[operator.inputs[0]])
+    }
+
+
+def _kind(
+    read: Any, graph: Any, operator: Any, widened: Mapping[int, Any]
+) -> tuple:
     """Operators of equal kind do the same work on different numbers."""
-    tensors = [graph.tensors[i] for i in operator.inputs if i >= 0]
+    given = [index for index in operator.inputs if index >= 0]
+    tensors = [graph.tensors[index] for index in given]
     shapes = [(tuple(np.ravel(t.shape)), t.type) for t in tensors]
-    constant = [flatbuffer.is_constant(read, tensor) for tensor in tensors]
+    constant = [
+        index in widened or flatbuffer.is_constant(read, tensor)
+        for index, tensor in zip(given, tensors, strict=True)
+    ]
     options = operator.builtinOptions
-    given = tuple(sorted(map(str, vars(options).items()))) if options else ()
-    return operator.opcodeIndex, tuple(shapes), tuple(constant), given
+    chosen = tuple(sorted(map(str, vars(options).items()))) if options else ()
+    return operator.opcodeIndex, tuple(shapes), tuple(constant), chosen
 
 
 def _with_graph(read: Any, graph: Any) -> Any:
@@ -153,31 +174,44 @@ def _with_graph(read: Any, graph: Any) -> Any:
     return alone
 
 
-def _cut_out(read: Any, graph: Any, operator: Any) -> Any:
-    """A model of one operator; what it takes from others becomes an input."""
+def _cut_out(
+    read: Any, graph: Any, operator: Any, widened: Mapping[int, Any]
+) -> Any:
+    """A model of one operator; what it takes from others becomes an input.
+
+    What is `widened` is no input: its operator is cut out as well.
+    """
     piece = copy.copy(graph)
     alone = _with_graph(read, piece)
-    used = [*operator.inputs, *operator.outputs]
-    place = {index: i for i, index in enumerate(dict.fromkeys(used))}
-    place.pop(-1, None)
-    place = {index: i for i, index in enumerate(place)}
-    piece.tensors = [copy.copy(graph.tensors[index]) for index in place]
+    given = dict.fromkeys(operator.inputs)
+    taken = [widened[index] for index in given if index in widened]
+    taken.append(operator)
+    used = [index for one in taken for index in (*one.inputs, *one.outputs)]
+    known = [index for index in dict.fromkeys(used) if index >= 0]
+    place = {index: i for i, index in enumerate(known)}
+    piece.tensors = [copy.copy(graph.tensors[index]) for index in known]
     alone.buffers = [copy.copy(read.buffers[0])]
     for tensor in piece.tensors:
         alone.buffers.append(read.buffers[tensor.buffer])
         tensor.buffer = len(alone.buffers) - 1
+    piece.operators = [_moved(one, place) for one in taken]
+    piece.inputs = [
+        place[index]
+        for index in given
+        if index >= 0
+        and index not in widened
+        and not flatbuffer.is_constant(read, graph.tensors[index])
+    ]
+    piece.outputs = piece.operators[-1].outputs
+    return alone
+
+
+def _moved(operator: Any, place: Mapping[int, int]) -> Any:
+    """The same operator on tensors that stand in other places; -1 is none."""
     moved = copy.copy(operator)
     moved.inputs = [place.get(index, -1) for index in operator.inputs]
     moved.outputs = [place[index] for index in operator.outputs]
-    piece.operators = [moved]
-    piece.inputs = [
-        index
-        for index in dict.fromkeys(moved.inputs)
-        if index >= 0
-        and not flatbuffer.is_constant(alone, piece.tensors[index])
-    ]
-    piece.outputs = moved.outputs
-    return alone
+    return moved
 
 
 def _interpreter(model: Any, num_threads: int = 1) -> Any:
@@ -189,16 +223,14 @@ def _interpreter(model: Any, num_threads: int = 1) -> Any:
     return interpreter
 
 
-def _time_alone(
-    read: Any, graph: Any, operator: Any, num_threads: int, repeats: int
-) -> float:
-    """Median milliseconds of one operator by itself.
+def _time_alone(model: Any, num_threads: int, repeats: int) -> float:
+    """Median milliseconds of a model of one operator.
 
     On one thread it is the processor's time: other programs would lengthen
     long operators and leave short ones, so that the shares were wrong.
     """
     clock = time.process_time if num_threads == 1 else time.perf_counter
-    interpreter = _interpreter(_cut_out(read, graph, operator), num_threads)
+    interpreter = _interpreter(model, num_threads)
     random = np.random.default_rng(0)
     for detail in interpreter.get_input_details():
         # Below 1: as an integer this is index 0, which every table has.
