@@ -2,9 +2,9 @@
 
 Command: tfminilm export --config=android_fp16 --model=M --output=bundle/
 A processor widens the weights and computes in float32. A GPU does not: a
-model whose states or attention leave float16's range (65,504) is refused, the
-layer named. The limits on parity allow for the rounding of the weights, and
-are of a processor's results.
+model whose numbers between or inside layers leave float16's range (65,504) is
+refused, the layer and its part named. The limits on parity allow for the
+rounding of the weights, and are of a processor's results.
 """
 
 from tfminilm.export.target import Target

@@ -6,20 +6,25 @@ in 127 steps up to the largest value of a tensor, and what is far below one
 step is lost.
 """
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.teachers.expose import expose, num_indices
+from tfminilm.layers.no_norm import NoNorm
+from tfminilm.teachers.expose import encoder_calls, expose, num_indices
 
 _LARGEST = {"float16": float(np.finfo("float16").max)}
 _STEPS = {"int8": 127}
 _TENSORS = ("hidden_states", "queries", "keys", "values", "attention_scores")
+_PROJECTIONS = ("query", "key", "value")  # What they write is in `_TENSORS`.
+_DENSE = (keras.layers.Dense, keras.layers.EinsumDense)
+_NORMS = (keras.layers.LayerNormalization, NoNorm)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +32,9 @@ class Range:
     """The values of one tensor at real tokens.
 
     Attributes:
-        tensor: name and layer, as `expose` gives them: "hidden_states/3".
+        tensor: name and layer, as `expose` gives them: "hidden_states/3"; or
+            a layer, from 0, and what is inside it: "layer 3, feed-forward 0
+            intermediate".
         largest: of the magnitudes; not finite if any value is not.
         typical: their root mean square.
     """
@@ -46,35 +53,53 @@ class Range:
 
 
 def activation_ranges(
-    model: keras.Model, batches: Iterable[Mapping[str, Any]]
+    model: keras.Model,
+    batches: Iterable[Mapping[str, Any]],
+    inside: bool = True,
 ) -> list[Range]:
-    """Measures hidden states and attention of every layer.
+    """Measures the hidden states, the attention and the inside of each layer.
 
     Args:
         model: a KerasHub encoder, a student of this package, or a model with
             a head on one.
         batches: what it reads; a few are enough.
+        inside: whether to measure also what dense layers make, in front of
+            their activations, and what norms read (sums, mostly) and write.
 
     Returns:
-        The tensors from the bottom to the top, a layer's input first.
+        The tensors from the bottom to the top: a layer's input, its attention,
+        what else is inside it.
     """
     indices = {name: range(num_indices(model, name)) for name in _TENSORS}
     view = expose(model, indices)
-    largest = dict.fromkeys(view.output, 0.0)
-    squares = dict.fromkeys(view.output, 0.0)
-    counts = dict.fromkeys(view.output, 0)
+    layers = [call.layer for call in encoder_calls(model)] if inside else []
+    largest: dict[str, float] = {}
+    squares: dict[str, float] = {}
+    counts: dict[str, int] = {}
+
+    def add(key: str, values: np.ndarray) -> None:
+        found = float(np.abs(values).max(initial=0.0))
+        largest[key] = float(np.maximum(largest.get(key, 0.0), found))
+        squares[key] = squares.get(key, 0.0) + float(np.sum(values**2))
+        counts[key] = counts.get(key, 0) + values.size
+
     for batch in batches:
         outputs = view({name: batch[name] for name in view.input})
-        real = np.asarray(batch["padding_mask"]).astype(bool)
-        for key, value in outputs.items():
-            values = _at_real_tokens(keras.ops.convert_to_numpy(value), real)
-            found = float(np.abs(values).max(initial=0.0))
-            largest[key] = float(np.maximum(largest[key], found))
-            squares[key] += float(np.sum(values**2))
-            counts[key] += values.size
+        mask = np.asarray(batch["padding_mask"])
+        real = mask.astype(bool)
+        for index in range(num_indices(model, "hidden_states")):
+            for name in _TENSORS:
+                key = f"{name}/{index}"
+                if key in outputs:
+                    values = _numbers(outputs[key])
+                    add(key, _at_real_tokens(name, values, real))
+            for layer in layers[index : index + 1]:
+                states = outputs[f"hidden_states/{index}"]
+                for part, tensor in _inside(layer, states, mask).items():
+                    add(f"layer {index}, {part}", _numbers(tensor)[real])
     return [
-        Range(key, largest[key], math.sqrt(squares[key] / max(counts[key], 1)))
-        for key in sorted(largest, key=_place)
+        Range(key, largest[key], math.sqrt(squares[key] / max(count, 1)))
+        for key, count in counts.items()
     ]
 
 
@@ -82,6 +107,9 @@ def require_range(
     model: keras.Model, batches: Iterable[Mapping[str, Any]], precision: str
 ) -> None:
     """Refuses a model whose activations a number format cannot hold.
+
+    Of int8 only states and attention are asked for: inside a layer a few large
+    numbers are common, and do no harm that parity would not show.
 
     Args:
         model: as `activation_ranges` takes it.
@@ -92,7 +120,7 @@ def require_range(
         UserError: naming the lowest tensor that leaves the range, and how
             many more do.
     """
-    ranges = activation_ranges(model, batches)
+    ranges = activation_ranges(model, batches, inside=precision in _LARGEST)
     outside = [x for x in ranges if not x.fits(precision)]
     if not outside:
         return
@@ -110,17 +138,65 @@ def require_range(
     )
 
 
-def _at_real_tokens(values: np.ndarray, real: np.ndarray) -> np.ndarray:
+def _inside(
+    layer: keras.layers.Layer, states: Any, padding_mask: Any
+) -> dict[str, Any]:
+    """What the parts of an encoder layer make of states, in that order.
+
+    Returns:
+        Tensors `[batch, length, ...]` by names such as "feed-forward 0
+        intermediate"; the layer's own output is not among them.
+    """
+    seen: dict[str, Any] = {}
+
+    def noting(name: str, function: Any, reads: str) -> Any:
+        def noted(x: Any) -> Any:
+            y = function(x)
+            for key, tensor in ((reads, x), (name, y)):
+                if all(tensor is not other for other in seen.values()):
+                    seen.setdefault(key, tensor)
+            return y
+
+        return noted
+
+    with contextlib.ExitStack() as stack:
+        for name, part in _parts(layer):
+            own = vars(part)
+            if isinstance(part, _NORMS):
+                stack.callback(own.pop, "call")
+                own["call"] = noting(name, part.call, f"{name}'s input")
+            else:
+                stack.callback(own.update, activation=part.activation)
+                own["activation"] = noting(name, part.activation, name)
+        output = layer(states, padding_mask=padding_mask, training=False)
+    return {key: x for key, x in seen.items() if x is not output}
+
+
+def _parts(
+    layer: keras.layers.Layer, prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Its dense layers and norms by names for people."""
+    for part in layer._layers:
+        name = f"{prefix}{part.name}"
+        if isinstance(part, (*_DENSE, *_NORMS)):
+            if part.name not in _PROJECTIONS:
+                said = name.replace("feedforward", "feed-forward")
+                yield said.replace("_", " "), part
+        else:
+            yield from _parts(part, f"{name} ")
+
+
+def _numbers(tensor: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(tensor).astype("float64")
+
+
+def _at_real_tokens(
+    name: str, values: np.ndarray, real: np.ndarray
+) -> np.ndarray:
     """Scores where query and key are real, other tensors where tokens are."""
-    values = values.astype("float64")
-    if values.ndim == 3:
+    if name == "hidden_states":
         return values[real]
-    if values.shape[2:] == (real.shape[1],) * 2:
+    if name == "attention_scores":
         pairs = real[:, :, None] & real[:, None, :]
         return np.moveaxis(values, 1, -1)[pairs]
     return np.moveaxis(values, 1, 2)[real]
-
-
-def _place(key: str) -> tuple[int, int]:
-    name, index = key.split("/")
-    return int(index), _TENSORS.index(name)
