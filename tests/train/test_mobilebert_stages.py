@@ -1,12 +1,19 @@
 """MobileBERT's strategies as stages of a recipe."""
 
+import os
+import signal
+
+import numpy as np
 import pytest
 
 from tfminilm import students
+from tfminilm.commands import main
 from tfminilm.errors import UsageError, UserError
 from tfminilm.methods import MLMKD, MobileBERT
+from tfminilm.teachers import load_backbone
 from tfminilm.train.masked_stage import MaskedStage
 from tfminilm.train.mobilebert import mobilebert_stages
+from tfminilm.train.progress import StepBar
 from tfminilm.train.recipe import (
     DataSpec,
     Recipe,
@@ -130,3 +137,38 @@ def test_pairs_take_a_head_on_next_sentences():
         method = MLMKD(alpha=0.0, next_sentence_weight=weight)
         stage = MaskedStage(Recipe(method=method))
         assert stage.with_head(backbone, None).next_sentence is expected
+
+
+@pytest.mark.slow
+def test_stopped_in_a_layers_stage_it_ends_the_same(
+    tmp_path, monkeypatch, capsys
+):
+    """Every stage's student has the weights of the whole run's, bit for bit."""
+
+    def run(workdir):
+        config = "--config=mobilebert_l6_progressive:smoke"
+        return main(["distill", config, f"--workdir={workdir}"])
+
+    assert run(tmp_path / "whole") == 0
+    capsys.readouterr()
+    update, steps = StepBar.update, []
+
+    def updated(bar, done, loss):
+        update(bar, done, loss)
+        steps.append(done)
+        if len(steps) == 4 + 4 + 2:  # The teacher's, layer_1's, layer_2's.
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(StepBar, "update", updated)
+    assert run(tmp_path / "run") == 75
+    said = capsys.readouterr().err
+    assert said.rindex(": layer_2\n") < said.index("interrupted at step 2")
+    assert not (tmp_path / "run/layer_2/student").exists()
+    assert run(tmp_path / "run") == 0
+    assert "resumed at step 2" in capsys.readouterr().err
+    for stage in ("teacher", "layer_1", "layer_2", "pretraining"):
+        one, other = (
+            load_backbone(tmp_path / name / stage).get_weights()
+            for name in ("whole", "run")
+        )
+        assert all(map(np.array_equal, one, other)), stage
