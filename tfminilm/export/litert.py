@@ -71,13 +71,13 @@ def convert(
         for length in sorted(set(lengths))
     }
     model = _convert_float(graph, signatures, precision == "float16")
+    _require_builtins(model)
     if precision != "float16":
         known = quantize.layers(model)
         if outputs is None:  # Other outputs may need less of the model.
             quantize.require_known(known, layers or {})
         chosen = quantize.plan(known, precision, layers or {})
         model = quantize.quantize(model, chosen, batch, ranges)
-    _require_builtins(model)
     return model
 
 
@@ -96,6 +96,8 @@ def _convert_float(graph, signatures, is_half: bool) -> bytes:
             folder, signature_keys=list(signatures)
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        # What is no builtin is refused by its name afterwards.
+        converter.allow_custom_ops = True
         if is_half:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
