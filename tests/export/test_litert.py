@@ -29,6 +29,24 @@ def test_one_partition(file, request):
     assert found == {"encode_8": 1, "encode_32": 1}
 
 
+def test_a_float16_table_is_never_widened_as_a_whole(half_file):
+    """It would lie in memory twice more, and the graph fall apart."""
+    read = flatbuffer.read(half_file)
+    (graph,) = read.subgraphs
+    made = {tuple(graph.tensors[x.outputs[0]].shape) for x in graph.operators}
+    assert (100, 32) in {tuple(tensor.shape) for tensor in graph.tensors}
+    assert (100, 32) not in made
+    assert profile.partitions(half_file) == {"encode_8": 1}
+
+
+def test_float16_stays_near(half_file, make_backbone, make_batch, run_keras):
+    batch = make_batch([6], 8)
+    wanted = run_keras(make_backbone(num_layers=1), batch)
+    got = LiteRTEncoder(half_file)(**{k: v[0] for k, v in batch.items()})
+    differences = np.abs(got["pooled_output"] - wanted["pooled_output"])
+    assert 0 < differences.max() < 0.01
+
+
 def test_the_mask_is_added_once_per_layer_and_made_once(float_file):
     """Subtractions: one a norm, and one for the mask of all layers."""
     for used in profile.operators(float_file).values():
