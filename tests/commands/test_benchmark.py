@@ -6,6 +6,7 @@ import types
 import keras_hub
 import pytest
 
+from tfminilm import files
 from tfminilm.commands import benchmark
 from tfminilm.errors import UsageError, UserError
 from tfminilm.export import litert
@@ -117,3 +118,37 @@ def test_bad_files(file, tmp_path):
         benchmark.run(flags(model=[str(tmp_path)]))
     with pytest.raises(UserError, match="no signature of length 9"):
         benchmark.run(flags(model=[str(file)], lengths=["9"]))
+    cut = tmp_path / "cut.tflite"
+    cut.write_bytes(file.read_bytes()[:4000])
+    with pytest.raises(UserError, match="is no LiteRT file, or part of one"):
+        benchmark.run(flags(model=[str(cut)]))
+
+
+@pytest.mark.parametrize(
+    ("content", "version", "message"),
+    [
+        (b"changed", 1, r"model\.tflite is damaged: it has 7 bytes of"),
+        (None, 99, "is of format version 99, .* install a newer tfminilm"),
+    ],
+)
+def test_bundles_are_opened(file, tmp_path, content, version, message):
+    (tmp_path / "model.tflite").write_bytes(content or file.read_bytes())
+    (tmp_path / "vocab.txt").touch()
+    said = {
+        "format": "tfminilm-bundle",
+        "format_version": version,
+        "task": "encoder",
+        "labels": None,
+        "tokenizer": {"vocabulary": "vocab.txt"},
+        "signatures": {},
+        "files": {
+            path.name: {
+                "bytes": path.stat().st_size,
+                "sha256": files.sha256(path),
+            }
+            for path in (file, tmp_path / "vocab.txt")
+        },
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(said))
+    with pytest.raises(UserError, match=message):
+        benchmark.run(flags(model=[str(tmp_path)], operators=False))

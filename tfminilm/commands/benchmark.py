@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from tfminilm.commands import quiet
 from tfminilm.errors import UsageError, UserError
 
 DESCRIPTION = "Times .tflite files: latency, memory, operators, partitions."
@@ -26,7 +27,8 @@ def run(flags: Any) -> None:
 
     Raises:
         UsageError: no model is given, or a number is none.
-        UserError: a file is missing, no LiteRT encoder, or lacks a length.
+        UserError: a file is missing, no LiteRT encoder, or lacks a length, or
+            a bundle is damaged.
     """
     from tfminilm import files
     from tfminilm.report.machine import machine
@@ -47,7 +49,14 @@ def run(flags: Any) -> None:
 
 
 def _file(name: str) -> pathlib.Path:
+    """A file's path, or that in a bundle whose files are those written."""
     path = pathlib.Path(name)
+    if (path / "manifest.json").is_file():
+        # Takes seconds to import, and files alone do not need it.
+        quiet.import_tensorflow()
+        from tfminilm.export.opened import open_bundle
+
+        open_bundle(path)
     if path.is_dir():
         path = path / "model.tflite"
     if not path.is_file():

@@ -123,7 +123,8 @@ def open_interpreter(path: str | os.PathLike, num_threads: int = 1) -> Any:
         return interpreter
     except ValueError as error:
         raise UserError(
-            f"{path} is no LiteRT file: expected what `tfminilm export` writes"
+            f"{path} is no LiteRT file, or part of one: expected what "
+            "`tfminilm export` writes"
         ) from error
 
 
