@@ -51,8 +51,8 @@ def grid(kernel, units):
 
 
 def rounded_in(measured, x):
-    """On a grid of 256 numbers from the mean range, and the grid's step."""
-    low, high = measured.min((1, 2)).mean(), measured.max((1, 2)).mean()
+    """On a grid of 256 numbers from the whole range, and the grid's step."""
+    low, high = measured.min(), measured.max()
     assert low < 0 < high
     step = (high - low) / 255
     zero = np.round(-low / step)
@@ -71,15 +71,12 @@ def test_the_query_is_of_rounded_numbers(student, batch):
     scales = np.abs(kernel).max(0) / 127
     kernel = np.round(kernel / scales) * scales
     wanted = rounded @ kernel + bias.reshape(-1)
-    # Ranges are measured while the kernels alone are rounded.
-    measured = x @ kernel + bias.reshape(-1)
-    wanted, step = rounded_in(measured, wanted)
+    wanted, step = rounded_in(wanted, wanted)
     wanted = wanted.reshape(2, 8, 2, 4)
     got = inside["queries/0"].numpy().transpose(0, 2, 1, 3)
     # A number between two steps may go either way.
     assert np.mean(np.abs(got - wanted) < 1e-4) > 0.95
     assert np.abs(got - wanted).max() < 2 * step
-    # One sentence's largest numbers are beyond the mean range.
     assert 1e-4 < np.abs(states(student, batch) - before).max() < 0.6
 
 
@@ -127,7 +124,7 @@ def test_its_ranges_are_named_and_hold_what_was_read(student, batch):
         )
     }  # fmt: skip
     x = inside["hidden_states/0"].numpy()
-    wanted = x.min((1, 2)).mean(), x.max((1, 2)).mean()
+    wanted = x.min(), x.max()
     for name in ("query", "key", "value"):
         found = ranges[f"layer_0/{name}"]["inputs"]
         np.testing.assert_allclose(found, wanted, rtol=1e-6)

@@ -181,6 +181,24 @@ def test_bad_requests(model, backbone):
         )
 
 
+def test_a_scale_holds_what_any_sentence_reaches(
+    rounded, backbone, batch, run_graph
+):
+    graph = MobileGraph(backbone, ("keys",))
+    keys = [run_graph(graph, batch(length))["keys"] for length in (8, 32)]
+    read = flatbuffer.read(rounded("static_wi8_ai8"))
+    for signature, found in zip(("encode_8", "encode_32"), keys, strict=True):
+        graph = read.subgraphs[flatbuffer.signatures(read)[signature]]
+        (scale,) = next(
+            graph.tensors[operator.outputs[0]].quantization.scale
+            for operator in graph.operators
+            if flatbuffer.operator_name(read, operator) == "FULLY_CONNECTED"
+            and b"layer_1/key" in graph.tensors[operator.inputs[1]].name
+        )
+        reach = found.max() - found.min()
+        assert scale == pytest.approx(reach / 255, rel=1e-4)
+
+
 def test_a_channel_that_reaches_far_does_not_coarsen_the_others(
     make_backbone, batch, tmp_path, monkeypatch
 ):

@@ -2,20 +2,19 @@
 
 "Quantization and Training of Neural Networks" (arXiv 1712.05877): of each
 product of the encoder layers, the kernel is rounded to 8 bits with one scale a
-column, and what is read and written with one scale each, a moving average of
-its range; gradients pass the rounding as if it were not there. What a
-feed-forward block writes is counted in units of what each channel reached in
-the beginning, as in the file: one that reaches a hundred times further than
-the others would leave them two or three steps. The quantizers
-are those of tensorflow-model-optimization, and what is rounded is what a static
-int8 file rounds: a dense layer's outputs with their bias, in front of its
-activation. There a range is a moving average over sentences, with their
-padding, and so it is here: the few numbers beyond it are cut off in both. The
-ranges that were trained with are for the file as well: `RANGES`, beside the
-student, from which `tfminilm export` reads them.
+column, and what is read and written with one scale each; gradients pass the
+rounding as if it were not there. The quantizers are those of
+tensorflow-model-optimization, and what is rounded is what a static int8 file
+rounds: a dense layer's outputs with their bias, in front of its activation.
+
+What a feed-forward block writes is counted in units of what each channel
+reached in the beginning, as in the file: one that reaches a hundred times
+further than the others would leave them two or three steps. A range holds all
+that was ever seen, where the paper has a moving average: the few numbers that
+it cuts off say most. The file takes these ranges over: `RANGES`, beside the
+student, is what `tfminilm export` reads.
 """
 
-import collections
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -30,8 +29,6 @@ from tfminilm.teachers.expose import encoder_calls
 RANGES = "ranges.json"
 
 _BITS = 8
-# What a batch has of a moving average.
-_SHARE = 0.01
 # KerasHub's layers whose outputs are counted in units of their channels.
 _EVEN = "feedforward_output_dense"
 # A channel's least unit, of the largest one's.
@@ -105,7 +102,6 @@ class _Rounding:
         known = import_tfmot().quantization.keras.quantizers
         self.variables: list[keras.Variable] = []
         self.measures = ""
-        self._seen = collections.Counter[str]()
         self._width = int(np.prod(layer.bias.shape))
         self._units = None
         if layer.name == _EVEN:
@@ -117,7 +113,7 @@ class _Rounding:
         self._of_kernel = known.LastValueQuantizer(
             num_bits=_BITS, per_axis=True, symmetric=True, narrow_range=True
         )
-        self._of_states = known.MovingAverageQuantizer(
+        self._of_states = known.AllValuesQuantizer(
             num_bits=_BITS, per_axis=False, symmetric=False, narrow_range=False
         )
         shape = (None, self._width)
@@ -128,7 +124,7 @@ class _Rounding:
         }
 
     def add_weight(
-        self, name: str, initializer: Any, trainable: bool, shape: Any
+        self, name: str, initializer: Any, trainable: bool, shape: Any = None
     ) -> Any:
         """A variable of a quantizer."""
         shape = () if shape is None else (shape,)
@@ -171,28 +167,12 @@ class _Rounding:
     def _rounded(self, name: str, x: Any, training: bool | None) -> Any:
         if self.measures == "units":
             return x
-        if self.measures == "ranges":
-            self._seen[name] += 1
-            self._measure(name, x, 1 / self._seen[name])
-            return x
-        if training:
-            self._measure(name, x, _SHARE)
-        # Its own range would be that of whole batches.
         rounded = self._of_states(
-            ops.cast(x, "float32"), training=False, weights=self._ranges[name]
+            ops.cast(x, "float32"),
+            training=bool(training) or self.measures == "ranges",
+            weights=self._ranges[name],
         )
         return ops.cast(rounded, x.dtype)
-
-    def _measure(self, name: str, x: Any, share: float) -> None:
-        """Moves a range towards the mean of the sentences' ranges."""
-        axes = tuple(range(1, len(x.shape)))
-        for bound, seen in (
-            ("min_var", ops.minimum(ops.min(x, axes), 0)),
-            ("max_var", ops.maximum(ops.max(x, axes), 0)),
-        ):
-            variable = self._ranges[name][bound]
-            mean = ops.cast(ops.mean(seen), "float32")
-            variable.assign(variable + share * (mean - variable))
 
 
 class _Rounded:

@@ -128,17 +128,25 @@ def quantize(
     Raises:
         UserError: there is nothing to measure scales on.
     """
-    from ai_edge_quantizer import quantizer
+    from ai_edge_quantizer import calibrator, quantizer
+    from ai_edge_quantizer.utils import qsv_utils
 
     if set(chosen.values()) <= {"float32"}:
         return model
-    worker = quantizer.Quantizer(model, _recipe(layers(model), chosen))
+    rules = _recipe(layers(model), chosen)
+    worker = quantizer.Quantizer(model, rules.get_quantization_recipe())
     scales = None
     with quiet(), warnings.catch_warnings():
         # Keeping all tensors is for debugging, says LiteRT, and measures them.
         warnings.filterwarnings("ignore", ".*experimental_preserve_all")
         if worker.need_calibration:
-            scales = worker.calibrate(_samples(model, batch), num_threads=1)
+            # The default, a mean of the sentences' ranges, cuts off the few
+            # numbers that say most.
+            measuring = calibrator.Calibrator(
+                model, num_threads=1, qsv_update_func=qsv_utils.min_max_update
+            )
+            measuring.calibrate(_samples(model, batch), rules)
+            scales = measuring.get_model_qsvs()
             _narrow(scales, model, ranges or {})
         rounded = worker.quantize(
             scales, enable_progress_bar=False, enable_progress_report=False
@@ -164,9 +172,7 @@ def _narrow(
                     measured[key] = np.full_like(measured[key], bound)
 
 
-def _recipe(
-    known: Mapping[str, Layer], chosen: Mapping[str, str]
-) -> list[dict[str, Any]]:
+def _recipe(known: Mapping[str, Layer], chosen: Mapping[str, str]) -> Any:
     """The quantiser's rules: one an operator."""
     from ai_edge_quantizer import recipe_manager
 
@@ -174,7 +180,7 @@ def _recipe(
     for name, precision in chosen.items():
         for kind, output in known[name].uses:
             _add(rules, precision, kind, f"^{re.escape(output)};$")
-    return rules.get_quantization_recipe()
+    return rules
 
 
 def _add(rules: Any, precision: str, kind: str, place: str) -> None:
