@@ -7,7 +7,8 @@ import keras_hub
 import numpy as np
 import pytest
 
-from tfminilm.commands import main
+from tfminilm.commands import export, main
+from tfminilm.errors import UserError
 from tfminilm.export import calibration, parity, profile
 from tfminilm.export.evaluate import TaskExamples
 from tfminilm.export.opened import open_bundle
@@ -172,6 +173,24 @@ def test_calibration_of_another_task(exported, films, tmp_path, error):
     assert main(["export", f"--model={exported[0]}", *given, output]) == 1
     assert "was fine-tuned on sst2" in error()
     assert not list(tmp_path.iterdir())
+
+
+def test_calibration_of_another_task_with_the_same_labels(
+    randomise, tmp_path, error
+):
+    model = save(tmp_path / "run", "qnli", randomise)
+    given = ["--task=rte", "--data_dir=none", "--config=android_fp32"]
+    output = f"--output={tmp_path}/bundle"
+    assert main(["export", f"--model={model}", *given, output]) == 1
+    assert "fine-tuned on qnli, not for rte: expected --task=qnli" in error()
+
+
+def test_tasks_that_are_trained_on_the_same_examples():
+    for name in ("mnli", "xnli", "csv:mine.csv"):
+        for own in ("mnli", "xnli"):
+            export._require_task(name, own, "model")
+    with pytest.raises(UserError, match="was fine-tuned on csv:a, not for mn"):
+        export._require_task("mnli", "csv:a", "model")
 
 
 def test_a_task_needs_a_head(tmp_path, error):

@@ -5,7 +5,7 @@ import pathlib
 from typing import Any
 
 from tfminilm.commands import quiet, search_flags, task_flags
-from tfminilm.errors import UsageError
+from tfminilm.errors import UsageError, UserError
 
 DESCRIPTION = "Writes a model for phones or servers, compared with Keras."
 
@@ -117,7 +117,31 @@ def _examples(flags: Any, settings: Any) -> Any:
     labels = settings.labels if flags.task.startswith("csv:") else None
     task = task_flags.parse(flags, "export", labels)
     score.require_labels(task, settings, flags.model)
+    _require_task(task.name, settings.task, flags.model)
     return TaskExamples(task, score.Data.of(flags))
+
+
+def _require_task(name: str, own: str, model: str) -> None:
+    """Tasks of equal labels, such as qnli and rte, ask different things.
+
+    Raises:
+        UserError: the task is neither the model's, nor trained on the same
+            data, nor a file of the user's.
+    """
+    if not name.startswith("csv:") and _trained_on(name) != _trained_on(own):
+        raise UserError(
+            f"{model} was fine-tuned on {own}, not for {name}: expected "
+            f"--task={own}, or --task=csv:FILE for examples of your own"
+        )
+
+
+def _trained_on(name: str) -> str:
+    """The task whose examples a task is trained on, as MNLI's are XNLI's."""
+    from tfminilm.tasks.task import get_task
+
+    if name.startswith("csv:"):
+        return name
+    return get_task(name).train_task or name
 
 
 def _held_out(model: str) -> list[str]:
