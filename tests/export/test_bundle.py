@@ -169,6 +169,12 @@ class TestExport:
             )
         assert list(tmp_path.iterdir()) == []
 
+    def test_static_int8_needs_texts(self, backbone, tokenizer, tmp_path):
+        target = dataclasses.replace(TARGET, precision="static_wi8_ai8")
+        with pytest.raises(UserError, match="phone is calibrated on texts"):
+            bundle.export_bundle(backbone, tokenizer, target, tmp_path / "b")
+        assert list(tmp_path.iterdir()) == []
+
     def test_the_tokenizer_of_another_model(
         self, make_backbone, tokenizer, tmp_path
     ):

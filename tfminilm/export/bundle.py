@@ -39,7 +39,7 @@ def export_bundle(
     tokenizer: Any,
     target: Target,
     output_dir: str | os.PathLike,
-    texts: Sequence[str] | Sequence[calibration.Texts] = calibration.SENTENCES,
+    texts: Sequence[str] | Sequence[calibration.Texts] | None = None,
     settings: Settings | None = None,
     description: str = "",
     evaluate: Callable[[Bundle], dict[str, Any]] | None = None,
@@ -56,7 +56,8 @@ def export_bundle(
             replaced.
         texts: what parity with Keras is checked and static scales are
             measured on: sentences, or the one or two texts of each of a
-            task's examples.
+            task's examples; `calibration.SENTENCES` without it, but not for
+            static scales.
         settings: how a model with a head was fine-tuned.
         description: a sentence on the model, for people.
         evaluate: scores the bundle, and returns what the manifest is to say
@@ -70,13 +71,14 @@ def export_bundle(
     Raises:
         UserError: the model is of an unknown family or has no positions for
             a length, the tokenizer is not its own, the folder holds something
-            else, activations leave the range of float16 or static int8 where
-            the target asks for it, or the file's outputs are not within the
-            target's tolerance of Keras'. Nothing is written then.
+            else, static scales have no texts, activations leave the range of
+            float16 or static int8 where the target asks for it, or the file's
+            outputs are not within the target's tolerance of Keras'. Nothing
+            is written then.
     """
     output_dir = pathlib.Path(output_dir)
     require_replaceable(output_dir)
-    texts = calibration.as_texts(texts, settings)
+    texts = calibration.as_texts(_texts(texts, target), settings)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         said = manifest.identity(model, target, settings, description)
@@ -110,6 +112,15 @@ def export_bundle(
             for path in folder.iterdir():
                 shutil.copyfile(path, beside / path.name)
     return said
+
+
+def _texts(texts: Sequence[Any] | None, target: Target) -> Sequence[Any]:
+    if texts is None and target.activations == "int8":
+        raise UserError(
+            f"target {target.name or '-'} is calibrated on texts like those "
+            "that the model will read and was given none: expected texts="
+        )
+    return calibration.SENTENCES if texts is None else texts
 
 
 def _checked(
