@@ -15,7 +15,7 @@ The vocabulary is BERT's. A teacher that is there already:
 --config.stages.teacher.skip=True, and in each other stage
 --config.stages.NAME.teacher=runs/ib_bert.
 GLUE test, paper: 77.7 (BERT-base 78.3).
-Cost, computed: 1310G tokens, 1.5e+21 FLOPs, 3300 hours on one A100 at
+Cost, computed: 1300G tokens, 1.5e+21 FLOPs, 3300 hours on one A100 at
 40 % of its bfloat16 peak, two thirds of them the teacher's. Not run at full
 scale: no result of our own.
 `--config=mobilebert:smoke` tries it out in seconds.
