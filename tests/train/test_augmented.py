@@ -18,8 +18,10 @@ from tfminilm.teachers import load_backbone, load_tokenizer
 from tfminilm.train import augmented
 from tfminilm.train.assemble import kind_of
 from tfminilm.train.augmented import LanguageModel, tinybert_copies
+from tfminilm.train.example_stage import TaskTextStage
 from tfminilm.train.progress import Progress
-from tfminilm.train.recipe import DataSpec, Recipe
+from tfminilm.train.recipe import DataSpec, Recipe, TrainSpec
+from tfminilm.train.workdir import Workdir
 
 EXAMPLES = [
     Example("0", ("the first two were new", "time is over"), 1),
@@ -168,6 +170,32 @@ def test_says_what_is_missing(spec, tiny, options, said):
 def test_the_teachers_own_head_will_do(spec, masked):
     own = dataclasses.replace(spec, masked_lm="")
     assert LanguageModel.load(own, masked).masked is not None
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "text"), [("tinybert", "of the"), ("bilstm", "")]
+)
+def test_says_that_nothing_could_be_changed(
+    tiny, tmp_path, capfd, augmentation, text
+):
+    for name in ("train", "dev"):
+        lines = ["sentence\tlabel", f"{text}\t0", f"{text}\t1"]
+        (tmp_path / f"{name}.tsv").write_text("\n".join(lines) + "\n")
+    data = DataSpec(
+        source="task:sst2",
+        folder=str(tmp_path),
+        sequence_length=16,
+        augment_copies=2,
+        augmentation=augmentation,
+        masked_lm="none",
+        replace_words=False,
+    )
+    recipe = Recipe(data=data, train=TrainSpec(batch_size=2))
+    stage, run = TaskTextStage(recipe), Workdir(tmp_path / "run", recipe)
+    tokenizer = load_tokenizer(tiny.teacher)
+    stage.read(tiny.teacher, tokenizer, run, Progress())
+    assert "augmenting: 0 copies, as no text has" in capfd.readouterr().err
+    assert len(stage.batches.encoded) == 2
 
 
 def test_questions_are_not_changed(tiny):

@@ -49,7 +49,9 @@ class SentenceStage(TextStage):
                 self._encoded(examples, tokenizer, folder)
                 for examples in (train, self._first(self.held_out))
             )
-        copies = self._copies(train, teacher, tokenizer, folder, progress)
+        copies = list(self._copies(train, teacher, tokenizer, folder, progress))
+        if self.recipe.data.augment_copies and not copies:
+            progress.say("augmenting: 0 copies, as no text has words to change")
         encoded = join([encoded, *copies])
         spec = self.recipe.train
         size = spec.batch_size // spec.gradient_accumulation
@@ -179,6 +181,8 @@ class TaskTextStage(SentenceStage):
                 yield self._encoded(copies, tokenizer, folder)
             return
         copies = augmented.bilstm_copies(spec, examples, tokenizer, seed)
+        if not copies:
+            return
         # Their masked words are one token each.
         tokenizer.special_tokens_in_strings = True
         try:
