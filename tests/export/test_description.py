@@ -7,6 +7,7 @@ import keras
 import pytest
 
 from tfminilm.errors import UserError
+from tfminilm.export import mobile_graph
 from tfminilm.export.description import describe
 
 BACKBONE = types.SimpleNamespace(
@@ -36,7 +37,9 @@ def test_no_more_than_its_shape():
 
 
 def test_of_what_is_no_encoder():
-    with pytest.raises(UserError, match="cannot export a Dense: expected"):
+    """The families that can be exported are named."""
+    wanted = f"export a Dense: expected a {' or '.join(mobile_graph._FAMILIES)}"
+    with pytest.raises(UserError, match=wanted):
         describe(keras.layers.Dense(1), "runs/bilstm")
 
 

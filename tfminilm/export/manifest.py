@@ -21,6 +21,14 @@ from tfminilm.tasks.evaluate import Settings
 FORMAT = "tfminilm-bundle"
 FORMAT_VERSION = 1
 
+# RoBERTa's is XLM-R's as well.
+_FAMILIES = (
+    "BertBackbone",
+    "DistilBertBackbone",
+    "MobileBertBackbone",
+    "RobertaBackbone",
+)
+
 # Between two texts and at their ends, at most.
 _SPECIAL_TOKENS = 4
 
@@ -74,13 +82,13 @@ def shape(backbone: Any) -> dict[str, int]:
     """The sizes of an encoder.
 
     Raises:
-        UserError: it is none, and has others, such as a BiLSTM.
+        UserError: it has others, as a BiLSTM or an ELECTRA.
     """
     names = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim")
     if not all(hasattr(backbone, name) for name in names):
         raise UserError(
             f"cannot export a {type(backbone).__name__}: expected a "
-            "transformer encoder, such as BERT"
+            f"{' or '.join(_FAMILIES)}"
         )
     sizes = {name: int(getattr(backbone, name)) for name in names}
     return {**sizes, "parameters": int(backbone.count_params())}
