@@ -127,6 +127,20 @@ def test_too_few_answers_agree():
         parity.require(found, Target(min_agreement=0.9))
 
 
+def test_the_text_of_another_answer_is_named():
+    """It need not be the one that differs most."""
+    found = differences_of(["logits"], [True, False, False])
+    for index, largest in enumerate((9e-5, 1e-5, 2e-5)):
+        found[index] = dataclasses.replace(
+            found[index], maximum=largest, sentence=f"text {index}"
+        )
+    target = Target(min_agreement=0.9)
+    assert parity.worst_of(found, target) is found[1]
+    with pytest.raises(UserError, match="in 2 of 3 cases, such as 'text 1'"):
+        parity.require(found, target)
+    assert parity.worst_of(found, Target(min_agreement=0.3)) is found[0]
+
+
 def test_each_output_has_to_agree():
     found = differences_of(["start_logits"], [True, True])
     found += differences_of(["end_logits"], [False, True])
