@@ -8,7 +8,7 @@ import pytest
 from tfminilm.errors import UserError
 from tfminilm.export import flatbuffer, litert, trained_ranges
 
-BOUNDS = {"inputs": [-1.0, 2.0], "outputs": [-3.0, 2.1]}
+BOUNDS = {"outputs": [-3.0, 2.1]}
 
 
 @pytest.fixture(scope="module")
@@ -17,21 +17,16 @@ def backbone(make_backbone):
 
 
 def scales(content):
-    """The scale and zero of what each layer writes, and of what it reads."""
+    """The scale and zero of what each layer writes."""
     read = flatbuffer.read(content)
     (graph,) = read.subgraphs
     found = {}
     for operator in graph.operators:
         if flatbuffer.operator_name(read, operator) == "FULLY_CONNECTED":
-            given, matrix, written = (
-                graph.tensors[place]
-                for place in (*operator.inputs[:2], operator.outputs[0])
-            )
+            matrix = graph.tensors[operator.inputs[1]]
             name = matrix.name.decode().rpartition("/")[0]
-            found[name] = [
-                (float(x.quantization.scale[0]), x.quantization.zeroPoint[0])
-                for x in (given, written)
-            ]
+            grid = graph.tensors[operator.outputs[0]].quantization
+            found[name] = float(grid.scale[0]), grid.zeroPoint[0]
     return found
 
 
@@ -51,12 +46,11 @@ def test_scales_of_the_file(backbone, make_batch, tmp_path):
         )  # fmt: skip
 
     measured, found = convert(None), convert(known)
-    # -1 to 2 in 255 steps, and -3 to 2.1; a query's by the root of its width.
-    read, written = found["layer_0/feedforward"]
-    assert read == (pytest.approx(3 / 255), -128 + 85)
+    # -3 to 2.1 in 255 steps; a query's by the root of its width.
+    written = found["layer_0/feedforward"]
     assert written == (pytest.approx(5.1 / 255), -128 + 150)
     root = np.sqrt(backbone.hidden_dim / backbone.num_heads)
-    assert found["layer_0/query"][1][0] == pytest.approx(5.1 / 255 / root)
+    assert found["layer_0/query"][0] == pytest.approx(5.1 / 255 / root)
     assert found["layer_0/intermediate"] == measured["layer_0/intermediate"]
     for name in ("query", "feedforward"):
         assert found[f"layer_0/{name}"] != measured[f"layer_0/{name}"]
@@ -95,13 +89,12 @@ def test_a_model_without_ranges(backbone, tmp_path):
     [
         "[]",
         "{",
-        '{"layer_0/query": {"inputs": [0, 1]}}',
-        '{"layer_0/other": {"inputs": [0, 1], "outputs": [0, 1]}}',
-        '{"layer_0/query": {"inputs": [1, 2], "outputs": [0, 1]}}',
-        '{"layer_0/query": {"inputs": [0, NaN], "outputs": [0, 1]}}',
-        '{"layer_0/query": {"inputs": [0], "outputs": [0, 1]}}',
-        '{"layer_0/key":'
-        ' {"inputs": [0, 1], "outputs": [0, 1], "units": [1, 2]}}',
+        '{"layer_0/query": {}}',
+        '{"layer_0/other": {"outputs": [0, 1]}}',
+        '{"layer_0/query": {"outputs": [1, 2]}}',
+        '{"layer_0/query": {"outputs": [0, NaN]}}',
+        '{"layer_0/query": {"outputs": [0]}}',
+        '{"layer_0/key": {"outputs": [0, 1], "units": [1, 2]}}',
     ],
 )
 def test_damaged_ranges(backbone, tmp_path, content):

@@ -11,8 +11,8 @@ What a feed-forward block writes is counted in units of what each channel
 reached in the beginning, as in the file: one that reaches a hundred times
 further than the others would leave them two or three steps. A range holds all
 that was ever seen, where the paper has a moving average: the few numbers that
-it cuts off say most. The file takes these ranges over: `RANGES`, beside the
-student, is what `tfminilm export` reads.
+it cuts off say most. The file takes over those of what is written: `RANGES`,
+beside the student, is what `tfminilm export` reads.
 """
 
 from collections.abc import Iterable, Mapping
@@ -77,8 +77,8 @@ class FakeQuantization:
         """The ranges by layer, for `RANGES`.
 
         Returns:
-            The lowest and the highest number of "inputs" and "outputs", and
-            the "units" of outputs that are counted in some, by names such as
+            The lowest and the highest number of "outputs", and the "units"
+            that they are counted in, if in any, by names such as
             "layer_0/query", of KerasHub's layers.
         """
         return {
@@ -136,10 +136,9 @@ class _Rounding:
 
     def ranges(self) -> dict[str, list[float]]:
         """What `FakeQuantization.ranges` has of a layer."""
-        found = {
-            name: [float(bounds["min_var"]), float(bounds["max_var"])]
-            for name, bounds in self._ranges.items()
-        }
+        bounds = self._ranges["outputs"]
+        low, high = float(bounds["min_var"]), float(bounds["max_var"])
+        found = {"outputs": [low, high]}
         if self._units is not None:
             found["units"] = ops.convert_to_numpy(self._units).tolist()
         return found

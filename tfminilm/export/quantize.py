@@ -52,7 +52,7 @@ class Layer:
 def layers(model: bytes) -> dict[str, Layer]:
     """The layers of a float32 file by name: "tokens", "layer_0/query"..."""
     found: dict[str, Layer] = {}
-    for kind, _, matrix, written in _products(model):
+    for kind, matrix, written in _products(model):
         name = _layer(matrix)
         uses = found[name].uses if name in found else ()
         size = int(np.prod(matrix.shape))
@@ -60,14 +60,14 @@ def layers(model: bytes) -> dict[str, Layer]:
     return found
 
 
-def _products(model: bytes) -> Iterator[tuple[str, Any, Any, Any]]:
-    """The kind, input, matrix and output of each operator that has a matrix."""
+def _products(model: bytes) -> Iterator[tuple[str, Any, Any]]:
+    """The kind, matrix and output of each operator that has a matrix."""
     read = flatbuffer.read(model)
     for graph in read.subgraphs:
         for operator in graph.operators:
             kind = flatbuffer.operator_name(read, operator)
             if kind in _MATRICES:
-                places = *operator.inputs[:2], operator.outputs[0]
+                places = operator.inputs[1], operator.outputs[0]
                 yield kind, *(graph.tensors[place] for place in places)
 
 
@@ -157,19 +157,17 @@ def quantize(
 def _narrow(
     scales: dict[str, Any], model: bytes, ranges: Mapping[str, Range]
 ) -> None:
-    """Puts known ranges in the place of measured ones."""
-    for _, given, matrix, written in _products(model):
+    """Puts known ranges in the place of measured ones.
+
+    What layers read is measured always: the converter takes the shift of a
+    norm out of it, into their biases.
+    """
+    for _, matrix, written in _products(model):
         known = ranges.get(_layer(matrix))
-        if known is None:
-            continue
-        for tensor, bounds in (
-            (given, known.inputs),
-            (written, known.outputs),
-        ):
-            measured = scales.get(tensor.name.decode())
-            if measured:
-                for key, bound in zip(("min", "max"), bounds, strict=True):
-                    measured[key] = np.full_like(measured[key], bound)
+        measured = scales.get(written.name.decode())
+        if known is not None and measured:
+            measured["min"] = np.full_like(measured["min"], known.low)
+            measured["max"] = np.full_like(measured["max"], known.high)
 
 
 def _recipe(known: Mapping[str, Layer], chosen: Mapping[str, str]) -> Any:

@@ -18,13 +18,13 @@ from tfminilm.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """The lowest and the highest number that a layer reads, and writes.
+    """The lowest and the highest number that a layer writes.
 
-    With `units` `[channels]`, what it writes is counted in these.
+    With `units` `[channels]` they are counted in these.
     """
 
-    inputs: tuple[float, float]
-    outputs: tuple[float, float]
+    low: float
+    high: float
     units: np.ndarray | None = None
 
 
@@ -67,9 +67,7 @@ def load(folder: str | os.PathLike, model: Any) -> dict[str, Range]:
             units = bounds.get("units")
             if units is not None:
                 units = _units(units, backbone.hidden_dim)
-            found[f"{layer}/{_NAMES[part]}"] = Range(
-                _bounds(bounds["inputs"]), (low, high), units
-            )
+            found[f"{layer}/{_NAMES[part]}"] = Range(low, high, units)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path}: damaged ({error}): remove it to have ranges measured"
