@@ -7,7 +7,7 @@ import pytest
 
 from tfminilm import students
 from tfminilm.errors import UserError
-from tfminilm.export import bundle, vocabulary
+from tfminilm.export import bundle, profile, vocabulary
 from tfminilm.export.opened import open_bundle
 from tfminilm.export.target import Target
 from tfminilm.teachers import load_backbone, load_tokenizer
@@ -73,6 +73,14 @@ def test_a_bundle_of_xlm_r(xlm_r):
     inputs = xlm_r.manifest["signatures"]["encode_16"]["inputs"]
     assert set(inputs) == {"token_ids", "padding_mask"}
     assert list(xlm_r.tokenizer("a b")) == list(tokenizer("a b"))
+
+
+def test_a_file_of_xlm_r_is_one_partition(xlm_r):
+    """Its exact GELU is one operator, as BERT's is."""
+    path = xlm_r.folder / "model.tflite"
+    used = profile.operators(path)["encode_16"]
+    assert used["GELU"] == 1
+    assert profile.partitions(path) == {"encode_16": 1}
 
 
 def test_the_schema_takes_xlm_r(xlm_r, manifest_faults):
