@@ -164,6 +164,19 @@ def test_what_differs_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_rows_of_a_batch_may_not_change_each_other(
+    encoder, tokenizer, sentences, tmp_path, monkeypatch
+):
+    run = folder.hugging_face.Runner.__call__
+
+    def mixed_up(self, batch):
+        return {name: value[::-1] for name, value in run(self, batch).items()}
+
+    monkeypatch.setattr(folder.hugging_face.Runner, "__call__", mixed_up)
+    with pytest.raises(UserError, match="Hugging Face folder and Keras dis"):
+        export(encoder, tokenizer, tmp_path / "hf", "hugging_face", sentences)
+
+
 @pytest.mark.slow
 def test_what_onnxruntime_cannot_run_is_not_written(tokenizer, tmp_path, capfd):
     untrained = students.mobilebert(

@@ -5,7 +5,7 @@ Beside what a runtime reads lie the tokenizer and a `manifest.json`.
 
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -82,7 +82,7 @@ def export_folder(
             run = kind.Runner(folder)
         rows = calibration.as_texts(texts, settings)
         found = parity.differences(
-            _RowByRow(run, target.lengths), compared, tokenizer, rows
+            _InPairs(run, target.lengths), compared, tokenizer, rows
         )
         try:
             parity.require(found, target)
@@ -95,8 +95,12 @@ def export_folder(
     return said
 
 
-class _RowByRow:
-    """Runs a batch of one as a `LiteRTEncoder` does, at any length."""
+class _InPairs:
+    """Takes one row, as a `LiteRTEncoder` does, at any length.
+
+    It runs in a batch with the row before it, so that neither may depend on
+    the other; the first of a length runs alone.
+    """
 
     def __init__(
         self,
@@ -104,7 +108,13 @@ class _RowByRow:
         lengths: Sequence[int],
     ):
         self._run = run
+        self._before: dict[int, Mapping[str, np.ndarray]] = {}
         self.lengths = lengths
 
     def __call__(self, length: int, **row: np.ndarray) -> dict[str, np.ndarray]:
-        return self._run({name: value[None] for name, value in row.items()})
+        rows: list[Mapping[str, np.ndarray]] = [row]
+        if length in self._before:
+            rows.append(self._before[length])
+        self._before[length] = row
+        batch = {name: np.stack([one[name] for one in rows]) for name in row}
+        return {name: value[:1] for name, value in self._run(batch).items()}
