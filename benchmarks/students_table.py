@@ -4,8 +4,8 @@
 
 Weights are random: they change neither sizes nor times. To keep the files
 small, their tables of tokens have a thousand rows; the sizes printed are those
-of the vocabulary asked for, whose further rows are counted exactly: four bytes
-a number, or one or a half and twelve bytes of scale a row. Files give the
+of the vocabulary asked for, whose further rows are counted exactly: four or two
+bytes a number, or one or a half and twelve bytes of scale a row. Files give the
 states of all tokens, and are timed in turns. "published" is the speed-up over
 BERT-base that the papers measured, on a GPU, or on a phone for the MobileBERTs;
 "FLOPs" the ratio of the arithmetic, which is what a machine could reach that
@@ -33,6 +33,7 @@ _SMALL_VOCABULARY = 1000
 # What a row of the table of tokens takes: bytes a number, and of scales.
 _PRECISIONS = {
     "float32": (4, 0),
+    "float16": (2, 0),
     "dynamic_wi8_afp32": (1, 12),
     "dynamic_wi4_afp32": (0.5, 12),
 }
@@ -103,8 +104,11 @@ def _written(student: str, folder: pathlib.Path, options: Any) -> dict:
     _, build = STUDENTS[student]
     backbone = build(vocabulary_size=_SMALL_VOCABULARY)
     described = describe(backbone, [options.length])
-    content = litert.convert(
-        backbone, "float32", [options.length], ("sequence_output",)
+    content, half = (
+        litert.convert(
+            backbone, precision, [options.length], ("sequence_output",)
+        )
+        for precision in ("float32", "float16")
     )
     known = quantize.layers(content)
     width = known["tokens"].parameters // _SMALL_VOCABULARY
@@ -114,7 +118,11 @@ def _written(student: str, folder: pathlib.Path, options: Any) -> dict:
         "flops": described.flops[options.length],
     }
     for precision, (size, scales) in _PRECISIONS.items():
-        rounded = quantize.quantize(content, dict.fromkeys(known, precision))
+        if precision == "float16":
+            rounded = half
+        else:
+            plan = dict.fromkeys(known, precision)
+            rounded = quantize.quantize(content, plan)
         row["bytes", precision] = len(rounded) + more * (size * width + scales)
         if precision in _TIMED:
             path = folder / f"{student}.{precision}.tflite"
@@ -130,6 +138,7 @@ def _table(rows: dict[str, dict], options: Any) -> Table:
         "M param.",
         "GFLOPs",
         "float32 MB",
+        "float16",
         "int8",
         "int4",
         "float32 ms",
