@@ -11,8 +11,8 @@ documentation that comes with Python.
     tfminilm distill --config=mobilebert_l6_progressive --workdir=runs/small
 
 Cost, computed: 1.3M tokens, 1.5e+13 FLOPs, 0.00003 hours on one A100 at
-40 % of its bfloat16 peak; minutes on two cores. Measured in part, in fewer
-steps and on other text: docs/results.md.
+40 % of its bfloat16 peak; minutes on two cores. Measured as it
+stands: docs/results.md.
 `--config=mobilebert_l6_progressive:smoke` tries it out in seconds.
 """
 
