@@ -147,3 +147,11 @@ def test_what_feedforward_blocks_write_is_in_units_of_channels(student, batch):
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)
     # More than two or three steps in every channel.
     assert min(len(set(np.round(c))) for c in steps.reshape(-1, 8).T) > 5
+
+
+def test_a_block_that_writes_nothing(student, batch):
+    (layer,) = student.transformer_layers
+    for weight in layer._feedforward_output_dense.weights:
+        weight.assign(0 * weight)
+    FakeQuantization(student, [batch])
+    assert np.isfinite(states(student, batch)).all()

@@ -163,6 +163,17 @@ def test_channels_that_reach_alike_compute_the_same(
     np.testing.assert_allclose(second.reach, before / 3, rtol=1e-4)
 
 
+def test_a_block_that_writes_nothing(make_backbone, make_batch, run_graph):
+    backbone = make_backbone(num_layers=1)
+    dense = backbone.transformer_layers[0]._feedforward_output_dense
+    for weight in dense.weights:
+        weight.assign(0 * weight)
+    graph = MobileGraph(backbone, ("pooled_output",))
+    batch = make_batch([16], 16)
+    graph.even_out(batch)
+    assert np.isfinite(run_graph(graph, batch)["pooled_output"]).all()
+
+
 def run_rows(graph, batch):
     """Eagerly, so that reaches are seen."""
     for row in range(len(batch["token_ids"])):

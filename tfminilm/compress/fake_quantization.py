@@ -31,7 +31,7 @@ RANGES = "ranges.json"
 _BITS = 8
 # KerasHub's layers whose outputs are counted in units of their channels.
 _EVEN = "feedforward_output_dense"
-# A channel's least unit, of the largest one's.
+# A channel's least unit, of the largest one's; where all are zero, of 1.
 _LEAST = 1e-3
 
 
@@ -158,7 +158,9 @@ class _Rounding:
             axes = tuple(range(len(x.shape) - 1))
             reach = ops.cast(ops.max(ops.abs(x), axes), "float32")
             reach = ops.maximum(self._units, reach)
-            self._units.assign(ops.maximum(reach, _LEAST * ops.max(reach)))
+            largest = ops.max(reach)
+            least = _LEAST * ops.where(largest > 0, largest, 1.0)
+            self._units.assign(ops.maximum(reach, least))
             return x
         units = ops.cast(self._units, x.dtype)
         return self._rounded(name, x / units, training) * units

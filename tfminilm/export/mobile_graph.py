@@ -135,7 +135,7 @@ class MobileGraph(tf.Module):
             for dense in layer.submodules:
                 if isinstance(dense, blocks.ResidualDense):
                     name = f"{layer.name}/{dense.name}"
-                    least = 1e-3 * dense.reach.max()
+                    least = 1e-3 * (dense.reach.max() or 1)
                     units = np.maximum(dense.reach, least)
                     dense.even_out((known or {}).get(name, units))
 
