@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tfminilm import students
 from tfminilm.errors import UserError
 from tfminilm.export import flatbuffer, litert, trained_ranges
 
@@ -85,6 +86,20 @@ def test_a_model_without_ranges(backbone, tmp_path):
     content = {"layer_0/bottleneck_input": BOUNDS}
     (tmp_path / "ranges.json").write_text(json.dumps(content))
     assert trained_ranges.load(tmp_path, backbone) == {}
+
+
+def test_heads_of_a_mobilebert_are_of_its_bottleneck(tmp_path):
+    model = students.mobilebert(
+        num_layers=1, hidden_dim=32, bottleneck_dim=8, num_heads=2,
+        intermediate_dim=16, embedding_dim=8, vocabulary_size=20,
+    )  # fmt: skip
+    content = {f"layer_0/{name}": BOUNDS for name in ("query", "key", "dense")}
+    (tmp_path / "ranges.json").write_text(json.dumps(content))
+    found = trained_ranges.load(tmp_path, model)
+    assert set(found) == {"layer_0/query", "layer_0/key"}
+    # Two heads share 8 numbers.
+    assert found["layer_0/query"].low == -3 / 2
+    assert found["layer_0/key"].low == -3
 
 
 @pytest.mark.parametrize(

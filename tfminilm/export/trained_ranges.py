@@ -55,13 +55,14 @@ def load(folder: str | os.PathLike, model: Any) -> dict[str, Range]:
     if not path.is_file():
         return {}
     backbone = getattr(model, "backbone", model)
-    scale = (backbone.hidden_dim // backbone.num_heads) ** -0.5
+    width = getattr(backbone, "bottleneck_dim", backbone.hidden_dim)
+    scale = (width // backbone.num_heads) ** -0.5
     found: dict[str, Range] = {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         for name, bounds in content.items():
             layer, _, part = name.rpartition("/")
-            if part not in _NAMES:  # MobileBERT's, which has no static int8.
+            if part not in _NAMES:  # MobileBERT's, measured anew.
                 continue
             low, high = _bounds(bounds["outputs"])
             if part == "query":
