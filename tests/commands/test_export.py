@@ -10,6 +10,7 @@ import pytest
 from tfminilm import commands
 from tfminilm.commands import export
 from tfminilm.errors import UsageError, UserError
+from tfminilm.export import flatbuffer
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 
@@ -205,6 +206,27 @@ def test_static_int8_needs_texts(model, lines, tmp_path):
     export.run(flags(**given, texts=lines))
     manifest = json.loads((output / "manifest.json").read_text())
     assert manifest["precision"] == "static_wi8_ai8"
+
+
+def test_ranges_beside_the_weights_go_into_the_file(model, lines, tmp_path):
+    source, output = tmp_path / "model", tmp_path / "bundle"
+    shutil.copytree(model, source)
+    ranges = {"layer_0/key": {"outputs": [-8.0, 9.0]}}
+    (source / "ranges.json").write_text(json.dumps(ranges))
+    target = Target(
+        precision="static_wi8_ai8", lengths=(8,), max_difference=9,
+        min_cosine=-0.5,
+    )  # fmt: skip
+    given = {"model": str(source), "config": target.config(), "texts": lines}
+    export.run(flags(**given, output=str(output)))
+    (graph,) = flatbuffer.read(output / "model.tflite").subgraphs
+    (scale,) = (
+        graph.tensors[operator.outputs[0]].quantization.scale[0]
+        for operator in graph.operators
+        if len(operator.inputs) > 1
+        and b"layer_0/key/" in graph.tensors[operator.inputs[1]].name
+    )
+    assert scale == pytest.approx(17 / 255)
 
 
 @pytest.mark.parametrize(

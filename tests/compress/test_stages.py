@@ -8,6 +8,7 @@ import pytest
 
 from tfminilm import methods
 from tfminilm.errors import UsageError, UserError
+from tfminilm.export import trained_ranges
 from tfminilm.tasks.task import get_task
 from tfminilm.train import assemble
 from tfminilm.train.distill import distill
@@ -133,8 +134,12 @@ def test_what_is_sparse_and_rounded_goes_on_after_a_kill(tmp_path):
     again = distill(made, killed)
     for ours, theirs in zip(again.weights, student.weights, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
-    name = "checkpoints/step-000000004/state.safetensors"
-    assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    state = "checkpoints/step-000000004/state.safetensors"
+    for name in (state, "student/ranges.json"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    ranges = trained_ranges.load(killed / "student", student)
+    assert len(ranges) == 6 * 2
+    assert (ranges["layer_1/feedforward"].units > 0).all()
     layer = student.backbone.transformer_layers[0]
     heads = layer._self_attention_layer._output_dense.kernel.numpy()
     assert heads.any((1, 2)).sum() == 5
