@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 import types
 
+import keras
 import pytest
 
 from tfminilm import teachers
@@ -46,8 +47,8 @@ def stage(method, **student):
             augment_copies=2, augmentation="tinybert", masked_lm={masked!r},
         ),
         train=recipe.TrainSpec(
-            steps=12, batch_size=8, learning_rate=1e-2, warmup_steps=2,
-            precision="float32", log_every=4, held_out_sequences=16,
+            steps=48, batch_size=8, learning_rate=1e-2, warmup_steps=2,
+            precision="float32", log_every=12, held_out_sequences=16,
         ),
     )
 
@@ -216,6 +217,7 @@ def recipe(tiny, masked, tmp_path_factory):
         lines = ["sentence\tlabel", *rows]
         (folder / f"{name}.tsv").write_text("\n".join(lines) + "\n")
     task = get_task("sst2")
+    keras.utils.set_random_seed(1)  # It tells the two texts apart.
     head = heads.build_head(task, load_backbone(tiny.teacher))
     for weight in head.weights:  # It says something definite.
         if weight.name == "kernel" and weight.shape[-1] == 2:
@@ -234,13 +236,13 @@ def test_both_stages_learn_from_the_same_copies(recipe, rows, tmp_path):
     run = tmp_path / "run"
     assert main(["distill", f"--config={recipe}", f"--workdir={run}"]) == 0
     assert len(list((run / "text").glob("augmented-*"))) == 1
-    for name, share in (("intermediate", 0.9), ("prediction", 1.0)):
+    for name in ("intermediate", "prediction"):
         losses = [
             row["loss"]
             for row in rows(run / name)
             if row["split"] == "held_out"
         ]
-        assert losses[-1] < share * losses[0]
+        assert losses[-1] < 0.5 * losses[0]
     # Without augmentation no copy is made.
     shutil.rmtree(run)
     flags = [
