@@ -123,14 +123,14 @@ class _Stage:
 
     def run(self, progress: Progress) -> keras.Model:
         """Trains the student, or goes on, or loads it if it is done."""
-        folder, train = self.folder, self.recipe.train
-        team = folder.team
+        folder, team = self.folder, self.folder.team
         if team.chiefs(folder.student.is_dir()):
             progress.say(f"already finished: {folder.student}")
             return self.kind.load(folder.student)
         keras.utils.set_random_seed(self.recipe.seed)
         precision = folder.decide(
-            "precision", lambda: resolve_precision(train.precision)
+            "precision",
+            lambda: resolve_precision(self.recipe.train.precision),
         )
         with progress.working("loading the teacher"), team.scope():
             distiller, tokenizer = self._models(precision)
@@ -138,32 +138,10 @@ class _Stage:
         with team.chief_first():
             self.kind.read(teacher, tokenizer, folder, progress)
         team.wait()  # For what the chief is about to sweep up.
-        with team.scope():
-            optimizer = build_optimizer(train, precision)
-            set_layer_rates(optimizer, distiller.student, train.shares())
-            distiller.compile(
-                optimizer,
-                jit_compile=team.jit_compile(distiller),
-                steps_per_execution=train.batches_per_execution,
-            )
-            optimizer.build(distiller.trainable_variables)
+        self._compile(distiller, precision)
         with folder.hold():
             folder.write("held_out", {"sentences": self.kind.sentences()})
-            loop = self.kind.loop(folder, distiller, progress)
-            if self.recipe.student.init == "pruned":
-                with progress.working("pruning the teacher"):
-                    prune.prune_into(
-                        distiller.student,
-                        distiller.teacher,
-                        _first_inputs(loop),
-                        self.recipe.student.kept_heads or None,
-                    )
-            rounding = self._compress(distiller, loop)
-            loop.run()
-            ranges = None
-            if rounding is not None:
-                ranges = rounding.ranges()
-                rounding.remove()
+            ranges = self._learn(distiller, progress)
             student = self.kind.plain(distiller.student)
             if self.recipe.compress.trim_vocabulary:
                 student, tokenizer = vocabulary.trim_vocabulary(
@@ -174,6 +152,44 @@ class _Stage:
         team.wait()
         progress.say(f"student: {folder.student}")
         return student
+
+    def _compile(self, distiller: Distiller, precision: str) -> None:
+        """Gives the distiller its optimizer, with a rate for each layer."""
+        train, team = self.recipe.train, self.folder.team
+        with team.scope():
+            optimizer = build_optimizer(train, precision)
+            set_layer_rates(optimizer, distiller.student, train.shares())
+            distiller.compile(
+                optimizer,
+                jit_compile=team.jit_compile(distiller),
+                steps_per_execution=train.batches_per_execution,
+            )
+            optimizer.build(distiller.trainable_variables)
+
+    def _learn(
+        self, distiller: Distiller, progress: Progress
+    ) -> dict[str, Any] | None:
+        """Trains the student, compressed if so wanted.
+
+        Returns:
+            The ranges that it was rounded in, if it was.
+        """
+        loop = self.kind.loop(self.folder, distiller, progress)
+        if self.recipe.student.init == "pruned":
+            with progress.working("pruning the teacher"):
+                prune.prune_into(
+                    distiller.student,
+                    distiller.teacher,
+                    _first_inputs(loop),
+                    self.recipe.student.kept_heads or None,
+                )
+        rounding = self._compress(distiller, loop)
+        loop.run()
+        if rounding is None:
+            return None
+        ranges = rounding.ranges()
+        rounding.remove()
+        return ranges
 
     def _compress(
         self, distiller: Distiller, loop: Loop
@@ -198,7 +214,12 @@ class _Stage:
         loop.variables += rounding.variables
         return rounding
 
-    def _save(self, student: keras.Model, tokenizer: Any, ranges: Any) -> None:
+    def _save(
+        self,
+        student: keras.Model,
+        tokenizer: Any,
+        ranges: dict[str, Any] | None,
+    ) -> None:
         """Writes the run's student, and the ranges it was rounded in, if so."""
         # float32, and a megabyte for the vocabulary and HDF5's tables.
         size = 4 * student.count_params() + 2**20
