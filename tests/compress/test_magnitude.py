@@ -48,7 +48,7 @@ def zeros(student):
     return [np.array(kernel) == 0 for kernel in kernels(student)]
 
 
-def train(student, sparsity, steps):
+def train(student, sparsity, steps, **options):
     ids = np.arange(8, dtype="int32")[None] % 5
     inputs = {
         "token_ids": ids,
@@ -59,7 +59,7 @@ def train(student, sparsity, steps):
     model = keras.Model(student.input, states)
     model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=True)
     target = np.ones((1, 8, 8), "float32")
-    pruning = MagnitudePruning(student, sparsity, STEPS)
+    pruning = MagnitudePruning(student, sparsity, STEPS, **options)
     model.fit(
         inputs, target, epochs=steps, verbose=0, callbacks=[pruning],
     )  # fmt: skip
@@ -81,6 +81,12 @@ def test_the_smallest_weights_become_zero_and_stay(student):
 
 def test_the_share_at_the_end(student):
     train(student, 0.5, STEPS)
+    for zero in zeros(student):
+        np.testing.assert_allclose(zero.mean(), 0.5, atol=0.5 / zero.size)
+
+
+def test_a_constant_share_is_there_from_the_first_step(student):
+    train(student, 0.5, 1, schedule="constant")
     for zero in zeros(student):
         np.testing.assert_allclose(zero.mean(), 0.5, atol=0.5 / zero.size)
 

@@ -3,24 +3,31 @@
 import numpy as np
 import pytest
 
-from tfminilm.export import litert
-from tfminilm.export.worst_layer import worst_layer
+from tfminilm.errors import UserError
+from tfminilm.export import folder, hugging_face, litert, onnx, saved_model
+from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.target import Target
+from tfminilm.export.worst_layer import hidden_states, worst_layer
 
 
 @pytest.fixture(scope="module")
-def measuring(backbone):
-    names = [f"hidden_states_{index}" for index in range(3)]
-    return litert.convert(backbone, "float32", (8,), names)
+def run(backbone, tmp_path_factory):
+    """What a file has of the states of a model that nobody changed."""
+    path = tmp_path_factory.mktemp("measuring") / "model.tflite"
+    names = list(hidden_states(backbone).output)
+    path.write_bytes(litert.convert(backbone, "float32", (8,), names))
+    encoder = LiteRTEncoder(path)
+    return lambda batch: encoder(**{k: x[0] for k, x in batch.items()})
 
 
 @pytest.fixture
-def where(measuring, make_backbone, make_batch):
+def where(run, make_backbone, make_batch):
     """Changes a model after its export, and asks which layer is to blame."""
 
     def ask(change):
         model = make_backbone()
         change(model)
-        return worst_layer(model, make_batch([6], 8), lambda _: measuring)
+        return worst_layer(hidden_states(model), make_batch([6], 8), run)
 
     return ask
 
@@ -67,3 +74,26 @@ def test_what_stands_on_the_layers(where):
         model.pooled_dense.bias.assign(model.pooled_dense.bias + 1)
 
     assert where(change) == "its layers agree, what stands on them does not"
+
+
+@pytest.mark.parametrize("writer", [onnx, saved_model, hugging_face])
+def test_a_folder_names_it_as_well(
+    writer, make_backbone, tokenizer, sentences, tmp_path, monkeypatch
+):
+    """The writer's second layer is not the model's."""
+    model, write = make_backbone(), writer.write
+
+    def write_wrongly(written, *args):
+        bias = model.transformer_layers[1]._feedforward_output_dense.bias
+        right = np.array(bias)
+        bias.assign(right * 1.3)
+        write(written, *args)
+        bias.assign(right)
+
+    monkeypatch.setattr(writer, "write", write_wrongly)
+    target = Target(format=writer.__name__.split(".")[-1], lengths=(8,))
+    with pytest.raises(UserError, match="the worst layer is layer 2 of 2: its"):
+        folder.export_folder(
+            model, tokenizer, target, tmp_path / "out", sentences
+        )
+    assert not list(tmp_path.iterdir())

@@ -1,9 +1,9 @@
 """Magnitude pruning: the smallest weights become zero while it trains.
 
 "To prune, or not to prune", arXiv 1710.01878: the share of zeros grows fast at
-first and slowly at the end, by `PolynomialDecay` of
-tensorflow-model-optimization. The model keeps its shape; its file is smaller
-when it is compressed, as an app's package is.
+first and slowly at the end, or stands from the first step. The schedules are
+those of tensorflow-model-optimization. The model keeps its shape; its file is
+smaller when it is compressed, as an app's package is.
 """
 
 from typing import Any
@@ -30,18 +30,25 @@ class MagnitudePruning(keras.callbacks.Callback):
         sparsity: the share of zeros at the end.
         steps: updates of the whole run, as `optimizer.iterations` counts
             them: under gradient accumulation not its parts.
+        schedule: of the share: "polynomial" grows as 1 - (1 - step / end)³,
+            "constant" is there from the first step.
     """
 
-    def __init__(self, student: keras.Model, sparsity: float, steps: int):
+    def __init__(
+        self,
+        student: keras.Model,
+        sparsity: float,
+        steps: int,
+        schedule: str = "polynomial",
+    ):
         super().__init__()
+        known = import_tfmot().sparsity.keras
         end = max(int(_LAST * steps), 1)
-        self.schedule = import_tfmot().sparsity.keras.PolynomialDecay(
-            initial_sparsity=0.0,
-            final_sparsity=sparsity,
-            begin_step=0,
-            end_step=end,
-            frequency=max(end // _CHANGES, 1),
-        )
+        when = {"end_step": end, "frequency": max(end // _CHANGES, 1)}
+        if schedule == "constant":
+            self.schedule = known.ConstantSparsity(sparsity, 1, **when)
+        else:
+            self.schedule = known.PolynomialDecay(0.0, sparsity, 0, **when)
         self.kernels = [
             weight
             for call in encoder_calls(student)

@@ -29,6 +29,7 @@ from tfminilm.export.opened import (
     open_bundle,
     require_replaceable,
 )
+from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 from tfminilm.export.trained_ranges import Range
 from tfminilm.tasks.evaluate import Settings
@@ -137,12 +138,15 @@ def _checked(
         parity.require(found, target)
     except UserError as error:
         worst = parity.worst_of(found, target)
-        shown, encoded = calibration.encode(tokenizer, texts, worst.length)
-        row = np.array([shown.index(worst.sentence)])
-        where = worst_layer.worst_layer(
-            model,
-            encoded.padded(row, worst.length),
-            functools.partial(convert, (worst.length,)),
-        )
+        states = worst_layer.hidden_states(model)
+
+        def run(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            file = path.with_name("states.tflite")
+            content = convert((worst.length,), list(states.output))
+            files.write_bytes(file, content)
+            return LiteRTEncoder(file)(**{k: x[0] for k, x in batch.items()})
+
+        batch = parity.batch_of(worst, tokenizer, texts)
+        where = worst_layer.worst_layer(states, batch, run)
         raise UserError(f"{error}; {where}; nothing was written") from error
     return parity.report(found, target, len(texts))

@@ -21,10 +21,12 @@ from tfminilm.export import (
     parity,
     saved_model,
     vocabulary,
+    worst_layer,
 )
 from tfminilm.export.opened import MANIFEST, require_replaceable
 from tfminilm.export.target import Target
 from tfminilm.tasks.evaluate import Settings
+from tfminilm.teachers.load import load_backbone
 
 
 def export_folder(
@@ -75,11 +77,10 @@ def export_folder(
         compared = model
         if target.format == "hugging_face":
             hugging_face.write(model, tokenizer, folder, said["labels"] or ())
-            run, compared = hugging_face.Runner(folder), backbone
+            run = hugging_face.Runner(load_backbone(folder))
+            compared = backbone
         else:
-            kind = {"onnx": onnx, "saved_model": saved_model}[target.format]
-            kind.write(model, folder)
-            run = kind.Runner(folder)
+            run = _written(model, target.format, folder)
         rows = calibration.as_texts(texts, settings)
         found = parity.differences(
             _InPairs(run, target.lengths), compared, tokenizer, rows
@@ -87,12 +88,35 @@ def export_folder(
         try:
             parity.require(found, target)
         except UserError as error:
-            raise UserError(f"{error}; nothing was written") from error
+            worst = parity.worst_of(found, target)
+            where = worst_layer.worst_layer(
+                worst_layer.hidden_states(model),
+                parity.batch_of(worst, tokenizer, rows),
+                _states_of(model, target.format, folder),
+            )
+            raise UserError(f"{error}; {where}; nothing was written") from error
         said["parity"] = parity.report(found, target, len(rows))
         said["files"] = manifest.checksums(folder)
         said["evaluation"] = None
         files.write_json(folder / MANIFEST, said)
     return said
+
+
+def _written(model: keras.Model, kind: str, folder: pathlib.Path) -> Any:
+    """Writes a model's ONNX or SavedModel, and returns what runs it."""
+    module = {"onnx": onnx, "saved_model": saved_model}[kind]
+    module.write(model, folder)
+    return module.Runner(folder)
+
+
+def _states_of(model: keras.Model, kind: str, folder: pathlib.Path) -> Any:
+    """What gives the hidden states that a format computes."""
+    if kind == "hugging_face":
+        loaded = load_backbone(folder)
+        return hugging_face.Runner(worst_layer.hidden_states(loaded))
+    beside = folder / "states"
+    beside.mkdir()
+    return _written(worst_layer.hidden_states(model), kind, beside)
 
 
 class _InPairs:

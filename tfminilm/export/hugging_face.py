@@ -12,7 +12,7 @@ from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.export import weights
 from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
-from tfminilm.teachers import load, mobilebert
+from tfminilm.teachers import mobilebert
 
 
 def write(
@@ -72,14 +72,14 @@ def write(
 
 
 class Runner:
-    """Runs the folder's encoder as `teachers.load_backbone` reads it."""
+    """Runs an encoder that `teachers.load_backbone` read from the folder."""
 
-    def __init__(self, folder: pathlib.Path):
-        self._backbone = load.load_backbone(folder)
+    def __init__(self, encoder: keras.Model):
+        self._encoder = encoder
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The encoder's outputs by name, for int32 `[batch, length]` inputs."""
-        outputs = self._backbone(batch, training=False)
+        outputs = self._encoder(batch, training=False)
         return {
             name: keras.ops.convert_to_numpy(value)
             for name, value in outputs.items()

@@ -131,6 +131,17 @@ def worst_of(found: Sequence[Difference], target: Target) -> Difference:
     return worst
 
 
+def batch_of(
+    difference: Difference,
+    tokenizer: Any,
+    texts: Sequence[calibration.Texts],
+) -> dict[str, np.ndarray]:
+    """The row `[1, length]` on which a difference was seen."""
+    shown, encoded = calibration.encode(tokenizer, texts, difference.length)
+    row = np.array([shown.index(difference.sentence)])
+    return encoded.padded(row, difference.length)
+
+
 def report(
     found: Sequence[Difference], target: Target, sentences: int
 ) -> dict[str, Any]:

@@ -37,10 +37,11 @@ class ServingGraph(tf.Module):
     def __call__(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         named = dict(zip(sorted(self.model.input), inputs, strict=True))
         found = self.model(named, training=False)
-        if hasattr(self.model, "backbone"):
-            return found if isinstance(found, dict) else {"logits": found}
         if not isinstance(found, dict):
-            found = {"sequence_output": found}
+            is_task = hasattr(self.model, "backbone")
+            found = {"logits" if is_task else "sequence_output": found}
+        if "sequence_output" not in found:
+            return found
         states = found["sequence_output"]
         real = tf.cast(named["padding_mask"], states.dtype)[:, :, None]
         count = tf.maximum(tf.reduce_sum(real, 1), 1)

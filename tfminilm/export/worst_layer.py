@@ -1,54 +1,59 @@
 """Which layer of a file goes wrong: its states compared with Keras' own."""
 
-import pathlib
-import tempfile
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
 
-from tfminilm import files
 from tfminilm.export.mobile_graph import HIDDEN_STATES
-from tfminilm.export.runner import LiteRTEncoder
-from tfminilm.teachers.expose import expose, num_indices
+from tfminilm.teachers.expose import encoder_calls
 
 # What float32 sums in another order leave of a layer.
 _ROUNDING = 1e-5
 
 
+def hidden_states(model: keras.Model) -> keras.Model:
+    """A model of all of an encoder's states, named as `MobileGraph` does.
+
+    Args:
+        model: an encoder, or one with a head.
+
+    Returns:
+        A model with the encoder's inputs, and the outputs "hidden_states_0",
+        the embeddings, "hidden_states_1" and so on, the layers' outputs.
+    """
+    backbone = getattr(model, "backbone", model)
+    calls = encoder_calls(backbone)
+    states = [calls[0].inputs, *(call.output for call in calls)]
+    named = {f"{HIDDEN_STATES}_{i}": state for i, state in enumerate(states)}
+    return keras.Model(backbone.input, named)
+
+
 def worst_layer(
-    model: keras.Model,
+    states: keras.Model,
     batch: dict[str, np.ndarray],
-    convert: Callable[[Sequence[str]], bytes],
+    run: Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]],
 ) -> str:
     """Says where most of the difference between file and Keras comes in.
 
     Args:
-        model: an encoder, or one with a head.
+        states: of `hidden_states`.
         batch: one row `[1, length]` of what it reads.
-        convert: writes the model with the given outputs in one signature of
-            that length, in the precision that is in question.
+        run: gives the same outputs, as the format that is in question
+            computes them.
 
     Returns:
         A clause for a message.
     """
-    indices = range(num_indices(model, HIDDEN_STATES))
-    view = expose(model, {HIDDEN_STATES: indices})
-    wanted = view({name: batch[name] for name in view.input})
-    row = {name: value[0] for name, value in batch.items()}
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, "measuring.tflite")
-        names = [f"{HIDDEN_STATES}_{index}" for index in indices]
-        files.write_bytes(path, convert(names))
-        got = LiteRTEncoder(path)(**row)
-    real = int(row["padding_mask"].sum())
+    wanted = states({name: batch[name] for name in states.input})
+    got = run(batch)
+    real = int(batch["padding_mask"].sum())
     errors = [
         _relative_error(
-            got[f"{HIDDEN_STATES}_{index}"][0, :real],
-            wanted[f"{HIDDEN_STATES}/{index}"][0, :real],
+            got[name][0, :real],
+            keras.ops.convert_to_numpy(values)[0, :real],
         )
-        for index in indices
+        for name, values in wanted.items()
     ]
     grown = np.diff(errors, prepend=0.0)
     worst = int(grown.argmax())
@@ -62,6 +67,6 @@ def worst_layer(
     )
 
 
-def _relative_error(got: np.ndarray, wanted: Any) -> float:
-    values = keras.ops.convert_to_numpy(wanted).astype(np.float64)
+def _relative_error(got: np.ndarray, wanted: np.ndarray) -> float:
+    values = wanted.astype(np.float64)
     return float(np.linalg.norm(got - values) / np.linalg.norm(values))

@@ -14,6 +14,7 @@ from tfminilm.train.stage import (
     MOBILEBERTS,
     OPTIMIZERS,
     PRECISIONS,
+    SPARSITY_SCHEDULES,
     Stage,
     StudentSpec,
 )
@@ -69,6 +70,7 @@ def check_ranges(stage: Stage, prefix: str) -> None:
         ("student.kind", KINDS),
         ("student.attention_input", ATTENTION_INPUTS),
         ("data.augmentation", AUGMENTATIONS),
+        ("compress.sparsity_schedule", SPARSITY_SCHEDULES),
     ):
         require(value(name) in known, name, " or ".join(filter(None, known)))
     student = stage.student

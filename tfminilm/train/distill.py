@@ -203,7 +203,10 @@ class _Stage:
         if compress.sparsity:
             loop.callbacks.append(
                 magnitude.MagnitudePruning(
-                    distiller.student, compress.sparsity, steps
+                    distiller.student,
+                    compress.sparsity,
+                    steps,
+                    compress.sparsity_schedule,
                 )
             )
         if not compress.quantization_aware:

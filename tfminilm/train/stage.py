@@ -19,6 +19,7 @@ ATTENTION_INPUTS = ("", "shared", "block", "bottleneck")
 OPTIMIZERS = ("adamw", "lamb")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 AUGMENTATIONS = ("bilstm", "tinybert")
+SPARSITY_SCHEDULES = ("polynomial", "constant")
 TASK = "task:"
 # Instead of a masked language model: word vectors do all of its work.
 NO_MODEL = "none"
@@ -230,14 +231,16 @@ class CompressSpec(tfminilm.config.Typed):
     """What makes the student smaller, beside its shape.
 
     `sparsity` is the share of the weights in the encoder layers' kernels that
-    become zero while it learns, the smallest ones. With `quantization_aware`
-    it learns with kernels and activations of 8 bits, and its kernels end on
-    the integers' grid: for a target of static int8. `trim_vocabulary` leaves
-    out the word pieces that the stage's training data does not need, when it
-    is saved; texts of the others give the same numbers.
+    become zero while it learns, the smallest ones; by `sparsity_schedule` it
+    grows ("polynomial") or is there at once ("constant"). With
+    `quantization_aware` it learns with kernels and activations of 8 bits, and
+    its kernels end on the integers' grid: for a target of static int8.
+    `trim_vocabulary` leaves out the word pieces that the stage's training data
+    does not need, when it is saved; texts of the others give the same numbers.
     """
 
     sparsity: float = 0.0
+    sparsity_schedule: str = "polynomial"
     quantization_aware: bool = False
     trim_vocabulary: bool = False
 
