@@ -7,6 +7,7 @@ import pytest
 
 from tfminilm import students
 from tfminilm.errors import UserError
+from tfminilm.export import litert, profile
 from tfminilm.export.mobile_graph import MobileGraph
 from tfminilm.tasks import heads
 from tfminilm.tasks.task import get_task
@@ -100,6 +101,17 @@ def test_encoders_without_segments(family, make, batch_for, run_graph):
     np.testing.assert_allclose(
         got["sequence_output"][real], wanted[real], atol=1e-4
     )
+
+
+@pytest.mark.parametrize(
+    ("family", "task"), [("distilbert", "sst2"), ("bert", "squad")]
+)
+def test_a_file_with_a_head_is_one_partition(family, task, make, tmp_path):
+    path = tmp_path / "model.tflite"
+    model = make(family, task)
+    path.write_bytes(litert.convert(model, "dynamic_wi8_afp32", (16,)))
+    assert profile.partitions(path) == {"encode_16": 1}
+    assert profile.custom_operators(path) == []
 
 
 def test_the_last_layer_computes_one_row_for_a_classifier(make):
