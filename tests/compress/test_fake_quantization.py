@@ -91,16 +91,14 @@ def test_it_learns_and_ends_on_the_grid(student, batch):
     weights = [weight.path for weight in student.weights]
     start = kernels(student)
     rounding = FakeQuantization(student, [batch])
-    low = rounding.variables[2]
-    assert low.path.startswith("inputs_min")
-    seen = float(low.numpy())
+    ranges = rounding.ranges()
     fast = faster(student)
     model = keras.Model(fast.input, fast.output["sequence_output"])
     model.compile(keras.optimizers.SGD(0.05), "mse", jit_compile=False)
     target = np.zeros((2, 8, 8), "float32")
     losses = model.fit(batch, target, epochs=5, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
-    assert float(low.numpy()) != seen
+    assert rounding.ranges() == ranges
     rounding.remove()
     assert [weight.path for weight in student.weights] == weights
     for layer in student.transformer_layers[0]._flatten_layers():

@@ -9,10 +9,12 @@ rounds: a dense layer's outputs with their bias, in front of its activation.
 
 What a feed-forward block writes is counted in units of what each channel
 reached in the beginning, as in the file: one that reaches a hundred times
-further than the others would leave them two or three steps. A range holds all
-that was ever seen, where the paper has a moving average: the few numbers that
-it cuts off say most. The file takes over those of what is written: `RANGES`,
-beside the student, is what `tfminilm export` reads.
+further than the others would leave them two or three steps. A range is the
+whole one of a few batches, as in the file, and stays as it was, where the paper
+has a moving average: what a mean cuts off says most, and a range that grows
+with every outlier of a long run makes all steps coarser. The file takes over
+those of what is written: `RANGES`, beside the student, is what `tfminilm
+export` reads.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,7 +47,8 @@ class FakeQuantization:
     Args:
         student: an encoder, or one with a head; what was traced of it before
             computes as it did.
-        batches: inputs of it, on which ranges start.
+        batches: inputs of it, on which ranges are measured: as many texts as
+            an export measures them on.
     """
 
     def __init__(
@@ -150,10 +153,10 @@ class _Rounding:
         rounded = self._of_kernel(flat, training=True, weights=self._kernel)
         return ops.cast(ops.reshape(rounded, kernel.shape), kernel.dtype)
 
-    def states(self, name: str, x: Any, training: bool | None) -> Any:
+    def states(self, name: str, x: Any) -> Any:
         """ "inputs" or "outputs" on a grid of 256 numbers from their range."""
         if name == "inputs" or self._units is None:
-            return self._rounded(name, x, training)
+            return self._rounded(name, x)
         if self.measures == "units":
             axes = tuple(range(len(x.shape) - 1))
             reach = ops.cast(ops.max(ops.abs(x), axes), "float32")
@@ -163,14 +166,14 @@ class _Rounding:
             self._units.assign(ops.maximum(reach, least))
             return x
         units = ops.cast(self._units, x.dtype)
-        return self._rounded(name, x / units, training) * units
+        return self._rounded(name, x / units) * units
 
-    def _rounded(self, name: str, x: Any, training: bool | None) -> Any:
+    def _rounded(self, name: str, x: Any) -> Any:
         if self.measures == "units":
             return x
         rounded = self._of_states(
             ops.cast(x, "float32"),
-            training=bool(training) or self.measures == "ranges",
+            training=self.measures == "ranges",
             weights=self._ranges[name],
         )
         return ops.cast(rounded, x.dtype)
@@ -185,18 +188,18 @@ class _Rounded:
     def kernel(self) -> Any:
         return self._rounding.kernel(super().kernel)  # type: ignore[misc]
 
-    def prepared(self, x: Any, training: bool | None) -> Any:
+    def prepared(self, x: Any) -> Any:
         """Inputs as the product takes them."""
-        return self._rounding.states("inputs", x, training)
+        return self._rounding.states("inputs", x)
 
-    def written(self, x: Any, training: bool | None) -> Any:
+    def written(self, x: Any) -> Any:
         """A product that is on the outputs' grid as soon as it has its bias."""
         bias = self.bias  # type: ignore[attr-defined]
-        return self._rounding.states("outputs", x + bias, training) - bias
+        return self._rounding.states("outputs", x + bias) - bias
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        x = self._multiply(self.prepared(inputs, training))  # type: ignore[attr-defined]
-        x = self.written(x, training) + self.bias  # type: ignore[attr-defined]
+        x = self._multiply(self.prepared(inputs))  # type: ignore[attr-defined]
+        x = self.written(x) + self.bias  # type: ignore[attr-defined]
         return self.activation(x)  # type: ignore[attr-defined]
 
 

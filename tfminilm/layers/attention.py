@@ -143,7 +143,7 @@ class ExposedEncoder(keras.layers.Layer):
         kernel = ops.reshape(output.kernel, (-1, width))
         context = ops.reshape(context, (*ops.shape(context)[:2], -1))
         x = self._add(
-            _product(output, context, kernel, training),
+            _product(output, context, kernel),
             output.bias,
             hidden_states[:, :1] if self.first_token_only else hidden_states,
             encoder._self_attention_dropout,
@@ -162,9 +162,9 @@ class ExposedEncoder(keras.layers.Layer):
         wide = encoder._feedforward_intermediate_dense
         narrow = encoder._feedforward_output_dense
         activate = fused.bias_activation(wide.activation)
-        x = activate(_product(wide, x, wide.kernel, training), wide.bias)
+        x = activate(_product(wide, x, wide.kernel), wide.bias)
         return self._add(
-            _product(narrow, x, narrow.kernel, training),
+            _product(narrow, x, narrow.kernel),
             narrow.bias,
             residual,
             encoder._feedforward_dropout,
@@ -253,12 +253,11 @@ def key_bias(padding_mask: Any) -> Any:
     return -1e38 * is_padded[:, None, None, :]
 
 
-def _product(layer: Any, x: Any, kernel: Any, training: bool | None) -> Any:
+def _product(layer: Any, x: Any, kernel: Any) -> Any:
     """What a dense layer adds its bias to; of rounded numbers, if it rounds."""
     if not hasattr(layer, "prepared"):
         return ops.matmul(x, kernel)
-    x = ops.matmul(layer.prepared(x, training), kernel)
-    return layer.written(x, training)
+    return layer.written(ops.matmul(layer.prepared(x), kernel))
 
 
 def _dropout(x: Any, layer: Any, training: bool | None) -> Any:

@@ -1,5 +1,6 @@
 """Runs a recipe: students learn from teachers, and survive a kill."""
 
+import math
 import os
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,9 @@ from tfminilm.train.recipe import CompressSpec, Recipe
 from tfminilm.train.team import ALONE, Team
 from tfminilm.train.workdir import Workdir
 
-_BATCHES_TO_MEASURE = 16
+# To prune on, and, as many texts as an export takes, to round in.
+_BATCHES_TO_PRUNE = 16
+_TEXTS_TO_ROUND = 64
 
 
 def distill(
@@ -180,7 +183,7 @@ class _Stage:
                 prune.prune_into(
                     distiller.student,
                     distiller.teacher,
-                    _first_inputs(loop),
+                    _first_inputs(loop, _BATCHES_TO_PRUNE),
                     self.recipe.student.kept_heads or None,
                 )
         rounding = self._compress(distiller, loop)
@@ -212,7 +215,10 @@ class _Stage:
         if not compress.quantization_aware:
             return None
         rounding = fake_quantization.FakeQuantization(
-            distiller.student, _first_inputs(loop)
+            distiller.student,
+            _first_inputs(
+                loop, math.ceil(_TEXTS_TO_ROUND / self.recipe.train.batch_size)
+            ),
         )
         loop.variables += rounding.variables
         return rounding
@@ -249,7 +255,7 @@ class _Stage:
         return distiller, tokenizer
 
 
-def _first_inputs(loop: Loop) -> Iterator[Any]:
+def _first_inputs(loop: Loop, count: int) -> Iterator[Any]:
     """What models read in the first batches, to measure them on."""
-    for batch in loop.batches(0, _BATCHES_TO_MEASURE):
+    for batch in loop.batches(0, count):
         yield batch[0] if isinstance(batch, tuple) else batch
