@@ -4,6 +4,8 @@ All layers start with 8 bits. Each alone is then rounded to 4 and the file's
 outputs on some texts are compared with those of float32: what this costs,
 divided by the bytes that it saves, is the order in which layers are lowered,
 until the file is small enough, or as far as its outputs stay close enough.
+Where the last one, such as the table of tokens, saved more than was needed,
+those that suffer most have their 8 bits back.
 """
 
 import bisect
@@ -20,6 +22,9 @@ from tfminilm.errors import UserError
 from tfminilm.export import calibration, litert, quantize
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.export.target import Target
+
+# At multiples of so many bytes a file's weights begin.
+_ALIGNED = 16
 
 HIGH, LOW = "dynamic_wi8_afp32", "dynamic_wi4_afp32"
 
@@ -88,6 +93,8 @@ def search(
 
     if budget_bytes is not None:
         best = _smaller(lowered, len(order), budget_bytes)
+        saved = {name: known[name].parameters / 2 + _ALIGNED for name in known}
+        best = bench.measure(_raised(best, damage, saved, budget_bytes))
     else:
         best = _near_enough(lowered, len(order), max_drop)
     return Found(best.layers, damage, best.bytes, best.drop)
@@ -136,6 +143,29 @@ def _smaller(
             "smaller model or vocabulary"
         )
     return lowered(place)
+
+
+def _raised(
+    small: "_Measured",
+    damage: Mapping[str, float],
+    saved: Mapping[str, float],
+    budget: float,
+) -> dict[str, str]:
+    """The plan with 8 bits for what suffers most and still fits.
+
+    Args:
+        small: a plan below the budget.
+        damage: of each layer's 4 bits.
+        saved: the bytes that they save at most.
+        budget: in bytes.
+    """
+    layers, room = dict(small.layers), budget - small.bytes
+    low = [name for name, x in layers.items() if x == LOW and damage[name]]
+    for name in sorted(low, key=damage.__getitem__, reverse=True):
+        if saved[name] <= room:
+            layers[name] = HIGH
+            room -= saved[name]
+    return layers
 
 
 def _near_enough(
