@@ -3,10 +3,9 @@
 Kernels and activations are rounded to 8 bits while the student learns, as in
 "Quantization and Training of Neural Networks" (arXiv 1712.05877). It starts as
 its teacher, a BERT that was fine-tuned on SST-2, and goes on learning from it,
-unrounded: its hidden states, which tell of every rounding, where a classifier
-that is sure of its training examples hardly does, and its predictions. In the
-end the kernels lie on the integers' grid: a static int8 file of them holds the
-very numbers that it was trained with.
+unrounded, from its answers alone. In the end the kernels lie on the integers'
+grid: a static int8 file of them holds the very numbers that it was trained
+with.
 
     tfminilm finetune --model=M --task=sst2 --workdir=runs/sst2
     tfminilm distill --config=quantized_sst2 --workdir=runs/quantized
@@ -38,19 +37,14 @@ def get_config(mode: str = ""):
             dropout=0.0,
             init="pruned",
         ),
-        method=methods.TinyBERT(
-            embedding_weight=0.0,
-            attention_weight=0.0,
-            prediction_weight=1.0,
-            projection="none",
-        ),
+        method=methods.SoftTargets(temperature=2.0, alpha=1.0),
         data=recipe.DataSpec(source="task:sst2", sequence_length=64),
         train=recipe.TrainSpec(
-            steps=300,
+            steps=1_000,
             batch_size=32,
-            learning_rate=1e-5,
-            warmup_steps=30,
-            evaluate_every=100,
+            learning_rate=3e-6,
+            warmup_steps=100,
+            evaluate_every=500,
             precision="float32",
         ),
         compress=recipe.CompressSpec(quantization_aware=True),
