@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import calibration
+from tfminilm.export import calibration, evaluate
 from tfminilm.export.evaluate import TaskExamples, run
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import get_task
@@ -54,3 +54,16 @@ def test_texts_are_spread_over_the_split(monkeypatch):
     monkeypatch.setattr(Data, "read", lambda *_: examples)
     texts = TaskExamples(get_task("sst2"), Data()).texts()
     assert texts == [(str(i),) for i in range(0, 127, 2)]
+
+
+def test_a_score_names_what_it_is_of(monkeypatch):
+    """A bundle's manifest says of which language, and of how many."""
+    scores = {"validation": {"accuracy": 0.5}}
+    monkeypatch.setattr(evaluate, "score_bundle", lambda *_: scores)
+    of = TaskExamples(get_task("xnli"), Data(language="de", max_examples=9))
+    assert of.evaluate(None) == {
+        "task": "xnli",
+        "language": "de",
+        "max_examples": 9,
+        "metrics": scores,
+    }
