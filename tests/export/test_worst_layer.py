@@ -76,7 +76,10 @@ def test_what_stands_on_the_layers(where):
     assert where(change) == "its layers agree, what stands on them does not"
 
 
-@pytest.mark.parametrize("writer", [onnx, saved_model, hugging_face])
+@pytest.mark.parametrize(
+    "writer",
+    [onnx, pytest.param(saved_model, marks=pytest.mark.slow), hugging_face],
+)
 def test_a_folder_names_it_as_well(
     writer, make_backbone, tokenizer, sentences, tmp_path, monkeypatch
 ):
