@@ -56,6 +56,7 @@ def test_a_recipe_survives_its_config():
             "pruned, random, or layers",
         ),
         ("student.attention_input", "all", "expected shared or block or bo"),
+        ("compress.sparsity_schedule", "sudden", "expected polynomial or con"),
         ("student.num_feedforwards", -1, "is -1, expected 0 or more"),
         ("student.bottleneck_dim", 0, "is 0, expected 1 or more"),
         ("student.init", "1,,2", "or layers such as 1,3,5"),
