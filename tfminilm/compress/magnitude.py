@@ -45,10 +45,10 @@ class MagnitudePruning(keras.callbacks.Callback):
         known = import_tfmot().sparsity.keras
         end = max(int(_LAST * steps), 1)
         when = {"end_step": end, "frequency": max(end // _CHANGES, 1)}
-        if schedule == "constant":
-            self.schedule = known.ConstantSparsity(sparsity, 1, **when)
-        else:
-            self.schedule = known.PolynomialDecay(0.0, sparsity, 0, **when)
+        self.schedule = {
+            "polynomial": known.PolynomialDecay(0.0, sparsity, 0, **when),
+            "constant": known.ConstantSparsity(sparsity, 1, **when),
+        }[schedule]
         self.kernels = [
             weight
             for call in encoder_calls(student)

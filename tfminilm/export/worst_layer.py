@@ -15,6 +15,9 @@ _ROUNDING = 1e-5
 def hidden_states(model: keras.Model) -> keras.Model:
     """A model of all of an encoder's states, named as `MobileGraph` does.
 
+    The states are those of its own graph, which is what is exported; `expose`
+    would compute them anew, by layers that tf2onnx cannot write.
+
     Args:
         model: an encoder, or one with a head.
 

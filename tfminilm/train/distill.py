@@ -29,9 +29,8 @@ from tfminilm.train.recipe import CompressSpec, Recipe
 from tfminilm.train.team import ALONE, Team
 from tfminilm.train.workdir import Workdir
 
-# To prune on, and, as many texts as an export takes, to round in.
 _BATCHES_TO_PRUNE = 16
-_TEXTS_TO_ROUND = 64
+_TEXTS_TO_ROUND = 64  # As many as an export measures scales on.
 
 
 def distill(
