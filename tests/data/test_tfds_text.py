@@ -59,8 +59,10 @@ def test_reads_every_example_as_a_document():
 
 def test_config_version_split_slice_and_key():
     name = "tfds:tfminilm_tiny_text/plain:1.0.0"
-    assert list(documents(f"{name}:test")) == [expected(0)]
+    # A data set of one example is a text, whose documents end at blank lines.
+    assert list(documents(f"{name}:test")) == [expected(0)[:2], expected(0)[2:]]
     assert len(list(documents(f"{name}:train[:40%]"))) == 2
+    assert len(list(documents(f"{name}:train+test"))) == 5
     assert list(documents(f"{name}:test:title")) == [["Title 0."]]
 
 

@@ -30,7 +30,8 @@ def define(flags: Any) -> None:
     flags.DEFINE_integer(
         "max_examples",
         0,
-        "Take only the first ones of every split (0: all).",
+        "Draw so many of every split, alike by label and always the same ones "
+        "(0: all).",
         lower_bound=0,
     )
     flags.DEFINE_list(

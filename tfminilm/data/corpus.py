@@ -1,16 +1,23 @@
 """Where text comes from: documents, each a list of its sentences."""
 
+import codecs
+import functools
 import hashlib
 import itertools
+import logging
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tfminilm.data import python_docs, tfds_text
+from tfminilm.data import endings, python_docs, tfds_text
 from tfminilm.data.sentences import split_sentences
 from tfminilm.errors import UserError
 
+_LOG = logging.getLogger(__name__)
+
+# Either of the marks that such files begin with.
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ABOUT_THE_FOLDER = "SOURCE.txt"
 _WANTED = 'expected "docs", a folder of .txt files, or "tfds:NAME"'
 
@@ -24,7 +31,10 @@ def documents(source: str | os.PathLike) -> Iterator[list[str]]:
             paragraph a line, a blank line between documents; `SOURCE.txt` is
             a note about the folder and is not read), or
             "tfds:NAME[/config][:split][:text_key]". Several of them with
-            commas between are read in turns, a document of each.
+            commas between are read in turns, a document of each. A folder of
+            fewer than a hundred files without a blank line, or a data set of
+            one example, would have next to no documents: it is cut at its
+            lines or sentences, and this is logged.
 
     Returns:
         An iterator of documents, each a list of its sentences. No document
@@ -71,7 +81,7 @@ def _read(source: str) -> Iterator[list[str]]:
         return python_docs.documents()
     if kind == "tfds":
         return tfds_text.documents(place)
-    return _read_files(text_files(place))
+    return _read_files(place)
 
 
 def _in_turns(found: list[Iterator[list[str]]]) -> Iterator[list[str]]:
@@ -125,11 +135,26 @@ def text_files(place: str) -> list[pathlib.Path]:
     return files
 
 
+def ending(place: str, files: list[pathlib.Path]) -> str:
+    """What ends a document in the files of a text folder; see `endings.find`.
+
+    It is logged if those are no blank lines.
+
+    Raises:
+        UserError: a file is no text in UTF-8, or cannot be read.
+    """
+    found = endings.find([functools.partial(_lines, path) for path in files])
+    if found != endings.BLANK_LINES:
+        _LOG.warning("text folder %s: %s", place, endings.told(found))
+    return found
+
+
 def read_file(
     path: pathlib.Path,
     start: int = 0,
     stop: int | None = None,
     cut: Callable[[str], list[str]] = split_sentences,
+    ending: str = endings.BLANK_LINES,
 ) -> Iterator[list[list[str]]]:
     """The documents of a text file as lists of paragraphs' sentences.
 
@@ -138,19 +163,12 @@ def read_file(
         start: where to begin, in bytes: where a document does.
         stop: no line that begins there or later is read; None: read all.
         cut: what makes sentences of a paragraph.
+        ending: what ends a document; see `endings.find`.
 
     Raises:
         UserError: the file is no text in UTF-8, or cannot be read.
     """
-    paragraphs: list[list[str]] = []
-    for line in _lines(path, start, stop):
-        if line:
-            paragraphs.append(cut(line))
-        elif paragraphs:
-            yield paragraphs
-            paragraphs = []
-    if paragraphs:
-        yield paragraphs
+    yield from endings.documents(_lines(path, start, stop), ending, cut)
 
 
 def joined(paragraphs: Iterable[list[str]]) -> list[str]:
@@ -158,13 +176,22 @@ def joined(paragraphs: Iterable[list[str]]) -> list[str]:
     return list(itertools.chain.from_iterable(paragraphs))
 
 
-def _read_files(files: Iterable[pathlib.Path]) -> Iterator[list[str]]:
-    for path in files:
-        yield from map(joined, read_file(path))
+def _read_files(place: str) -> Iterator[list[str]]:
+    """Checks that there are files at once, and what is in them when read."""
+    files = text_files(place)
+
+    def read() -> Iterator[list[str]]:
+        own = ending(place, files)
+        for path in files:
+            yield from map(joined, read_file(path, ending=own))
+
+    return read()
 
 
-def _lines(path: pathlib.Path, start: int, stop: int | None) -> Iterator[str]:
-    """Stripped lines of a UTF-8 file, read in bytes to know the offsets."""
+def _lines(
+    path: pathlib.Path, start: int = 0, stop: int | None = None
+) -> Iterator[tuple[int, str]]:
+    """Stripped lines of a UTF-8 file, and the bytes before each."""
     offset = start
     try:
         with open(path, "rb") as file:
@@ -172,6 +199,8 @@ def _lines(path: pathlib.Path, start: int, stop: int | None) -> Iterator[str]:
             for raw in file:
                 if stop is not None and offset >= stop:
                     return
+                if offset == 0 and raw.startswith(UTF16):
+                    raise UserError(f"{path} is UTF-16; convert it to UTF-8")
                 if (zero := raw.find(0)) >= 0:
                     raise UserError(
                         f"{path} is a binary file (a zero byte at offset "
@@ -180,7 +209,7 @@ def _lines(path: pathlib.Path, start: int, stop: int | None) -> Iterator[str]:
                 line = raw.decode()
                 if offset == 0:
                     line = line.removeprefix("\ufeff")
-                yield line.strip()
+                yield offset, line.strip()
                 offset += len(raw)
     except UnicodeDecodeError as error:
         raise UserError(

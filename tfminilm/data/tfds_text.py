@@ -1,11 +1,15 @@
 """Text out of a TensorFlow Datasets data set."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tfminilm.data import endings
 from tfminilm.data.sentences import split_sentences
 from tfminilm.errors import UserError
+
+_LOG = logging.getLogger(__name__)
 
 # A version after the name and a slice after the split have colons too:
 # "wiki40b/en:1.3.0:train[:5%]:text".
@@ -54,6 +58,9 @@ def read_part(
     import tensorflow_datasets as tfds
 
     builder, split, key = _open(spec)
+    if builder.info.splits[split].num_examples == 1:
+        whole = _read_one(builder, split, key, spec, cut)
+        return whole if part == 0 else iter(())
     if parts > 1:
         split = tfds.even_splits(split, parts)[part]
     examples = builder.as_dataset(
@@ -74,6 +81,26 @@ def identity(spec: str) -> list:
         size.num_examples,
         size.num_bytes,
     ]
+
+
+def _read_one(
+    builder: Any,
+    split: str,
+    key: str,
+    spec: str,
+    cut: Callable[[str], list[str]],
+) -> Iterator[list[list[str]]]:
+    """The documents of a data set whose only example is its whole text."""
+    (example,) = builder.as_dataset(split=split).as_numpy_iterator()
+    lines: list[tuple[int, str]] = []
+    offset = 0
+    for line in example[key].decode("utf-8", errors="replace").split("\n"):
+        lines.append((offset, line.strip()))
+        offset += len(line) + 1
+    found = endings.find([lambda: lines])
+    if found != endings.BLANK_LINES:
+        _LOG.warning("tfds:%s: %s", spec, endings.told(found))
+    yield from endings.documents(lines, found, cut)
 
 
 def _read(

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,13 @@ class Encoded:
     def lengths(self) -> np.ndarray:
         """Tokens of each sequence, int64."""
         return np.diff(self.offsets)
+
+    def whole_numbers(self) -> Iterator[np.ndarray]:
+        """Token ids, where sequences end, and classes; no scores."""
+        yield from (self.token_ids, self.offsets)
+        for values in self.labels.values():
+            if np.issubdtype(values.dtype, np.integer):
+                yield values
 
     def padded(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
         """The sequences `rows`, padded to `length`: a model's inputs.

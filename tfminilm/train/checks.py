@@ -11,6 +11,7 @@ from tfminilm.train.stage import (
     ATTENTION_INPUTS,
     AUGMENTATIONS,
     KINDS,
+    LABEL_KINDS,
     MOBILEBERTS,
     OPTIMIZERS,
     PRECISIONS,
@@ -70,6 +71,7 @@ def check_ranges(stage: Stage, prefix: str) -> None:
         ("student.kind", KINDS),
         ("student.attention_input", ATTENTION_INPUTS),
         ("data.augmentation", AUGMENTATIONS),
+        ("data.label_kind", LABEL_KINDS),
         ("compress.sparsity_schedule", SPARSITY_SCHEDULES),
     ):
         require(value(name) in known, name, " or ".join(filter(None, known)))

@@ -1,7 +1,7 @@
 """Stages on examples: a task's, or single sentences, of any length."""
 
 import functools
-import itertools
+import heapq
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,12 +19,14 @@ from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, encode, join
 from tfminilm.tasks.evaluate import Settings, evaluate
 from tfminilm.tasks.example import Example
+from tfminilm.tasks.readers.csv_file import csv_task
+from tfminilm.tasks.sample import sample
 from tfminilm.tasks.task import Task, get_task
 from tfminilm.train import augmented, smoke
 from tfminilm.train.finetune import TaskLoop
 from tfminilm.train.loop import Loop
 from tfminilm.train.progress import Progress
-from tfminilm.train.recipe import Recipe
+from tfminilm.train.recipe import DataSpec, Recipe
 from tfminilm.train.score import Data, require_labels
 from tfminilm.train.text_stage import TextStage
 from tfminilm.train.workdir import Workdir
@@ -47,7 +49,7 @@ class SentenceStage(TextStage):
         with progress.working("encoding examples"):
             encoded, held_out = (
                 self._encoded(examples, tokenizer, folder)
-                for examples in (train, self._first(self.held_out))
+                for examples in (train, self._scored())
             )
         copies = list(self._copies(train, teacher, tokenizer, folder, progress))
         if self.recipe.data.augment_copies and not copies:
@@ -67,10 +69,12 @@ class SentenceStage(TextStage):
         return np.unique(self.batches.encoded.token_ids)
 
     def sentences(self) -> list[str]:
-        texts = [
+        texts = {
             text for example in self.held_out for text in texts_of(example)
-        ]
-        return list(dict.fromkeys(texts))[:_MOST_SENTENCES]
+        }
+        # In an order by chance: exports take the first ones.
+        order = sorted(texts, key=lambda x: (place(x, self.recipe.seed), x))
+        return order[:_MOST_SENTENCES]
 
     def loop(
         self, folder: Workdir, distiller: Distiller, progress: Progress
@@ -94,11 +98,10 @@ class SentenceStage(TextStage):
 
     def _examples(self) -> tuple[list, list]:
         """Those to train on, and those of the documents held out."""
-        spec, seed = self.recipe.data, self.recipe.seed
+        spec = self.recipe.data
         train: list[Example] = []
         held_out: list[Example] = []
-        read = itertools.islice(self._read(), spec.max_examples or None)
-        for number, (text, is_out) in enumerate(read):
+        for number, (text, is_out) in self._drawn():
             part = held_out if is_out else train
             part.append(Example(str(number), (text,), None))
         if not train or not held_out:
@@ -107,9 +110,17 @@ class SentenceStage(TextStage):
                 f"{len(held_out)} in documents held out, expected some of "
                 "both: give more text or a larger data.held_out_fraction"
             )
-        # Few are scored: they come from all over the text.
-        held_out.sort(key=lambda example: place(example.texts[0], seed))
         return train, held_out
+
+    def _drawn(self) -> list[tuple[int, tuple[str, bool]]]:
+        """`data.max_examples` of the numbered sentences, from all over."""
+        most, numbered = self.recipe.data.max_examples, enumerate(self._read())
+        if not most:
+            return list(numbered)
+        chosen = heapq.nsmallest(
+            most, numbered, key=lambda pair: place(str(pair[0]), 0)
+        )
+        return sorted(chosen)
 
     def _read(self) -> Iterator[tuple[str, bool]]:
         """Sentences, and whether their document is held out."""
@@ -121,8 +132,9 @@ class SentenceStage(TextStage):
             for text in filter(is_prose, document):
                 yield text, is_out
 
-    def _first(self, examples: list) -> list:
-        return examples[: self.recipe.train.held_out_sequences]
+    def _scored(self) -> list:
+        """Those of the examples held out that the loss is measured on."""
+        return sample(self.held_out, self.recipe.train.held_out_sequences)
 
     def _encoded(
         self, examples: list, tokenizer: Any, folder: Workdir
@@ -136,7 +148,7 @@ class TaskTextStage(SentenceStage):
 
     def __init__(self, recipe: Recipe):
         super().__init__(recipe)
-        self.task = get_task(recipe.data.task)
+        self.task = _task(recipe.data)
         self.reads_pairs = len(self.task.texts) == 2
         if self.task.train_split is None or not self.task.eval_splits:
             raise UserError(
@@ -294,6 +306,33 @@ class TaskStage(TaskTextStage):
         self._settings().save(path)
 
 
+def _task(spec: DataSpec) -> Task:
+    """The benchmark, or a task made of a user's own file.
+
+    Raises:
+        UserError: there is no such benchmark, or the file is not as it
+            should be.
+    """
+    path = spec.task.removeprefix("csv:")
+    if path == spec.task:
+        return get_task(spec.task)
+    columns = [name.strip() for name in spec.text_columns.split(",") if name]
+    if not columns:
+        raise UserError(
+            f"recipe: data.source is {spec.source}: expected the columns of "
+            "its text in data.text_columns=A or A,B, and in "
+            "data.label_column=C what to predict"
+        )
+    return csv_task(
+        path,
+        columns,
+        spec.label_column or None,
+        # Without labels a class and a score are one.
+        spec.label_kind if spec.label_column else "regression",
+        eval_path=spec.eval_file or None,
+    )
+
+
 def texts_of(example: Any) -> tuple[str, ...]:
     """The texts of an example of any task."""
     if hasattr(example, "texts"):
@@ -339,12 +378,18 @@ class _ExampleLoop(TaskLoop):
     def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
         numbers = range(num_batches or len(self.held_out))
         row = self.means(
-            self._given(*self.held_out.batch(number)) for number in numbers
+            (self._given(*self.held_out.batch(number)) for number in numbers),
+            # The last one may be filled up.
+            [int((self.held_out.rows(n) >= 0).sum()) for n in numbers],
         )
         self.require_finite(row, f"on held-out examples after step {step}")
         if num_batches or self.score is None:
             return row
         return row | self.score()
+
+    def whole_numbers(self) -> Iterator[np.ndarray]:
+        yield from super().whole_numbers()
+        yield from self.held_out.encoded.whole_numbers()
 
     def is_due(self, step: int) -> bool:
         return Loop.is_due(self, step)

@@ -3,10 +3,11 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfminilm import files, teachers
 from tfminilm.errors import UserError
@@ -42,7 +43,8 @@ class FineTuning:
 
     `epochs`, `batch_size` and `max_length` of 0 are the task's own. `warmup`
     is the share of the steps in which the learning rate rises; then it falls
-    to 0. `max_examples` takes the first ones of every split (0: all).
+    to 0. `max_examples` draws so many of every split, alike by label and
+    always the same ones (0: all).
     """
 
     model: str
@@ -126,6 +128,8 @@ def finetune(
         cache = pathlib.Path(cache_dir or folder.text)
         if not team.chiefs(folder.student.is_dir()):
             _train(task, spec, folder, cache, progress)
+        elif spec.max_examples:
+            folder.require_data_noted()
         scores: Scores = {}
         if team.is_chief:
             progress.say(f"model: {folder.student}")
@@ -327,6 +331,9 @@ class TaskLoop(Loop):
 
     def batches(self, first: int, count: int) -> Any:
         return self.data.dataset(first, count).map(self._given)
+
+    def whole_numbers(self) -> Iterator[np.ndarray]:
+        yield from self.data.encoded.whole_numbers()
 
     def tokens(self, batch: int) -> int:
         rows = self.data.rows(batch)

@@ -76,6 +76,13 @@ class Loop:
         """Tokens of a batch, by its number."""
         raise NotImplementedError
 
+    def whole_numbers(self) -> Iterator[np.ndarray]:
+        """Token ids and classes that tell the data from other data.
+
+        No floats: their last digit may differ from machine to machine.
+        """
+        raise NotImplementedError
+
     def losses(self, step: int, num_batches: int | None) -> dict[str, float]:
         """The losses on the first batches (`None`: all) held out, or alike.
 
@@ -143,16 +150,21 @@ class Loop:
         self.losses(step, 1)
         self.checkpoints.save(step, self.variables, facts)
 
-    def means(self, batches: Iterable[Sequence[Any]]) -> dict[str, float]:
-        """The means of the model's metrics over batches of one size.
+    def means(
+        self,
+        batches: Iterable[Sequence[Any]],
+        weights: Sequence[int] | None = None,
+    ) -> dict[str, float]:
+        """The means of the model's metrics over batches.
 
         Args:
             batches: each as `fit` takes it.
+            weights: how much each counts; all the same if `None`.
         """
         rows = [self._test(*batch) for batch in batches]
         self.reset_metrics()
         return {
-            key: statistics.fmean(float(row[key]) for row in rows)
+            key: statistics.fmean([float(row[key]) for row in rows], weights)
             for key in sorted(rows[0])
         }
 
@@ -176,6 +188,8 @@ class Loop:
         found = self.checkpoints.restore(self.variables, self.progress.say)
         step, facts = found or (0, {})
         self._agree(step)
+        if self.folder.team.is_chief:
+            self.folder.keep_to_data(self._data_digest(), bool(found))
         self.folder.team.part_seeds(self.variables)
         self.folder.forget_after(step if found else -1)
         if self.folder.team.is_chief:
@@ -204,6 +218,12 @@ class Loop:
                 "the digest of the data": digest.hexdigest()[:12],
             }
         )
+
+    def _data_digest(self) -> str:
+        digest = hashlib.sha256()
+        for array in self.whole_numbers():
+            digest.update(np.asarray(array).tobytes())
+        return digest.hexdigest()
 
     def _stops(self, step: int) -> Iterator[int]:
         every, steps = self.spec.evaluate_every, self.spec.steps

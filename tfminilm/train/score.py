@@ -16,6 +16,7 @@ from tfminilm.tasks.evaluate import (
     write_predictions,
 )
 from tfminilm.tasks.examples import read
+from tfminilm.tasks.sample import sample
 from tfminilm.tasks.task import Task
 from tfminilm.train.progress import Progress
 
@@ -28,7 +29,10 @@ LONGEST_TEXT = 128
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Where examples come from, and how many of a split are taken."""
+    """Where examples come from, and how many of a split are drawn.
+
+    `max_examples` (0: all) are those of `tasks.sample`, always the same ones.
+    """
 
     folder: str | None = None
     language: str | None = None
@@ -42,7 +46,7 @@ class Data:
         return cls(*(getattr(flags, name) for name in names))
 
     def read(self, task: Task, split: str) -> list[Any]:
-        """The examples of a split.
+        """The examples of a split, or `max_examples` that stand for them.
 
         Raises:
             UserError: they are missing or broken.
@@ -50,7 +54,7 @@ class Data:
         found = read(
             task, split, self.folder, self.language, self.skip_bad_answers
         )
-        return found[: self.max_examples or None]
+        return sample(found, self.max_examples)
 
     def answer_language(self, task: Task) -> str | None:
         """Of the answers, whose articles MLQA's normalisation leaves out."""

@@ -19,6 +19,7 @@ ATTENTION_INPUTS = ("", "shared", "block", "bottleneck")
 OPTIMIZERS = ("adamw", "lamb")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 AUGMENTATIONS = ("bilstm", "tinybert")
+LABEL_KINDS = ("classification", "regression")
 SPARSITY_SCHEDULES = ("polynomial", "constant")
 TASK = "task:"
 # Instead of a masked language model: word vectors do all of its work.
@@ -127,14 +128,20 @@ class DataSpec(tfminilm.config.Typed):
     masked text hide `mask_rate` of the tokens, `whole_words` or any.
 
     A task's examples come from the original files in `folder`, or from
-    TensorFlow Datasets; `max_examples` takes the first ones of every split
-    (0: all). `augment_copies` adds so many changed copies of each, without
-    labels, as a paper makes them. `augmentation` "bilstm" masks and cuts, and
-    with `replace_words` puts words of the same part of speech for some, which
-    takes the package HanTa. "tinybert" puts words that `masked_lm` finds
-    likely, a model with such a head (by default the teacher; "none" does
-    without), and for words of several pieces those of near vectors: of
-    `word_vectors`, a text file such as GloVe's, or of the model's own.
+    TensorFlow Datasets; `max_examples` draws so many of every split, alike by
+    label and always the same ones (0: all; of `sentences`, of the whole text).
+    "task:csv:FILE" is labelled text of your own: `text_columns` names its
+    column of text or two, with a comma between, and `label_column` what to
+    predict, a class or, by `label_kind` "regression", a number; a tenth of its
+    rows is held out, or else `eval_file` is.
+
+    `augment_copies` adds so many changed copies of each, without labels, as a
+    paper makes them. `augmentation` "bilstm" masks and cuts, and with
+    `replace_words` puts words of the same part of speech for some, which takes
+    the package HanTa. "tinybert" puts words that `masked_lm` finds likely, a
+    model with such a head (by default the teacher; "none" does without), and
+    for words of several pieces those of near vectors: of `word_vectors`, a
+    text file such as GloVe's, or of the model's own.
     """
 
     source: str = "docs"
@@ -146,6 +153,10 @@ class DataSpec(tfminilm.config.Typed):
     whole_words: bool = True
     folder: str = ""
     max_examples: int = 0
+    text_columns: str = ""
+    label_column: str = ""
+    label_kind: str = "classification"
+    eval_file: str = ""
     augment_copies: int = 0
     augmentation: str = "bilstm"
     replace_words: bool = True

@@ -1,6 +1,7 @@
 """Stages on packed text: backbones, and sequences of one length."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -179,6 +180,13 @@ class TextLoop(Loop):
             self.text.held_out, self.batch_size, count
         )
         return [(inputs,) for inputs in found]
+
+    def whole_numbers(self) -> Iterator[np.ndarray]:
+        # Who is in the first batch depends on how many sequences there are.
+        first = next(iter(self.batches(0, 1)))
+        for array in keras.tree.flatten([first, self.held_out]):
+            if np.issubdtype(np.asarray(array).dtype, np.integer):
+                yield np.asarray(array)
 
     def tokens(self, batch: int) -> int:
         return self.batch_size * self.text.train.sequence_length

@@ -16,6 +16,9 @@ from tfminilm.config import changes
 from tfminilm.errors import UserError
 from tfminilm.train.team import ALONE, Team
 
+# The decision that is no choice, but what was found.
+_DATA = "data"
+
 
 class Workdir:
     """A run's folder. Nothing is written before `hold`.
@@ -91,6 +94,42 @@ class Workdir:
         own = self._decisions[name] if name in self._decisions else choose()
         self._decisions[name] = self.team.chiefs(own)
         return self._decisions[name]
+
+    def keep_to_data(self, digest: str, is_resumed: bool) -> None:
+        """Notes what data a run began with, and refuses to mix in other.
+
+        Args:
+            digest: a hash of the data as it was read.
+            is_resumed: whether steps of the run were made before.
+
+        Raises:
+            UserError: they were made with other data, or by a version that
+                drew examples in another way and did not note them.
+        """
+        if is_resumed:
+            self.require_data_noted()
+            if self._decisions[_DATA] != digest:
+                raise UserError(
+                    f"{self.path} holds a run that began with other data than "
+                    "is read now: its files, its tokenizer or the version of "
+                    "tfminilm has changed; use another --workdir, or remove it"
+                )
+        elif self._decisions.get(_DATA) != digest:
+            self._decisions[_DATA] = digest
+            self.write("decisions", self._decisions)
+
+    def require_data_noted(self) -> None:
+        """Refuses a run of a version that did not note what data it reads.
+
+        Raises:
+            UserError: it is one.
+        """
+        if _DATA not in self._decisions:
+            raise UserError(
+                f"{self.path} holds a run of an earlier version of tfminilm, "
+                "which drew its examples in another way: finish it with that "
+                "version (events.jsonl names it), or use another --workdir"
+            )
 
     def write(self, name: str, content: Mapping[str, Any]) -> None:
         """Writes a file of JSON.

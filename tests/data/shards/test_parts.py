@@ -27,6 +27,21 @@ def test_each_document_is_in_one_part(size, tmp_path):
     assert (len(planned) >= 50) == (size == 1)
 
 
+@pytest.mark.parametrize("size", [1, 800, 3000, 10**6])
+@pytest.mark.parametrize("num_lines", [40, 400])
+def test_a_text_without_blank_lines_is_parted(size, num_lines, tmp_path):
+    lines = [
+        " ".join(f"Of {n} é is said {m}." for m in range(1 + n % 17 * 5))
+        for n in range(num_lines)
+    ]
+    (tmp_path / "a.txt").write_text("\n".join(lines))
+    planned = parts.plan(str(tmp_path), size)
+    found = [d for part in planned for d in parts.read(part)]
+    assert list(map(corpus.joined, found)) == list(corpus.documents(tmp_path))
+    assert len(found) > 50
+    assert (len(planned) == 1) == (size == 10**6)
+
+
 @pytest.mark.parametrize("length", [4, 6, 9])
 def test_what_parts_leave_is_packed_together(length, letters):
     documents = [["abc.", "de."], ["f."], ["ghijklm.", "no."], ["pqrstuv."]]

@@ -73,8 +73,11 @@ def test_more_workers_than_shards(open_copy):
     assert all(len(share) == 1 for share in order)
 
 
-def test_the_first_ones_only(open_copy):
+def test_a_part_of_them_is_spread_over_all(open_copy):
     text = open_copy(max_tokens=100)
+    every = open_copy().train.token_ids
+    rows = np.arange(7) * len(every) // 7
+    np.testing.assert_array_equal(text.train.token_ids[:], every[rows])
     assert text.train.token_ids.shape == (7, 16)
     assert text.train.num_tokens == 7 * 14
     assert len(text.held_out) == len(open_copy().held_out)

@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tfminilm.data import corpus, python_docs, tfds_text
+from tfminilm.data import corpus, endings, python_docs, tfds_text
 from tfminilm.data.sentences import split_sentences
 
 Document = list[list[str]]
@@ -22,11 +22,13 @@ class Part:
     """Where a part is, as JSON-able values.
 
     `place` is, by `kind`: of "folder" pieces of files `[path, start, stop]`
-    in bytes, of "tfds" `[spec, part, parts]`, and of "docs" empty.
+    in bytes, of "tfds" `[spec, part, parts]`, and of "docs" empty. `ending`
+    is what ends a document in files.
     """
 
     kind: str
     place: list[Any]
+    ending: str = endings.BLANK_LINES
 
 
 def plan(source: str, size: int) -> list[Part]:
@@ -50,7 +52,10 @@ def plan(source: str, size: int) -> list[Part]:
             found += [Part(kind, [place, part, count]) for part in range(count)]
         else:
             files = corpus.text_files(place)
-            found += [Part(kind, own) for own in _pieces(files, size)]
+            ending = corpus.ending(place, files)
+            found += [
+                Part(kind, own, ending) for own in _pieces(files, size, ending)
+            ]
     return found
 
 
@@ -74,17 +79,21 @@ def read(
         yield from tfds_text.read_part(spec, own, count, cut)
     else:
         for path, start, stop in part.place:
-            yield from corpus.read_file(pathlib.Path(path), start, stop, cut)
+            yield from corpus.read_file(
+                pathlib.Path(path), start, stop, cut, part.ending
+            )
 
 
-def _pieces(files: list[pathlib.Path], size: int) -> Iterator[list[Any]]:
+def _pieces(
+    files: list[pathlib.Path], size: int, ending: str
+) -> Iterator[list[Any]]:
     """Pieces of files, `size` bytes together; small files share a part."""
     own: list[Any] = []
     room = size
     for path in files:
         start, length = 0, path.stat().st_size
         while start < length:
-            stop = _document_start(path, start + room, length)
+            stop = _document_start(path, start + room, length, ending)
             own.append([os.fspath(path), start, stop])
             room -= stop - start
             start = stop
@@ -95,11 +104,19 @@ def _pieces(files: list[pathlib.Path], size: int) -> Iterator[list[Any]]:
         yield own
 
 
-def _document_start(path: pathlib.Path, offset: int, length: int) -> int:
+def _document_start(
+    path: pathlib.Path, offset: int, length: int, ending: str
+) -> int:
     """Where the first document after `offset` begins, or the file's end."""
+    if ending != endings.BLANK_LINES:  # Pieces begin at multiples of theirs.
+        offset = math.ceil(offset / endings.PIECE) * endings.PIECE
     if offset >= length:
         return length
     with open(path, "rb") as file:
+        if ending != endings.BLANK_LINES:
+            file.seek(offset - 1)
+            file.readline()  # Of which the first bytes are before the offset.
+            return file.tell()
         file.seek(offset)
         file.readline()  # Of which the first bytes are before the offset.
         for line in file:

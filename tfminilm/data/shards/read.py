@@ -41,8 +41,8 @@ def open_shards(
         folder: the command's `--output`.
         tokenizer: of the model that will read the ids.
         sequence_length: ids in a sequence.
-        max_tokens: train on the first sequences with about so many tokens
-            only; 0: on all.
+        max_tokens: train on sequences from all over the text with about so
+            many tokens only; 0: on all.
         progress: called with the number of bytes compared so far.
 
     Raises:
@@ -80,7 +80,7 @@ class Rows:
         dtype: of a record's numbers.
         layout: of a record.
         width: the first numbers of a record that are read.
-        most: do as if there were so many rows only; 0: all.
+        most: do as if there were so many rows only, evenly spread; 0: all.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Rows:
     ):
         count = min(split.sequences, most) if most else split.sequences
         self.shape = (count, width)
+        self._total = split.sequences
         self._dtype = dtype
         self._stored = layout.width
         self._files = [
@@ -109,6 +110,7 @@ class Rows:
             numbers = rows.tolist()
         if not numbers:
             return np.empty((0, self.shape[1]), np.int32)
+        numbers = [row * self._total // self.shape[0] for row in numbers]
         records = b"".join(self._records.__getitems__(numbers))
         found = np.frombuffer(records, self._dtype)
         found = found.reshape(-1, self._stored)[:, : self.shape[1]]

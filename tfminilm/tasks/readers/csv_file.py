@@ -1,7 +1,5 @@
 """A user's own labelled text in a .csv or .tsv file with a header."""
 
-import csv
-import io
 import os
 import pathlib
 import random
@@ -11,6 +9,7 @@ from tfminilm.errors import UserError
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.labels import parse
 from tfminilm.tasks.readers import paths
+from tfminilm.tasks.readers.delimited import quoted, tab_separated
 from tfminilm.tasks.task import Files, Task
 
 # Where there is no file to validate on, one row of this many is kept for it.
@@ -29,7 +28,8 @@ def csv_task(
     """A task made of a user's own file.
 
     The file is UTF-8 with a header line, fields parted by commas (by tabs if
-    it is called *.tsv) and quoted where needed, as spreadsheets write them.
+    it is called *.tsv) and quoted where needed, as spreadsheets write them;
+    the quotes of a *.tsv may also be part of its texts, as GLUE's are.
     The task's splits are "train" and "validation", and "all" for every row of
     `path`. Validation is `eval_path`, or else a tenth of the rows of `path`,
     always the same ones, which "train" then leaves out.
@@ -157,34 +157,22 @@ def _rows(
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """The rows below the header, each with its place in the file."""
     path = pathlib.Path(path).expanduser()
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    file = io.StringIO(paths.text(path), newline="")
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
-    first = 1
-    try:
-        header = next(reader)
-        _check_header(path, header, wanted)
-        first = reader.line_num + 1
-        rows = 0
-        for fields in reader:
-            where = f"{path}, line {first}"
-            first = reader.line_num + 1
-            if not fields:
-                continue
-            if len(fields) != len(header):
-                raise UserError(
-                    f"{where}: {len(fields)} columns, expected {len(header)}; "
-                    "is a text with the delimiter in it not quoted?"
-                )
-            rows += 1
-            yield where, dict(zip(header, fields, strict=True))
-    except csv.Error as error:
-        raise UserError(
-            f"{path}, line {first}: {error}; is a quote not closed, or not "
-            "doubled?"
-        ) from error
+    content = paths.text(path)
+    is_tsv = path.suffix.lower() == ".tsv"
+    table = tab_separated(path, content) if is_tsv else quoted(path, content)
+    _, header = table[0]
+    _check_header(path, header, wanted)
+    # Spreadsheets write rows of delimiters alone below a table.
+    rows = [
+        row
+        for row in table[1:]
+        if len(header) == 1 or any(map(str.strip, row[1]))
+    ]
     if not rows:
         raise UserError(f"{path} has a header and no rows")
+    for line, fields in rows:
+        where = f"{path}, line {line}"
+        yield where, dict(zip(header, fields, strict=True))
 
 
 def _check_header(

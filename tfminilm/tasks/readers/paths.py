@@ -1,9 +1,11 @@
 """Where a split's file lies, and what text files have in common."""
 
+import codecs
 import os
 import pathlib
 from collections.abc import Iterator
 
+from tfminilm.data.corpus import UTF16
 from tfminilm.errors import UserError
 from tfminilm.tasks.task import Files, Task
 
@@ -63,8 +65,10 @@ def text(path: pathlib.Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    if not raw.strip():
+    if not raw.removeprefix(codecs.BOM_UTF8).strip():
         raise UserError(f"{path} is empty; copy it again")
+    if raw.startswith(UTF16):
+        raise UserError(f"{path} is UTF-16; convert it to UTF-8")
     if (zero := raw.find(0)) >= 0:
         raise UserError(
             f"{path} is a binary file (a zero byte at offset {zero}); "

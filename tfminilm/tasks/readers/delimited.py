@@ -1,0 +1,115 @@
+"""Tables of fields between delimiters, with quotes or without."""
+
+import contextlib
+import csv
+import io
+import logging
+import pathlib
+from collections.abc import Iterable, Iterator
+
+from tfminilm.errors import UserError
+
+_LOG = logging.getLogger(__name__)
+
+# Each row's first line in the file, from 1, and its fields.
+Table = list[tuple[int, list[str]]]
+
+
+def quoted(path: pathlib.Path, content: str, delimiter: str = ",") -> Table:
+    """The rows of a table as RFC 4180 has them, the header first.
+
+    Args:
+        path: what errors call the file.
+        content: its text, line ends as they are.
+        delimiter: what parts fields that are not in quotes.
+
+    Raises:
+        UserError: a quote is not closed or not doubled, or a row has another
+            number of fields than the first.
+    """
+    rows: Table = []
+    first = 1
+    file = io.StringIO(content, newline="")
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    with _fields_up_to(len(content)):
+        try:
+            for fields in reader:
+                rows.append((first, fields))
+                first = reader.line_num + 1
+        except csv.Error as error:
+            raise UserError(
+                f"{path}, line {first}: {error}; is a quote not closed, or not "
+                "doubled?"
+            ) from error
+    return _even(path, rows, "is a text with the delimiter in it not quoted?")
+
+
+def tab_separated(path: pathlib.Path, content: str) -> Table:
+    """The rows of a table whose quotes may be quotes or part of the text.
+
+    They are part of it, and this is logged, if every line is a row as it
+    stands while quotes would put lines together, or are not closed.
+
+    Raises:
+        UserError: it is a table neither with quotes nor without.
+    """
+    found: Table | UserError
+    try:
+        found = quoted(path, content, "\t")
+    except UserError as error:
+        found = error
+    if '"' in content:
+        try:
+            plain = _unquoted(path, content)
+        except UserError as error:
+            if isinstance(found, UserError):
+                raise UserError(
+                    f"{found}; if quotes are part of the text: {error}"
+                ) from error
+        else:
+            if isinstance(found, UserError) or len(found) < len(plain):
+                _LOG.warning(
+                    "%s: quotes are read as part of its texts, as every line "
+                    "is a row without them",
+                    path,
+                )
+                return plain
+    if isinstance(found, UserError):
+        raise found
+    return found
+
+
+def _unquoted(path: pathlib.Path, content: str) -> Table:
+    """Each line a row, cut at its tabs."""
+    lines = content.split("\n")
+    rows = (
+        (number, line.removesuffix("\r").split("\t"))
+        for number, line in enumerate(lines, start=1)
+        if line.removesuffix("\r")
+    )
+    return _even(path, rows, "is the file cut?")
+
+
+def _even(
+    path: pathlib.Path, rows: Iterable[tuple[int, list[str]]], hint: str
+) -> Table:
+    """The rows that are not blank, if all have as many fields as the first."""
+    kept = [row for row in rows if row[1]]
+    width = len(kept[0][1])
+    for line, fields in kept:
+        if len(fields) != width:
+            raise UserError(
+                f"{path}, line {line}: {len(fields)} columns, expected "
+                f"{width}; {hint}"
+            )
+    return kept
+
+
+@contextlib.contextmanager
+def _fields_up_to(size: int) -> Iterator[None]:
+    """Lets `csv` read fields of so many characters: by default of 131,072."""
+    before = csv.field_size_limit(max(size, csv.field_size_limit()))
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
