@@ -218,6 +218,8 @@ def test_stopped_it_ends_the_same(
         ("task", ["teacher=BACKBONE"], "holds no head for a task, only a ba"),
         ("task", ["data.source=docs"], "SoftTargets learns a task: data.sou"),
         ("task", ["data.source=task:sst3"], "no task is called 'sst3'"),
+        ("task", ["data.source=task:csv:x.csv"], "expected the columns of its"),
+        ("task", ["data.label_kind=class"], "expected classification or regr"),
         ("task", ["data.source=task:mnli"], "3 (entailment, neutral, contra"),
         ("texts", ["data.source=task:ax"], "no examples of its own to train"),
         ("task", ["data.folder=nowhere"], "nowhere"),

@@ -1,5 +1,6 @@
 """Runs that stop, or that cannot start."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import numpy as np
 
 from tfminilm.commands import main
 from tfminilm.tasks import heads
-from tfminilm.train import watch
+from tfminilm.train import score, watch
 
 
 def weights(workdir):
@@ -99,3 +100,22 @@ def test_a_mistake_leaves_the_workdir_free(run, data, tmp_path, capsys):
 def test_longer_than_the_position_table(run, tmp_path, capsys):
     assert run(tmp_path / "run", "sst2", "--max_length=99") == 1
     assert "ends at 32: give --max_length=32" in capsys.readouterr().err
+
+
+def test_other_examples_are_not_mixed_in(run, tmp_path, monkeypatch, capfd):
+    """`--max_examples` took the first ones, and draws them now."""
+    flags = ("sst2", "--max_examples=8", "--epochs=1")
+    with monkeypatch.context() as patch:
+        patch.setattr(score, "sample", lambda found, count: found[:count])
+        assert run(tmp_path / "run", *flags) == 0
+    # It was trained on the first ones: no other seed is to join it.
+    path = tmp_path / "run" / "decisions.json"
+    decisions = json.loads(path.read_text())
+    path.write_text(json.dumps({"precision": decisions["precision"]}))
+    capfd.readouterr()
+    assert run(tmp_path / "run", *flags) == 1
+    assert "of an earlier version of tfminilm" in capfd.readouterr().err
+    path.write_text(json.dumps(decisions))
+    shutil.rmtree(tmp_path / "run" / "student")
+    assert run(tmp_path / "run", *flags) == 1
+    assert "began with other data than is read now" in capfd.readouterr().err
