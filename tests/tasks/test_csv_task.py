@@ -1,4 +1,6 @@
+import csv
 import dataclasses
+import io
 
 import pytest
 
@@ -42,6 +44,64 @@ def test_tabs_and_two_texts(write):
         Example("0", ("z", "x\ty"), 1.5),
         Example("1", ("w", ""), -2.0),
     ]
+
+
+def test_a_tsv_with_lone_quotes_has_a_row_a_line(write, caplog):
+    """The two quotes made one row of three, in silence."""
+    texts = ['"Well, he said.', 'It cost 5" more.', '... and left."', "So."]
+    rows = [f"{text}\t{n % 2}\r\n" for n, text in enumerate(texts)]
+    path = write("text\ty\r\n" + "".join(rows), "mine.tsv")
+    found = read(csv_task(path, ["text"], "y"), "all")
+    assert [(e.texts[0], e.label) for e in found] == [
+        (text, n % 2) for n, text in enumerate(texts)
+    ]
+    assert f"{path}: quotes are read as part of its texts" in caplog.text
+
+
+def test_a_tsv_as_spreadsheets_write_it(write, caplog):
+    """Python's own writer quotes what has quotes, tabs or line ends in it."""
+    texts = ["a\tb", 'He said "so".', "two\nlines", '"', "plain"]
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, csv.excel_tab)
+    writer.writerow(["text", "y"])
+    writer.writerows((text, n % 2) for n, text in enumerate(texts))
+    path = write(file.getvalue(), "mine.tsv")
+    found = read(csv_task(path, ["text"], "y"), "all")
+    assert [e.texts[0] for e in found] == texts
+    assert not caplog.records
+
+
+def test_a_tsv_that_is_neither(write):
+    path = write('t\ty\n"a\t1\nb\n', "mine.tsv")
+    message = r"line 2: .*quotes are part of the text: .*line 3: 1 columns"
+    with pytest.raises(UserError, match=message):
+        csv_task(path, ["t"], "y")
+
+
+@pytest.mark.parametrize("name", ["mine.csv", "mine.tsv"])
+def test_texts_of_any_length(write, name):
+    """`csv` ends fields at 131,072 characters unless told otherwise."""
+    limit = csv.field_size_limit()
+    delimiter = "\t" if name.endswith("tsv") else ","
+    rows = [f'"{c * 200_000}"{delimiter}{c}\n' for c in "ab"]
+    path = write(f"t{delimiter}y\n" + "".join(rows), name)
+    found = read(csv_task(path, ["t"], "y"), "all")
+    assert [len(example.texts[0]) for example in found] == [200_000] * 2
+    assert csv.field_size_limit() == limit
+
+
+def test_blank_rows_are_no_examples(write):
+    path = write("\n\nt,y\n,,\na,1\n,\n \t, \n\nb,2\n,\n".replace(",,", ","))
+    found = read(csv_task(path, ["t"], "y"), "all")
+    assert [(e.id, e.texts[0]) for e in found] == [("0", "a"), ("1", "b")]
+
+
+def test_columns_and_labels_as_people_write_them(write):
+    """Other columns may be called alike; labels may have blanks in them."""
+    path = write("x,t,x,y\n1,a,2,very good \n3,b,4, bad\n5,c,6,very good\n")
+    task = csv_task(path, ["t"], "y")
+    assert task.labels == ("bad", "very good")
+    assert [example.label for example in read(task, "all")] == [1, 0, 1]
 
 
 def test_a_tenth_of_the_rows_is_kept_for_validation(write):
@@ -94,6 +154,8 @@ def test_a_file_without_labels(write):
         ("t,y\na,1\nb,\n", "line 3: no label in column 'y'"),
         ("t,y\na,1\nb,1\n", "the labels are 1; expected two or more"),
         ("t,y\na,1\n\0,2\n", "binary file"),
+        ("\ufeff", "is empty"),
+        ("\ufeff\n", "is empty"),
     ],
 )
 def test_bad_files(write, content, message):
@@ -102,6 +164,16 @@ def test_bad_files(write, content, message):
         read(csv_task(path, ["t"], "y"), "all")
     assert str(path) in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf_16_is_named(tmp_path, encoding):
+    """What Excel calls Unicode text; `utf-16` writes a mark of its own."""
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    path = tmp_path / "mine.csv"
+    path.write_bytes(f"{mark}t,y\na,1\n".encode(encoding))
+    with pytest.raises(UserError, match=r"mine.csv is UTF-16; convert it"):
+        csv_task(path, ["t"], "y")
 
 
 def test_bad_labels_and_scores(write):

@@ -113,6 +113,20 @@ def test_broken_rows_of_qqp_are_counted(originals, caplog):
     assert "the first in line 3" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["cola", "sst2", "mrpc", "stsb", "qnli"])
+def test_windows_line_ends_and_a_mark_change_nothing(originals, tmp_path, name):
+    folder = {"cola": "CoLA", "sst2": "SST-2", "stsb": "STS-B"}.get(name)
+    folder = folder or name.upper()
+    (tmp_path / folder).mkdir()
+    for split in ("train", "dev"):
+        content = (originals / folder / f"{split}.tsv").read_bytes()
+        content = content.removeprefix(b"\xef\xbb\xbf")
+        content = b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n\r\n")
+        (tmp_path / folder / f"{split}.tsv").write_bytes(content)
+    for split in ("train", "validation"):
+        assert found(tmp_path, name, split) == found(originals, name, split)
+
+
 @pytest.mark.parametrize("language", [None, "en", "de", "zh"])
 def test_xnli_in_its_own_layout(originals, language):
     code = language or "en"
@@ -150,6 +164,8 @@ def test_imdb(originals, split):
 BAD = [
     ("SST-2/dev.tsv", b"", "is empty"),
     ("SST-2/dev.tsv", b"\n\n", "is empty"),
+    ("SST-2/dev.tsv", b"\xef\xbb\xbf\r\n", "is empty"),
+    ("SST-2/dev.tsv", "sentence".encode("utf-16"), "is UTF-16; convert it"),
     ("SST-2/dev.tsv", b"sentence\tlabel\n", "a header and no examples"),
     ("SST-2/dev.tsv", b"text\tlabel\na\t1\n", "line 1: no column 'sentence'"),
     ("SST-2/dev.tsv", b"sentence\ty\na\t1\n", "line 1: no column 'label'"),

@@ -73,6 +73,7 @@ def run(flags: Any) -> None:
     results = {
         "task": task.name,
         "language": flags.language,
+        "max_examples": flags.max_examples,
         "model": flags.model,
         "seeds": [seed for seed in runs if seed >= 0],
         "metrics": score.summary(runs),

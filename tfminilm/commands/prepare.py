@@ -20,7 +20,8 @@ def define_flags(flags: Any) -> None:
         "input",
         None,
         'Text: "docs", a folder of .txt files (one paragraph a line, a blank '
-        'line between documents), "tfds:NAME", or several with commas between.',
+        "line between documents; without any it is cut at line ends), "
+        '"tfds:NAME", or several with commas between.',
     )
     flags.DEFINE_string(
         "output", None, "Folder of the shards, for --config.data.source=shards:"

@@ -124,8 +124,9 @@ class DataSpec(tfminilm.config.Typed):
     such as languages, stand with commas between them. "shards:FOLDER" is text
     that `tfminilm prepare` has packed, with its held-out part. Text is packed
     into sequences of one length, or, with `sentences`, cut into sentences.
-    `max_tokens` stops reading early (0: all of it). Methods that learn from
-    masked text hide `mask_rate` of the tokens, `whole_words` or any.
+    `max_tokens` stops reading early (0: all of it); of shards it takes
+    sequences from all over. Methods that learn from masked text hide
+    `mask_rate` of the tokens, `whole_words` or any.
 
     A task's examples come from the original files in `folder`, or from
     TensorFlow Datasets; `max_examples` draws so many of every split, alike by
