@@ -46,9 +46,10 @@ def test_tabs_and_two_texts(write):
     ]
 
 
-def test_a_tsv_with_lone_quotes_has_a_row_a_line(write, caplog):
+@pytest.mark.parametrize("between", ["It cost more.", 'It cost 5" more.'])
+def test_a_tsv_with_lone_quotes_has_a_row_a_line(write, caplog, between):
     """The two quotes made one row of three, in silence."""
-    texts = ['"Well, he said.', 'It cost 5" more.', '... and left."', "So."]
+    texts = ['"Well, he said.', between, '... and left."', "So.", "No."]
     rows = [f"{text}\t{n % 2}\r\n" for n, text in enumerate(texts)]
     path = write("text\ty\r\n" + "".join(rows), "mine.tsv")
     found = read(csv_task(path, ["text"], "y"), "all")
