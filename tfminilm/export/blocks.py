@@ -13,6 +13,13 @@ import tensorflow as tf
 
 from tfminilm.export import weights
 
+# By the names in `weights.ACTIVATIONS`.
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "relu": tf.nn.relu,
+    "gelu": lambda x: tf.nn.gelu(x, approximate=False),
+    "gelu_approximate": lambda x: tf.nn.gelu(x, approximate=True),
+}
+
 
 def scoped(call: Callable[..., Any]) -> Callable[..., Any]:
     """Names what a module's method computes after it, inside its caller."""

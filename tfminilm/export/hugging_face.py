@@ -12,7 +12,8 @@ from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.export import weights
 from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
-from tfminilm.teachers import mobilebert
+from tfminilm.teachers import families, mobilebert
+from tfminilm.teachers.settings import ACTIVATIONS, huggingface_activation
 
 
 def write(
@@ -86,11 +87,18 @@ class Runner:
         }
 
 
+def _bert_modules(backbone: Any) -> dict[str, Any]:
+    """The layers that have variables, by the name of PyTorch's module."""
+    family = families.FAMILIES["bert"]
+    found = dict(families.modules(family, backbone))
+    return found | {family.pooler: backbone.pooled_dense}
+
+
 def _encoder(backbone: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """Its family, its settings, and its layers by PyTorch's modules."""
     name = type(backbone).__name__
     if name == "BertBackbone":
-        return "Bert", _bert_settings(backbone), dict(_bert_modules(backbone))
+        return "Bert", _bert_settings(backbone), _bert_modules(backbone)
     if name == "MobileBertBackbone":
         settings = mobilebert.settings_of(backbone)
         return "MobileBert", settings, dict(mobilebert.modules_of(backbone))
@@ -101,41 +109,48 @@ def _encoder(backbone: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
 
 
 def _bert_settings(backbone: Any) -> dict[str, Any]:
+    """All of a KerasHub BERT's, with what its layers compute.
+
+    Raises:
+        UserError: they compute with several activations or epsilons, where
+            `transformers` has one of each; or with one that it has not.
+    """
+    layers = backbone.transformer_layers
+    norms = [backbone.embeddings_layer_norm]
+    for layer in layers:
+        norms += [layer._self_attention_layer_norm]
+        norms += [layer._feedforward_layer_norm]
+    activations = {
+        weights.activation_name(
+            layer._feedforward_intermediate_dense.activation,
+            tuple(dict.fromkeys(ACTIVATIONS.values())),
+        )
+        for layer in layers
+    }
     return {
         "vocab_size": backbone.vocabulary_size,
         "hidden_size": backbone.hidden_dim,
         "num_hidden_layers": backbone.num_layers,
         "num_attention_heads": backbone.num_heads,
         "intermediate_size": backbone.intermediate_dim,
-        "hidden_act": "gelu_new",  # KerasHub's: the approximate one.
+        "hidden_act": huggingface_activation(
+            _only(activations, "an activation")
+        ),
         "hidden_dropout_prob": backbone.dropout,
         "attention_probs_dropout_prob": backbone.dropout,
         "max_position_embeddings": backbone.max_sequence_length,
         "type_vocab_size": backbone.num_segments,
-        "layer_norm_eps": backbone.embeddings_layer_norm.epsilon,
+        "layer_norm_eps": _only({norm.epsilon for norm in norms}, "an epsilon"),
     }
 
 
-def _bert_modules(backbone: Any) -> Iterator[tuple[str, Any]]:
-    """The layers that have variables, by the name of PyTorch's module."""
-    yield "embeddings.word_embeddings", backbone.token_embedding
-    yield "embeddings.position_embeddings", backbone.position_embedding
-    yield "embeddings.token_type_embeddings", backbone.segment_embedding
-    yield "embeddings.LayerNorm", backbone.embeddings_layer_norm
-    for index, layer in enumerate(backbone.transformer_layers):
-        attention = layer._self_attention_layer
-        for name, part in {
-            "attention.self.query": attention._query_dense,
-            "attention.self.key": attention._key_dense,
-            "attention.self.value": attention._value_dense,
-            "attention.output.dense": attention._output_dense,
-            "attention.output.LayerNorm": layer._self_attention_layer_norm,
-            "intermediate.dense": layer._feedforward_intermediate_dense,
-            "output.dense": layer._feedforward_output_dense,
-            "output.LayerNorm": layer._feedforward_layer_norm,
-        }.items():
-            yield f"encoder.layer.{index}.{name}", part
-    yield "pooler.dense", backbone.pooled_dense
+def _only(found: set[Any], what: str) -> Any:
+    if len(found) > 1:
+        raise UserError(
+            "cannot write a Hugging Face folder: it has room for one of "
+            f"{what}, and the layers have {', '.join(map(str, sorted(found)))}"
+        )
+    return found.pop()
 
 
 def _head(model: Any, labels: Sequence[str]) -> tuple[str, dict[str, Any]]:

@@ -6,7 +6,6 @@ What remains of it is the factor gamma of a residual. Over the embeddings all
 of it goes: into the projection, the positions and the segments.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,22 +15,16 @@ from tfminilm.errors import UserError
 from tfminilm.export import blocks, weights
 from tfminilm.layers.no_norm import NoNorm
 
-_ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "relu": tf.nn.relu,
-    "gelu": lambda x: tf.nn.gelu(x, approximate=False),
-    "gelu_approximate": lambda x: tf.nn.gelu(x, approximate=True),
-}
-
 
 class MobileBert(tf.Module):
     """The embeddings, layers and pooler of a `MobileBertBackbone`."""
 
     def __init__(self, backbone: Any):
         super().__init__()
-        if backbone.activation not in _ACTIVATIONS:
+        if backbone.activation not in blocks.ACTIVATIONS:
             raise UserError(
                 f"cannot export the activation {backbone.activation!r}: "
-                f"expected {' or '.join(_ACTIVATIONS)}"
+                f"expected {' or '.join(blocks.ACTIVATIONS)}"
             )
         width = backbone.hidden_dim
         self._embedding_dim = backbone.embedding_dim
@@ -109,7 +102,7 @@ class _Layer(tf.Module):
         self._attention_output = _NormedDense(
             layer.attention_output, inner, "attention_output"
         )
-        self._activation = _ACTIVATIONS[layer.activation]
+        self._activation = blocks.ACTIVATIONS[layer.activation]
         self._feedforwards = [
             (
                 blocks.Dense(

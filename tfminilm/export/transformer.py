@@ -18,12 +18,7 @@ class Transformer(tf.Module):
         self._places = blocks.Places(encoder.positions, encoder.segments)
         self._norm = blocks.Norm(encoder.embeddings_norm)
         self.layers = [
-            _Layer(
-                layer,
-                encoder.num_heads,
-                encoder.approximate_gelu,
-                f"layer_{index}",
-            )
+            _Layer(layer, encoder.num_heads, f"layer_{index}")
             for index, layer in enumerate(encoder.layers)
         ]
         self._pooler = None
@@ -45,9 +40,9 @@ class Transformer(tf.Module):
 class _Layer(tf.Module):
     """One transformer layer on `[1, length, hidden_dim]`."""
 
-    def __init__(self, layer, num_heads, approximate_gelu, name):
+    def __init__(self, layer, num_heads, name):
         super().__init__(name)
-        self._approximate_gelu = approximate_gelu
+        self._activation = blocks.ACTIVATIONS[layer.activation]
         layer, num_heads = weights.without_silent_heads(layer, num_heads)
         self._attention = blocks.Attention(
             num_heads, layer.query, layer.key, layer.value
@@ -66,5 +61,5 @@ class _Layer(tf.Module):
         mixed, parts = self._attention(x, x, mask, rows)
         x = blocks.first_rows(x, rows)
         x = self._attention_norm(x + self._output(mixed))
-        inner = tf.nn.gelu(self._intermediate(x), self._approximate_gelu)
+        inner = self._activation(self._intermediate(x))
         return self._feedforward_norm(self._feedforward(inner, x)), parts

@@ -1,13 +1,17 @@
 """Weights of Keras layers as plain arrays, and those of a whole encoder."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.layers.bottleneck import activation_function
+
+# Those that a mobile graph can have.
+ACTIVATIONS = ("relu", "gelu", "gelu_approximate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +33,11 @@ class Norm:
 
 @dataclasses.dataclass(frozen=True)
 class EncoderLayer:
-    """One post-norm transformer layer; heads lie side by side in `units`."""
+    """One post-norm transformer layer; heads lie side by side in `units`.
+
+    `activation` is that of the feed-forward block, by its name in
+    `ACTIVATIONS`.
+    """
 
     query: Dense
     key: Dense
@@ -39,6 +47,7 @@ class EncoderLayer:
     intermediate: Dense
     feedforward: Dense
     feedforward_norm: Norm
+    activation: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +57,10 @@ class Encoder:
     `tokens` is `[vocabulary_size, hidden_dim]`, `positions`
     `[max_sequence_length, hidden_dim]`, `segments`
     `[num_segments, hidden_dim]`, or None, as the pooler, for a model that has
-    none. `approximate_gelu` says which of the two
-    GELUs the feed-forward blocks use.
+    none.
     """
 
     num_heads: int
-    approximate_gelu: bool
     tokens: np.ndarray
     positions: np.ndarray
     segments: np.ndarray | None
@@ -71,7 +78,7 @@ def read_encoder(backbone: Any) -> Encoder:
     """The weights of KerasHub's BERT, DistilBERT, RoBERTa or XLM-R, float32.
 
     Raises:
-        UserError: its activation is no GELU.
+        UserError: its activation is none of `ACTIVATIONS`.
     """
     segments = pooler = None
     embeddings = backbone
@@ -83,9 +90,6 @@ def read_encoder(backbone: Any) -> Encoder:
     layers = backbone.transformer_layers
     return Encoder(
         num_heads=backbone.num_heads,
-        approximate_gelu=_is_approximate_gelu(
-            layers[0]._feedforward_intermediate_dense.activation
-        ),
         tokens=array(embeddings.token_embedding.embeddings),
         positions=array(embeddings.position_embedding.position_embeddings),
         segments=segments,
@@ -134,6 +138,9 @@ def _layer(layer: Any, hidden_dim: int) -> EncoderLayer:
             layer._feedforward_output_dense, layer.intermediate_dim
         ),
         feedforward_norm=norm(layer._feedforward_layer_norm),
+        activation=activation_name(
+            layer._feedforward_intermediate_dense.activation
+        ),
     )
 
 
@@ -154,14 +161,22 @@ def norm(layer: Any) -> Norm:
     return Norm(array(layer.gamma), array(layer.beta), layer.epsilon)
 
 
-def _is_approximate_gelu(activation: Callable) -> bool:
-    """Which GELU a function is, judged by what it computes."""
-    probe = keras.ops.linspace(-3.0, 3.0, 13)
+def activation_name(
+    activation: Callable, known: Sequence[str] = ACTIVATIONS
+) -> str:
+    """Which of the known functions one is, judged by what it computes.
+
+    Raises:
+        UserError: it is none of them.
+    """
+    probe = keras.ops.linspace(-9.0, 9.0, 37)
     given = keras.ops.convert_to_numpy(activation(probe))
-    for approximate in (True, False):
-        gelu = keras.activations.gelu(probe, approximate=approximate)
-        if np.allclose(given, keras.ops.convert_to_numpy(gelu), atol=1e-6):
-            return approximate
+    for name in known:
+        function = activation_function(name)
+        value = keras.ops.convert_to_numpy(function(probe))
+        if np.allclose(given, value, atol=1e-6):
+            return name
     raise UserError(
-        f"cannot export the activation {activation!r}: expected GELU"
+        f"cannot export the activation {activation!r}: expected "
+        f"{' or '.join(known)}"
     )

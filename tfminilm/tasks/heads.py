@@ -21,6 +21,7 @@ from tfminilm.errors import UserError
 from tfminilm.students import mobilebert_model  # noqa: F401
 from tfminilm.students.bilstm_model import BiLSTMClassifier
 from tfminilm.tasks.task import Task
+from tfminilm.teachers.backbones import TEXT_CLASSIFIERS
 
 _INITIALIZER_STDDEV = 0.02
 # Behind a softmax nothing, and still far from float32's end.
@@ -248,7 +249,8 @@ def _classifiers() -> dict[type, Any]:
         for name in dir(models)
         if name.endswith("TextClassifier") and name != "TextClassifier"
     ]
-    return {cls.backbone_cls: cls for cls in (*found, BiLSTMClassifier)}
+    found += [*TEXT_CLASSIFIERS.values(), BiLSTMClassifier]
+    return {cls.backbone_cls: cls for cls in found}
 
 
 def token_states(backbone: Any) -> Any:

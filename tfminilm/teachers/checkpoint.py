@@ -5,6 +5,7 @@ array in the file has to be known; otherwise nothing is loaded.
 """
 
 import json
+import math
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -16,8 +17,14 @@ import numpy as np
 from tfminilm.errors import UserError
 
 _TF1_SETTINGS = ("bert_config.json", "config.json")
-# What a training run leaves beside its weights, and a constant.
-_NO_WEIGHT = r"(.*/)?(global_step|(adam|Adam|lamb)\w*)$|.*\bposition_ids$"
+# What a training run leaves beside its weights, and constants.
+_NO_WEIGHT = (
+    r"(.*/)?(global_step|(adam|Adam|lamb)\w*)$|"
+    r".*\bembeddings\.(position|token_type)_ids$"
+)
+_DTYPES = ("F16", "BF16", "F32", "F64")
+# Of the names in one sentence.
+_MOST_NAMES = 8
 
 
 class Checkpoint(NamedTuple):
@@ -43,18 +50,42 @@ class Checkpoint(NamedTuple):
 class Slot(NamedTuple):
     """A variable, and the name of its value in a file.
 
-    `is_transposed`: the file has its axes the other way round.
+    `is_transposed`: the file has its axes the other way round. `matrix`: the
+    shape of the value, before it is turned, where the variable's is another:
+    attention's variables have an axis of heads.
     """
 
-    variable: keras.Variable
+    variable: Any
     name: str
     is_transposed: bool = False
+    matrix: tuple[int, ...] = ()
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
         """The shape that the file should have."""
-        shape = tuple(self.variable.shape)
+        shape = self.matrix or tuple(self.variable.shape)
         return shape[::-1] if self.is_transposed else shape
+
+    def assign(self, value: np.ndarray) -> None:
+        """Gives the variable the value that the file has."""
+        value = value.T if self.is_transposed else value
+        self.variable.assign(np.reshape(value, tuple(self.variable.shape)))
+
+
+def layer_slots(module: str, layer: keras.layers.Layer) -> list[Slot]:
+    """The variables of a layer, by the names that PyTorch's module has."""
+    slots = []
+    for variable in layer.weights:
+        is_shift = variable.name in ("bias", "beta")
+        name = f"{module}.{'bias' if is_shift else 'weight'}"
+        size = math.prod(variable.shape)
+        if variable.name == "kernel":  # [inputs, units], or heads in between.
+            units = math.prod(layer.bias.shape)
+            slots.append(Slot(variable, name, True, (size // units, units)))
+        else:
+            matrix = (size,) if variable.name == "bias" else ()
+            slots.append(Slot(variable, name, False, matrix))
+    return slots
 
 
 def is_tf1(folder: pathlib.Path) -> bool:
@@ -113,8 +144,8 @@ def fill(
         ignored: a pattern of what the file may hold besides.
 
     Raises:
-        UserError: variables are missing, unknown or of another shape; all of
-            them are named, and no variable is changed.
+        UserError: variables are missing, unknown or of another shape; the
+            first of each kind are named, and no variable is changed.
     """
     expected = {slot.name: slot for slot in slots}
     shapes = checkpoint.shapes
@@ -126,7 +157,7 @@ def fill(
         if shapes.get(name, slot.stored_shape) != slot.stored_shape
     ]
     problems = [
-        f"{what} {', '.join(sorted(names))}"
+        f"{what} {_listed(sorted(names))}"
         for what, names in (
             ("missing", expected.keys() - shapes),
             ("unknown", unknown),
@@ -140,24 +171,55 @@ def fill(
             f"in {checkpoint.settings_file.name}: {'; '.join(problems)}"
         )
     for slot in slots:
-        value = checkpoint.read(slot.name)
-        slot.variable.assign(value.T if slot.is_transposed else value)
+        slot.assign(checkpoint.read(slot.name))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    text = ", ".join(names[:_MOST_NAMES])
+    return f"{text} and {more} more" if more > 0 else text
 
 
 def _open_safetensors(folder: pathlib.Path) -> Any:
     import safetensors
 
-    index = folder / "model.safetensors.index.json"
+    # As `transformers`, which looks for parts where there is no whole file.
     names: Iterable[str] = ["model.safetensors"]
-    if index.is_file():
-        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-    files = [safetensors.safe_open(folder / n, framework="np") for n in names]
-    where = {key: file for file in files for key in file.keys()}  # noqa: SIM118
-    shapes = {
-        key: tuple(file.get_slice(key).get_shape())
-        for key, file in where.items()
-    }
-    return shapes, lambda key: where[key].get_tensor(key)
+    if not (folder / "model.safetensors").is_file():
+        index = (folder / "model.safetensors.index.json").read_text("utf-8")
+        names = sorted(set(json.loads(index)["weight_map"].values()))
+    shapes: dict[str, tuple[int, ...]] = {}
+    where = {}
+    for name in names:
+        file = safetensors.safe_open(folder / name, framework="np")
+        keys = set(file.keys())
+        for key in keys:
+            tensor = file.get_slice(key)
+            if tensor.get_dtype() not in _DTYPES and not _is_constant(key):
+                raise UserError(
+                    f"{folder / name}: {key} is {tensor.get_dtype()}, expected "
+                    f"one of {', '.join(_DTYPES)}"
+                )
+            known = _todays_name(key)
+            known = key if known in keys else known
+            shapes[known] = tuple(tensor.get_shape())
+            where[known] = file, key
+
+    def read(name: str) -> np.ndarray:
+        file, key = where[name]
+        return file.get_tensor(key)
+
+    return shapes, read
+
+
+def _is_constant(name: str) -> bool:
+    return re.match(_NO_WEIGHT, name) is not None
+
+
+def _todays_name(name: str) -> str:
+    """Old files have a norm's weights as TensorFlow 1 named them."""
+    name = re.sub(r"\.gamma$", ".weight", name)
+    return re.sub(r"\.beta$", ".bias", name)
 
 
 def _open_tf1(folder: pathlib.Path) -> Any:

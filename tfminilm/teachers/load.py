@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from tfminilm.errors import UserError
-from tfminilm.teachers import mobilebert, tiny
+from tfminilm.teachers import hugging_face, mobilebert, tiny
 from tfminilm.teachers.checkpoint import is_tf1, tf1_settings_file
 
 _FORMS = (
@@ -23,7 +23,8 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
 
     Args:
         source: a workdir (its student), a KerasHub preset folder or name, a
-            Hugging Face folder (`config.json`, `model.safetensors`), a
+            Hugging Face folder (`config.json`, `model.safetensors`) of a
+            BERT, RoBERTa, XLM-R, DistilBERT, ALBERT or MobileBERT, a
             MobileBERT that TensorFlow 1 saved, `package:NAME/FOLDER`, such a
             folder inside an installed package, or `tiny:bert` or
             `tiny:xlm_roberta`, a small random one.
@@ -40,13 +41,16 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     # Imported to be known to KerasHub, which loads them by name.
     from tfminilm.students import mobilebert_model  # noqa: F401
     from tfminilm.students.bilstm_model import BiLSTMBackbone
+    from tfminilm.teachers import backbones  # noqa: F401
     from tfminilm.teachers.expose import encoder_calls
 
     if is_tiny(source):
         return tiny.backbone(os.fspath(source), dtype)
-    folder = resolve(source)
+    folder = hugging_face_folder(resolve(source))
     if mobilebert.is_mobilebert(folder):
         return mobilebert.load_backbone(folder, dtype)
+    if is_hugging_face(folder):
+        return hugging_face.load_backbone(folder, dtype)
     options = {} if dtype is None else {"dtype": dtype}
     backbone = _from_preset(
         keras_hub.models.Backbone, folder, source, "model", **options
@@ -145,6 +149,47 @@ def run_folder(workdir: str | os.PathLike) -> pathlib.Path:
     return folder / list(stages)[-1] if stages else folder
 
 
+def is_hugging_face(folder: str) -> bool:
+    """Whether `transformers` wrote a folder, and not KerasHub."""
+    config = pathlib.Path(folder, "config.json")
+    if not config.is_file():
+        return False
+    settings = _read_json(config)
+    return "model_type" in settings and "registered_name" not in settings
+
+
+def hugging_face_folder(name: str) -> str:
+    """Where the model called so is, once it is here; or the name itself.
+
+    A Hugging Face model is brought from its hub, into the hub's own cache.
+    KerasHub's presets come by their names.
+
+    Raises:
+        UserError: it cannot be had.
+    """
+    from keras_hub.src.utils import preset_utils
+
+    if "://" not in name:
+        return name
+    try:
+        config = preset_utils.get_file(name, "config.json")
+        folder = pathlib.Path(config).parent
+        if not is_hugging_face(str(folder)):
+            return name
+        whole, parts = "model.safetensors", "model.safetensors.index.json"
+        if preset_utils.check_file_exists(name, whole):
+            return str(folder)
+        index = pathlib.Path(preset_utils.get_file(name, parts))
+        for file in set(_read_json(index)["weight_map"].values()):
+            preset_utils.get_file(name, file)
+    except UserError:
+        raise
+    except Exception as error:
+        # The hubs each raise their own kind.
+        raise _cannot_load("model", name, error) from error
+    return str(folder)
+
+
 def _is_ours(folder: str) -> bool:
     """Whether it is a preset of a backbone of this package."""
     config = pathlib.Path(folder, "config.json")
@@ -210,8 +255,12 @@ def _from_preset(
         return cls.from_preset(folder, **options)
     except Exception as error:
         # KerasHub, h5py, safetensors and the hubs each raise their own kind.
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(
-            f"cannot load a {what} from {os.fspath(source)}: "
-            f"{type(error).__name__}: {reason}"
-        ) from error
+        raise _cannot_load(what, source, error) from error
+
+
+def _cannot_load(what: str, source: Any, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())[:300]
+    return UserError(
+        f"cannot load a {what} from {os.fspath(source)}: "
+        f"{type(error).__name__}: {reason}"
+    )

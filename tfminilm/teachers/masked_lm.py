@@ -4,29 +4,17 @@ import os
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.layers.factorised_head import FactorisedMaskedLMHead
-from tfminilm.teachers import mobilebert, tiny
-from tfminilm.teachers.load import is_tiny, load_backbone, resolve
-
-# Where Hugging Face checkpoints keep the parts of the head: the dense layer,
-# the norm behind it, and the bias of the logits.
-_HEADS = {
-    "bert": (
-        "cls.predictions.transform.dense",
-        "cls.predictions.transform.LayerNorm",
-        "cls.predictions.bias",
-    ),
-    "distilbert": (
-        "vocab_transform",
-        "vocab_layer_norm",
-        "vocab_projector.bias",
-    ),
-    "roberta": ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
-    "xlm-roberta": ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
-}
+from tfminilm.teachers import hugging_face, mobilebert, tiny
+from tfminilm.teachers.load import (
+    hugging_face_folder,
+    is_hugging_face,
+    is_tiny,
+    load_backbone,
+    resolve,
+)
 
 
 def build_masked_lm(
@@ -55,6 +43,7 @@ def build_masked_lm(
     import keras_hub
 
     from tfminilm.students.mobilebert_model import MobileBertMaskedLM
+    from tfminilm.teachers.backbones import MASKED_LMS
 
     models = keras_hub.models
     found = [
@@ -62,12 +51,13 @@ def build_masked_lm(
         for name in dir(models)
         if name.endswith("MaskedLM") and name != "MaskedLM"
     ]
-    kinds = {cls.backbone_cls: cls for cls in (*found, MobileBertMaskedLM)}
+    found += [*MASKED_LMS.values(), MobileBertMaskedLM]
+    kinds = {cls.backbone_cls: cls for cls in found}
     if type(backbone) not in kinds:
         raise UserError(
             "there is no masked language model on a "
             f"{type(backbone).__name__}; expected one of "
-            f"{', '.join(sorted(cls.__name__ for cls in kinds))}"
+            f"{', '.join(sorted({cls.__name__ for cls in kinds}))}"
         )
     kind, options = kinds[type(backbone)], {}
     if next_sentence:
@@ -97,27 +87,25 @@ def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
 
     # Imported to be known to KerasHub, which loads it by name.
     from tfminilm.students import mobilebert_model  # noqa: F401
+    from tfminilm.teachers import backbones  # noqa: F401
 
     if is_tiny(source):
         return build_masked_lm(tiny.backbone(os.fspath(source), dtype))
-    folder = resolve(source)
+    folder = hugging_face_folder(resolve(source))
+    model = None
     if mobilebert.is_mobilebert(folder):
         model = mobilebert.load_masked_lm(folder, dtype)
-        if model is None:
-            raise _no_head(source)
-        return model
-    options = {} if dtype is None else {"dtype": dtype}
-    if preset_utils.check_file_exists(folder, "task.json"):
+    elif is_hugging_face(folder):
+        model = hugging_face.load_masked_lm(folder, dtype)
+    elif preset_utils.check_file_exists(folder, "task.json"):
         task = preset_utils.load_json(folder, "task.json")
         if task["class_name"].endswith("MaskedLM"):
+            options = {} if dtype is None else {"dtype": dtype}
             model = keras_hub.models.MaskedLM.from_preset(folder, **options)
-            return _in_any_precision(model)
-    model = build_masked_lm(load_backbone(source, dtype))
-    config = preset_utils.load_json(folder, "config.json")
-    names = _HEADS.get(config.get("model_type", ""))
-    if names is None or not _load_head(model, folder, names):
+    if model is None:
+        load_backbone(source, dtype)  # Refuses what is no model at all.
         raise _no_head(source)
-    return model
+    return _in_any_precision(model)
 
 
 def copy_head(student: keras.Model, teacher: keras.Model) -> bool:
@@ -163,31 +151,3 @@ def _head_weights(head: Any) -> list[Any]:
         return [*own, head.kernel, head.bias]
     dense, norm = head._intermediate_dense, head._intermediate_layer_norm
     return [dense.kernel, dense.bias, norm.gamma, norm.beta, head._bias]
-
-
-def _load_head(model: keras.Model, folder: str, names: tuple[str, ...]) -> bool:
-    """Reads a Hugging Face checkpoint's head; whether there is one."""
-    from keras_hub.src.utils.transformers.safetensor_utils import (
-        SafetensorLoader,
-    )
-
-    dense, norm, bias = names
-    try:
-        with SafetensorLoader(folder) as loader:
-            read = loader.get_tensor
-            values = [
-                np.transpose(read(f"{dense}.weight")),
-                read(f"{dense}.bias"),
-            ]
-            try:
-                values += [read(f"{norm}.weight"), read(f"{norm}.bias")]
-            except Exception:  # As old checkpoints, of TensorFlow, have it.
-                values += [read(f"{norm}.gamma"), read(f"{norm}.beta")]
-            values.append(read(bias))
-    except Exception:
-        # safetensors and KerasHub each raise their own kind.
-        return False
-    weights = _head_weights(model.masked_lm_head)
-    for weight, value in zip(weights, values, strict=True):
-        weight.assign(value)
-    return True

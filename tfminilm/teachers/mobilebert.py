@@ -24,6 +24,8 @@ from tfminilm.teachers.checkpoint import (
     is_tf1,
     open_checkpoint,
 )
+from tfminilm.teachers.settings import activation as activation_of
+from tfminilm.teachers.settings import check, huggingface_activation
 
 _SETTINGS = {
     "vocabulary_size": "vocab_size",
@@ -57,13 +59,6 @@ _TF1_DEFAULTS = _DEFAULTS | {
     "use_bottleneck": False,
     "key_query_shared_bottleneck": False,
     "trigram_input": False,
-}
-_ACTIVATIONS = {
-    "relu": "relu",
-    "relu6": "relu6",
-    "gelu": "gelu",
-    "gelu_new": "gelu_approximate",
-    "gelu_pytorch_tanh": "gelu_approximate",
 }
 # Heads for masked tokens, in two spellings; and all others: of next sentence,
 # classes and answers.
@@ -114,7 +109,7 @@ def load_masked_lm(
     checkpoint = open_checkpoint(pathlib.Path(folder))
     if not any(re.match(_HEAD, name) for name in checkpoint.shapes):
         return None
-    model = MobileBertMaskedLM(_build(checkpoint, dtype))
+    model = MobileBertMaskedLM(_build(checkpoint, dtype, masked_lm=True))
     slots = _slots(checkpoint, model.backbone)
     slots += _head_slots(checkpoint, model.masked_lm_head)
     fill(checkpoint, slots, f"{_TIED}|{_OTHER_HEADS}")
@@ -123,7 +118,6 @@ def load_masked_lm(
 
 def settings_of(backbone: Any) -> dict[str, Any]:
     """What a Hugging Face `config.json` says of a `MobileBertBackbone`."""
-    activations = {ours: theirs for theirs, ours in _ACTIVATIONS.items()}
     return {
         **{
             theirs: getattr(backbone, ours)
@@ -133,7 +127,7 @@ def settings_of(backbone: Any) -> dict[str, Any]:
         "trigram_input": True,
         "key_query_shared_bottleneck": backbone.attention_input == "shared",
         "use_bottleneck_attention": backbone.attention_input == "bottleneck",
-        "hidden_act": activations[backbone.activation],
+        "hidden_act": huggingface_activation(backbone.activation),
         "layer_norm_eps": backbone.epsilon,
         "classifier_activation": backbone.pooler,
     }
@@ -157,7 +151,9 @@ def load_tokenizer(
     )
 
 
-def _build(checkpoint: Checkpoint, dtype: Any) -> keras.Model:
+def _build(
+    checkpoint: Checkpoint, dtype: Any, masked_lm: bool = False
+) -> keras.Model:
     """A model of these settings, with random weights."""
     from tfminilm.students.mobilebert_model import MobileBertBackbone
 
@@ -170,14 +166,10 @@ def _build(checkpoint: Checkpoint, dtype: Any) -> keras.Model:
     needed = (*_SETTINGS.values(), "hidden_act")
     if missing := [name for name in needed if name not in settings]:
         raise UserError(f"{path} lacks {', '.join(missing)}")
-    activation = settings["hidden_act"]
-    if activation not in _ACTIVATIONS:
-        raise UserError(
-            f"{path}: hidden_act is {activation!r}, expected "
-            f"{', '.join(_ACTIVATIONS)}"
-        )
+    check(path, settings, masked_lm)
+    activation = activation_of(path, settings)
     if checkpoint.is_tf1 and activation == "gelu":
-        activation = "gelu_new"  # There it is the approximate one.
+        activation = "gelu_approximate"  # There it is that one.
     attention_input = "block"
     if settings["use_bottleneck_attention"]:
         attention_input = "bottleneck"
@@ -186,7 +178,7 @@ def _build(checkpoint: Checkpoint, dtype: Any) -> keras.Model:
     return MobileBertBackbone(
         **{ours: settings[theirs] for ours, theirs in _SETTINGS.items()},
         attention_input=attention_input,
-        activation=_ACTIVATIONS[activation],
+        activation=activation,
         # Hugging Face's layers take the setting, except for two.
         epsilon=settings["layer_norm_eps"],
         outer_epsilon=1e-12 if checkpoint.is_tf1 else 1e-5,
