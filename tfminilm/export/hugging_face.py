@@ -13,6 +13,7 @@ from tfminilm.errors import UserError
 from tfminilm.export import weights
 from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
 from tfminilm.teachers import families, mobilebert
+from tfminilm.teachers.checkpoint import pytorch_name
 from tfminilm.teachers.settings import ACTIVATIONS, huggingface_activation
 
 
@@ -89,9 +90,8 @@ class Runner:
 
 def _bert_modules(backbone: Any) -> dict[str, Any]:
     """The layers that have variables, by the name of PyTorch's module."""
-    family = families.FAMILIES["bert"]
-    found = dict(families.modules(family, backbone))
-    return found | {family.pooler: backbone.pooled_dense}
+    found = families.modules(families.FAMILIES["bert"], backbone)
+    return {**dict(found), "pooler.dense": backbone.pooled_dense}
 
 
 def _encoder(backbone: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -183,7 +183,7 @@ def _arrays(module: str, layer: Any) -> Iterator[tuple[str, np.ndarray]]:
     """A layer's weights as PyTorch has them, by name."""
     for variable in layer.weights:
         value = weights.array(variable)
-        name = mobilebert.pytorch_name(module, variable.name)
+        name = pytorch_name(module, variable.name)
         if variable.name == "kernel":  # [inputs, units], or heads in between.
             value = value.reshape(-1, int(np.prod(layer.bias.shape))).T
         elif variable.name == "bias":

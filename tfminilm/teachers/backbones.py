@@ -62,7 +62,7 @@ class _MaskedLM:
     """
 
     def __init__(self, backbone: Any, *args: Any, **kwargs: Any):
-        super().__init__(backbone, *args, **kwargs)
+        super().__init__(backbone, *args, **kwargs)  # type: ignore[call-arg]
         is_roberta = isinstance(backbone, keras_hub.models.RobertaBackbone)
         activation = "gelu" if is_roberta else backbone.activation
         head = self.masked_lm_head  # type: ignore[attr-defined]

@@ -76,8 +76,7 @@ def layer_slots(module: str, layer: keras.layers.Layer) -> list[Slot]:
     """The variables of a layer, by the names that PyTorch's module has."""
     slots = []
     for variable in layer.weights:
-        is_shift = variable.name in ("bias", "beta")
-        name = f"{module}.{'bias' if is_shift else 'weight'}"
+        name = pytorch_name(module, variable.name)
         size = math.prod(variable.shape)
         if variable.name == "kernel":  # [inputs, units], or heads in between.
             units = math.prod(layer.bias.shape)
@@ -86,6 +85,11 @@ def layer_slots(module: str, layer: keras.layers.Layer) -> list[Slot]:
             matrix = (size,) if variable.name == "bias" else ()
             slots.append(Slot(variable, name, False, matrix))
     return slots
+
+
+def pytorch_name(module: str, variable: str) -> str:
+    """What PyTorch calls a variable of a module."""
+    return f"{module}.{'bias' if variable in ('bias', 'beta') else 'weight'}"
 
 
 def is_tf1(folder: pathlib.Path) -> bool:

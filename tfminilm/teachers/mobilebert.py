@@ -23,6 +23,7 @@ from tfminilm.teachers.checkpoint import (
     fill,
     is_tf1,
     open_checkpoint,
+    pytorch_name,
 )
 from tfminilm.teachers.settings import activation as activation_of
 from tfminilm.teachers.settings import check, huggingface_activation
@@ -275,11 +276,6 @@ def _encoder_modules(encoder: BottleneckEncoder) -> Iterator[tuple[str, Any]]:
         if layer is not None:
             yield f"{name}.dense", layer.dense
             yield f"{name}.LayerNorm", layer.norm
-
-
-def pytorch_name(module: str, variable: str) -> str:
-    """What PyTorch calls a variable of a module."""
-    return f"{module}.{'bias' if variable in ('bias', 'beta') else 'weight'}"
 
 
 def _tf1_name(module: str, variable: str) -> str:
