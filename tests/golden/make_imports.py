@@ -115,7 +115,8 @@ CASES = {
         "MobileBertModel",
         MOBILE
         | {"normalization_type": "layer_norm", "layer_norm_eps": 0.1}
-        | {"hidden_act": "silu", "use_bottleneck_attention": True},
+        | {"hidden_act": "silu", "use_bottleneck_attention": True}
+        | {"key_query_shared_bottleneck": False},
         {},
     ),
     "mobilebert_masked_lm": ("MobileBertForMaskedLM", MOBILE, {}),
@@ -175,7 +176,8 @@ def measure(name, folder):
     model.save_pretrained(folder)
     saved = json.loads((folder / "config.json").read_text())
     with safetensors.safe_open(folder / "model.safetensors", "np") as file:
-        shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}
+        keys = file.keys()
+        shapes = {key: file.get_slice(key).get_shape() for key in keys}
     found = {
         f"{name}/settings": np.array(json.dumps(saved)),
         f"{name}/shapes": np.array(json.dumps(shapes)),

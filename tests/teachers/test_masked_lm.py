@@ -89,11 +89,11 @@ def test_reads_the_head_of_hugging_face(kind, with_head):
     ).astype("float64")
     x = x @ weight.T + bias
     x = keras.ops.convert_to_numpy(keras.ops.gelu(x, approximate=False))
-    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1) + 1e-5)[..., None]
+    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1) + 1e-12)[..., None]
     x = x * gamma + beta
     table = keras.ops.convert_to_numpy(backbone.token_embedding.embeddings)
     expected = x @ table.T + output_bias
-    np.testing.assert_allclose(numbers(model), expected, atol=1e-3)
+    np.testing.assert_allclose(numbers(model), expected, atol=1e-4)
 
 
 def test_saved_and_loaded_again(tmp_path):

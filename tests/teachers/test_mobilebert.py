@@ -299,7 +299,7 @@ def test_a_pooler_is_missed_only_where_it_belongs(folder, part):
     [
         ({"use_bottleneck": False}, "describes no MobileBERT"),
         ({"trigram_input": False}, "describes no MobileBERT"),
-        ({"hidden_act": "swish"}, "hidden_act is 'swish', expected relu"),
+        ({"hidden_act": "prelu"}, "hidden_act is 'prelu', expected one of"),
         ({"normalization_type": "rms"}, "expected no_norm or layer_norm"),
         ({"vocab_size": None, "hidden_size": None}, "lacks vocab_size, hid"),
         ({"num_attention_heads": 3}, "16 is no multiple of 3"),
