@@ -1,8 +1,10 @@
 """Hugging Face folders: what `transformers` made of them, and we do."""
 
 import importlib.util
+import json
 import pathlib
 
+import keras
 import keras_hub
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from tfminilm import teachers
 from tfminilm.errors import UserError
 from tfminilm.export import hugging_face
+from tfminilm.teachers import backbones
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 # What `transformers` calls our outputs.
@@ -86,6 +89,34 @@ def test_our_own_loader_reads_the_encoder_below_a_head(name, folders):
     np.testing.assert_allclose(
         got["sequence_output"], wanted["sequence_output"], atol=1e-5
     )
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "silu"])
+def test_what_it_computes_with_is_written(activation, tmp_path):
+    own = backbones.BACKBONES["BertBackbone"]
+    sizes = made.student("bert").get_config()
+    student = own(**sizes, activation=activation, layer_norm_epsilon=0.1)
+    hugging_face.write(student, made.tokenizer(), tmp_path)
+    settings = json.loads((tmp_path / "config.json").read_text())
+    assert settings["hidden_act"] == activation
+    assert settings["layer_norm_eps"] == 0.1
+    got = outputs(teachers.load_backbone(tmp_path))
+    for name, wanted in outputs(student).items():
+        np.testing.assert_array_equal(got[name], wanted)
+
+
+def test_two_ways_to_compute_are_refused(tmp_path):
+    student = made.student("bert")
+    layer = student.transformer_layers[1]
+    layer._feedforward_layer_norm.epsilon = 0.1
+    with pytest.raises(UserError, match=r"an epsilon, and .* 1e-12, 0\.1"):
+        hugging_face.write(student, made.tokenizer(), tmp_path)
+    layer._feedforward_layer_norm.epsilon = 1e-12
+    layer._feedforward_intermediate_dense.activation = keras.ops.relu
+    text = "an activation, and .* gelu_approximate, relu"
+    with pytest.raises(UserError, match=text):
+        hugging_face.write(student, made.tokenizer(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_tokenizers_agree(folders, golden):

@@ -34,26 +34,43 @@ def test_more_than_two_segments(
     assert_same(got, run_keras(backbone, batch), batch["padding_mask"])
 
 
-def test_exact_gelu(
-    make_backbone, make_batch, run_keras, run_graph, assert_same
+@pytest.mark.parametrize("names", [["gelu", "gelu"], ["relu", "gelu"]])
+def test_other_activations(
+    names, make_backbone, make_batch, run_keras, run_graph, assert_same
 ):
     backbone = make_backbone()
     batch = make_batch([12], 12)
-    approximate = run_keras(backbone, batch)["sequence_output"]
-    for layer in backbone.transformer_layers:
+    before = run_keras(backbone, batch)["sequence_output"]
+    for layer, name in zip(backbone.transformer_layers, names, strict=True):
         dense = layer._feedforward_intermediate_dense
-        dense.activation = keras.activations.gelu
+        dense.activation = keras.activations.get(name)
     wanted = run_keras(backbone, batch)
-    assert np.abs(approximate - wanted["sequence_output"]).max() > 1e-4
+    assert np.abs(before - wanted["sequence_output"]).max() > 1e-4
     got = run_graph(MobileGraph(backbone), batch)
     assert_same(got, wanted, batch["padding_mask"], 2e-5)
 
 
-def test_other_activation_is_refused(make_backbone):
+def test_other_epsilons(
+    make_backbone, make_batch, run_keras, run_graph, assert_same
+):
     backbone = make_backbone()
-    for layer in backbone.transformer_layers:
-        layer._feedforward_intermediate_dense.activation = keras.ops.relu
-    with pytest.raises(UserError, match="expected GELU"):
+    batch = make_batch([12], 12)
+    before = run_keras(backbone, batch)["sequence_output"]
+    first, second = backbone.transformer_layers
+    backbone.embeddings_layer_norm.epsilon = 0.01
+    first._self_attention_layer_norm.epsilon = 0.1
+    second._feedforward_layer_norm.epsilon = 0.2
+    wanted = run_keras(backbone, batch)
+    assert np.abs(before - wanted["sequence_output"]).max() > 1e-2
+    got = run_graph(MobileGraph(backbone), batch)
+    assert_same(got, wanted, batch["padding_mask"], 2e-5)
+
+
+def test_an_unknown_activation_is_refused(make_backbone):
+    backbone = make_backbone()
+    last = backbone.transformer_layers[-1]
+    last._feedforward_intermediate_dense.activation = keras.ops.silu
+    with pytest.raises(UserError, match="expected relu or gelu or gelu_app"):
         MobileGraph(backbone)
 
 

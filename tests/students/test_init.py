@@ -1,5 +1,6 @@
 """A student's first weights, taken from its teacher."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -84,6 +85,20 @@ def test_a_student_as_deep_as_its_teacher_computes_the_same(
     ours, theirs = run(student, batch), run(teacher, batch)
     for name in theirs:
         np.testing.assert_allclose(ours[name], theirs[name], atol=1e-6)
+
+
+def test_layers_with_another_activation_are_refused(make_encoder, student):
+    teacher = make_encoder(num_layers=3)
+
+    def take(function, layers="uniform"):
+        for call in encoder_calls(teacher):
+            call.layer._feedforward_intermediate_dense.activation = function
+        init_from_teacher(student, teacher, layers)
+
+    take(keras.activations.gelu)  # The exact one, or nearly the student's.
+    take(keras.activations.relu, "embeddings")
+    with pytest.raises(tfminilm.UserError, match="their activations differ"):
+        take(keras.activations.relu)
 
 
 def test_values_are_copied_and_not_shared(teacher, student):

@@ -12,7 +12,10 @@ import pytest
 import safetensors.numpy
 
 from tfminilm import UserError, teachers
+from tfminilm.tasks import heads
+from tfminilm.tasks.task import get_task
 from tfminilm.teachers import backbones
+from tfminilm.teachers.faster import faster
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
@@ -265,3 +268,27 @@ def test_keras_hubs_settings_are_what_we_say():
             x for x in layers if isinstance(x, keras.layers.LayerNormalization)
         ]
         assert {norm.epsilon for norm in norms} == {epsilon}
+
+
+def test_what_stands_on_an_imported_backbone(case, tmp_path):
+    """Heads and inner tensors are of the model's own activation."""
+    folder, settings, tensors = case("bert_relu")
+    backbone = teachers.load_backbone(folder)
+    inside = teachers.expose(backbone, {"hidden_states": [-1]})
+    found = compute(inside, settings)["hidden_states/2"]
+    raw = reference.Folder(settings, tensors)
+    states = reference.states(raw, made.batch(settings))
+    assert difference(found, states, settings) < TOLERANCE
+    head = heads.build_head(get_task("sst2"), backbone)
+    assert isinstance(head, keras_hub.models.BertTextClassifier)
+    (wanted,) = compute(head, settings).values()
+    head.save_to_preset(tmp_path / "head")
+    again = heads.load_head(tmp_path / "head")
+    (found,) = compute(again, settings).values()
+    np.testing.assert_array_equal(found, wanted)
+    for copy in (heads.plain(again), faster(again)):
+        (found,) = compute(copy, settings).values()
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+    masked = teachers.build_masked_lm(backbone)
+    dense = masked.masked_lm_head._intermediate_dense
+    assert dense.activation is keras.activations.relu

@@ -11,6 +11,9 @@ from tfminilm.layers.no_norm import NoNorm
 from tfminilm.students.init_bottleneck import pairs_from_bert
 from tfminilm.teachers.expose import encoder_calls
 
+# How far apart two activations may be at any place, to be taken for one.
+_ALIKE = 1e-3
+
 
 def init_from_teacher(
     student: keras.Model,
@@ -41,7 +44,8 @@ def init_from_teacher(
         The paths of the student's weights that were set.
 
     Raises:
-        UserError: widths differ, or the layers do not fit.
+        UserError: widths differ, the layers do not fit, or they have another
+            activation than the teacher's.
     """
     theirs = [call.layer for call in encoder_calls(teacher)]
     ours = [call.layer for call in encoder_calls(student)]
@@ -58,6 +62,26 @@ def init_from_teacher(
     return [weight.path for weight, _ in copies]
 
 
+def _require_same_activation(layer: Any, source: Any) -> None:
+    """Refuses weights that were learned for another function.
+
+    The two GELUs count as one: they differ by less than 1e-3.
+    """
+    probe = keras.ops.linspace(-4.0, 4.0, 33)
+    ours, theirs = (
+        keras.ops.convert_to_numpy(
+            one._feedforward_intermediate_dense.activation(probe)
+        )
+        for one in (layer, source)
+    )
+    if abs(ours - theirs).max() > _ALIKE:
+        raise UserError(
+            f"cannot initialise {layer.name} from the teacher's {source.name}: "
+            "their activations differ; take its embeddings alone, with layers="
+            "'embeddings'"
+        )
+
+
 def _has_bottlenecks(layers: list[Any]) -> bool:
     return isinstance(layers[0], BottleneckEncoder)
 
@@ -66,6 +90,9 @@ def _pairs(
     student: keras.Model, teacher: keras.Model, layers: list[tuple]
 ) -> list[tuple]:
     """Weights and values of encoder layers, and of all layers around them."""
+    for pair in layers:
+        if not any(isinstance(layer, BottleneckEncoder) for layer in pair):
+            _require_same_activation(*pair)
     encoders = {id(call.layer) for call in encoder_calls(student)}
     pairs, copies = list(layers), []
     for layer in student.layers:
