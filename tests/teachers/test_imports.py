@@ -289,6 +289,9 @@ def test_what_stands_on_an_imported_backbone(case, tmp_path):
     for copy in (heads.plain(again), faster(again)):
         (found,) = compute(copy, settings).values()
         np.testing.assert_allclose(found, wanted, atol=1e-5)
+    for pairs in ("mrpc", "squad"):
+        with pytest.raises(UserError, match="knows one segment"):
+            heads.build_head(get_task(pairs), backbone)
     masked = teachers.build_masked_lm(backbone)
     dense = masked.masked_lm_head._intermediate_dense
     assert dense.activation is keras.activations.relu

@@ -138,7 +138,18 @@ def build_head(
     Returns:
         Class logits `[batch, classes]`, a score `[batch, 1]`, or a
         `SpanFinder`'s dict.
+
+    Raises:
+        UserError: the task has two texts, and the backbone cannot tell them
+            apart: it reads segments, and knows one.
     """
+    is_pair = task.kind == "qa" or len(task.texts) == 2
+    if is_pair and getattr(backbone, "num_segments", 2) < 2:
+        raise UserError(
+            f"{backbone.name} knows one segment (Hugging Face's "
+            f"type_vocab_size), and {task.name} has two texts: expected a "
+            "model that knows two, or that reads no segments, as RoBERTa"
+        )
     if task.kind == "qa":
         return SpanFinder(backbone, dropout)
     classifier = _classifiers().get(type(backbone))
