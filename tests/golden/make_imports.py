@@ -98,6 +98,7 @@ CASES = {
         DISTIL | {"activation": "relu"},
         {},
     ),
+    "distilbert_gelu_masked_lm": ("DistilBertForMaskedLM", DISTIL, {}),
     "distilbert_span": ("DistilBertForQuestionAnswering", DISTIL, {}),
     "albert": ("AlbertModel", ALBERT, {}),
     "albert_groups": (
