@@ -167,10 +167,10 @@ def hugging_face_folder(name: str) -> str:
     Raises:
         UserError: it cannot be had.
     """
-    from keras_hub.src.utils import preset_utils
-
     if "://" not in name:
         return name
+    from keras_hub.src.utils import preset_utils
+
     try:
         config = preset_utils.get_file(name, "config.json")
         folder = pathlib.Path(config).parent
