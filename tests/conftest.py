@@ -100,6 +100,13 @@ def _gradient(function, *arrays):
 
         every = tuple(range(len(tensors)))
         return jax.grad(function, argnums=every)(*tensors)
+    if keras.backend.backend() == "torch":
+        import torch
+
+        tensors = [tensor.detach().requires_grad_() for tensor in tensors]
+        return torch.autograd.grad(
+            function(*tensors), tensors, materialize_grads=True
+        )
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
@@ -151,7 +158,7 @@ def randomise():
 
 @pytest.fixture(scope="session")
 def gradient():
-    """`gradient(function, *arrays)` on either backend."""
+    """`gradient(function, *arrays)` on any backend."""
     return _gradient
 
 

@@ -41,6 +41,10 @@ def mask():
     return (np.arange(6) < np.array(LENGTHS)[:, None]).astype("int32")
 
 
+def numpy(tensors):
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, tensors)
+
+
 def numpy_parts(encoder, states, mask):
     """Queries, keys, values, scores and probabilities in NumPy float64."""
     if encoder.normalize_first:
@@ -70,7 +74,7 @@ def numpy_parts(encoder, states, mask):
 
 @pytest.mark.parametrize("layer", [AttentionParts, ExposedEncoder])
 def test_parts_are_those_of_the_definition(layer, encoder, states, mask):
-    outputs = layer(encoder, PARTS)(states, mask)
+    outputs = numpy(layer(encoder, PARTS)(states, mask))
     for name, exact in numpy_parts(encoder, states, mask).items():
         np.testing.assert_allclose(outputs[name], exact, atol=1e-5)
 
@@ -78,26 +82,29 @@ def test_parts_are_those_of_the_definition(layer, encoder, states, mask):
 def test_probabilities_are_kerashubs_own(encoder, states, mask):
     _, theirs = encoder(states, padding_mask=mask, return_attention_scores=True)
     ours = AttentionParts(encoder, ["attention_probs"])(states, mask)
-    np.testing.assert_allclose(ours["attention_probs"], theirs, atol=1e-5)
+    np.testing.assert_allclose(
+        *numpy([ours["attention_probs"], theirs]), atol=1e-5
+    )
 
 
 def test_output_is_kerashubs_own(encoder, states, mask):
     ours = ExposedEncoder(encoder, [])(states, mask)
     assert set(ours) == {"hidden_states"}
+    theirs = encoder(states, padding_mask=mask)
     np.testing.assert_allclose(
-        ours["hidden_states"], encoder(states, padding_mask=mask), atol=1e-5
+        *numpy([ours["hidden_states"], theirs]), atol=1e-5
     )
 
 
 def test_output_has_the_layers_dropout_in_training(encoder, states, mask):
     layer = ExposedEncoder(encoder, ["queries", "attention_probs"])
-    calm = layer(states, mask, training=False)
-    samples = np.stack(
-        [layer(states, mask, training=True)["hidden_states"] for _ in range(2)]
+    calm = numpy(layer(states, mask, training=False))
+    noisy, other = (
+        numpy(layer(states, mask, training=True)) for _ in range(2)
     )
-    assert np.abs(samples[0] - samples[1]).max() > 0.1
+    difference = noisy["hidden_states"] - other["hidden_states"]
+    assert np.abs(difference).max() > 0.1
     # What a loss reads is never dropped out itself.
-    noisy = layer(states, mask, training=True)
     for name in ("queries", "attention_probs"):
         np.testing.assert_array_equal(noisy[name], calm[name])
 
@@ -126,7 +133,9 @@ def test_dropout_is_where_the_layer_has_it(
     ours = ExposedEncoder(encoder, [])(states, mask, training=True)
     theirs = encoder(states, padding_mask=mask, training=True)
     assert len(drawn) == 3
-    np.testing.assert_allclose(ours["hidden_states"], theirs, atol=1e-5)
+    np.testing.assert_allclose(
+        *numpy([ours["hidden_states"], theirs]), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("layer", [AttentionParts, ExposedEncoder])
@@ -163,10 +172,10 @@ def test_encoder_holds_the_layers_own_variables(encoder):
 def test_padding_changes_nothing(layer, encoder, states, mask):
     real = mask.astype(bool)
     noisy = np.where(real[..., None], states, 1e3).astype("float32")
-    ours = layer(encoder, PARTS)(noisy, mask)
-    plain = layer(encoder, PARTS)(states, mask)
+    ours = numpy(layer(encoder, PARTS)(noisy, mask))
+    plain = numpy(layer(encoder, PARTS)(states, mask))
     for name in plain:
-        a, b = np.asarray(ours[name]), np.asarray(plain[name])
+        a, b = ours[name], plain[name]
         if name == "hidden_states":
             a, b = a[real], b[real]
         elif name.startswith("attention"):
@@ -175,8 +184,7 @@ def test_padding_changes_nothing(layer, encoder, states, mask):
         else:
             a, b = a.swapaxes(1, 2)[real], b.swapaxes(1, 2)[real]
         np.testing.assert_allclose(a, b, atol=1e-5)
-    probs = np.asarray(ours["attention_probs"])
-    assert not np.any(probs[1, :, :, LENGTHS[1] :])
+    assert not np.any(ours["attention_probs"][1, :, :, LENGTHS[1] :])
 
 
 @pytest.mark.parametrize("layer", [AttentionParts, ExposedEncoder])
@@ -187,11 +195,13 @@ def test_scores_are_float32_under_any_policy(
     low = make_encoder(randomise, dtype=policy)
     exact = make_encoder(randomise)
     outputs = layer(low, PARTS)(states, mask)
-    close = layer(exact, PARTS)(states, mask)
+    close = numpy(layer(exact, PARTS)(states, mask))
     for name in PARTS:
         dtype = keras.backend.standardize_dtype(outputs[name].dtype)
         is_score = name.startswith("attention")
         assert dtype == ("float32" if is_score else policy.split("_")[1])
         np.testing.assert_allclose(
-            keras.ops.cast(outputs[name], "float32"), close[name], atol=0.15
+            numpy(keras.ops.cast(outputs[name], "float32")),
+            close[name],
+            atol=0.15,
         )

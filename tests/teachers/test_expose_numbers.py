@@ -124,7 +124,7 @@ def test_values_are_those_that_attention_mixes(encoder, make_batch, run):
         layer = call.layer
         context = outputs[f"attention_probs/{i}"] @ outputs[f"values/{i}"]
         x = layer._self_attention_layer.output_dense(context.swapaxes(1, 2))
-        x = x + outputs[f"hidden_states/{i}"]
+        x = x + keras.ops.convert_to_tensor(outputs[f"hidden_states/{i}"])
         middle = layer._self_attention_layer_norm(x)
         x = layer._feedforward_intermediate_dense(middle)
         x = layer._feedforward_output_dense(x) + middle

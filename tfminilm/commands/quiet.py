@@ -10,6 +10,9 @@ def import_tensorflow() -> None:
 
     It tells on stderr, below Python and whatever its log level, that there is
     no GPU and that oneDNN is in use: nothing a command's user needs.
+
+    Keras comes first: on PyTorch it loads Triton, which brings LLVM and aborts
+    the process if it finds the names of TensorFlow's own LLVM taken.
     """
     if "tensorflow" in sys.modules:
         return
@@ -19,6 +22,7 @@ def import_tensorflow() -> None:
     with tempfile.TemporaryFile() as greeting:
         os.dup2(greeting.fileno(), 2)
         try:
+            import keras  # noqa: F401
             import tensorflow  # noqa: F401
         except BaseException:
             greeting.seek(0)

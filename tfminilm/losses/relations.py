@@ -43,7 +43,7 @@ def score_divergence(
     Returns:
         A float32 scalar.
     """
-    teacher_scores = ops.stop_gradient(teacher_scores)
+    teacher_scores = ops.stop_gradient(ops.convert_to_tensor(teacher_scores))
     weights = _row_weights(padding_mask, teacher_scores, sample_weight)
     bias = key_bias(padding_mask)
 

@@ -36,6 +36,9 @@ class _Head(keras_hub.models.Task):
         self.preprocessor = None
         kwargs.setdefault("compile", False)
         super().__init__(inputs=backbone.input, outputs=outputs, **kwargs)
+        # On PyTorch, KerasHub does not track what was set before: weights of
+        # the backbone that no output needs would not be the head's.
+        self.backbone = backbone
         self.dropout = dropout
 
     @classmethod
