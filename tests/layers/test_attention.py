@@ -99,9 +99,7 @@ def test_output_is_kerashubs_own(encoder, states, mask):
 def test_output_has_the_layers_dropout_in_training(encoder, states, mask):
     layer = ExposedEncoder(encoder, ["queries", "attention_probs"])
     calm = numpy(layer(states, mask, training=False))
-    noisy, other = (
-        numpy(layer(states, mask, training=True)) for _ in range(2)
-    )
+    noisy, other = (numpy(layer(states, mask, training=True)) for _ in range(2))
     difference = noisy["hidden_states"] - other["hidden_states"]
     assert np.abs(difference).max() > 0.1
     # What a loss reads is never dropped out itself.

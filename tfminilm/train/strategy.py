@@ -49,7 +49,11 @@ def build_team(
     Raises:
         UserError: the machine has no such devices, or a worker is missing.
     """
-    if keras.backend.backend() == "jax":
+    backend = keras.backend.backend()
+    if backend == "torch":
+        _check_torch(name, num_virtual_devices, cluster_name, xla)
+        return ALONE
+    if backend == "jax":
         if cluster_name:
             raise UserError(
                 f"--cluster={cluster_name}: several machines share a run "
@@ -76,6 +80,25 @@ def build_team(
             "--num_virtual_devices=2 splits its CPU to try it"
         )
     return Team(tf.distribute.MirroredStrategy(devices))
+
+
+def _check_torch(
+    name: str, num_virtual_devices: int, cluster_name: str, xla: bool
+) -> None:
+    """Raises `UserError` for what is not done on PyTorch."""
+    refused = {
+        f"--strategy={name}": name not in ("", "one"),
+        f"--num_virtual_devices={num_virtual_devices}": num_virtual_devices,
+        f"--cluster={cluster_name}": cluster_name,
+        "--xla": xla,
+    }
+    for flag, is_given in refused.items():
+        if is_given:
+            raise UserError(
+                f"{flag}: KERAS_BACKEND is torch, on which one device makes "
+                "the steps, without XLA: leave it out, or set "
+                "KERAS_BACKEND=tensorflow"
+            )
 
 
 def _found(num_virtual_devices: int, cluster_name: str) -> str:
