@@ -34,8 +34,10 @@ test-jax: $(VENV)/ready-for-tests
 	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 \
 		$(BIN)/python -m pytest -n 2 --dist loadfile $(CORE) $(ARGS)
 
+# One thread each: those of two processes would wait for each other.
 test-torch: $(TORCH)/ready
-	KERAS_BACKEND=torch $(TORCH)/bin/python -m pytest -n 2 --dist loadfile \
+	KERAS_BACKEND=torch OMP_NUM_THREADS=1 \
+		$(TORCH)/bin/python -m pytest -n 2 --dist loadfile \
 		$(CORE) tests/train/test_torch.py $(ARGS)
 
 # Its tools come once, as root on Debian 12; see docs/android.md.

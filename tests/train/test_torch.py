@@ -39,9 +39,9 @@ def test_what_torch_does_not_do(monkeypatch):
 )
 def test_the_command_runs(tmp_path, tiny):
     # A process of its own: what aborts it is in which order it imports.
+    flags = [f"--config={tiny.recipe}", f"--workdir={tmp_path / 'run'}"]
     done = subprocess.run(
-        [sys.executable, "-c", COMMAND, "distill"]
-        + [f"--config={tiny.recipe}", f"--workdir={tmp_path / 'run'}"],
+        [sys.executable, "-c", COMMAND, "distill", *flags],
         capture_output=True,
         text=True,
         env=os.environ | {"KERAS_BACKEND": "torch"},
