@@ -119,7 +119,8 @@ sys.modules["tfminilm"] = None
 model = keras.models.load_model(sys.argv[1], safe_mode=True)
 assert type(model) is keras_hub.models.BertBackbone, type(model)
 outputs = model(dict(np.load(sys.argv[2])))
-np.savez(sys.argv[3], **{k: np.asarray(v) for k, v in outputs.items()})
+outputs = {k: keras.ops.convert_to_numpy(v) for k, v in outputs.items()}
+np.savez(sys.argv[3], **outputs)
 """
     files = [path, tmp_path / "data.npz", tmp_path / "outputs.npz"]
     subprocess.run([sys.executable, "-c", script, *files], check=True)
@@ -245,6 +246,8 @@ def test_compiled_and_not_agree(make_distiller, batch):
     ]
     if keras.backend.backend() == "jax":
         del runs[1]  # Without compiling, it is the first once more.
+    if keras.backend.backend() == "torch":
+        del runs[2]  # It has neither.
     results = []
     for options in runs:
         optimizer = keras.optimizers.SGD(0.05)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 
 from tfminilm.config import changes
@@ -66,6 +67,11 @@ class Team:
             parts: of gradient accumulation.
             steps: of an execution.
         """
+        if steps > 1 and keras.backend.backend() == "torch":
+            raise UserError(
+                f"steps_per_execution is {steps}, which Keras cannot do on "
+                "PyTorch: set it to 1"
+            )
         if batch_size % self.num_replicas:
             raise UserError(
                 f"batch_size is {batch_size}, which {self.num_replicas} "

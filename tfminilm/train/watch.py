@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from tfminilm.errors import Interrupted
 from tfminilm.report.machine import peak_memory
@@ -39,12 +40,16 @@ class Watch(keras.callbacks.Callback):
         self.sums = collections.Counter(facts.get("sums", {}))
         self.summed = facts.get("summed", 0)
         self.clock = Clock(facts.get("seconds", 0.0))
+        # What the run was given; seeds of batches replace it.
+        self._seed = _torch_seed()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.clock.go_on()
         self.seen = 0
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if keras.backend.backend() == "torch":
+            self._seed_torch()
         if self._logs(self.step + self.spec.steps_per_execution):
             # Before the update: afterwards it is the next step's.
             self.rate = learning_rate(
@@ -108,6 +113,18 @@ class Watch(keras.callbacks.Callback):
         if stop:
             self.interrupt()
 
+    def _seed_torch(self) -> None:
+        """Makes a batch's dropout a function of the seed and its number.
+
+        On PyTorch, Keras draws for dropout from the process' own random
+        state, which no checkpoint holds.
+        """
+        import torch
+
+        number = self.step * self.spec.gradient_accumulation + self.part
+        mixed = np.random.SeedSequence([self._seed, number])
+        torch.manual_seed(int(mixed.generate_state(1)[0]))
+
     def _logs(self, step: int) -> bool:
         return step % self.spec.log_every == 0 or step == self.spec.steps
 
@@ -129,6 +146,15 @@ class Watch(keras.callbacks.Callback):
         self.clock.go_on()
         self.sums.clear()
         self.summed = 0
+
+
+def _torch_seed() -> int:
+    """The seed of this process on PyTorch; 0 on other backends."""
+    if keras.backend.backend() != "torch":
+        return 0
+    import torch
+
+    return torch.initial_seed()
 
 
 class Clock:
