@@ -75,7 +75,7 @@ $(TORCH)/ready: $(VENV)/ready-for-tests
 		$$($(TORCH)/bin/python $(SITE))/venv.pth
 	@echo "Installing PyTorch into $(TORCH): 3 GB, one to ten minutes"
 	$(TORCH)/bin/python -m pip install -q --disable-pip-version-check \
-		-c constraints.txt -e ".[torch]"
+		-c constraints.txt torch
 	@touch $@
 
 clean:
