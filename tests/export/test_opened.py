@@ -87,7 +87,10 @@ def test_the_schema_takes_it(written, manifest_faults):
         ("task", "question_answering"),
         ("labels", ["a", "b"]),
         ("task_name", "sst2"),
-        ("format_version", 2),
+        ("format_version", 1),
+        ("runtimes", {"tensorflow-lite": "2.16.1"}),
+        ("runtimes", {"tensorflow-lite": "new", "ai-edge-litert": None}),
+        ("probe", {"tolerance": 0, "rows": []}),
         ("tokenizer", {"kind": "wordpiece"}),
         ("files", {"../model.tflite": {"bytes": 1, "sha256": "0" * 64}}),
     ],
@@ -119,8 +122,8 @@ def test_missing(copy):
 
 
 def test_a_newer_version(change):
-    folder = change(format_version=2, tfminilm="9.9")
-    with pytest.raises(UserError, match=r"version 2, written by tfminilm 9\.9"):
+    folder = change(format_version=3, tfminilm="9.9")
+    with pytest.raises(UserError, match=r"version 3, written by tfminilm 9\.9"):
         open_bundle(folder)
 
 

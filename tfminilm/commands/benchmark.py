@@ -49,14 +49,14 @@ def run(flags: Any) -> None:
 
 
 def _file(name: str) -> pathlib.Path:
-    """A file's path, or that in a bundle whose files are those written."""
+    """A file's path, or that in a bundle that is whole and runs rightly."""
     path = pathlib.Path(name)
     if (path / "manifest.json").is_file():
         # Takes seconds to import, and files alone do not need it.
         quiet.import_tensorflow()
         from tfminilm.export.opened import open_bundle
 
-        open_bundle(path)
+        _ = open_bundle(path).encoder
     if path.is_dir():
         path = path / "model.tflite"
     if not path.is_file():

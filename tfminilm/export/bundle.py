@@ -18,6 +18,7 @@ from tfminilm.export import (
     litert,
     manifest,
     parity,
+    probe,
     ranges,
     vocabulary,
     worst_layer,
@@ -102,6 +103,9 @@ def export_bundle(
         said["signatures"] = manifest.signatures(folder / MODEL)
         said["parity"] = _checked(
             folder / MODEL, model, tokenizer, target, texts, convert
+        )
+        said["probe"] = probe.make(
+            LiteRTEncoder(folder / MODEL), tokenizer, texts
         )
         said["files"] = manifest.checksums(folder)
         said["evaluation"] = None

@@ -12,14 +12,14 @@ import keras
 
 from tfminilm import files
 from tfminilm.errors import UserError
-from tfminilm.export import litert
+from tfminilm.export import litert, runtimes
 from tfminilm.export.runner import open_interpreter
 from tfminilm.export.target import Target
 from tfminilm.tasks import windows
 from tfminilm.tasks.evaluate import Settings
 
 FORMAT = "tfminilm-bundle"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 # RoBERTa's is XLM-R's as well.
 _FAMILIES = (
@@ -74,6 +74,7 @@ def identity(
         "target": target.name,
         "precision": target.precision,
         "layers": dict(target.layers),
+        "runtimes": runtimes.oldest(target),
         "model": shape(getattr(model, "backbone", model)),
     }
 

@@ -3,16 +3,17 @@
 import contextlib
 import dataclasses
 import functools
+import importlib.metadata
 import json
 import os
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfminilm import files
 from tfminilm.errors import UserError
-from tfminilm.export import vocabulary
+from tfminilm.export import probe, runtimes, vocabulary
 from tfminilm.export.manifest import FORMAT, FORMAT_VERSION
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.tasks.evaluate import Settings
@@ -25,6 +26,8 @@ _OWN_FORMATS = "tfminilm-"
 
 # Without these nothing can be read.
 _NEEDED = ("task", "labels", "tokenizer", "signatures", "files")
+# Since format version 2.
+_NEEDED_NOW = (*_NEEDED, "probe", "runtimes")
 
 # A task's kind, by what a manifest calls it.
 _KINDS = {
@@ -60,8 +63,18 @@ class Bundle:
 
     @functools.cached_property
     def encoder(self) -> LiteRTEncoder:
-        """The model, as an app runs it."""
-        return LiteRTEncoder(self.folder / MODEL)
+        """The model, as an app runs it.
+
+        Raises:
+            UserError: the runtime gives other answers than those in the
+                manifest, or cannot open the file.
+        """
+        path = self.folder / MODEL
+        known = self.manifest.get("probe")
+        if known is None:  # Format version 1.
+            return LiteRTEncoder(path)
+        with _read(self.folder):
+            return _right(path, known, self.manifest)
 
     @functools.cached_property
     def tokenizer(self) -> Any:
@@ -109,7 +122,8 @@ def open_bundle(folder: str | os.PathLike) -> Bundle:
     """
     folder = pathlib.Path(folder)
     manifest = read_manifest(folder)
-    for key in _NEEDED:
+    is_old = int(manifest["format_version"]) < FORMAT_VERSION
+    for key in _NEEDED if is_old else _NEEDED_NOW:
         if key not in manifest:
             raise _damaged(folder / MANIFEST, f"it has no {key}")
     with _read(folder):
@@ -160,6 +174,36 @@ def read_manifest(folder: str | os.PathLike) -> dict[str, Any]:
             f"{FORMAT_VERSION}: install a newer tfminilm"
         )
     return manifest
+
+
+# What was found right in this process: a file's digest, and its probe.
+_proven: set[tuple[str, str]] = set()
+
+
+def _right(
+    path: pathlib.Path, known: Mapping[str, Any], manifest: Mapping[str, Any]
+) -> LiteRTEncoder:
+    """Opens a file, once the runtime is known to compute it rightly."""
+    key = manifest["files"][MODEL]["sha256"], json.dumps(known)
+    try:
+        encoder = LiteRTEncoder(path)
+    except UserError:  # The file is whole, so that it is not to blame.
+        fault = "it does not open"
+    else:
+        found = 0.0 if key in _proven else probe.difference(encoder, known)
+        if found <= known["tolerance"]:
+            _proven.add(key)
+            return encoder
+        fault = (
+            f"a known answer differs by {found:.3g}, expected at most "
+            f"{known['tolerance']:g}"
+        )
+    version = importlib.metadata.version(runtimes.LITERT)
+    raise UserError(
+        f"{runtimes.LITERT} {version} does not compute {path} rightly: "
+        f"{fault}; {manifest['precision']} needs "
+        f"{runtimes.needed(manifest['runtimes'])}"
+    )
 
 
 def require_replaceable(output_dir: pathlib.Path) -> None:

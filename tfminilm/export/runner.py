@@ -121,7 +121,7 @@ def open_interpreter(path: str | os.PathLike, num_threads: int = 1) -> Any:
             # Now, as the delegate announces itself here.
             interpreter.allocate_tensors()
         return interpreter
-    except ValueError as error:
+    except (RuntimeError, ValueError) as error:
         raise UserError(
             f"{path} is no LiteRT file, or part of one: expected what "
             "`tfminilm export` writes"
