@@ -38,12 +38,12 @@ def rounded(model, batch, tmp_path_factory):
 
 
 def kinds(path):
-    """The types of the layers' matrices, by the layers' names."""
+    """The types of the dense layers' matrices, by the layers' names."""
     read = flatbuffer.read(path)
     found = {}
     for graph in read.subgraphs:
         for operator in graph.operators:
-            if flatbuffer.operator_name(read, operator) in quantize._MATRICES:
+            if flatbuffer.operator_name(read, operator) == "FULLY_CONNECTED":
                 tensor = graph.tensors[operator.inputs[1]]
                 name = tensor.name.decode().rpartition("/")[0]
                 found.setdefault(name, set()).add(_BYTES[tensor.type])
@@ -86,19 +86,18 @@ def test_layers_are_named_as_the_model_has_them(model):
 
 
 @pytest.mark.parametrize(
-    ("precision", "kind", "table", "least"),
+    ("precision", "kind", "least"),
     [
-        ("dynamic_wi8_afp32", "int8", "int8", 0.999),
-        ("dynamic_wi4_afp32", "int4", "int4", 0.9),
-        ("weight_only_wi8_afp32", "int8", "int8", 0.999),
-        ("static_wi8_ai8", "int8", "int8", 0.98),
+        ("dynamic_wi8_afp32", "int8", 0.999),
+        ("dynamic_wi4_afp32", "int4", 0.9),
+        ("weight_only_wi8_afp32", "int8", 0.999),
+        ("static_wi8_ai8", "int8", 0.98),
     ],
 )
-def test_precisions(rounded, float_file, precision, kind, table, least):
+def test_precisions(rounded, float_file, precision, kind, least):
     path = rounded(precision)
     types = kinds(path) if "weight_only" not in precision else None
     if types is not None:
-        assert types.pop("tokens") == table
         assert set(types.values()) == {kind}
         assert len(types) == 13
     assert profile.custom_operators(path) == []
@@ -120,7 +119,7 @@ def test_single_layers(rounded, float_file):
     own["layer_1/query"] = "dynamic_wi4_afp32"
     path = rounded("dynamic_wi8_afp32", **own)
     types = kinds(path)
-    assert types["tokens"] == types["layer_1/query"] == "int4"
+    assert types["layer_1/query"] == "int4"
     assert types["layer_0/query"] == types["pooler"] == "int8"
     assert types["layer_1/feedforward"] == "float32"
     assert cosine(float_file, path) > 0.95
@@ -138,8 +137,8 @@ def test_the_longest_pattern_counts():
 
 
 def test_equal_scales_are_written_once(make_backbone):
-    """A second signature adds no second set of the table's scales."""
-    backbone = make_backbone(vocabulary_size=3000, num_layers=1)
+    """A second signature adds no second set of a layer's scales."""
+    backbone = make_backbone(num_layers=1, intermediate_dim=3000)
     sizes = [
         len(
             litert.convert(
@@ -148,7 +147,7 @@ def test_equal_scales_are_written_once(make_backbone):
         )
         for lengths in ((4,), (4, 5))
     ]
-    # 12 bytes a row; what the second graph adds of its own is less.
+    # 12 bytes an output; what the second graph adds of its own is less.
     assert sizes[1] - sizes[0] < 0.7 * 12 * 3000
 
 
@@ -158,8 +157,8 @@ def test_equal_scales_of_other_zeros_are_kept_apart(rounded):
         scales.scale = np.ones(1, np.float32)
     zeros = [int(scales.zeroPoint[0]) for scales in scalars(read)]
     assert len(set(zeros)) > 1
-    shared = flatbuffer.share_scales(flatbuffer.write(read))
-    found = scalars(flatbuffer.read(shared))
+    flatbuffer.share_scales(read)
+    found = scalars(flatbuffer.read(flatbuffer.write(read)))
     assert [int(scales.zeroPoint[0]) for scales in found] == zeros
 
 

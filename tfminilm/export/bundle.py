@@ -20,6 +20,7 @@ from tfminilm.export import (
     parity,
     probe,
     ranges,
+    runtimes,
     vocabulary,
     worst_layer,
 )
@@ -100,12 +101,13 @@ def export_bundle(
         if target.activations != "float32":
             longest = batch(max(target.lengths))
             ranges.require_range(backbone, [longest], target.activations)
+        said["runtimes"] = runtimes.oldest(folder / MODEL)
         said["signatures"] = manifest.signatures(folder / MODEL)
         said["parity"] = _checked(
             folder / MODEL, model, tokenizer, target, texts, convert
         )
         said["probe"] = probe.make(
-            LiteRTEncoder(folder / MODEL), tokenizer, texts
+            LiteRTEncoder(folder / MODEL), model, tokenizer, texts
         )
         said["files"] = manifest.checksums(folder)
         said["evaluation"] = None

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,14 @@ def write(model: Any) -> bytes:
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def share_scales(model: bytes) -> bytes:
-    """The same file, in which equal scales are written once.
+def share_scales(model: Any) -> None:
+    """Lets a file hold equal scales once.
 
     Signatures share the weights of a layer, but each brings the scales of its
-    own tensor, a table's one a row: 12 bytes a word and signature.
+    own tensor: 12 bytes an output and signature.
     """
-    found = read(model)
     known: dict[Any, _Shared] = {}
-    for graph in found.subgraphs:
+    for graph in model.subgraphs:
         for tensor in graph.tensors:
             scales = tensor.quantization
             if scales is None or scales.scale is None:
@@ -47,7 +47,6 @@ def share_scales(model: bytes) -> bytes:
                 scales.quantizedDimension,
             )
             tensor.quantization = known.setdefault(key, _Shared(scales))
-    return write(found)
 
 
 class _Shared:
@@ -83,3 +82,91 @@ def is_constant(model: Any, tensor: Any) -> bool:
     """Whether a tensor's values are in the file."""
     data = model.buffers[tensor.buffer].data
     return data is not None and len(data) > 0
+
+
+class Editor:
+    """Adds tensors and operators to one graph of a file.
+
+    Attributes:
+        read: the file's objects.
+        graph: one of its graphs.
+        added: the new operators, which are not in the graph's list yet.
+    """
+
+    def __init__(self, read: Any, graph: Any):
+        self.read = read
+        self.graph = graph
+        self.added: list[Any] = []
+
+    def tensor(
+        self, name: bytes, shape: Sequence[int], kind: int, buffer: int = 0
+    ) -> int:
+        """Adds a tensor, with the values of a buffer; returns its place."""
+        from ai_edge_litert import schema_py_generated as schema
+
+        tensor = schema.TensorT()
+        tensor.name, tensor.type, tensor.buffer = name, kind, buffer
+        tensor.shape = list(shape)
+        self.graph.tensors.append(tensor)
+        return len(self.graph.tensors) - 1
+
+    def constant(self, name: bytes, value: float) -> int:
+        """Adds a number, float32 `[1]`; returns its place."""
+        buffer = add_buffer(self.read, np.array([value], np.float32))
+        return self.tensor(name, [1], 0, buffer)
+
+    def operator(
+        self,
+        kind: str,
+        inputs: Sequence[int],
+        output: int,
+        version: int = 1,
+        **options: Any,
+    ) -> int:
+        """Adds an operator, such as GATHER; returns the place it writes.
+
+        Args:
+            kind: its name in the schema.
+            inputs: the places of tensors that it reads.
+            output: that of the one that it writes.
+            version: of the operator.
+            **options: by their names in the schema.
+        """
+        from ai_edge_litert import schema_py_generated as schema
+
+        operator = schema.OperatorT()
+        operator.opcodeIndex = _code(self.read, kind, version)
+        operator.inputs, operator.outputs = list(inputs), [output]
+        name = f"{kind.title()}Options"
+        if hasattr(schema, f"{name}T"):
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+            operator.builtinOptions = getattr(schema, f"{name}T")()
+            for option, value in options.items():
+                setattr(operator.builtinOptions, option, value)
+        self.added.append(operator)
+        return output
+
+
+def add_buffer(model: Any, values: np.ndarray) -> int:
+    """Adds values to a file; returns their buffer's place."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer = schema.BufferT()
+    buffer.data = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+    model.buffers.append(buffer)
+    return len(model.buffers) - 1
+
+
+def _code(model: Any, kind: str, version: int) -> int:
+    """The place of an operator's kind and version, added if need be."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    number = getattr(schema.BuiltinOperator, kind)
+    for place, code in enumerate(model.operatorCodes):
+        if (code.builtinCode, code.version) == (number, version):
+            return place
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = number
+    code.version = version
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.export import half_table, mobile_graph, profile, quantize
+from tfminilm.export import mobile_graph, profile, quantize
 from tfminilm.export.quiet import quiet
 from tfminilm.export.target import PRECISIONS, STATIC
 from tfminilm.export.trained_ranges import Range
@@ -72,15 +72,14 @@ def convert(
     }
     model = _convert_float(graph, signatures, precision == "float16")
     _require_builtins(model)
+    model = quantize.finished(model)
     if precision == "float16":
-        model = half_table.widen_rows_alone(model)
-    else:
-        known = quantize.layers(model)
-        if outputs is None:  # Other outputs may need less of the model.
-            quantize.require_known(known, layers or {})
-        chosen = quantize.plan(known, precision, layers or {})
-        model = quantize.quantize(model, chosen, batch, ranges)
-    return model
+        return model
+    known = quantize.layers(model)
+    if outputs is None:  # Other outputs may need less of the model.
+        quantize.require_known(known, layers or {})
+    chosen = quantize.plan(known, precision, layers or {})
+    return quantize.quantize(model, chosen, batch, ranges)
 
 
 def signature_length(name: str) -> int | None:

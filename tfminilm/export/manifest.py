@@ -12,7 +12,7 @@ import keras
 
 from tfminilm import files
 from tfminilm.errors import UserError
-from tfminilm.export import litert, runtimes
+from tfminilm.export import litert
 from tfminilm.export.runner import open_interpreter
 from tfminilm.export.target import Target
 from tfminilm.tasks import windows
@@ -74,7 +74,6 @@ def identity(
         "target": target.name,
         "precision": target.precision,
         "layers": dict(target.layers),
-        "runtimes": runtimes.oldest(target),
         "model": shape(getattr(model, "backbone", model)),
     }
 

@@ -212,7 +212,7 @@ def _compared(
     for start in range(0, len(encoded), _BATCH):
         numbers = np.arange(start, min(start + _BATCH, len(encoded)))
         batch = encoded.padded(numbers, length)
-        wanted = _keras_outputs(model, batch)
+        wanted = keras_outputs(model, batch)
         for index, number in enumerate(numbers):
             row = {name: value[index] for name, value in batch.items()}
             got = encoder(**row, length=length)
@@ -227,7 +227,7 @@ def _compared(
                     )
 
 
-def _keras_outputs(
+def keras_outputs(
     model: Any, batch: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """The model's own outputs, and the mean over each row's real tokens."""

@@ -8,9 +8,10 @@ one that takes a table's scales to be one, gives others.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
-from tfminilm.export import calibration
+from tfminilm.export import calibration, parity
 from tfminilm.export.runner import LiteRTEncoder
 
 # What an app reads. The other outputs of an encoder are larger, and computed
@@ -18,20 +19,29 @@ from tfminilm.export.runner import LiteRTEncoder
 OUTPUTS = ("logits", "start_logits", "end_logits", "sentence_embedding")
 
 _ROWS = 3
-_CANDIDATES = 64
-_TOLERANCE = 0.01
+_CANDIDATES = 32
 _DIGITS = 6
+
+# Of any file: what logits may differ by and still be the same to a person.
+_LEAST_TOLERANCE = 0.01
 
 
 def make(
     encoder: LiteRTEncoder,
+    model: keras.Model,
     tokenizer: Any,
     texts: Sequence[calibration.Texts],
 ) -> dict[str, Any]:
     """The rows that differ most in what a file makes of them.
 
+    Right runtimes differ too, where numbers are rounded: by about as much as
+    the file does from Keras, so that twice that is allowed. It is at most a
+    third of the distance between two answers: a runtime that ignores its
+    input, and gives one answer to all, misses one of them by half of it.
+
     Args:
-        encoder: runs the file, which is right.
+        encoder: runs the file, which was compared with Keras.
+        model: what the file was made of.
         tokenizer: the model's.
         texts: the first of them are tried, cut to the shortest signature.
 
@@ -42,11 +52,19 @@ def make(
     """
     rows = _rows(encoder, tokenizer, texts)
     answers = [_answer(encoder, row) for row in rows]
+    errors = [
+        np.abs(answer[name] - values).max()
+        for row, answer in zip(rows, answers, strict=True)
+        for name, values in _keras_answer(model, row).items()
+        if name in answer
+    ]
+    chosen, spread = _farthest(answers)
+    tolerance = max(min(2 * max(errors), spread / 3), _LEAST_TOLERANCE)
     return {
-        "tolerance": _TOLERANCE,
+        "tolerance": round(float(tolerance), _DIGITS),
         "rows": [
             {**rows[index], "outputs": _rounded(answers[index])}
-            for index in _farthest(answers)
+            for index in chosen
         ],
     }
 
@@ -104,8 +122,24 @@ def _answer(
     return {name: found[name].ravel() for name in OUTPUTS if name in found}
 
 
-def _farthest(answers: Sequence[Mapping[str, np.ndarray]]) -> list[int]:
-    """The places of `_ROWS` answers, each far from all before it."""
+def _keras_answer(
+    model: keras.Model, row: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """All that Keras makes of a row, flat."""
+    batch = {name: np.array([ids], np.int32) for name, ids in row.items()}
+    batch["padding_mask"] = np.ones_like(batch["token_ids"])
+    found = parity.keras_outputs(model, batch)
+    return {name: values.ravel() for name, values in found.items()}
+
+
+def _farthest(
+    answers: Sequence[Mapping[str, np.ndarray]],
+) -> tuple[list[int], float]:
+    """The places of `_ROWS` answers, each far from all before it.
+
+    Returns:
+        The places, and how far the first two are apart.
+    """
     points = []
     for answer in answers:
         # Of places in a text, those that all rows have.
@@ -118,7 +152,7 @@ def _farthest(answers: Sequence[Mapping[str, np.ndarray]]) -> list[int]:
         nearest = gaps[chosen].min(0)
         nearest[chosen] = -1  # Equal ones are told apart by their places.
         chosen.append(int(nearest.argmax()))
-    return chosen
+    return chosen, float(gaps.max())
 
 
 def _rounded(outputs: Mapping[str, np.ndarray]) -> dict[str, list[float]]:

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.export import flatbuffer
+from tfminilm.export import flatbuffer, runtimes, tables
 from tfminilm.export.quiet import quiet
 from tfminilm.export.target import STATIC
 from tfminilm.export.trained_ranges import Range
@@ -151,7 +151,16 @@ def quantize(
         rounded = worker.quantize(
             scales, enable_progress_bar=False, enable_progress_report=False
         )
-    return flatbuffer.share_scales(bytes(rounded.quantized_model))
+    return finished(bytes(rounded.quantized_model))
+
+
+def finished(model: bytes) -> bytes:
+    """The same file, which old runtimes compute rightly or refuse."""
+    read = flatbuffer.read(model)
+    tables.by_factors(read)
+    runtimes.stamp(read)
+    flatbuffer.share_scales(read)
+    return flatbuffer.write(read)
 
 
 def _narrow(
