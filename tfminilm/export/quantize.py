@@ -148,9 +148,11 @@ def quantize(
             measuring.calibrate(_samples(model, batch), rules)
             scales = measuring.get_model_qsvs()
             _narrow(scales, model, ranges or {})
-        rounded = worker.quantize(
-            scales, enable_progress_bar=False, enable_progress_report=False
-        )
+        # For a row of zeros 4 bits' scale is 0 / 0 at first, and 0 then.
+        with np.errstate(invalid="ignore"):
+            rounded = worker.quantize(
+                scales, enable_progress_bar=False, enable_progress_report=False
+            )
     return finished(bytes(rounded.quantized_model))
 
 
