@@ -19,6 +19,8 @@ _KEPT = b"liblog.so"
 # Calls of these go to the shim, under a name with a capital letter.
 _RENAMED = (
     *(b"fflush", b"fprintf", b"fputc", b"fwrite", b"vfprintf"),
+    *(b"pthread_cond_broadcast", b"pthread_cond_destroy"),
+    *(b"pthread_cond_init", b"pthread_cond_signal", b"pthread_cond_wait"),
     *(b"pthread_mutex_init", b"sysconf"),
 )
 # ELF's numbers.
