@@ -4,15 +4,17 @@ import json
 import math
 import shutil
 
+import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import bundle, litert
+from tfminilm.export import bundle, litert, opened
 from tfminilm.export.opened import (
     is_bundle,
     open_bundle,
     require_replaceable,
 )
+from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 
 
@@ -45,17 +47,18 @@ def change(copy):
 
 
 def read_all(folder):
-    opened = open_bundle(folder)
-    return opened.settings, opened.tokenizer
+    found = open_bundle(folder)
+    _ = found.encoder
+    return found.settings, found.tokenizer
 
 
 def test_whole(copy, tokenizer):
-    opened = open_bundle(copy)
-    assert opened.encoder.lengths == (8, 32)
-    assert opened.settings is None
+    found = open_bundle(copy)
+    assert found.encoder.lengths == (8, 32)
+    assert found.settings is None
     words = "the running dog, unknowable"
-    assert opened.tokenizer(words).tolist() == tokenizer(words).tolist()
-    assert opened.tokenizer.cls_token_id == tokenizer.cls_token_id
+    assert found.tokenizer(words).tolist() == tokenizer(words).tolist()
+    assert found.tokenizer.cls_token_id == tokenizer.cls_token_id
 
 
 def test_settings_of_questions(change):
@@ -165,6 +168,9 @@ def test_a_file_without_a_checksum(change, copy, name):
         {"files": None},
         {"files": {"a": 1}},
         {"files": {"a": {"bytes": math.inf, "sha256": ""}}},
+        {"probe": {"rows": []}},
+        {"probe": {"tolerance": 1, "rows": []}},
+        {"probe": {"tolerance": 1, "rows": [{"token_ids": [5]}]}},
         {"tokenizer": []},
         {"tokenizer": {"vocabulary": "vocab.txt"}},
         {"tokenizer": {"kind": "wordpiece", "vocabulary": "model.tflite"}},
@@ -203,3 +209,81 @@ def test_no_bundle(tmp_path, content):
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(UserError, match="is no bundle"):
         open_bundle(tmp_path)
+
+
+def test_known_answers_differ_much(written, backbone, run_keras):
+    """From each other, and not from what Keras makes of the same rows."""
+    known = open_bundle(written).manifest["probe"]
+    answers = []
+    for row in known["rows"]:
+        batch = {name: np.array([ids]) for name, ids in row.items() if ids}
+        batch.pop("outputs")
+        batch["padding_mask"] = np.ones_like(batch["token_ids"])
+        states = run_keras(backbone, batch)["sequence_output"]
+        answers.append(np.array(row["outputs"]["sentence_embedding"]))
+        np.testing.assert_allclose(answers[-1], states[0].mean(0), atol=1e-4)
+    assert len(answers) == 3
+    gaps = [np.abs(a - b).max() for a in answers for b in answers if a is not b]
+    assert min(gaps) > 20 * known["tolerance"]
+
+
+def test_a_runtime_that_ignores_its_input(copy, monkeypatch):
+    def ignore(self, token_ids, segment_ids=None):
+        return right(self, [5] * len(token_ids), segment_ids)
+
+    right = LiteRTEncoder.__call__
+    monkeypatch.setattr(opened, "_proven", set())
+    monkeypatch.setattr(LiteRTEncoder, "__call__", ignore)
+    with pytest.raises(UserError, match="a known answer differs") as found:
+        _ = open_bundle(copy).encoder
+    message = str(found.value)
+    assert message.startswith("ai-edge-litert 2.")
+    assert message.endswith(
+        "float32 needs tensorflow-lite 2.14.0 or newer or ai-edge-litert "
+        "1.0.1 or newer"
+    )
+    assert "\n" not in message
+
+
+def test_another_answer_is_not_hidden_by_one_that_was_right(change, copy):
+    _ = open_bundle(copy).encoder
+    known = open_bundle(copy).manifest["probe"]
+    known["rows"][1]["outputs"]["sentence_embedding"][3] += 1
+    with pytest.raises(
+        UserError, match=r"differs by 1, expected at most 0\.01"
+    ):
+        _ = open_bundle(change(probe=known)).encoder
+    known["rows"][1]["outputs"]["sentence_embedding"][3] = math.nan
+    with pytest.raises(UserError, match="differs by inf, expected at most"):
+        _ = open_bundle(change(probe=known)).encoder
+
+
+def test_known_answers_run_once(copy, monkeypatch):
+    calls = []
+    monkeypatch.setattr(opened, "_proven", set())
+    monkeypatch.setattr(
+        opened.probe, "difference", lambda *given: calls.append(given) or 0.0
+    )
+    for _ in range(2):
+        assert open_bundle(copy).encoder.lengths == (8, 32)
+    assert len(calls) == 1
+
+
+def test_a_runtime_that_refuses_the_file(copy, monkeypatch):
+    def refuse(path):
+        raise UserError(f"{path} is no LiteRT file")
+
+    monkeypatch.setattr(opened, "LiteRTEncoder", refuse)
+    with pytest.raises(UserError, match="rightly: it does not open; float32"):
+        _ = open_bundle(copy).encoder
+
+
+def test_a_bundle_of_the_first_format(change, copy):
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for name in ("probe", "runtimes"):
+        manifest.pop(name)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match="damaged: it has no probe"):
+        open_bundle(copy)
+    assert open_bundle(change(format_version=1)).encoder.lengths == (8, 32)
