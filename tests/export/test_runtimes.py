@@ -2,7 +2,8 @@
 
 import pytest
 
-from tfminilm.export import flatbuffer, quantize, runtimes
+from tfminilm.export import flatbuffer, litert, quantize, runtimes
+from tfminilm.tasks.heads import FirstTokenClassifier
 
 # Precision: tensorflow-lite, ai-edge-litert, and the file's own statement.
 NEEDS = {
@@ -76,3 +77,19 @@ def test_one_layer_decides(float_file):
 def test_in_words():
     known = {"tensorflow-lite": None, "ai-edge-litert": "1.1.2"}
     assert runtimes.needed(known) == "ai-edge-litert 1.1.2 or newer"
+
+
+def test_a_single_output_keeps_eight_bits(make_backbone, randomise):
+    """LiteRT 1.1.2 and 1.2 refuse 4 bits with a single scale."""
+    model = FirstTokenClassifier(make_backbone(num_layers=1), 1)
+    content = litert.convert(randomise(model), "dynamic_wi4_afp32", (4,))
+    read = flatbuffer.read(content)
+    (graph,) = read.subgraphs
+    types = {
+        tuple(graph.tensors[operator.inputs[1]].shape): graph.tensors[
+            operator.inputs[1]
+        ].type
+        for operator, _, _ in products(read)
+    }
+    assert types[1, 32] == 9  # INT8 in the schema
+    assert types[64, 32] == 17  # INT4

@@ -42,11 +42,12 @@ class Layer:
     """A matrix: how many numbers it has, and the operators that read it.
 
     `uses` holds an operator's kind and the name of its output, once for each
-    signature.
+    signature; `rows` is the number of a dense layer's outputs, or of words.
     """
 
     parameters: int
     uses: tuple[tuple[str, str], ...]
+    rows: int = 0
 
 
 def layers(model: bytes) -> dict[str, Layer]:
@@ -56,7 +57,8 @@ def layers(model: bytes) -> dict[str, Layer]:
         name = _layer(matrix)
         uses = found[name].uses if name in found else ()
         size = int(np.prod(matrix.shape))
-        found[name] = Layer(size, (*uses, (kind, written.name.decode())))
+        use = kind, written.name.decode()
+        found[name] = Layer(size, (*uses, use), int(matrix.shape[0]))
     return found
 
 
@@ -187,6 +189,9 @@ def _recipe(known: Mapping[str, Layer], chosen: Mapping[str, str]) -> Any:
 
     rules = recipe_manager.RecipeManager()
     for name, precision in chosen.items():
+        # A single scale of 4 bits is refused by LiteRT before 1.3.
+        if known[name].rows == 1:
+            precision = precision.replace("wi4", "wi8")
         for kind, output in known[name].uses:
             _add(rules, precision, kind, f"^{re.escape(output)};$")
     return rules
