@@ -197,7 +197,8 @@ def constant(array: np.ndarray) -> tf.Variable:
 def _lookup(table, ids):
     """Rows of a table; the converter writes it as one EMBEDDING_LOOKUP.
 
-    That operator, unlike GATHER, has an int8 kernel with a scale per row.
+    The quantiser rounds its table with a scale per row, that of a GATHER with
+    one for all; `tables` writes what the file has in its place then.
     """
     return tf.gather(table, ids)
 
