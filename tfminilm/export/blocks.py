@@ -197,8 +197,8 @@ def constant(array: np.ndarray) -> tf.Variable:
 def _lookup(table, ids):
     """Rows of a table; the converter writes it as one EMBEDDING_LOOKUP.
 
-    The quantiser rounds its table with a scale per row, that of a GATHER with
-    one for all; `tables` writes what the file has in its place then.
+    The quantiser knows that operator's table, and rounds it with a scale per
+    row; what the file has in its place then is written by `tables`.
     """
     return tf.gather(table, ids)
 
