@@ -261,6 +261,7 @@ def test_filler_has_no_weight():
     inputs, labels, _ = batches.batch(weights.index([2.0, 0.0]))
     assert inputs["token_ids"].shape == (2, 4)
     assert (inputs["token_ids"][:, 0] == labels["labels"]).all()
+    assert inputs["padding_mask"].sum(1).tolist() == [4, 0]
 
 
 def test_a_batch_is_as_long_as_its_bucket():

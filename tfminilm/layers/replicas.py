@@ -47,6 +47,27 @@ def mean(count: Any) -> Any:
     return context.all_reduce(tf.distribute.ReduceOp.MEAN, count)
 
 
+def count() -> int:
+    """How many replicas share a batch."""
+    if not _is_tensorflow():
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+class Mean(keras.metrics.Mean):
+    """The mean over batches of what are, in a replica, shares of a mean.
+
+    All replicas' shares of a batch count alike, however many of its examples
+    each has. `sample_weight` is the number of the replica's own.
+    """
+
+    def update_state(self, values: Any, sample_weight: Any = 1) -> None:
+        examples = mean(ops.cast(sample_weight, "float32"))
+        super().update_state(values, sample_weight=examples)
+
+
 def sum_gradients(optimizer: keras.optimizers.Optimizer) -> None:
     """Has an optimizer add up the replicas' gradients before it uses them.
 

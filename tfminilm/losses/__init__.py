@@ -1,4 +1,8 @@
-"""Losses: pure functions of tensors, each with its paper's equation."""
+"""Losses: pure functions of tensors, each with its paper's equation.
+
+A `sample_weight` counts in them as in Keras' losses: the result is the sum of
+the weighted values divided by how many there are, not by the weights' sum.
+"""
 
 from tfminilm.losses.hidden import (
     attention_scores_mse,

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras import ops
 
-from tfminilm.losses.means import token_mean, weighted_mean
+from tfminilm.losses.means import masked_mean, token_mean, weighted_mean
 
 
 def hidden_mse(
@@ -51,11 +51,10 @@ def attention_scores_mse(
         A float32 scalar: the mean over heads and real (query, key) pairs.
     """
     real = ops.cast(ops.cast(padding_mask, "bool"), "float32")
-    weights = real[:, :, None] * real[:, None, :]
-    if sample_weight is not None:
-        weights = weights * ops.cast(sample_weight, "float32")[:, None, None]
+    pairs = real[:, :, None] * real[:, None, :]
     difference = _constant(teacher_scores) - ops.cast(student_scores, "float32")
-    return weighted_mean(ops.mean(ops.square(difference), axis=1), weights)
+    per_pair = ops.mean(ops.square(difference), axis=1)
+    return masked_mean(per_pair, pairs, sample_weight)
 
 
 def cosine_distance(

@@ -1,5 +1,11 @@
-"""Weighted means, in float32, over what is real."""
+"""Weighted means, in float32, over what is real.
 
+Their rule is that of Keras' losses, `sum_over_batch_size`: the sum of the
+weighted values, divided by how many there are. Twice the weights are twice
+the mean. Where replicas share a batch, the count is that of all of it.
+"""
+
+import math
 from typing import Any
 
 from keras import ops
@@ -8,36 +14,111 @@ from tfminilm.layers import replicas
 
 
 def weighted_mean(values: Any, weights: Any = None) -> Any:
-    """sum(weights * values) / sum(weights); 0 where all weights are 0.
-
-    Where replicas share a batch, the weights are those of all of it.
+    """sum(weights * values) / count(values).
 
     Args:
-        values: any shape.
-        weights: the same shape, or `None` for equal weights.
+        values: `[batch]`, or `[batch, tokens]`.
+        weights: `[batch]` or `[batch, 1]`, the weights of the examples; or
+            the shape of `values`, the weights of tokens, of which those of
+            weight 0 do not count; `None` for equal weights.
+
+    Returns:
+        A float32 scalar; 0 where nothing counts.
+
+    Raises:
+        ValueError: the weights are of another shape.
     """
     values = ops.cast(values, "float32")
+    count = ops.cast(math.prod(ops.shape(values)), "float32")
     if weights is None:
-        return ops.mean(values)
+        return _ratio(ops.sum(values), replicas.mean(count))
     weights = ops.cast(weights, "float32")
-    # What has no weight may be anything, infinite too.
-    values = ops.where(weights > 0, values, 0.0)
-    total = replicas.mean(ops.sum(weights))
-    mean = ops.sum(weights * values) / ops.where(total > 0, total, 1.0)
-    return mean
+    if _are_of_tokens(weights, values):
+        count = ops.sum(ops.cast(weights != 0, "float32"))
+    else:
+        weights = example_weights(weights, len(values.shape))
+    return _ratio(_weighted_sum(values, weights), replicas.mean(count))
+
+
+def masked_mean(values: Any, mask: Any, sample_weight: Any = None) -> Any:
+    """sum(weights * mask * values) / count(mask).
+
+    An example of weight 0 in which the mask is 0 fills up a batch. It counts
+    as one of average length, as it does in a mean over examples.
+
+    Args:
+        values: `[batch, ...]`.
+        mask: the same shape, nonzero where a value counts.
+        sample_weight: `[batch]` or `[batch, 1]`, the weights of the examples,
+            or `None`.
+
+    Returns:
+        A float32 scalar; 0 where nothing counts.
+    """
+    values = ops.cast(values, "float32")
+    mask = ops.cast(ops.cast(mask, "bool"), "float32")
+    if sample_weight is None:
+        count = replicas.mean(ops.sum(mask))
+        return _ratio(_weighted_sum(values, mask), count)
+    weights = example_weights(sample_weight, len(values.shape))
+    is_there = ops.any((mask != 0) | (weights != 0), _all_but_first(mask))
+    sizes = (
+        ops.sum(mask),
+        ops.cast(ops.shape(mask)[0], "float32"),
+        ops.sum(ops.cast(is_there, "float32")),
+    )
+    count, rows, rows_there = replicas.mean(ops.stack(sizes))
+    total = _weighted_sum(values, weights * mask)
+    return _ratio(total, count * _ratio(rows, rows_there))
 
 
 def token_mean(values: Any, padding_mask: Any, sample_weight: Any) -> Any:
-    """Mean over real tokens.
+    """`masked_mean` over real tokens.
 
     Args:
         values: `[batch, length]`.
         padding_mask: `[batch, length]`, nonzero at real tokens.
-        sample_weight: `[batch]`, or `None`.
+        sample_weight: `[batch]` or `[batch, 1]`, or `None`.
     """
-    weights = ops.cast(ops.cast(padding_mask, "bool"), "float32")
-    if sample_weight is not None:
-        weights = weights * ops.expand_dims(
-            ops.cast(sample_weight, "float32"), -1
+    return masked_mean(values, padding_mask, sample_weight)
+
+
+def example_weights(sample_weight: Any, rank: int = 1) -> Any:
+    """The weights of examples as float32 `[batch, 1, ...]` of this rank.
+
+    Args:
+        sample_weight: `[batch]` or `[batch, 1]`.
+        rank: how many axes the result has.
+
+    Raises:
+        ValueError: they are of another shape.
+    """
+    weights = ops.cast(sample_weight, "float32")
+    shape = tuple(weights.shape)
+    if len(shape) != 1 and not (len(shape) == 2 and shape[1] == 1):
+        raise ValueError(
+            f"sample_weight has the shape {shape}, expected one weight for "
+            "each example: [batch] or [batch, 1]"
         )
-    return weighted_mean(values, weights)
+    return ops.reshape(weights, (-1,) + (1,) * (rank - 1))
+
+
+def _are_of_tokens(weights: Any, values: Any) -> bool:
+    """Whether there is one for each token, not for each example."""
+    if len(values.shape) < 2 or len(weights.shape) != len(values.shape):
+        return False
+    return weights.shape[-1] != 1 or values.shape[-1] == 1
+
+
+def _all_but_first(x: Any) -> tuple[int, ...]:
+    return tuple(range(1, len(x.shape)))
+
+
+def _weighted_sum(values: Any, weights: Any) -> Any:
+    # What has no weight may be anything, infinite too.
+    return ops.sum(weights * ops.where(weights != 0, values, 0.0))
+
+
+def _ratio(total: Any, count: Any) -> Any:
+    """total / count; 0 of nothing."""
+    return total / ops.where(count > 0, count, 1.0)

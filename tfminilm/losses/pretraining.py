@@ -13,7 +13,7 @@ def masked_lm(logits: Any, labels: Any, weights: Any) -> Any:
     Args:
         logits: `[batch, masked, vocabulary_size]`, at the masked positions.
         labels: `[batch, masked]`, the original token ids.
-        weights: `[batch, masked]`, 0 at unused places.
+        weights: `[batch, masked]`, 0 at unused places, which do not count.
 
     Returns:
         A float32 scalar, in nats: the mean over masked tokens.
@@ -40,8 +40,18 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
 
     Args:
         logits: `[..., classes]`.
-        labels: `[...]` class numbers.
+        labels: `[...]` class numbers, or `[..., classes]` probabilities, such
+            as one-hot labels.
+
+    Returns:
+        `[...]` float32, in nats; NaN where the label is no class.
     """
     log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-    labels = ops.expand_dims(ops.cast(labels, "int32"), -1)
-    return -ops.squeeze(ops.take_along_axis(log_probs, labels, axis=-1), -1)
+    labels = ops.convert_to_tensor(labels)
+    if len(labels.shape) == len(log_probs.shape):
+        return -ops.sum(ops.cast(labels, "float32") * log_probs, axis=-1)
+    labels = ops.cast(labels, "int32")
+    is_class = (labels >= 0) & (labels < ops.shape(log_probs)[-1])
+    places = ops.expand_dims(ops.where(is_class, labels, 0), -1)
+    found = ops.squeeze(ops.take_along_axis(log_probs, places, axis=-1), -1)
+    return ops.where(is_class, -found, float("nan"))

@@ -15,6 +15,7 @@ from keras import ops
 
 from tfminilm.layers import replicas
 from tfminilm.layers.attention import key_bias
+from tfminilm.losses.means import example_weights
 
 
 def score_divergence(
@@ -37,8 +38,8 @@ def score_divergence(
         student_scores: the same shape.
         padding_mask: `[batch, length]`, nonzero at real tokens. What stands
             at padded queries and keys does not change the result.
-        sample_weight: `[batch]`, or `None` for equal weights. The result is
-            the weighted mean over the batch.
+        sample_weight: `[batch]` or `[batch, 1]`, or `None`. The result is the
+            mean over the batch of the weighted divergences.
 
     Returns:
         A float32 scalar.
@@ -109,7 +110,7 @@ def vector_divergence(
             gap,
         )
 
-        # Taken here, and by the zero before the result, so that nothing of
+        # Taken here, and by the zero added to the result, so that nothing of
         # the scores' size outlives this.
         scores = difference * ops.expand_dims(weights, -1)
         as_query = ops.matmul(scores, vectors)
@@ -119,7 +120,8 @@ def vector_divergence(
         def gradient(*args, upstream=None):
             return slope * _upstream(args, upstream)
 
-        return ops.sum(rows * weights) + 0.0 * ops.max(slope), gradient
+        after = 0.0 * ops.max(slope, initial=0.0)
+        return ops.sum(rows * weights) + after, gradient
 
     return divergence(student_vectors)
 
@@ -139,7 +141,7 @@ def _compare(
     rows = gap(teacher_probs) - log_sum
     # TensorFlow would work on both models at once, and hold the tensors of
     # both: this zero makes the student's wait for the teacher's.
-    after = 0.0 * ops.max(rows)
+    after = 0.0 * ops.max(rows, initial=0.0)
     student_probs, log_sum = _softmax(student_scores(after), bias + after)
     return rows + log_sum, student_probs - teacher_probs
 
@@ -150,7 +152,8 @@ def _softmax(scores: Any, bias: Any) -> tuple[Any, Any]:
     Step by step, since each step can work in place of the one before.
     """
     scores = ops.cast(scores, "float32") + bias
-    largest = ops.max(scores, axis=-1, keepdims=True)
+    # A replica may have no example, of which there is no largest score.
+    largest = ops.max(scores, -1, keepdims=True, initial=float("-inf"))
     exponentials = ops.exp(scores - largest)
     total = ops.sum(exponentials, axis=-1, keepdims=True)
     log_sum = ops.squeeze(largest + ops.log(total), axis=-1)
@@ -178,14 +181,10 @@ def _row_weights(padding_mask: Any, scores: Any, sample_weight: Any) -> Any:
     real = ops.cast(ops.cast(padding_mask, "bool"), "float32")
     lengths = ops.sum(real, axis=-1, keepdims=True)
     weights = real / ops.maximum(lengths, 1.0)
-    if sample_weight is None:
-        share = 1.0 / ops.cast(ops.shape(real)[0], "float32")
-    else:
-        sample_weight = ops.cast(sample_weight, "float32")
-        total = replicas.mean(ops.sum(sample_weight))
-        share = ops.expand_dims(
-            ops.where(total > 0, sample_weight / total, 0.0), -1
-        )
+    if sample_weight is not None:
+        weights = weights * example_weights(sample_weight, 2)
+    # Those of all replicas: this one may have no example at all.
+    count = replicas.mean(ops.cast(ops.shape(real)[0], "float32"))
     num_heads = ops.cast(ops.shape(scores)[1], "float32")
-    weights = weights * share / num_heads
+    weights = weights * (1.0 / ops.maximum(count, 1e-9)) / num_heads
     return ops.expand_dims(weights, 1)

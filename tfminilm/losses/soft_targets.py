@@ -26,15 +26,18 @@ def soft_targets(
         teacher_logits: `[..., classes]`.
         student_logits: the same shape.
         temperature: T, above 0; higher is softer.
-        sample_weight: the shape of the logits without classes, or `None`:
-            the weights of examples, or, for `[batch, length, classes]`, a
-            padding mask that makes this the mean over real tokens.
+        sample_weight: `[batch]` or `[batch, 1]` weights of the examples, or
+            `None`; or, for logits `[batch, length, classes]`, weights of
+            tokens `[batch, length]`, of which those of weight 0 do not
+            count: with a padding mask this is the mean over real tokens.
 
     Returns:
-        A float32 scalar, in nats: the (weighted) mean over examples.
+        A float32 scalar, in nats: the mean over examples, weighted as in
+        Keras' losses.
 
     Raises:
-        ValueError: the temperature is not above 0.
+        ValueError: the temperature is not above 0, or the weights are of
+            another shape.
     """
     if temperature <= 0:
         raise ValueError(f"temperature is {temperature}, expected above 0")
@@ -52,12 +55,14 @@ def hard_labels(
     """Cross-entropy of the true classes, at temperature 1.
 
     Args:
-        labels: class numbers, the shape of the logits without classes.
+        labels: class numbers, the shape of the logits without classes; or
+            probabilities of the shape of the logits, such as one-hot labels.
         student_logits: `[..., classes]`.
-        sample_weight: the shape of the labels, or `None`.
+        sample_weight: as in `soft_targets`.
 
     Returns:
-        A float32 scalar, in nats: the (weighted) mean over examples.
+        A float32 scalar, in nats: the (weighted) mean over examples; NaN
+        where a label of weight is no class.
     """
     return weighted_mean(cross_entropy(student_logits, labels), sample_weight)
 
@@ -73,7 +78,7 @@ def logits_mse(
     Args:
         teacher_logits: `[..., classes]`.
         student_logits: the same shape.
-        sample_weight: the shape of the logits without classes, or `None`.
+        sample_weight: as in `soft_targets`.
 
     Returns:
         A float32 scalar: the mean over classes and (weighted) examples.

@@ -74,17 +74,21 @@ class Batches:
             The model's inputs `[batch_size, bucket's length]`, the labels
             and the sample weights, `[batch_size]` each: 0 for a filler, and
             as much for the others as makes the mean over all the mean over
-            them, in whatever parts replicas take it.
+            them, in whatever parts replicas take it. A filler has no real
+            token, so that it is in no mean over tokens either.
         """
         rows = self.rows(step)
         weights = (rows >= 0).astype(np.float32)
         weights /= weights.mean()
+        is_real = (rows >= 0).astype(np.int32)
         rows = np.where(rows >= 0, rows, rows[0])
         length = int(self.buckets[self._bucket[rows].max()])
         labels = {
             name: values[rows] for name, values in self.encoded.labels.items()
         }
-        return self.encoded.padded(rows, length), labels, weights
+        inputs = self.encoded.padded(rows, length)
+        inputs["padding_mask"] = inputs["padding_mask"] * is_real[:, None]
+        return inputs, labels, weights
 
     def epoch(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """All batches of the first epoch: the sequences, and the inputs."""
