@@ -16,6 +16,12 @@ from tfminilm.layers.attention import (
 from tfminilm.layers.bottleneck import BottleneckEncoder
 from tfminilm.layers.bottleneck_parts import BottleneckParts, ExposedBottleneck
 from tfminilm.teachers.first_token import reads_first_token_only
+from tfminilm.teachers.logits import (
+    ends_inside,
+    graph_of,
+    is_opaque,
+    logits_of,
+)
 
 STATES = "hidden_states"
 TENSOR_NAMES = (*ATTENTION_PARTS, STATES)
@@ -67,7 +73,8 @@ def with_output(
 ) -> keras.Model:
     """`expose` whose outputs hold the model's own one under `name`."""
     heads = head_outputs(model)
-    calls = _calls(model, heads)
+    is_inside = not outputs.keys().isdisjoint(TENSOR_NAMES)
+    calls = _calls(model, {} if is_inside else heads)
     wanted = _wanted(outputs, len(calls), heads)
     inner = [pair for pair in wanted if pair[0] not in heads]
     asked = {key: heads[key] for key, _ in wanted if key in heads}
@@ -79,20 +86,22 @@ def with_output(
         if (STATES, index + 1) in found
     }
 
-    def replay(tensor: Any) -> Any:
-        return _replay(tensor, known) if calls else tensor
+    is_new = bool(calls) or any(map(ends_inside, asked.values()))
 
-    found |= {(key, 0): replay(output) for key, output in asked.items()}
+    def replay(tensor: Any) -> Any:
+        return _replay(tensor, known) if is_new else tensor
+
+    found |= {(key, 0): logits_of(x, replay) for key, x in asked.items()}
     tensors = {f"{key}/{index}": found[key, index] for key, index in wanted}
     if name:
-        tensors[name] = keras.tree.map_structure(replay, model.output)
-    inputs = model.input if is_whole else _backbone(model).input
+        tensors[name] = keras.tree.map_structure(replay, graph_of(model).output)
+    inputs = (graph_of(model) if is_whole else _backbone(model)).input
     return keras.Model(inputs, tensors, name=f"{model.name}_exposed")
 
 
 def num_indices(model: keras.Model, name: str) -> int:
     """How many indices a tensor of this name has in `model`."""
-    if name in head_outputs(model):
+    if is_opaque(model) or name in head_outputs(model):
         return 1
     return len(encoder_calls(model)) + (name == STATES)
 
@@ -102,9 +111,10 @@ def head_outputs(model: keras.Model) -> dict[str, Any]:
     # KerasHub takes a second to import, and `import tfminilm` should not.
     import keras_hub
 
-    output = getattr(model, "output", None)
-    if output is None or isinstance(model, keras_hub.models.Backbone):
+    graph = graph_of(model)
+    if graph is None or isinstance(model, keras_hub.models.Backbone):
         return {}
+    output = graph.output
     return dict(output) if isinstance(output, dict) else {"logits": output}
 
 
@@ -270,12 +280,13 @@ def _replay(tensor: Any, known: dict[int, Any]) -> Any:
     node = operation._inbound_nodes[node_index]
     if node.is_input:
         return tensor
-    if isinstance(operation, keras.Model):
+    graph = graph_of(operation)
+    if graph is not None:
         given = keras.tree.flatten(node.arguments.args[0])
-        inner = keras.tree.flatten(operation.input)
+        inner = keras.tree.flatten(graph.input)
         for own, other in zip(inner, given, strict=True):
             known[id(own)] = _replay(other, known)
-        outputs = keras.tree.flatten(operation.output)
+        outputs = keras.tree.flatten(graph.output)
         known[id(tensor)] = _replay(outputs[place], known)
         return known[id(tensor)]
     args, kwargs = node.arguments.convert(
