@@ -3,6 +3,8 @@
 What one head gives decides the form of the loss: scores of classes
 `[..., classes]`, a distribution over the positions of a text
 `[batch, length]`, where padding is no position, or a number `[batch, 1]`.
+Heads that end in a softmax, or a sigmoid over one number, are compared by
+their logits.
 """
 
 import functools
@@ -14,8 +16,15 @@ from keras import ops
 
 from tfminilm import losses
 from tfminilm.errors import UserError
+from tfminilm.methods import labels as label_forms
 from tfminilm.methods.terms import Term
 from tfminilm.teachers.expose import head_outputs
+from tfminilm.teachers.logits import (
+    SIGMOID,
+    ending_of,
+    is_opaque,
+    num_classes,
+)
 
 # The output on next sentences. It learns from labels alone.
 NEXT_SENTENCE = "next_sentence_logits"
@@ -81,6 +90,14 @@ def check_heads(
     """Raises `UserError` unless both heads answer the same question."""
     found = []
     for role, model in (("teacher", teacher), ("student", student)):
+        if is_opaque(model):
+            if role == "teacher":
+                continue  # What it gives shows when it runs.
+            raise UserError(
+                f"{method}: the student {model.name!r} is a subclassed model "
+                "that shows no outputs: build it of inputs and outputs, as "
+                "KerasHub's models are"
+            )
         outputs = _answers(model)
         if not outputs:
             raise UserError(
@@ -89,8 +106,9 @@ def check_heads(
                 "keras_hub.models.BertTextClassifier, and, if it is the "
                 "teacher, fine-tune it first"
             )
-        found.append({name: x.shape[-1] for name, x in outputs.items()})
-    theirs, ours = found
+        found.append({n: _num_classes(n, x) for n, x in outputs.items()})
+    *known, ours = found
+    theirs = known[0] if known else ours
     if theirs != ours:
         raise UserError(
             f"{method} needs the same outputs of both heads: the teacher has "
@@ -138,6 +156,17 @@ def _answers(model: keras.Model) -> dict[str, Any]:
     return outputs
 
 
+def _num_classes(name: str, output: Any) -> int | None:
+    """Classes of an output; `None` if they are the tokens of a text."""
+    if ending_of(output) == SIGMOID and output.shape[-1] != 1:
+        raise UserError(
+            f"{name} ends in a sigmoid for each of {output.shape[-1]} labels, "
+            "expected a softmax, one sigmoid, or logits: the losses here are "
+            "between classes of which one is true"
+        )
+    return num_classes(output)
+
+
 def _terms(
     name: str,
     student: keras.Model,
@@ -153,7 +182,7 @@ def _terms(
         terms.append(
             Term(
                 name if len(outputs) == 1 else f"{name}_{label}",
-                loss(tensor.shape[-1]),
+                loss(_num_classes(output, tensor)),
                 teacher=None if is_hard else (output, -1),
                 student=(output, -1),
                 weight=weight / len(outputs),
@@ -171,11 +200,11 @@ def _soft(
     temperature: float,
     is_over_tokens: bool,
 ) -> Any:
+    _check_shapes(teacher, student)
     if is_over_tokens:
         teacher = _without_padding(teacher, padding_mask)
         student = _without_padding(student, padding_mask)
-    weights = _spread(sample_weight, student)
-    return losses.soft_targets(teacher, student, temperature, weights)
+    return losses.soft_targets(teacher, student, temperature, sample_weight)
 
 
 def _hard(
@@ -186,11 +215,10 @@ def _hard(
     *,
     is_over_tokens: bool,
 ) -> Any:
+    labels = label_forms.classes(labels, student, sample_weight)
     if is_over_tokens:
         student = _without_padding(student, padding_mask)
-    weights = _spread(sample_weight, student)
-    labels = ops.reshape(labels, ops.shape(student)[:-1])
-    return losses.hard_labels(labels, student, weights)
+    return losses.hard_labels(labels, student, sample_weight)
 
 
 def _next_sentence(
@@ -199,14 +227,15 @@ def _next_sentence(
     # Weights of masked tokens say nothing of pairs.
     is_of_pairs = sample_weight is not None and len(sample_weight.shape) == 1
     weights = sample_weight if is_of_pairs else None
+    labels = label_forms.classes(labels, student, weights)
     return losses.next_sentence(student, labels, weights)
 
 
 def _squared(
     teacher: Any, student: Any, padding_mask: Any, sample_weight: Any = None
 ) -> Any:
-    weights = _spread(sample_weight, student)
-    return losses.logits_mse(teacher, student, weights)
+    _check_shapes(teacher, student)
+    return losses.logits_mse(teacher, student, sample_weight)
 
 
 def _squared_over_tokens(
@@ -225,7 +254,7 @@ def _squared_over_tokens(
 def _squared_labels(
     labels: Any, student: Any, padding_mask: Any, sample_weight: Any = None
 ) -> Any:
-    labels = ops.reshape(labels, ops.shape(student))
+    labels = label_forms.numbers(labels, student)
     return _squared(labels, student, padding_mask, sample_weight)
 
 
@@ -234,15 +263,14 @@ def _without_padding(logits: Any, padding_mask: Any) -> Any:
     return ops.where(mask, ops.cast(logits, "float32"), _NEVER)
 
 
-def _spread(sample_weight: Any, logits: Any) -> Any:
-    """Weights in the shape of the logits without classes."""
-    if sample_weight is None:
-        return None
-    shape = ops.shape(logits)[:-1]
-    missing = len(shape) - len(sample_weight.shape)
-    for _ in range(missing):
-        sample_weight = ops.expand_dims(sample_weight, -1)
-    return ops.broadcast_to(sample_weight, shape)
+def _check_shapes(teacher: Any, student: Any) -> None:
+    """Raises `UserError` if the two have other classes, as far as is known."""
+    theirs, ours = (tuple(x.shape) for x in (teacher, student))
+    if len(theirs) != len(ours) or theirs[-1] != ours[-1]:
+        raise UserError(
+            f"the teacher's logits have the shape {theirs}, the student's "
+            f"{ours}: expected the same classes"
+        )
 
 
 def _describe(outputs: dict[str, int | None]) -> str:
