@@ -1,25 +1,25 @@
 """The model that `fit` trains: a student that learns from a teacher."""
 
-import typing
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
+from tfminilm import inputs, views
 from tfminilm.errors import UserError
-from tfminilm.layers import fused, replicas
-from tfminilm.methods.terms import Method, Tensor, Term
-from tfminilm.teachers.expose import (
-    expose,
-    head_outputs,
-    num_indices,
-    with_output,
-)
+from tfminilm.layers import checks, fused, jax_state, replicas
+from tfminilm.methods import config as method_config
+from tfminilm.methods.terms import Method, Term
+from tfminilm.teachers.expose import head_outputs
 
 _STUDENT_OUTPUT = "student_output"
 
 
-class Distiller(replicas.OnWorkers, keras.Model):
+@keras.saving.register_keras_serializable(package="tfminilm")
+class Distiller(
+    inputs.ReadsTexts, jax_state.Restored, replicas.OnWorkers, keras.Model
+):
     """Trains a student to reproduce what a method reads from a teacher.
 
     ```python
@@ -36,12 +36,23 @@ class Distiller(replicas.OnWorkers, keras.Model):
 
     Batches are what Keras takes: `x` alone, or with labels for the methods
     that compare with them, `(x, y)` or `(x, y, sample_weight)`. `x` is a dict
-    with what both models read.
+    with what both models read, under KerasHub's names of columns or Hugging
+    Face's; or texts, if the student, or else the teacher, has a preprocessor.
+    Labels are the numbers of classes, or one-hot. Weights of examples and
+    classes count as in Keras: the loss is the sum of the weighted losses
+    divided by the number of examples.
+
+    What Keras adds to a loss counts here as well: the student's own loss on
+    `y`, if `compile` gets one, and the regularisation losses of what is
+    trained.
 
     Args:
-        teacher: a KerasHub encoder, or a model with a head on one. Its
-            `trainable` is set to `False`.
-        student: the same, with the teacher's vocabulary.
+        teacher: a KerasHub encoder, or a model with a head on one; for
+            methods that read outputs alone, such as `SoftTargets`, any Keras
+            model. Its `trainable` is set to `False`.
+        student: the same, with the teacher's vocabulary, and no subclassed
+            model. A layer of it may be frozen; as in Keras, what changes
+            afterwards holds from the next `compile` on.
         method: which tensors meet in which loss.
         name: the model's name.
 
@@ -62,61 +73,84 @@ class Distiller(replicas.OnWorkers, keras.Model):
         method.check(teacher, student)
         _check_vocabularies(teacher, student)
         self.terms = method.terms(teacher, student)
-        self._student_view = _view(student, [t.student for t in self.terms])
+        self._learning = [term.student for term in self.terms]
+        self._lower_view = views.view(student, self._learning)
+        self._student_view = self._lower_view
+        self._whole_view: Any = None
         taught = [term.teacher for term in self.terms if term.teacher]
-        self._teacher_view = _view(teacher, taught) if taught else None
+        self._teacher_view = views.view(teacher, taught) if taught else None
         teacher.trainable = False
         self.teacher = teacher
         self.student = student
         self.method = method
         self.projections = {
-            term.projection: self._projection(term)
+            term.projection: views.projection(teacher, student, term)
             for term in self.terms
             if term.projection
         }
         self._term_trackers = [
-            keras.metrics.Mean(name=term.name) for term in self.terms
+            replicas.Mean(name=term.name) for term in self.terms
         ]
-        self._trained = [
-            *self._student_view.trainable_variables,
-            *(v for p in self.projections.values() for v in p.weights),
-        ]
+        self._own_tracker = replicas.Mean(name="student_loss")
         self._is_distilling = False
         self.built = True
 
     def compile(
         self,
         optimizer: Any = "adamw",
+        loss: Any = None,
+        loss_weights: Any = None,
         metrics: Any = None,
+        weighted_metrics: Any = None,
         jit_compile: Any = "auto",
         **kwargs: Any,
     ) -> None:
-        """Configures training; the losses are the method's.
+        """Configures training.
+
+        A loss or metrics need the whole student to run; without them it runs
+        only up to the last tensor that the method needs.
 
         Args:
             optimizer: as in `keras.Model.compile`.
-            metrics: metrics of the student's own output against `y`. They
-                need the whole student to run; without them it runs only up to
-                the last tensor that a loss needs.
+            loss: the student's own loss of its output against `y`, which is
+                added to the method's, and reported as `student_loss`.
+            loss_weights: its factor, 1 by default; a dict by outputs where it
+                is one. The method's weights stay as they are.
+            metrics: metrics of the student's own output against `y`.
+            weighted_metrics: the same, with `sample_weight`.
             jit_compile: `True`, `False` or "auto".
             **kwargs: what else `keras.Model.compile` takes, such as
                 `steps_per_execution`.
         """
+        self._compile_loss = self._compile_metrics = None
         super().compile(
             optimizer=optimizer,
+            loss=loss,
+            loss_weights=loss_weights,
             metrics=metrics,
+            weighted_metrics=weighted_metrics,
             jit_compile=jit_compile,
             **kwargs,
         )
         fused.fuse_updates(self.optimizer)
         replicas.sum_gradients(self.optimizer)
-        if metrics is not None:
-            tensors = [term.student for term in self.terms]
-            self._student_view = _view(self.student, tensors, _STUDENT_OUTPUT)
+        # Set past Keras, which would list it a second time.
+        object.__setattr__(self, "_loss_tracker", replicas.Mean(name="loss"))
+        self._student_view = self._lower_view
+        if not (loss is metrics is weighted_metrics is None):
+            self._whole_view = self._whole_view or views.view(
+                self.student, self._learning, _STUDENT_OUTPUT
+            )
+            self._student_view = self._whole_view
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as `get_compile_config` says."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
         model = self._student_view if self._is_distilling else self.student
-        return model(_inputs(model, inputs), training=training)
+        return model(inputs.read(model, x), training=training)
 
     def train_step(self, *args: Any) -> Any:
         return self._distilling(super().train_step, *args)
@@ -132,27 +166,32 @@ class Distiller(replicas.OnWorkers, keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """The weighted sum of the method's terms, a scalar."""
-        view = self._teacher_view
-        teacher = view and view(_inputs(view, x), training=False)
-        mask = x["padding_mask"]
+        """The weighted sum of the terms, and what Keras would add, a scalar."""
+        if not self._is_distilling:  # Keras looks at shapes alone.
+            return self._own_loss(x, y, y_pred, sample_weight)
+        # Before the teacher runs, so that none of its losses are among them.
         total = ops.zeros(())
+        for loss in self.losses:
+            total = total + ops.sum(ops.cast(loss, "float32"))
+        view = self._teacher_view
+        teacher = view and view(inputs.read(view, x), training=False)
+        mask = inputs.padding_mask(x)
         for term, tracker in zip(self.terms, self._term_trackers, strict=True):
             learnt = self._learnt(term, y_pred)
             if term.teacher is None:
-                target = _labels(term, y)
+                target = inputs.labels(term.name, term.student[0], x, y)
             else:
-                target = _pick(self.teacher, term.teacher, teacher)
+                target = views.pick(self.teacher, term.teacher, teacher)
             with fused.after(total):  # One term's tensors at a time.
-                if isinstance(term.loss, keras.distillation.DistillationLoss):
-                    value = term.loss.compute_loss(target, learnt)
-                else:
-                    weight = self._weight(term, sample_weight)
-                    value = term.loss(
-                        target, learnt, mask, sample_weight=weight
-                    )
-            tracker.update_state(value, sample_weight=ops.shape(mask)[0])
+                weight = self._weight(term, sample_weight)
+                value = _value(term, target, learnt, mask, weight)
+            tracker.update_state(value, sample_weight=inputs.rows(x))
             total = total + term.weight * value
+        if self._compile_loss is not None:
+            output = y_pred[_STUDENT_OUTPUT]
+            own = self._own_loss(x, y, output, sample_weight)
+            self._own_tracker.update_state(own, sample_weight=inputs.rows(x))
+            total = total + own
         # Replicas add up their gradients: each brings its share of the mean.
         return self._aggregate_additional_loss(total)
 
@@ -162,15 +201,34 @@ class Distiller(replicas.OnWorkers, keras.Model):
         # Keras also calls this before it traces a step, on the plain output.
         if isinstance(y_pred, dict):
             y_pred = y_pred.get(_STUDENT_OUTPUT, y_pred)
+        y = inputs.own_labels(x, y, y_pred)
         return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """What `fit` reports: the loss, its terms, and what compile got."""
+        unused = self._own_tracker if self._compile_loss is None else None
+        return [metric for metric in super().metrics if metric is not unused]
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """By which `compile` knows losses and metrics: the student's."""
+        return getattr(self.student, "output_names", None)
 
     @property
     def trainable_variables(self) -> list[Any]:
         """The variables that a loss depends on.
 
-        They are the student's, and those of the projections.
+        They are the student's, but for those above the last tensor that a
+        loss reads, and those of the projections.
         """
-        return [v for v in self._trained if v.trainable]
+        has_own = self._compile_loss is not None
+        read = [self._whole_view if has_own else self._lower_view]
+        return [
+            variable
+            for layer in (*read, *self.projections.values())
+            for variable in layer.trainable_variables
+        ]
 
     @property
     def trainable_weights(self) -> list[Any]:
@@ -184,6 +242,53 @@ class Distiller(replicas.OnWorkers, keras.Model):
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
         """Saves the student alone; see `keras.Model.save`."""
         self.student.save(filepath, *args, **kwargs)
+
+    def save_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Saves all that is not the teacher's; see `keras.Model.save_weights`.
+
+        That is the student, the projections and the optimizer.
+        """
+        keras.saving.save_weights(
+            self, filepath, *args, objects_to_skip=self._unsaved(), **kwargs
+        )
+
+    def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Loads what `save_weights` saved."""
+        keras.saving.load_weights(
+            self, filepath, *args, objects_to_skip=self._unsaved(), **kwargs
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Teacher, student, method and name, without weights."""
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "teacher": serialize(self.teacher),
+            "student": serialize(self.student),
+            "method": method_config.to_config(self.method),
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Any = None
+    ) -> "Distiller":
+        """A distiller of new models, as `get_config` describes them."""
+        teacher, student = (
+            keras.saving.deserialize_keras_object(
+                config[role], custom_objects=custom_objects
+            )
+            for role in ("teacher", "student")
+        )
+        method = method_config.from_config(config["method"])
+        return cls(teacher, student, method, name=config["name"])
+
+    def preprocess(
+        self, x: Any, y: Any = None, sample_weight: Any = None
+    ) -> Any:
+        """Texts as what both models read; see `inputs.preprocess`."""
+        return inputs.preprocess(
+            [self.student, self.teacher], x, y, sample_weight
+        )
 
     @property
     def passes(self) -> list[tuple[keras.Model, bool]]:
@@ -202,27 +307,9 @@ class Distiller(replicas.OnWorkers, keras.Model):
             *(v for layer in projections for v in layer.variables),
         ]
 
-    def _projection(self, term: Term) -> keras.layers.Layer:
-        """A new linear map from the student's width to the teacher's."""
-        theirs, ours = (
-            _view(model, [tensor]).outputs[0].shape[-1]
-            for model, tensor in (
-                (self.teacher, typing.cast(Tensor, term.teacher)),
-                (self.student, term.student),
-            )
-        )
-        layer = keras.layers.Dense(
-            theirs,
-            use_bias=False,
-            dtype=self.student.dtype_policy,
-            name=term.projection,
-        )
-        layer.build((None, ours))
-        return layer
-
     def _learnt(self, term: Term, tensors: Any) -> Any:
         """What a term reads of the student."""
-        learnt = _pick(self.student, term.student, tensors)
+        learnt = views.pick(self.student, term.student, tensors)
         if not term.projection:
             return learnt
         return keras.tree.map_structure(
@@ -230,11 +317,35 @@ class Distiller(replicas.OnWorkers, keras.Model):
         )
 
     def _weight(self, term: Term, sample_weight: Any) -> Any:
-        """Weights of masked tokens mean nothing to a loss on all tokens."""
-        if sample_weight is None or len(sample_weight.shape) == 1:
-            return sample_weight
-        is_head = term.student[0] in head_outputs(self.student)
-        return sample_weight if is_head else None
+        """The weights that a term's loss gets."""
+        heads = head_outputs(self.student)
+        of_tokens = any(len(output.shape) == 3 for output in heads.values())
+        name = term.student[0]
+        return inputs.weights(sample_weight, name, name in heads, of_tokens)
+
+    def _own_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """The replica's share of the loss that `compile` got."""
+        y = inputs.own_labels(x, y, y_pred)
+        if y is None:
+            raise UserError(
+                "compile got a loss, but the batch has no labels for it: give "
+                "(x, y), or leave the loss out"
+            )
+        compile_loss: Any = self._compile_loss
+        value = compile_loss(y, y_pred, sample_weight)
+        # Keras takes each replica's mean for an equal part of the whole.
+        rows = ops.cast(inputs.rows(x), "float32")
+        all_rows = ops.maximum(replicas.mean(rows), 1e-9)
+        return value * replicas.count() * rows / all_rows
+
+    def _unsaved(self) -> list[Any]:
+        """What `save_weights` leaves out: the teacher and all views."""
+        cut = self._lower_view, self._whole_view, self._teacher_view
+        return [model for model in (self.teacher, *cut) if model is not None]
+
+    def _run(self, method: Callable[..., Any], **kwargs: Any) -> Any:
+        with checks.plain_errors(), self.restored():
+            return super()._run(method, **kwargs)
 
     def _distilling(self, step: Any, *args: Any) -> Any:
         # Runs while Keras traces its step, so that `call` shows the losses
@@ -246,50 +357,17 @@ class Distiller(replicas.OnWorkers, keras.Model):
             self._is_distilling = False
 
 
-def _view(
-    model: keras.Model, tensors: list[Tensor], output: str = ""
-) -> keras.Model:
-    """The model exposed for these tensors, and for its own output as well."""
-    outputs: dict[str, list[int]] = {}
-    for name, index in tensors:
-        indices = [index] if isinstance(index, int) else index
-        outputs.setdefault(name, []).extend(indices)
-    if output:
-        return with_output(model, outputs, output)
-    return expose(model, outputs)
-
-
-def _pick(model: keras.Model, tensor: Tensor, tensors: Any) -> Any:
-    """A term's tensor, or list of them, among those of the model's view."""
-    name, index = tensor
-    count = num_indices(model, name)
-    if isinstance(index, int):
-        return tensors[f"{name}/{index % count}"]
-    return [tensors[f"{name}/{each % count}"] for each in index]
-
-
-def _labels(term: Term, y: Any) -> Any:
-    """The labels that a term compares the student's tensor with."""
-    name = term.student[0]
-    if isinstance(y, dict):
-        y = next(iter(y.values())) if len(y) == 1 else y.get(name)
-    if y is None:
+def _value(term: Term, target: Any, learnt: Any, mask: Any, weight: Any) -> Any:
+    """What a term's loss is."""
+    if not isinstance(term.loss, keras.distillation.DistillationLoss):
+        return term.loss(target, learnt, mask, sample_weight=weight)
+    if weight is not None:
         raise UserError(
-            f"{term.name} compares the student's {name} with labels, but the "
-            f"batch has none for it: give (x, y), where y is the labels or a "
-            f"dict with {name!r}"
+            f"{term.name} is a {type(term.loss).__name__}, which takes no "
+            "sample_weight: use a loss of tfminilm.losses, or leave the "
+            "weights out"
         )
-    return y
-
-
-def _inputs(model: keras.Model, batch: Any) -> dict[str, Any]:
-    """What this model reads of a batch; the other may read more, or less."""
-    if missing := sorted(set(model.input) - set(batch)):
-        raise UserError(
-            f"{model.name} reads {', '.join(model.input)}, but the batch has "
-            f"no {', '.join(missing)}: add it to the data"
-        )
-    return {name: batch[name] for name in model.input}
+    return term.loss.compute_loss(target, learnt)
 
 
 def _check_vocabularies(teacher: keras.Model, student: keras.Model) -> None:
@@ -300,7 +378,8 @@ def _check_vocabularies(teacher: keras.Model, student: keras.Model) -> None:
             getattr(model, "backbone", model) for model in (teacher, student)
         )
     )
-    if theirs != ours:
+    # Models of Keras alone need not say how many they know.
+    if None not in (theirs, ours) and theirs != ours:
         raise UserError(
             f"teacher and student read different vocabularies: {theirs} and "
             f"{ours} tokens; build the student with vocabulary_size={theirs}"

@@ -1,0 +1,317 @@
+"""What a model reads of a batch: columns by name, texts, labels, weights."""
+
+import inspect
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfminilm.errors import UserError
+from tfminilm.teachers.logits import graph_of
+
+# Hugging Face's names of columns, and KerasHub's.
+NAMES = {
+    "input_ids": "token_ids",
+    "attention_mask": "padding_mask",
+    "token_type_ids": "segment_ids",
+}
+_OTHER_NAMES = NAMES | {ours: theirs for theirs, ours in NAMES.items()}
+LABELS = ("labels", "label")
+_PARTS = ("x", "y", "sample_weight")
+
+
+def read(model: keras.Model, x: Any) -> Any:
+    """What this model reads of `x`; the other may read more, or less.
+
+    Args:
+        model: of any kind.
+        x: a batch's inputs. Columns of a dict are found under KerasHub's or
+            Hugging Face's names.
+
+    Returns:
+        `x` in the structure of the model's inputs; unchanged if the model
+        shows none, or if there are no names to go by.
+
+    Raises:
+        UserError: the model reads something that is not there.
+    """
+    graph = graph_of(model)
+    if graph is None or not isinstance(x, dict):
+        return x
+    if isinstance(graph.input, dict):
+        names = list(graph.input)
+    else:
+        names = [tensor.name for tensor in graph.inputs]
+        if len(names) == 1 and column(x, names[0]) is None:
+            names = ["token_ids"]
+    found = {name: column(x, name) for name in names}
+    if missing := sorted(name for name in names if found[name] is None):
+        raise UserError(
+            f"{model.name} reads {', '.join(names)}, but the batch has "
+            f"no {', '.join(missing)}: add it to the data"
+        )
+    if isinstance(graph.input, dict):
+        return found
+    return keras.tree.pack_sequence_as(graph.input, list(found.values()))
+
+
+def column(x: Any, name: str) -> Any:
+    """The column of this name, or of the other library's; `None` if none."""
+    if not isinstance(x, dict):
+        return None
+    return x.get(name, x.get(_OTHER_NAMES.get(name)))
+
+
+def padding_mask(x: Any) -> Any:
+    """Nonzero at real tokens `[batch, length]`; all are, if none is given."""
+    mask = column(x, "padding_mask")
+    if mask is not None:
+        return mask
+    tokens = column(x, "token_ids")
+    if tokens is None:
+        tokens = keras.tree.flatten(x)[0]
+    return ops.ones(ops.shape(tokens)[:2], "int32")
+
+
+def rows(x: Any) -> Any:
+    """How many examples a batch has."""
+    return ops.shape(next(v for v in keras.tree.flatten(x) if v is not None))[0]
+
+
+def labels(name: str, output: str, x: Any, y: Any) -> Any:
+    """The labels that a term compares an output of the student with.
+
+    Args:
+        name: the term's.
+        output: the student's.
+        x: the batch's inputs, among which they may be.
+        y: the batch's labels: a tensor, or a dict by outputs, or of one.
+
+    Raises:
+        UserError: there are none.
+    """
+    y = _given_labels(x, y)
+    if isinstance(y, dict):
+        y = next(iter(y.values())) if len(y) == 1 else y.get(output)
+    if y is None:
+        raise UserError(
+            f"{name} compares the student's {output} with labels, but the "
+            f"batch has none for it: give (x, y), where y is the labels or a "
+            f"dict with {output!r}"
+        )
+    return y
+
+
+def own_labels(x: Any, y: Any, y_pred: Any) -> Any:
+    """The labels for losses and metrics of the student's own output.
+
+    Args:
+        x: the batch's inputs, among which they may be.
+        y: the batch's labels.
+        y_pred: the output; if it is no dict, a dict of one label is that.
+    """
+    y = _given_labels(x, y)
+    if isinstance(y, dict) and len(y) == 1 and not isinstance(y_pred, dict):
+        return next(iter(y.values()))
+    return y
+
+
+def _given_labels(x: Any, y: Any) -> Any:
+    """`y`, or the labels among the columns, as in Hugging Face's data sets."""
+    if y is not None and 0 not in getattr(y, "shape", ())[1:]:
+        return y
+    return next(
+        (x[key] for key in LABELS if isinstance(x, dict) and key in x), None
+    )
+
+
+def weights(
+    sample_weight: Any, output: str, is_head: bool, of_tokens: bool
+) -> Any:
+    """The weights of a batch that a term's loss gets.
+
+    Args:
+        sample_weight: the batch's: a tensor, a dict by outputs, or `None`.
+        output: the student's tensor that the term reads.
+        is_head: whether that is an output of the student's head.
+        of_tokens: whether the head says something of each masked token.
+
+    Returns:
+        `[batch]`; of a head on masked tokens `[batch, masked]`; or `None`.
+
+    Raises:
+        UserError: their shape is neither.
+    """
+    if isinstance(sample_weight, dict):
+        if not is_head or output not in sample_weight:
+            raise UserError(
+                f"sample_weight is a dict with {', '.join(sample_weight)}, "
+                f"but a loss reads {output}: give one weight for each example"
+            )
+        sample_weight = sample_weight[output]
+    if sample_weight is None or len(sample_weight.shape) == 1:
+        return sample_weight
+    shape = tuple(sample_weight.shape)
+    if of_tokens and len(shape) == 2:
+        # They mean nothing to a loss on all tokens.
+        return sample_weight if is_head else None
+    if len(shape) == 2 and shape[1] == 1:
+        return ops.squeeze(sample_weight, 1)
+    raise UserError(
+        f"sample_weight has the shape {shape}, expected one weight for each "
+        "example: (batch,) or (batch, 1)"
+    )
+
+
+class ReadsTexts:
+    """What a `keras.Model` has to inherit from, first, to be given texts.
+
+    Its `preprocess`, `(x, y, sample_weight) -> batch`, is asked about texts
+    alone. Mappings are read as dicts, and generators may yield them.
+    """
+
+    preprocess: Callable[..., Any]
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        return self._on_readable(super().fit, *args, **kwargs)  # type: ignore
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        return self._on_readable(super().evaluate, *args, **kwargs)  # type: ignore
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        return self._on_readable(super().predict, *args, **kwargs)  # type: ignore
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        method = super().train_on_batch  # type: ignore
+        return self._on_readable(method, *args, **kwargs)
+
+    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        method = super().test_on_batch  # type: ignore
+        return self._on_readable(method, *args, **kwargs)
+
+    def predict_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        method = super().predict_on_batch  # type: ignore
+        return self._on_readable(method, *args, **kwargs)
+
+    def _on_readable(
+        self, method: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Calls Keras' method on what it can read."""
+        signature = inspect.signature(method)
+        given = signature.bind(*args, **kwargs).arguments
+        more = given.pop("kwargs", {})
+        found = self._readable(*map(given.get, _PARTS))
+        for key, part in zip(_PARTS, found, strict=True):
+            if part is not None and key in signature.parameters:
+                given[key] = part
+        held_out = given.get("validation_data")
+        if isinstance(held_out, tuple | list):
+            given["validation_data"] = self._readable(*held_out)
+        elif held_out is not None:
+            (given["validation_data"],) = self._readable(held_out)
+        return self._run(method, **given, **more)
+
+    def _run(self, method: Callable[..., Any], **kwargs: Any) -> Any:
+        return method(**kwargs)
+
+    def _readable(self, *batch: Any) -> tuple:
+        """The parts of a batch, or of all examples, as Keras takes them."""
+        x, *rest = batch
+        if isinstance(x, types.GeneratorType):
+            return self._each(x), *rest
+        if _is_dataset_of_texts(x):
+            return x.map(lambda *parts: self.preprocess(*parts)), *rest
+        x = _arrays(x)
+        if not _is_text(x):
+            return x, *_weighed(rest)
+        found = self.preprocess(x, *map(_arrays, rest))
+        found = found if isinstance(found, tuple) else (found,)
+        # Keras would take the tensors of another library for it.
+        arrays = keras.tree.map_structure(np.asarray, found)
+        return *arrays, *(None,) * (len(batch) - len(arrays))
+
+    def _each(self, batches: Iterator[Any]) -> Iterator[tuple]:
+        for batch in batches:
+            parts = batch if isinstance(batch, tuple) else (batch,)
+            yield self._readable(*parts)
+
+
+def preprocess(
+    models: Sequence[keras.Model], x: Any, y: Any, sample_weight: Any
+) -> Any:
+    """Texts as the first model that has a preprocessor reads them.
+
+    Raises:
+        UserError: none has one, or theirs know other tokens.
+    """
+    able: list[Any] = [
+        model
+        for model in models
+        if getattr(model, "preprocessor", None) is not None
+    ]
+    if not able:
+        raise UserError(
+            "the batch holds texts, but neither student nor teacher has a "
+            "preprocessor: give the student one, such as "
+            "keras_hub.models.BertTextClassifierPreprocessor, or give "
+            "token ids"
+        )
+    _check_tokenizers(able)
+    return able[0].preprocess_samples(x, y, sample_weight)
+
+
+def _check_tokenizers(models: list[Any]) -> None:
+    """Raises `UserError` unless all preprocessors give the same ids."""
+    tokenizers: list[Any] = [
+        getattr(model.preprocessor, "tokenizer", None) for model in models
+    ]
+    first, *others = tokenizers
+    for other in others:
+        known = [hasattr(x, "get_vocabulary") for x in (first, other)]
+        if all(known) and first.get_vocabulary() != other.get_vocabulary():
+            raise UserError(
+                "the preprocessors of student and teacher have different "
+                "vocabularies: give both models the teacher's tokenizer"
+            )
+
+
+def _arrays(x: Any) -> Any:
+    """Mappings as dicts, of lists as arrays."""
+    if isinstance(x, Mapping):
+        return {
+            name: np.asarray(value) if isinstance(value, list) else value
+            for name, value in x.items()
+        }
+    if isinstance(x, list) and x and isinstance(x[0], str | int | float):
+        return np.asarray(x)
+    return x
+
+
+def _weighed(rest: list[Any]) -> list[Any]:
+    """Weights without labels, which Keras would leave out in silence."""
+    if len(rest) < 2 or rest[0] is not None or rest[1] is None:
+        return rest
+    no_labels = np.zeros((len(rest[1]), 0), "int32")
+    return [no_labels, *rest[1:]]
+
+
+def _is_text(x: Any) -> bool:
+    """Whether there is text among the leaves."""
+    return any(map(_is_text_leaf, keras.tree.flatten(x)))
+
+
+def _is_text_leaf(x: Any) -> bool:
+    if isinstance(x, str | bytes):
+        return True
+    if isinstance(x, np.ndarray):
+        first = x.flat[0] if x.dtype.kind == "O" and x.size else None
+        return x.dtype.kind in "US" or isinstance(first, str | bytes)
+    return "string" in str(getattr(x, "dtype", ""))
+
+
+def _is_dataset_of_texts(x: Any) -> bool:
+    spec = getattr(x, "element_spec", None)
+    return spec is not None and hasattr(x, "map") and _is_text(spec)
