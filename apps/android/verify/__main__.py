@@ -34,8 +34,12 @@ def main() -> None:
         print(f"  {kind:24}{size:12,}")
     compiled = jvm.test_classes(kit, own, libraries)
     expected = golden.write(given.bundle, given.data)
-    shipped = jvm.shipped_classes(signed)
-    jvm.run_tests(kit, shipped, compiled, libraries, linked, expected)
+    tests = jvm.Tests(
+        kit, jvm.shipped_classes(signed), compiled, linked, expected
+    )
+    tests.run_on_desktop()
+    for abi in apk.ABIS:
+        tests.run_on_apk(signed, abi)
 
 
 def build(
@@ -45,10 +49,11 @@ def build(
     own: pathlib.Path,
 ) -> pathlib.Path:
     """The signed APK."""
-    others = [kit.jar("kotlin-stdlib"), *sorted(libraries.glob("*.jar"))]
+    kotlin, litert = [kit.jar("kotlin-stdlib")], sorted(libraries.glob("*.jar"))
     dexes = [
-        apk.dex(kit, "dex", [own / "app.jar"], others),
-        apk.dex(kit, "dex_libraries", others),
+        apk.dex(kit, "dex", [own / "app.jar"], [*kotlin, *litert]),
+        apk.dex(kit, "dex_litert", litert),
+        apk.dex(kit, "dex_kotlin", kotlin),
     ]
     unsigned = apk.BUILD / "unsigned.apk"
     apk.package(unsigned, linked, dexes, libraries)

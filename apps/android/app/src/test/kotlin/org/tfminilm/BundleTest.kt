@@ -86,8 +86,10 @@ class BundleTest {
 
     @Test
     fun `a newer version, an unknown task, another tokenizer`() {
-        change { it.put("format_version", 2) }
-        assertRefused("version 2", "update the app")
+        change { it.put("format_version", 3) }
+        assertRefused("version 3", "update the app")
+        change { it.put("format_version", 1) }
+        assertRefused("version 1", "export the model again")
         change { it.put("task", "translation") }
         assertRefused("translation")
         change { it.getJSONObject("tokenizer").put("kind", "bytes") }

@@ -44,6 +44,7 @@ class Models(private val context: Context) {
     private val main = Handler(Looper.getMainLooper())
     private val own = File(context.filesDir, FOLDER)
     private val open = LinkedHashMap<String, OpenModel>()
+    private val proven = StoredProofs(context)
 
     /** The name that was chosen last in each spinner, by its id. */
     val chosen = HashMap<Int, String>()
@@ -146,7 +147,7 @@ class Models(private val context: Context) {
     private fun opened(choice: Choice): OpenModel = open.getOrPut(choice.name) {
         if (open.size >= MAX_OPEN) close(open.keys.first())
         val bundle = Bundle.open(choice.files)
-        OpenModel(choice, bundle, LiteRtEngine(bundle).also { it.warmUp() })
+        OpenModel(choice, bundle, LiteRtEngine(bundle, proven = proven).also { it.warmUp() })
     }
 
     private fun close(name: String) {
@@ -167,7 +168,7 @@ class Models(private val context: Context) {
             val bundle = Bundle.open(FolderFiles(folder))
             // What only shows when it is used is said now.
             bundle.tokenizer()
-            LiteRtEngine(bundle).close()
+            LiteRtEngine(bundle, proven = proven).close()
             own.mkdirs()
             val target = File(own, name)
             close(name)

@@ -20,15 +20,15 @@ import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 import org.robolectric.internal.bytecode.InstrumentationConfiguration
-import org.tensorflow.lite.Interpreter
 import org.tfminilm.Golden
 import org.tfminilm.Manifest
 
-/** One copy of JNA, as its native half knows one only. */
+/** One copy of JNA and LiteRT, as their native halves know one only. */
 class Runner(test: Class<*>) : RobolectricTestRunner(test) {
     override fun createClassLoaderConfig(method: FrameworkMethod): InstrumentationConfiguration =
         InstrumentationConfiguration.Builder(super.createClassLoaderConfig(method))
             .doNotAcquirePackage("com.sun.jna.")
+            .doNotAcquirePackage("org.tensorflow.lite.")
             .build()
 }
 
@@ -43,11 +43,14 @@ abstract class ActivityTestCase {
 
     @Before
     fun start() {
-        Interpreter.runs.clear()
+        prepare()
         for (task in TASKS) install(task)
         controller = Robolectric.buildActivity(MainActivity::class.java).setup()
         settle()
     }
+
+    /** What a test does before there is an activity. */
+    protected open fun prepare() = Unit
 
     @After
     fun stop() {

@@ -1,0 +1,68 @@
+package org.tfminilm
+
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.tensorflow.lite.TensorFlowLite
+
+/**
+ * Each precision on the runtime at hand, which is the desktop's LiteRT or the
+ * native library in the APK: Python's answers, or a refusal.
+ *
+ * Which it is to be is what the manifest says of the library named by the
+ * property `tfminilm.library`.
+ */
+class RuntimeTest {
+    private val library = System.getProperty("tfminilm.library")
+    private val version by lazy { TensorFlowLite.runtimeVersion() }
+
+    private fun isRight(manifest: Manifest): Boolean {
+        val oldest = manifest.runtimes.getValue(library) ?: return false
+        return newest(oldest, version) == version
+    }
+
+    private fun newest(one: String, other: String) = listOf(one, other).maxWithOrNull(
+        compareBy({ it.split(".")[0].toInt() }, { it.split(".")[1].toInt() }, { it.split(".")[2].toInt() }),
+    )
+
+    private fun assertRefused(bundle: Bundle) {
+        val error = assertThrows(BundleException::class.java) {
+            LiteRtEngine(bundle, proven = Remembered()).close()
+        }
+        for (word in listOf("TensorFlow Lite $version", bundle.manifest.precision, "or newer")) {
+            assertTrue(error.message, word in error.message)
+        }
+    }
+
+    private fun assertRight(bundle: Bundle, name: String) {
+        val isExact = bundle.manifest.precision == "float32" || library != "tensorflow-lite"
+        LiteRtEngine(bundle, proven = Remembered()).use {
+            Comparison(bundle, it, if (isExact) 1e-4f else ROUNDED).check(Golden.rows("$name.jsonl"))
+        }
+    }
+
+    @Test
+    fun `computes each precision rightly or refuses it`() {
+        val folders = Golden.file("precisions").listFiles { it -> it.isDirectory }!!.sorted()
+        for (folder in folders) {
+            val bundle = Golden.bundle("precisions/${folder.name}")
+            val isRight = isRight(bundle.manifest)
+            if (isRight) assertRight(bundle, "precisions/${folder.name}") else assertRefused(bundle)
+            println("$library $version, ${folder.name}: ${if (isRight) "right" else "refused"}")
+        }
+        assertEquals(30, folders.size)
+    }
+
+    /** A scale for each row of the table: this was written until it was known to be misread. */
+    @Test
+    fun `refuses a table that it misreads`() {
+        val bundle = Golden.bundle("per_row_scales")
+        if (isRight(bundle.manifest)) LiteRtEngine(bundle, proven = Remembered()).close() else assertRefused(bundle)
+    }
+
+    private companion object {
+        /** Kernels differ in how they round what they read; the tables are the same. */
+        const val ROUNDED = 0.05f
+    }
+}
