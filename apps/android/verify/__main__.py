@@ -34,9 +34,8 @@ def main() -> None:
         print(f"  {kind:24}{size:12,}")
     compiled = jvm.test_classes(kit, own, libraries)
     expected = golden.write(given.bundle, given.data)
-    tests = jvm.Tests(
-        kit, jvm.shipped_classes(signed), compiled, linked, expected
-    )
+    shipped = jvm.shipped_classes(signed)
+    tests = jvm.Tests(kit, shipped, libraries, compiled, linked, expected)
     tests.run_on_desktop()
     for abi in apk.ABIS:
         tests.run_on_apk(signed, abi)
@@ -49,11 +48,10 @@ def build(
     own: pathlib.Path,
 ) -> pathlib.Path:
     """The signed APK."""
-    kotlin, litert = [kit.jar("kotlin-stdlib")], sorted(libraries.glob("*.jar"))
+    others = [kit.jar("kotlin-stdlib"), *sorted(libraries.glob("*.jar"))]
     dexes = [
-        apk.dex(kit, "dex", [own / "app.jar"], [*kotlin, *litert]),
-        apk.dex(kit, "dex_litert", litert),
-        apk.dex(kit, "dex_kotlin", kotlin),
+        apk.dex(kit, "dex", [own / "app.jar"], others),
+        apk.dex(kit, "dex_libraries", others),
     ]
     unsigned = apk.BUILD / "unsigned.apk"
     apk.package(unsigned, linked, dexes, libraries)

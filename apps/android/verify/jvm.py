@@ -1,8 +1,8 @@
 """Runs the tests on the classes out of the signed APK.
 
 On two kinds of runtime: the desktop's LiteRT behind a stand-in for Android's
-interpreter, and the native libraries of the APK behind the interpreter that
-they belong to.
+interpreter, and the native libraries out of the APK behind the interpreter
+that they belong to.
 """
 
 import dataclasses
@@ -23,8 +23,6 @@ TESTS = apk.PROJECT / "app" / "src" / "test" / "kotlin"
 _STAND_INS = tools.HERE / "androidx"
 # enjarify is a Python program of Debian's.
 _PYTHON = "/usr/bin/python3"
-# The DEX files by what they hold; the tests have Kotlin's library as it is.
-_DEXES = {"app": "classes.dex", "litert": "classes2.dex"}
 _NATIVE = "libtensorflowlite_jni.so"
 # The tests that run on the APK's libraries too; the others look into the
 # stand-in, or have nothing to do with a runtime.
@@ -33,12 +31,13 @@ _SCREENS = ("demo.RefusedModelTest",)
 
 
 def shipped_classes(signed: pathlib.Path) -> pathlib.Path:
-    """A folder with `app.jar` and `litert.jar`, out of the APK.
+    """`app.jar`: the app's classes and resources, out of the APK.
 
-    The app's classes and resources, and the classes of Android's interpreter.
+    The second DEX file, the libraries', is left out: the tests have the
+    libraries as they are.
     """
     with zipfile.ZipFile(signed) as archive:
-        code = {name: archive.read(dex) for name, dex in _DEXES.items()}
+        code = archive.read("classes.dex")
         others = {
             name: archive.read(name)
             for name in archive.namelist()
@@ -46,20 +45,19 @@ def shipped_classes(signed: pathlib.Path) -> pathlib.Path:
         }
 
     def build(folder: pathlib.Path) -> None:
+        (folder / "classes.dex").write_bytes(code)
+        jar = folder / "app.jar"
         path = f"{pathlib.Path(_PYTHON).parent}:/usr/bin:/bin"
-        for name, content in code.items():
-            dex = folder / f"{name}.dex"
-            dex.write_bytes(content)
-            tools.run(
-                *("enjarify", "-o", folder / f"{name}.jar", dex),
-                env={"PATH": path, "LC_ALL": "C.UTF-8"},
-            )
-        with zipfile.ZipFile(folder / "app.jar", "a") as target:
+        tools.run(
+            *("enjarify", "-o", jar, folder / "classes.dex"),
+            env={"PATH": path, "LC_ALL": "C.UTF-8"},
+        )
+        with zipfile.ZipFile(jar, "a") as target:
             for name, content in others.items():
                 target.writestr(name, content)
 
-    every = b"".join((*code.values(), *others.values()))
-    return apk.step("shipped", [hashlib.sha256(every).hexdigest()], build)
+    digest = hashlib.sha256(code + b"".join(others.values())).hexdigest()
+    return apk.step("shipped", [digest], build) / "app.jar"
 
 
 def test_classes(
@@ -83,7 +81,8 @@ class Tests:
     """What the tests need, whatever they run on.
 
     Attributes:
-        shipped: the folder of `shipped_classes`.
+        shipped: the app's classes.
+        libraries: Android's interpreter, the folder of `apk.libraries`.
         compiled: the folder of `test_classes`.
         linked: manifest and resources.
         golden: what Python expects.
@@ -91,6 +90,7 @@ class Tests:
 
     kit: Tools
     shipped: pathlib.Path
+    libraries: pathlib.Path
     compiled: pathlib.Path
     linked: pathlib.Path
     golden: pathlib.Path
@@ -109,7 +109,7 @@ class Tests:
         shots = apk.BUILD / "screenshots"
         shots.mkdir(exist_ok=True)
         # The stand-ins first.
-        first = [self.compiled, *self._shipped()]
+        first = [self.compiled, *self._shipped("tensorflow-lite-api*.jar")]
         options = (
             "-Dtfminilm.library=ai-edge-litert",
             f"-Dtfminilm.litert={litert}",
@@ -136,12 +136,12 @@ class Tests:
         else:
             names += [f"org.tfminilm.{name}" for name in _SCREENS]
         # Android's interpreter in front of its stand-in.
-        first = [*self._shipped(), self.compiled]
+        first = [*self._shipped("*.jar"), self.compiled]
         print(f"  tests on the APK's {abi}")
         self._run(f"tests-{abi}", options, first, names, java)
 
-    def _shipped(self) -> list[pathlib.Path]:
-        return [self.shipped / f"{name}.jar" for name in _DEXES]
+    def _shipped(self, pattern: str) -> list[pathlib.Path]:
+        return [self.shipped, *sorted(self.libraries.glob(pattern))]
 
     def _native(self, signed: pathlib.Path, abi: str) -> pathlib.Path:
         """A folder with a library of the APK that glibc can load."""
@@ -187,7 +187,7 @@ class Tests:
 
 def _emulated(root: pathlib.Path, folder: pathlib.Path) -> list[object]:
     """Java on an emulated arm64."""
-    (java,) = root.glob("usr/lib/jvm/*/bin/java")
+    (java,) = root.glob("usr/lib/jvm/java-17-*/bin/java")
     library_path = f"LD_LIBRARY_PATH={folder}"
     return ["qemu-aarch64", "-E", library_path, "-L", root, java]
 
