@@ -127,6 +127,7 @@ class Tests:
         folder = self._native(signed, abi)
         options = (
             "-Dtfminilm.library=tensorflow-lite",
+            f"-Dtfminilm.packed={_packed(signed)}",
             f"-Djava.library.path={folder}",
         )
         names = [f"org.tfminilm.{name}" for name in _ON_APK]
@@ -190,6 +191,22 @@ def _emulated(root: pathlib.Path, folder: pathlib.Path) -> list[object]:
     (java,) = root.glob("usr/lib/jvm/java-17-*/bin/java")
     library_path = f"LD_LIBRARY_PATH={folder}"
     return ["qemu-aarch64", "-E", library_path, "-L", root, java]
+
+
+def _packed(signed: pathlib.Path) -> pathlib.Path:
+    """A folder with the bundles of the APK."""
+    with zipfile.ZipFile(signed) as archive:
+        files = [
+            info
+            for info in archive.infolist()
+            if info.filename.startswith("assets/bundles/")
+        ]
+
+        def build(folder: pathlib.Path) -> None:
+            archive.extractall(folder, files)
+
+        sums = [f"{info.filename} {info.CRC}" for info in files]
+        return apk.step("packed", sums, build) / "assets" / "bundles"
 
 
 def _config(linked: pathlib.Path) -> pathlib.Path:

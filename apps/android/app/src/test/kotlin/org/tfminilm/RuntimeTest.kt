@@ -1,8 +1,10 @@
 package org.tfminilm
 
+import java.io.File
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
+import org.junit.Assume.assumeTrue
 import org.junit.Test
 import org.tensorflow.lite.TensorFlowLite
 
@@ -59,6 +61,19 @@ class RuntimeTest {
     fun `refuses a table that it misreads`() {
         val bundle = Golden.bundle("per_row_scales")
         if (isRight(bundle.manifest)) LiteRtEngine(bundle, proven = Remembered()).close() else assertRefused(bundle)
+    }
+
+    /** Where it is the APK's. */
+    @Test
+    fun `runs what the APK packs`() {
+        val packed = System.getProperty("tfminilm.packed")
+        assumeTrue(packed != null)
+        val folders = File(packed).listFiles()!!
+        assertTrue(folders.isNotEmpty())
+        for (folder in folders) {
+            val bundle = Bundle.open(FolderFiles(folder))
+            LiteRtEngine(bundle, proven = Remembered()).use { it.warmUp() }
+        }
     }
 
     private companion object {
