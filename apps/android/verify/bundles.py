@@ -2,6 +2,7 @@
 
 import pathlib
 import sys
+from collections.abc import Collection
 from typing import Any
 
 import apk
@@ -49,19 +50,24 @@ def write_small(folder: pathlib.Path) -> None:
     Small ones for the tests: real words, random weights. Their answers mean
     nothing; that the app and Python find the same ones does.
     """
+    import keras
+
+    keras.utils.set_random_seed(0)
     for name, model in _small_models().items():
         _export(model, "dynamic_wi8_afp32", _LENGTHS, folder / name)
 
 
-def write_precisions(folder: pathlib.Path) -> None:
+def write_precisions(folder: pathlib.Path, tasks: Collection[str]) -> None:
     """Writes `TASK-PRECISION` for each of them, small ones as well."""
+    import keras
+
     from tfminilm.export.target import PRECISIONS
 
+    keras.utils.set_random_seed(0)
     for name, model in _small_models().items():
-        for precision in PRECISIONS:
-            _export(
-                model, precision, _TWO_LENGTHS, folder / f"{name}-{precision}"
-            )
+        for precision in PRECISIONS if name in tasks else ():
+            output = folder / f"{name}-{precision}"
+            _export(model, precision, _TWO_LENGTHS, output)
 
 
 def _export(
@@ -93,12 +99,9 @@ def _export(
 
 def _small_models() -> dict[str, tuple[Any, Any, Any]]:
     """Models, their tokenizers and settings; `multilingual` is an XLM-R."""
-    import keras
-
     from tfminilm.tasks.evaluate import Settings
     from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
 
-    keras.utils.set_random_seed(0)
     words, bert = _bert()
     pieces, xlm_r = _xlm_roberta()
     length = max(_LENGTHS)

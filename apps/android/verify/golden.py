@@ -1,5 +1,6 @@
 """The folder of golden vectors that the app's tests read."""
 
+import functools
 import itertools
 import pathlib
 import shutil
@@ -37,7 +38,8 @@ def write(
     )
     inputs = [own, code[0], *bundles.PYTHON]
     small = apk.step("small", inputs, bundles.write_small)
-    precisions = apk.step("precisions", inputs, bundles.write_precisions)
+    write_precisions = functools.partial(bundles.write_precisions, tasks=TASKS)
+    precisions = apk.step("precisions", inputs, write_precisions)
 
     def build(folder: pathlib.Path) -> None:
         shutil.copytree(small, folder / "small")
