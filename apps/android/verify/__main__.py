@@ -5,6 +5,8 @@ With `--bundle=FOLDER` (several times) the tests take real bundles, with
 """
 
 import argparse
+import concurrent.futures
+import dataclasses
 import pathlib
 
 import apk
@@ -13,6 +15,16 @@ import check
 import golden
 import jvm
 import tools
+
+
+@dataclasses.dataclass(frozen=True)
+class App:
+    """The app, built and checked."""
+
+    linked: pathlib.Path
+    libraries: pathlib.Path
+    own: pathlib.Path
+    signed: pathlib.Path
 
 
 def main() -> None:
@@ -25,29 +37,28 @@ def main() -> None:
     given = parser.parse_args()
     kit = tools.fetch()
     apk.BUILD.mkdir(exist_ok=True)
+    # What is emulated, and what Python writes, take a processor of their own.
+    with concurrent.futures.ThreadPoolExecutor() as beside:
+        building = beside.submit(build, kit)
+        expected = golden.write(given.bundle, given.data)
+        app = building.result()
+        compiled = jvm.test_classes(kit, app.own, app.libraries)
+        shipped = jvm.shipped_classes(app.signed)
+        tests = jvm.Tests(
+            *(kit, app.signed, shipped, app.libraries),
+            *(compiled, app.linked, expected),
+        )
+        emulated = beside.submit(tests.run_on_apk, "arm64-v8a")
+        tests.run_on_desktop()
+        tests.run_on_apk("x86_64")
+        emulated.result()
+
+
+def build(kit: tools.Tools) -> App:
+    """Builds the APK, checks it, and prints the sizes of its parts."""
     linked = apk.resources(kit, bundles.assets())
     libraries = apk.libraries(kit)
     own = apk.classes(kit, linked, libraries)
-    signed = build(kit, linked, libraries, own)
-    check.check(signed)
-    for kind, size in check.sizes(signed).items():
-        print(f"  {kind:24}{size:12,}")
-    compiled = jvm.test_classes(kit, own, libraries)
-    expected = golden.write(given.bundle, given.data)
-    shipped = jvm.shipped_classes(signed)
-    tests = jvm.Tests(kit, shipped, libraries, compiled, linked, expected)
-    tests.run_on_desktop()
-    for abi in apk.ABIS:
-        tests.run_on_apk(signed, abi)
-
-
-def build(
-    kit: tools.Tools,
-    linked: pathlib.Path,
-    libraries: pathlib.Path,
-    own: pathlib.Path,
-) -> pathlib.Path:
-    """The signed APK."""
     others = [kit.jar("kotlin-stdlib"), *sorted(libraries.glob("*.jar"))]
     dexes = [
         apk.dex(kit, "dex", [own / "app.jar"], others),
@@ -57,7 +68,10 @@ def build(
     apk.package(unsigned, linked, dexes, libraries)
     signed = apk.BUILD / "tfminilm.apk"
     apk.sign(signed, unsigned)
-    return signed
+    check.check(signed)
+    for kind, size in check.sizes(signed).items():
+        print(f"  {kind:24}{size:12,}")
+    return App(linked, libraries, own, signed)
 
 
 if __name__ == "__main__":

@@ -25,9 +25,10 @@ _STAND_INS = tools.HERE / "androidx"
 _PYTHON = "/usr/bin/python3"
 _NATIVE = "libtensorflowlite_jni.so"
 # The tests that run on the APK's libraries too; the others look into the
-# stand-in, or have nothing to do with a runtime.
+# stand-in, or have nothing to do with a runtime. Those of the second line are
+# too much for a processor that is emulated.
 _ON_APK = ("BundleTest", "ProofTest", "RuntimeTest")
-_SCREENS = ("demo.RefusedModelTest",)
+_ON_DESKTOP = ("BenchmarkTest", "GoldenTest", "demo.RefusedModelTest")
 
 
 def shipped_classes(signed: pathlib.Path) -> pathlib.Path:
@@ -81,6 +82,7 @@ class Tests:
     """What the tests need, whatever they run on.
 
     Attributes:
+        signed: the APK.
         shipped: the app's classes.
         libraries: Android's interpreter, the folder of `apk.libraries`.
         compiled: the folder of `test_classes`.
@@ -89,6 +91,7 @@ class Tests:
     """
 
     kit: Tools
+    signed: pathlib.Path
     shipped: pathlib.Path
     libraries: pathlib.Path
     compiled: pathlib.Path
@@ -118,16 +121,16 @@ class Tests:
         )
         self._run("tests", options, first, _names(self.compiled))
 
-    def run_on_apk(self, signed: pathlib.Path, abi: str) -> None:
+    def run_on_apk(self, abi: str) -> None:
         """Runs what concerns a runtime on the APK's library for a processor.
 
         Raises:
             SystemExit: a test fails.
         """
-        folder = self._native(signed, abi)
+        folder = self._native(abi)
         options = (
             "-Dtfminilm.library=tensorflow-lite",
-            f"-Dtfminilm.packed={_packed(signed)}",
+            f"-Dtfminilm.packed={_packed(self.signed)}",
             f"-Djava.library.path={folder}",
         )
         names = [f"org.tfminilm.{name}" for name in _ON_APK]
@@ -135,18 +138,17 @@ class Tests:
         if abi == "arm64-v8a":
             java = _emulated(self.kit.arm64, folder)
         else:
-            names += [f"org.tfminilm.{name}" for name in _SCREENS]
+            names += [f"org.tfminilm.{name}" for name in _ON_DESKTOP]
         # Android's interpreter in front of its stand-in.
         first = [*self._shipped("*.jar"), self.compiled]
-        print(f"  tests on the APK's {abi}")
         self._run(f"tests-{abi}", options, first, names, java)
 
     def _shipped(self, pattern: str) -> list[pathlib.Path]:
         return [self.shipped, *sorted(self.libraries.glob(pattern))]
 
-    def _native(self, signed: pathlib.Path, abi: str) -> pathlib.Path:
+    def _native(self, abi: str) -> pathlib.Path:
         """A folder with a library of the APK that glibc can load."""
-        with zipfile.ZipFile(signed) as archive:
+        with zipfile.ZipFile(self.signed) as archive:
             content = archive.read(f"lib/{abi}/{_NATIVE}")
         compiler = "aarch64-linux-gnu-gcc" if abi == "arm64-v8a" else "gcc"
 
@@ -173,6 +175,7 @@ class Tests:
         last = [*self.kit.robolectric(), self.kit.jar("android-all")]
         class_path = [_config(self.linked), *first, *jars, *last]
         print(
+            f"  {name}\n",
             apk.java(
                 *options,
                 f"-Dtfminilm.golden={self.golden}",
@@ -182,7 +185,7 @@ class Tests:
                 *("org.junit.runner.JUnitCore", *tests),
                 launcher=java,
                 log=apk.BUILD / f"{name}.log",
-            )
+            ),
         )
 
 

@@ -7,13 +7,21 @@ import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 
-/** What the app makes of texts, against Python's answers with the same bundle. */
-class Comparison(
-    private val bundle: Bundle,
-    private val engine: Engine,
-    /** How far a logit, a score or a vector's number may be from Python's. */
-    private val tolerance: Float,
-) {
+/**
+ * What the app makes of texts, against Python's answers with the same bundle.
+ *
+ * On the runtime that Python has, logits, scores and vectors are Python's. On
+ * another, kernels that round inputs may come to the next whole number; with
+ * static scales they round in more places, by what the probe allows too.
+ */
+class Comparison(private val bundle: Bundle, private val engine: Engine) {
+    private val tolerance = when {
+        System.getProperty("tfminilm.library") != "tensorflow-lite" -> 1e-4f
+        bundle.manifest.precision == "dynamic_wi8_afp32" -> 0.01f
+        bundle.manifest.precision == "static_wi8_ai8" -> bundle.manifest.probe.tolerance
+        else -> 1e-4f
+    }
+
     fun check(rows: kotlin.sequences.Sequence<JSONObject>) {
         val check: (JSONObject) -> Unit = when (bundle.manifest.task) {
             Task.ENCODER -> encodes(SentenceEncoder(bundle, engine))

@@ -6,9 +6,7 @@ import org.junit.Test
 class GoldenTest {
     private fun check(name: String) {
         val bundle = Golden.bundle(name)
-        LiteRtEngine(bundle).use {
-            Comparison(bundle, it, tolerance = 1e-4f).check(Golden.rows("$name.jsonl"))
-        }
+        LiteRtEngine(bundle).use { Comparison(bundle, it).check(Golden.rows("$name.jsonl")) }
     }
 
     @Test

@@ -37,18 +37,9 @@ class RuntimeTest {
         }
     }
 
-    /**
-     * As near to Python's as kernels are that round numbers alike. Of static
-     * scales they round otherwise, by what the probe allows as well.
-     */
     private fun assertRight(bundle: Bundle, name: String) {
-        val tolerance = when {
-            library != "tensorflow-lite" || bundle.manifest.precision == "float32" -> 1e-4f
-            bundle.manifest.precision == "static_wi8_ai8" -> bundle.manifest.probe.tolerance
-            else -> 0.01f
-        }
         LiteRtEngine(bundle, proven = Remembered()).use {
-            Comparison(bundle, it, tolerance).check(Golden.rows("$name.jsonl"))
+            Comparison(bundle, it).check(Golden.rows("$name.jsonl"))
         }
     }
 
