@@ -119,7 +119,7 @@ class Tests:
             f"-Dtfminilm.litert.version={version}",
             f"-Dtfminilm.screenshots={shots}",
         )
-        self._run("tests", options, first, _names(self.compiled))
+        self._run("desktop", options, first, _names(self.compiled))
 
     def run_on_apk(self, abi: str) -> None:
         """Runs what concerns a runtime on the APK's library for a processor.
@@ -141,7 +141,7 @@ class Tests:
             names += [f"org.tfminilm.{name}" for name in _ON_DESKTOP]
         # Android's interpreter in front of its stand-in.
         first = [*self._shipped("*.jar"), self.compiled]
-        self._run(f"tests-{abi}", options, first, names, java)
+        self._run(abi, options, first, names, java)
 
     def _shipped(self, pattern: str) -> list[pathlib.Path]:
         return [self.shipped, *sorted(self.libraries.glob(pattern))]
@@ -175,7 +175,7 @@ class Tests:
         last = [*self.kit.robolectric(), self.kit.jar("android-all")]
         class_path = [_config(self.linked), *first, *jars, *last]
         print(
-            f"  {name}\n",
+            f"  tests on {name}\n",
             apk.java(
                 *options,
                 f"-Dtfminilm.golden={self.golden}",
