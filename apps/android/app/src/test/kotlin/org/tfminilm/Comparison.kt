@@ -11,14 +11,13 @@ import org.junit.Assert.assertTrue
  * What the app makes of texts, against Python's answers with the same bundle.
  *
  * On the runtime that Python has, logits, scores and vectors are Python's. On
- * another, kernels that round inputs may come to the next whole number; with
- * static scales they round in more places, by what the probe allows too.
+ * another, kernels that round their inputs may come to the next whole number:
+ * as far as the probe allows, which is a third of what parts two texts at most.
  */
 class Comparison(private val bundle: Bundle, private val engine: Engine) {
     private val tolerance = when {
         System.getProperty("tfminilm.library") != "tensorflow-lite" -> 1e-4f
-        bundle.manifest.precision == "dynamic_wi8_afp32" -> 0.01f
-        bundle.manifest.precision == "static_wi8_ai8" -> bundle.manifest.probe.tolerance
+        bundle.manifest.precision in ROUNDING -> bundle.manifest.probe.tolerance
         else -> 1e-4f
     }
 
@@ -75,5 +74,9 @@ class Comparison(private val bundle: Bundle, private val engine: Engine) {
         return scores.indices.any {
             texts.getString(it) == best && scores[it] >= scores[0] - 4 * tolerance
         }
+    }
+
+    private companion object {
+        val ROUNDING = setOf("dynamic_wi8_afp32", "static_wi8_ai8")
     }
 }
