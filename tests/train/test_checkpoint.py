@@ -64,9 +64,47 @@ def test_the_newest_two_are_kept(two):
 
 
 def test_later_ones_are_damaged_and_go(two):
-    (two / "step-000000010" / "meta.json").unlink()
+    truncated(two / "step-000000010")
     save(two, 7)
     assert names(two) == ["step-000000005", "step-000000007"]
+
+
+def foreign(folder, run="another"):
+    """What no run of this folder wrote, under names that begin as its do."""
+    for name in ("step-by-step-guide", "step-000000099", "step-000000007"):
+        (folder / name).mkdir()
+        (folder / name / "meta.json").write_text("mine")
+    with Checkpoints(folder, run=run) as checkpoints:
+        checkpoints.save(50, variables(50), {})
+    (folder / "outside").mkdir()
+    (folder / "outside" / "meta.json").write_text("mine")
+    (folder / "step-000000003").symlink_to("outside")
+
+
+def test_what_this_run_did_not_write_stays(two):
+    foreign(two)
+    (two / "step-000000005" / "notes.txt").write_text("mine")
+    before = set(names(two))
+    for step in (6, 7):
+        save(two, step, keep=1)
+    kept = {name for name in names(two) if name.startswith("step-000000007.k")}
+    assert set(names(two)) == before - {"step-000000010"} | kept
+    assert [path.name for path in (two / "step-000000005").iterdir()] == [
+        "notes.txt"
+    ]
+    assert (two / kept.pop() / "step-000000007/meta.json").read_text() == "mine"
+    assert Checkpoints(two).newest() == two / "step-000000007"
+
+
+def test_checkpoints_of_the_first_versions_are_this_runs(two):
+    for path in two.iterdir():
+        meta = json.loads((path / "meta.json").read_text())
+        del meta["format"], meta["run"]
+        (path / "meta.json").write_text(json.dumps(meta))
+    with Checkpoints(two, run="a") as checkpoints:
+        assert checkpoints.restore(variables(0)) == (10, {"at": 10})
+        checkpoints.save(15, variables(15), {})
+    assert names(two) == ["step-000000010", "step-000000015"]
 
 
 def truncated(path):

@@ -11,6 +11,8 @@ import pytest
 
 from tfminilm import files
 from tfminilm.errors import UserError
+from tfminilm.train import scalars
+from tfminilm.train.checkpoint import Checkpoints
 from tfminilm.train.recipe import Recipe, TrainSpec
 from tfminilm.train.workdir import Workdir
 
@@ -56,7 +58,9 @@ def test_run_of_another_recipe(begun):
 @pytest.mark.parametrize("name", ["recipe.json", "decisions.json"])
 def test_damaged_file(begun, name, content):
     (begun / name).write_text(content)
-    with pytest.raises(UserError, match=f"{name} is damaged: use another"):
+    with pytest.raises(
+        UserError, match=f"{name} cannot be used: .* use another"
+    ):
         Workdir(begun, RECIPE)
 
 
@@ -99,11 +103,97 @@ def test_file_system_without_locks(begun, monkeypatch):
         pass
 
 
+def leave(folder):
+    """What a killed process leaves half-written."""
+    left = folder / ".tmp-left"
+    left.mkdir(parents=True)
+    (left / files._MARKER).write_text(files._MARK)
+
+
 def test_leftovers_are_swept(begun):
     for place in ("", "checkpoints", "text"):
-        (begun / place / ".tmp-left").mkdir(parents=True)
+        leave(begun / place)
     with Workdir(begun, RECIPE).hold():
         assert not list(begun.rglob(".tmp-*"))
+
+
+def content(folder):
+    return {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in (".lock", "recipe.json")
+    }
+
+
+def test_what_no_run_wrote_stays(tmp_path):
+    for name in (
+        "tensorboard/my_other_run/events.out.tfevents.1",
+        "tensorboard/events.out.tfevents.1700000000",
+        ".old-photos/photo",
+        ".tmp-thesis.tex",
+        "checkpoints/step-by-step-guide/text",
+        "checkpoints/step-000000003/meta.json",
+        "text/text-mine/text",
+        "student.txt",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    before = content(tmp_path)
+    folder = Workdir(tmp_path, RECIPE)
+    row = {"step": 1, "split": "train", "loss": 1.0}
+    with folder.hold():
+        for _ in range(2):
+            scalars.Scalars(tmp_path / "tensorboard", [row], folder.run)
+        with Checkpoints(folder.checkpoints, 1, run=folder.run) as checkpoints:
+            for step in range(1, 6):
+                checkpoints.save(step, [], {})
+    kept = next((tmp_path / "checkpoints").glob("step-000000003.kept-*"))
+    moved = kept / "step-000000003"
+    after = content(tmp_path)
+    assert after.pop(moved / "meta.json") == b"mine"
+    del before[tmp_path / "checkpoints/step-000000003/meta.json"]
+    assert after.items() >= before.items()
+    names = {str(path.relative_to(tmp_path)) for path in after.keys() - before}
+    [own] = names - {
+        "decisions.json",
+        "tensorboard/tfminilm.json",
+        "checkpoints/step-000000005/meta.json",
+        "checkpoints/step-000000005/state.safetensors",
+    }
+    assert own.startswith("tensorboard/events.out.tfevents.")
+
+
+@pytest.mark.parametrize(
+    "name", ["checkpoints", "student", "text", "tensorboard"]
+)
+def test_link_or_file_where_a_run_has_a_folder(tmp_path, name):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "step-000000001").mkdir()
+    run = tmp_path / "run"
+    run.mkdir()
+    for make in (
+        lambda path: path.symlink_to(tmp_path / "mine"),
+        lambda path: path.write_text("mine"),
+    ):
+        make(run / name)
+        with (
+            pytest.raises(UserError, match=f"{name} is no folder: a run makes"),
+            Workdir(run, RECIPE).hold(),
+        ):
+            pass
+        assert sorted(p.name for p in run.iterdir()) == [".lock", name]
+        (run / name).unlink()
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "results.json"])
+def test_a_folder_of_somebody_else(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with (
+        pytest.raises(UserError, match=f"holds {name} and no recipe.json"),
+        Workdir(tmp_path, RECIPE).hold(),
+    ):
+        pass
+    assert (tmp_path / name).read_text() == "mine"
 
 
 def test_rows(begun):
@@ -125,12 +215,18 @@ def test_rows(begun):
     assert folder.has_logged(10, "train")
 
 
-def test_row_on_a_full_disk(begun):
+def test_row_on_a_full_disk(begun, monkeypatch):
     if not os.path.exists("/dev/full"):
         pytest.skip("this system has no /dev/full")
     (begun / "metrics.jsonl").symlink_to("/dev/full")
-    with pytest.raises(UserError, match="jsonl: No space left on device"):
+    with pytest.raises(UserError, match="jsonl is no regular file"):
         Workdir(begun, RECIPE).log({"step": 1})
+    folder = Workdir(begun, RECIPE)
+    monkeypatch.setattr(
+        files, "open_regular", lambda path, flags: os.open("/dev/full", flags)
+    )
+    with pytest.raises(UserError, match="jsonl: No space left on device"):
+        folder.log({"step": 1})
 
 
 def test_stages_share_what_they_read(tmp_path):

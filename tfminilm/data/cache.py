@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from tfminilm import files
+from tfminilm import files, json_files
 
 _ABOUT = "entry.json"
+_SHAPE = {"identity": dict, "bytes": {str: int}, "facts": dict}
 
 
 def load(
@@ -26,10 +27,10 @@ def load(
     None also when anything about the entry is not as it was written.
     """
     folder, identity = _entry(cache_dir, identity)
+    about = json_files.find(folder / _ABOUT, _SHAPE)
+    if about is None or about["identity"] != identity:
+        return None
     try:
-        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-        if about["identity"] != identity:
-            return None
         arrays = {}
         for name, size in about["bytes"].items():
             path = folder / f"{name}.npy"
@@ -37,7 +38,7 @@ def load(
                 return None
             arrays[name] = _mapped(path)
         return arrays, about["facts"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return None
 
 
@@ -47,13 +48,18 @@ def save(
     arrays: dict[str, np.ndarray],
     facts: dict[str, Any],
 ) -> None:
-    """Writes an entry beside and renames it; an older one is replaced.
+    """Writes an entry beside and renames it; a damaged one is replaced.
 
     Raises:
         UserError: the disk is full or the folder cannot be written.
     """
     folder, identity = _entry(cache_dir, identity)
-    with files.new_directory(folder) as beside:
+    about = json_files.find(folder / _ABOUT, _SHAPE) or {"bytes": ()}
+    names = [os.path.basename(f"{name}.npy") for name in about["bytes"]]
+    files.remove(folder, [*names, _ABOUT])
+    files.move_aside(folder)  # What else is there.
+    size = sum(array.nbytes for array in arrays.values())
+    with files.new_directory(folder, size) as beside:
         sizes = {}
         for name, array in arrays.items():
             path = beside / f"{name}.npy"

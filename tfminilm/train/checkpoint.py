@@ -2,9 +2,8 @@
 
 import concurrent.futures
 import hashlib
-import json
 import pathlib
-import shutil
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,12 +11,16 @@ import keras
 import numpy as np
 import safetensors.numpy
 
-from tfminilm import files
+from tfminilm import files, json_files
 from tfminilm.errors import UserError
 
 _TENSORS = "state.safetensors"
 _META = "meta.json"
 _BEST = "best.json"
+_FORMAT = "tfminilm-checkpoint"
+_NAME = re.compile(r"step-(\d{9,})")
+# What the first versions wrote into the description of a checkpoint.
+_FIRST_KEYS = {"step", "sha256", "facts"}
 
 
 class Checkpoints:
@@ -30,6 +33,7 @@ class Checkpoints:
         folder: where they lie; `best.json` in it names the best.
         keep: how many of the newest are kept, beside the best.
         written: is told, in that thread, the step of one that is on the disk.
+        run: tells the checkpoints of this run, the only ones to be removed.
     """
 
     def __init__(
@@ -37,9 +41,11 @@ class Checkpoints:
         folder: pathlib.Path,
         keep: int = 2,
         written: Callable[[int], None] = lambda step: None,
+        run: str = "",
     ):
         self.folder = folder
         self.keep = keep
+        self._run = run
         self._tell = written
         self._writer = concurrent.futures.ThreadPoolExecutor(1)
         self._written: concurrent.futures.Future | None = None
@@ -61,7 +67,8 @@ class Checkpoints:
         """Writes the checkpoint of `step`, and removes those not to keep.
 
         Those of later steps go: they were damaged, or the run would not be at
-        `step` again.
+        `step` again. What this run did not write stays, under another name
+        if it has the name of `step`.
 
         Args:
             step: steps done.
@@ -100,9 +107,9 @@ class Checkpoints:
         return self._path(step).is_dir()
 
     def newest(self) -> pathlib.Path | None:
-        """The folder of the newest one, if there is any."""
+        """The folder of the newest one of this run, if there is any."""
         self.wait()
-        return next(iter(self._newest_first()), None)
+        return next(filter(self._is_own, self._newest_first()), None)
 
     def is_best(self, loss: float) -> bool:
         """Whether no other was better on held-out data."""
@@ -150,32 +157,61 @@ class Checkpoints:
         return found
 
     def _write(self, step: int, content: bytes, facts: dict[str, Any]) -> None:
-        with files.new_directory(self._path(step)) as beside:
+        path = self._path(step)
+        self._remove(path)
+        files.move_aside(path)
+        with files.new_directory(path, len(content)) as beside:
             files.write_bytes(beside / _TENSORS, content)
-            digest = hashlib.sha256(content).hexdigest()
-            meta = {"step": step, "sha256": digest, "facts": facts}
+            meta = {
+                "format": _FORMAT,
+                "run": self._run,
+                "step": step,
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "facts": facts,
+            }
             files.write_json(beside / _META, meta)
         self._tell(step)
         self._prune(step)
 
     def _prune(self, step: int) -> None:
-        newest = self._newest_first()
-        place = newest.index(self._path(step))
+        own = [path for path in self._newest_first() if self._is_own(path)]
+        place = own.index(self._path(step))
         best = self._best().get("checkpoint", "")
-        for path in newest[:place] + newest[place + self.keep :]:
+        for path in own[:place] + own[place + self.keep :]:
             if path.name != best:
-                shutil.rmtree(path, ignore_errors=True)
+                self._remove(path)
+
+    def _remove(self, path: pathlib.Path) -> None:
+        """Removes what this run wrote there, and nothing else."""
+        if self._is_own(path):
+            files.remove(path, (_TENSORS, _META))
+
+    def _is_own(self, path: pathlib.Path) -> bool:
+        """Whether this run wrote the checkpoint, as its description says."""
+        if path.is_symlink() or not path.is_dir():
+            return False
+        meta = json_files.find(path / _META, {"step": int, "sha256": str})
+        if meta is None or path != self._path(meta["step"]):
+            return False
+        if meta.get("format") == _FORMAT:
+            return meta.get("run") == self._run
+        return meta.keys() == _FIRST_KEYS
 
     def _best(self) -> dict[str, Any]:
         """The content of `best.json`; empty if there is no such checkpoint."""
-        try:
-            best = json.loads((self.folder / _BEST).read_text("utf-8"))
-            return best if self._path(best["step"]).is_dir() else {}
-        except (OSError, ValueError, KeyError, TypeError):
-            return {}
+        best = json_files.find(
+            self.folder / _BEST,
+            {"step": int, "checkpoint": str, "loss": float},
+        )
+        return best if best and self._path(best["step"]).is_dir() else {}
 
     def _newest_first(self) -> list[pathlib.Path]:
-        return sorted(self.folder.glob("step-*"), reverse=True)
+        found = {
+            int(name[1]): path
+            for path in self.folder.glob("step-*")
+            if (name := _NAME.fullmatch(path.name)) and path.is_dir()
+        }
+        return [found[step] for step in sorted(found, reverse=True)]
 
     def _path(self, step: int) -> pathlib.Path:
         return self.folder / f"step-{step:09d}"
@@ -195,14 +231,12 @@ def _assign(path: pathlib.Path, variables: Sequence[keras.Variable]) -> None:
 
 def _read_meta(path: pathlib.Path) -> dict[str, Any] | None:
     """The checkpoint's description, or `None` if it is damaged."""
+    meta = json_files.find(
+        path / _META, {"step": int, "sha256": str, "facts": dict}
+    )
     try:
-        meta = json.loads((path / _META).read_text(encoding="utf-8"))
-        whole = (
-            isinstance(meta["step"], int)
-            and isinstance(meta["facts"], dict)
-            and files.sha256(path / _TENSORS) == meta["sha256"]
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        whole = meta and files.sha256(path / _TENSORS) == meta["sha256"]
+    except (OSError, UserError):
         return None
     return meta if whole else None
 

@@ -66,6 +66,7 @@ class Loop:
             folder.checkpoints,
             spec.keep_checkpoints,
             lambda step: folder.tell("checkpoint", step),
+            folder.run,
         )
 
     def batches(self, first: int, count: int) -> Any:
@@ -194,7 +195,9 @@ class Loop:
         self.folder.forget_after(step if found else -1)
         if self.folder.team.is_chief:
             self._scalars = Scalars(
-                self.folder.path / "tensorboard", self.folder.rows()
+                self.folder.path / "tensorboard",
+                self.folder.rows(),
+                self.folder.run,
             )
         self.folder.tell("resumed" if found else "started", step)
         if found:

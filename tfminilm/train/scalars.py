@@ -1,12 +1,17 @@
 """What TensorBoard shows of a run: the rows of its metrics, as curves."""
 
+import os
 import pathlib
-import shutil
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tfminilm import files, json_files
 from tfminilm.errors import UserError
+
+_MARKER = "tfminilm.json"
+_FORMAT = "tfminilm-scalars"
+_EVENTS = "events.out.tfevents."
 
 
 class Scalars:
@@ -18,25 +23,28 @@ class Scalars:
     tensorboard.
 
     Args:
-        folder: where the file goes; nothing else is in it.
+        folder: where the file goes. Others may be in it: what is removed is
+            the file that a marker beside it names, of the same run.
         rows: those of the metrics so far.
+        run: tells this run from others.
 
     Raises:
         UserError: the folder cannot be written.
     """
 
-    def __init__(self, folder: pathlib.Path, rows: Iterable[Mapping[str, Any]]):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        rows: Iterable[Mapping[str, Any]],
+        run: str = "",
+    ):
         import tensorflow as tf
 
         self._v1 = tf.compat.v1
-        self._path = folder / f"events.out.tfevents.{time.time():.0f}"
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            folder.mkdir()
-        except OSError as error:
-            raise UserError(
-                f"cannot write {folder}: {error.strerror}"
-            ) from error
+        _forget(folder, run)
+        self._path = folder / f"{_EVENTS}{time.time_ns() / 1e9:.6f}"
+        marker = {"format": _FORMAT, "run": run, "file": self._path.name}
+        files.write_json(folder / _MARKER, marker)
         self._writer = tf.io.TFRecordWriter(str(self._path))
         self._write(file_version="brain.Event:2")
         for row in rows:
@@ -63,3 +71,14 @@ class Scalars:
             self._writer.flush()
         except Exception as error:  # Of TensorFlow, by the kind of failure.
             raise UserError(f"cannot write {self._path}: {error}") from error
+
+
+def _forget(folder: pathlib.Path, run: str) -> None:
+    """Removes the file that an earlier start of this run wrote."""
+    shape = {"format": str, "run": str, "file": str}
+    marker = json_files.find(folder / _MARKER, shape)
+    if marker is None or (marker["format"], marker["run"]) != (_FORMAT, run):
+        return
+    path = folder / os.path.basename(marker["file"])
+    if path.name.startswith(_EVENTS) and path.is_file():
+        path.unlink()

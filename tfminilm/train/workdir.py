@@ -8,16 +8,26 @@ import os
 import pathlib
 import socket
 import typing
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tfminilm import __version__, files
+from tfminilm import __version__, files, json_files
 from tfminilm.config import changes
 from tfminilm.errors import UserError
 from tfminilm.train.team import ALONE, Team
 
 # The decision that is no choice, but what was found.
 _DATA = "data"
+# What a run makes in its folder.
+_FOLDERS = ("checkpoints", "student", "text", "tensorboard")
+_FILES = (
+    "decisions.json",
+    "metrics.jsonl",
+    "events.jsonl",
+    "held_out.json",
+    "results.json",
+)
 
 
 class Workdir:
@@ -60,6 +70,11 @@ class Workdir:
         if (found := self._written["recipe"]) is not None:
             _require_same(self.path, found, self._recipe)
 
+    @property
+    def run(self) -> str:
+        """Tells what this run wrote from what others did."""
+        return self._decisions.setdefault("run", uuid.uuid4().hex)
+
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
         """Makes the folder this run's, and nobody else's meanwhile.
@@ -67,7 +82,8 @@ class Workdir:
         What a killed process left half-written is removed.
 
         Raises:
-            UserError: another process holds it, or it cannot be written.
+            UserError: another process holds it, it cannot be written, or
+                something else has the name of what a run makes.
         """
         if not self.team.is_chief:
             yield
@@ -76,11 +92,12 @@ class Workdir:
             self._inside.hold() if self._inside else contextlib.nullcontext()
         )
         with whole, files.hold(self.path, "--workdir"):
+            self._require_own()
             for folder in (self.path, self.checkpoints, self.text):
                 files.sweep(folder)
             for name, content in (
                 ("recipe", self._recipe),
-                ("decisions", self._decisions),
+                ("decisions", {"run": self.run} | self._decisions),
             ):
                 if content and self._written[name] != content:
                     files.write_json(_json(self.path / name), content)
@@ -185,16 +202,33 @@ class Workdir:
         """The rows of metrics.jsonl, less one that a kill has cut."""
         if not self._metrics.is_file():
             return
-        for line in self._metrics.read_text("utf-8", "replace").splitlines():
-            with contextlib.suppress(ValueError):
-                yield json.loads(line)
+        shape = {"step": int, "split": str}
+        yield from json_files.read_lines(self._metrics, shape, "", skips=True)
+
+    def _require_own(self) -> None:
+        """Raises `UserError` where a run would write over what it did not."""
+        for name in _FOLDERS:
+            path = self.path / name
+            if path.is_symlink() or (path.exists() and not path.is_dir()):
+                raise UserError(
+                    f"{path} is no folder: a run makes one there, and no link; "
+                    "move it away, or use another --workdir"
+                )
+        if self._written["recipe"] is None:
+            for name in _FILES:
+                if os.path.lexists(self.path / name):
+                    raise UserError(
+                        f"{self.path} holds {name} and no recipe.json, so no "
+                        "run made it: use another --workdir, or move it away"
+                    )
 
 
 def _append(path: pathlib.Path, row: Mapping[str, Any]) -> None:
     """Adds a line of JSON; one that a kill has cut is ended before it."""
     line = json.dumps(row, allow_nan=False) + "\n"
     try:
-        with open(path, "ab+") as file:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+        with open(files.open_regular(path, flags), "ab+") as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 line = line if file.read() == b"\n" else "\n" + line
@@ -224,15 +258,8 @@ def _read(path: pathlib.Path) -> dict[str, Any] | None:
     path = _json(path)
     if not path.exists():
         return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        content = None
-    if not isinstance(content, dict):
-        raise UserError(
-            f"{path} is damaged: use another --workdir, or remove {path.parent}"
-        )
-    return content
+    remedy = f"use another --workdir, or remove {path.parent}"
+    return json_files.read(path, dict, remedy)
 
 
 def _require_same(

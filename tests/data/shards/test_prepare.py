@@ -2,9 +2,10 @@ import sys
 
 import pytest
 
+from tfminilm import files
 from tfminilm.commands import main
 from tfminilm.data import shards, text_data
-from tfminilm.data.shards import write
+from tfminilm.data.shards import job, write
 from tfminilm.errors import UserError
 
 CLS, SEP = 2, 3
@@ -93,7 +94,9 @@ def test_goes_on_after_a_failure(
     def fail_once(folder, number, *rest):
         if number == 3 and 3 not in done:
             done.append(number)
-            (folder / ".tmp-half").write_bytes(b"half")
+            (folder / ".tmp-half").mkdir()
+            half = folder / ".tmp-half" / files._MARKER
+            half.write_text(files._MARK)
             raise UserError("the disk is full")
         done.append(number)
         return write_part(folder, number, *rest)
@@ -121,6 +124,23 @@ def test_another_call_leaves_what_is_there(text, tmp_path, make_shards):
     (folder / "manifest.json").unlink()
     with pytest.raises(UserError, match="holds other files"):
         make_shards(text, folder)
+
+
+def test_what_lies_in_a_folder_of_that_name_stays(text, tmp_path, make_shards):
+    folder = tmp_path / "shards" / "unfinished"
+    folder.mkdir(parents=True)
+    (folder / "novel.txt").write_text("mine")
+    with pytest.raises(UserError, match="holds other files"):
+        make_shards(text, folder.parent)
+    job.remove(folder)
+    assert content(folder) == {"novel.txt": b"mine"}
+    plan = dict.fromkeys(("tfminilm", "text", "code"), "")
+    plan |= {"settings": {}, "parts": []}
+    files.write_json(folder / "plan.json", plan)
+    (folder / "part-00001.json").touch()
+    (folder / "worker-notes").touch()
+    job.remove(folder)
+    assert sorted(content(folder)) == ["novel.txt", "worker-notes"]
 
 
 def test_an_unfinished_one_is_of_one_text(

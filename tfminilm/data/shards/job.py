@@ -13,21 +13,35 @@ import io
 import json
 import os
 import pathlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 import tfminilm
-from tfminilm import files
+from tfminilm import files, json_files
 from tfminilm.data import cache, corpus, sentences
 from tfminilm.data.shards import duplicates, parts, write
 from tfminilm.data.shards.settings import Settings
 from tfminilm.errors import UserError
 
 NAME = "unfinished"
+# The files of a job, some of them for each part or worker.
+_OWN = re.compile(
+    r"plan\.json|failed\.txt|deduplicated|\.lock|workers\.(log|died)"
+    r"|(digests|repeats)-\d{5,}\.npy|part-\d{5,}\.json|worker-\d+"
+)
 _PLAN, _FAILED = "plan.json", "failed.txt"
 _DEDUPLICATED = "deduplicated"
+_AGAIN = "remove its folder and start again"
+_PLANNED = {
+    "settings": dict,
+    "tfminilm": str,
+    "text": str,
+    "code": str,
+    "parts": [dict],
+}
 
 
 class Job:
@@ -42,7 +56,7 @@ class Job:
     def __init__(self, folder: str | os.PathLike):
         self.output = pathlib.Path(folder)
         self.folder = self.output / NAME
-        content = json.loads((self.folder / _PLAN).read_text("utf-8"))
+        content = _plan(self.folder)
         self.settings = Settings(**content["settings"])
         self.parts = [parts.Part(**part) for part in content["parts"]]
 
@@ -66,7 +80,7 @@ class Job:
         }
         path = folder / NAME / _PLAN
         if path.exists():
-            _require_same(path, json.loads(path.read_text("utf-8")), content)
+            _require_same(path, _plan(path.parent), content)
         else:
             files.write_json(path, content)
         files.sweep(folder)
@@ -143,7 +157,7 @@ class Job:
     def records(self) -> list[dict[str, Any]]:
         """What `write` said of each part."""
         return [
-            json.loads(self._path("part", number).read_text("utf-8"))
+            json_files.read(self._path("part", number), dict, _AGAIN)
             for number in range(len(self.parts))
         ]
 
@@ -167,6 +181,30 @@ class Job:
         except UserError as error:
             files.write_text(self.folder / _FAILED, str(error))
             raise
+
+
+def is_job(folder: pathlib.Path) -> bool:
+    """Whether a preparation made this folder, or has only begun to."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    if json_files.find(folder / _PLAN, _PLANNED) is not None:
+        return True
+    return all(path.name == ".lock" for path in folder.iterdir())
+
+
+def remove(folder: pathlib.Path) -> None:
+    """Removes a job's files; what else is in its folder stays."""
+    if not is_job(folder):
+        return
+    names = [path.name for path in folder.iterdir()]
+    files.sweep(folder)
+    # Last the plan, by which the folder is known.
+    names.sort(key=lambda name: name == _PLAN)
+    files.remove(folder, [name for name in names if _OWN.fullmatch(name)])
+
+
+def _plan(folder: pathlib.Path) -> dict[str, Any]:
+    return json_files.read(folder / _PLAN, _PLANNED, _AGAIN)
 
 
 @functools.lru_cache(maxsize=1)  # Compiling it takes seconds.

@@ -3,7 +3,6 @@
 import logging
 import os
 import pathlib
-import shutil
 from collections.abc import Callable, Sequence
 
 import tfminilm
@@ -93,14 +92,14 @@ def _finish(job: Job) -> Manifest:
         **splits,
     )
     found.save(job.output)
-    shutil.rmtree(job.folder)
+    jobs.remove(job.folder)
     return found
 
 
 def _finished(folder: pathlib.Path, settings: Settings) -> Manifest:
     found = Manifest.load(folder)
     # It may have been killed between its last two steps.
-    shutil.rmtree(folder / jobs.NAME, ignore_errors=True)
+    jobs.remove(folder / jobs.NAME)
     for name, value in vars(settings).items():
         if (theirs := getattr(found.settings, name)) != value:
             raise UserError(
@@ -114,7 +113,7 @@ def _require_own(folder: pathlib.Path) -> None:
     """Nothing is put among the files of somebody else."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--output={folder} is a file, expected a folder")
-    if folder.is_dir() and not (folder / jobs.NAME).is_dir():
+    if folder.is_dir() and not jobs.is_job(folder / jobs.NAME):
         others = sorted(path.name for path in folder.iterdir())
         if others:
             raise UserError(

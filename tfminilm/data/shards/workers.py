@@ -45,7 +45,7 @@ def run(
     Raises:
         UserError: a worker died.
     """
-    for path in (folder / _DIED, *folder.glob(_PID + "*")):
+    for path in (folder / _DIED, *_pids(folder)):
         path.unlink(missing_ok=True)
     failures: list[BaseException] = []
 
@@ -80,6 +80,15 @@ def run(
 
 def _kill(folder: pathlib.Path) -> None:
     """Ends what is left; Beam would wait for it."""
-    for path in folder.glob(_PID + "*"):
+    for path in _pids(folder):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(int(path.name.removeprefix(_PID)), signal.SIGKILL)
+
+
+def _pids(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The files that `command` makes for processes."""
+    return [
+        path
+        for path in folder.glob(_PID + "*")
+        if path.name.removeprefix(_PID).isdecimal() and path.is_file()
+    ]
