@@ -9,11 +9,7 @@ import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.export import bundle, litert, opened
-from tfminilm.export.opened import (
-    is_bundle,
-    open_bundle,
-    require_replaceable,
-)
+from tfminilm.export.opened import is_bundle, open_bundle
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 
@@ -184,12 +180,6 @@ def test_a_broken_manifest(change, values):
     with pytest.raises(UserError, match=r"manifest\.json is damaged") as found:
         read_all(change(**values))
     assert len(str(found.value)) < 500
-
-
-def test_a_manifest_of_others_gives_no_leave(change, copy):
-    require_replaceable(copy)
-    with pytest.raises(UserError, match="exists and holds"):
-        require_replaceable(change(format="web-app"))
 
 
 def test_a_manifest_of_another_writer(copy):

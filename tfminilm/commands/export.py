@@ -54,7 +54,7 @@ def run(flags: Any) -> None:
     # TensorFlow takes seconds to import: after the flags are known to be good.
     quiet.import_tensorflow()
     from tfminilm.export import bundle, calibration, description, folder
-    from tfminilm.export.opened import require_replaceable
+    from tfminilm.export.replaceable import require_replaceable
 
     require_replaceable(pathlib.Path(flags.output))
     model, tokenizer, settings, ranges = _load(flags.model)

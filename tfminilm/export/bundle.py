@@ -29,8 +29,8 @@ from tfminilm.export.opened import (
     MODEL,
     Bundle,
     open_bundle,
-    require_replaceable,
 )
+from tfminilm.export.replaceable import require_replaceable
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 from tfminilm.export.trained_ranges import Range
@@ -115,7 +115,10 @@ def export_bundle(
         if evaluate is not None:
             said["evaluation"] = evaluate(open_bundle(folder))
             files.write_json(folder / MANIFEST, said)
-        with files.new_directory(output_dir) as beside:
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        with files.new_directory(
+            output_dir, size, require_replaceable
+        ) as beside:
             for path in folder.iterdir():
                 shutil.copyfile(path, beside / path.name)
     return said

@@ -23,7 +23,8 @@ from tfminilm.export import (
     vocabulary,
     worst_layer,
 )
-from tfminilm.export.opened import MANIFEST, require_replaceable
+from tfminilm.export.opened import MANIFEST
+from tfminilm.export.replaceable import require_replaceable
 from tfminilm.export.target import Target
 from tfminilm.tasks.evaluate import Settings
 from tfminilm.teachers.load import load_backbone
@@ -72,7 +73,8 @@ def export_folder(
             "the rows of the model's position table"
         )
     said |= {"format": f"tfminilm-{target.format}", "signatures": {}}
-    with files.new_directory(output_dir) as folder:
+    size = 4 * model.count_params()
+    with files.new_directory(output_dir, size, require_replaceable) as folder:
         said["tokenizer"] = vocabulary.write(tokenizer, backbone, folder)
         compared = model
         if target.format == "hugging_face":

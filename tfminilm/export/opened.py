@@ -21,9 +21,6 @@ from tfminilm.tasks.evaluate import Settings
 MANIFEST = "manifest.json"
 MODEL = "model.tflite"
 
-# How the names of all formats begin: of bundles, and those for servers.
-_OWN_FORMATS = "tfminilm-"
-
 # Without these nothing can be read.
 _NEEDED = ("task", "labels", "tokenizer", "signatures", "files")
 # Since format version 2.
@@ -204,43 +201,6 @@ def _right(
         f"{fault}; {manifest['precision']} needs "
         f"{runtimes.needed(manifest['runtimes'])}"
     )
-
-
-def require_replaceable(output_dir: pathlib.Path) -> None:
-    """Refuses to replace anything but an older export, or an empty folder.
-
-    Raises:
-        UserError: it names what else is there.
-    """
-    if not output_dir.exists():
-        return
-    fault = "is no folder"
-    if output_dir.is_dir():
-        known = _own_files(output_dir)
-        names = (
-            path.relative_to(output_dir).as_posix()
-            for path in output_dir.rglob("*")
-            if not path.is_dir()
-        )
-        foreign = next((name for name in names if name not in known), None)
-        if foreign is None:
-            return
-        fault = f"holds {foreign}"
-    raise UserError(
-        f"{output_dir} exists and {fault}, so it is not replaced: expected a "
-        "new folder, an empty one or an older bundle and nothing else"
-    )
-
-
-def _own_files(folder: pathlib.Path) -> set[str]:
-    """The files in a folder that belong to what was exported there, if any."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        if not manifest["format"].startswith(_OWN_FORMATS):
-            return set()
-        return {MANIFEST, *manifest["files"]}
-    except (OSError, *_MALFORMED):
-        return set()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,103 @@
+"""Which folders an export may replace: older exports, and nothing else."""
+
+import os
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tfminilm import files, json_files
+from tfminilm.errors import UserError
+
+_MANIFEST = "manifest.json"
+_SHAPE = {
+    "format": str,
+    "files": {str: {"bytes": int, "sha256": str}},
+}
+_MOST_BYTES = 2**24
+# The files that are written for each format, beside the manifest.
+_WRITTEN = {
+    "tfminilm-bundle": r"model\.tflite|vocab\.txt|sentencepiece\.model",
+    "tfminilm-onnx": r"model\.onnx|vocab\.txt|sentencepiece\.model",
+    "tfminilm-hugging_face": (
+        r"config\.json|model\.safetensors|vocab\.txt|sentencepiece\.model"
+        r"|(tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json"
+    ),
+    "tfminilm-saved_model": (
+        r"vocab\.txt|sentencepiece\.model"
+        r"|saved_model/(saved_model|fingerprint)\.pb"
+        r"|saved_model/variables/variables\.(index|data-\d{5}-of-\d{5})"
+    ),
+}
+# TensorFlow makes it, mostly for nothing.
+_MAY_BE_EMPTY = "saved_model/assets"
+
+
+def require_replaceable(output_dir: pathlib.Path) -> None:
+    """Refuses to replace anything but an older export, or an empty folder.
+
+    An export is what its manifest lists, by name, size and checksum, and its
+    writer would have written. One that was changed since is refused.
+
+    Raises:
+        UserError: it names what else is there.
+    """
+    if not os.path.lexists(output_dir):
+        return
+    fault = _fault(output_dir)
+    if fault:
+        raise UserError(
+            f"{output_dir} exists and {fault}, so it is not replaced: expected "
+            "a new folder, an empty one or an older bundle as it was written; "
+            "give another --output, or move this away"
+        )
+
+
+def _fault(folder: pathlib.Path) -> str:
+    """What is in the folder that no export wrote; empty if nothing."""
+    if not folder.is_dir():
+        return "is no folder"
+    if folder.is_symlink():
+        return "is a link"
+    manifest = json_files.find(folder / _MANIFEST, _SHAPE)
+    for name, path in _inside(folder, folder):
+        if path.is_symlink():
+            return f"holds the link {name}"
+        if path.is_dir():
+            if not any(path.iterdir()) and name != _MAY_BE_EMPTY:
+                return f"holds the empty folder {name}"
+        elif not _is_written(name, path, manifest):
+            return f"holds {name}" + (
+                ", not as it was written"
+                if manifest and name in manifest["files"]
+                else ""
+            )
+    return ""
+
+
+def _inside(
+    folder: pathlib.Path, top: pathlib.Path
+) -> Iterator[tuple[str, pathlib.Path]]:
+    """All that is in a folder, with its path from `top`; links not followed."""
+    for path in sorted(folder.iterdir()):
+        yield path.relative_to(top).as_posix(), path
+        if path.is_dir() and not path.is_symlink():
+            yield from _inside(path, top)
+
+
+def _is_written(
+    name: str, path: pathlib.Path, manifest: dict[str, Any] | None
+) -> bool:
+    """Whether an export wrote this file, and it was not changed since."""
+    if manifest is None or manifest["format"] not in _WRITTEN:
+        return False
+    if name == _MANIFEST:
+        return True
+    said = manifest["files"].get(name)
+    if said is None or not re.fullmatch(_WRITTEN[manifest["format"]], name):
+        return False
+    try:
+        size = path.stat().st_size
+        return size == said["bytes"] and files.sha256(path) == said["sha256"]
+    except (OSError, UserError):
+        return False
