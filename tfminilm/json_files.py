@@ -57,12 +57,18 @@ def read(
         text = files.read_bytes(path, most)
     except OSError as error:
         raise UserError(
-            f"{path} cannot be read ({error.strerror or error}): {remedy}"
+            f"{path} cannot be read: {error.strerror or error}; {remedy}"
         ) from error
     return parse(text, str(path), shape, remedy)
 
 
-def parse(text: str | bytes, name: str, shape: Any, remedy: str) -> Any:
+def parse(
+    text: str | bytes,
+    name: str,
+    shape: Any,
+    remedy: str,
+    finite: bool = True,
+) -> Any:
     """The value that a text of JSON stands for.
 
     Args:
@@ -70,15 +76,17 @@ def parse(text: str | bytes, name: str, shape: Any, remedy: str) -> Any:
         name: what to call it in a message, such as its path.
         shape: what is expected, as above.
         remedy: what to do where it is something else.
+        finite: whether NaN and infinity are refused.
 
     Raises:
         UserError: it holds something else.
     """
+    real = _real if finite else float
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
         value = json.loads(
-            text, parse_int=_whole, parse_float=_real, parse_constant=_real
+            text, parse_int=_whole, parse_float=real, parse_constant=real
         )
         _require_plain(value, _SURROGATE.search(text) is not None)
         _require_shape(value, shape, "")
@@ -92,11 +100,15 @@ def parse(text: str | bytes, name: str, shape: Any, remedy: str) -> Any:
         fault = str(error)
     else:
         return value
-    raise UserError(f"{name} cannot be used: {fault}; {remedy}")
+    raise UserError(f"{name} cannot be read: {fault}; {remedy}")
 
 
 def read_lines(
-    path: str | os.PathLike, shape: Any, remedy: str, skips: bool = False
+    path: str | os.PathLike,
+    shape: Any,
+    remedy: str,
+    skips: bool = False,
+    finite: bool = True,
 ) -> list[Any]:
     """The values of a file of JSON lines, of which a kill may cut the last.
 
@@ -105,6 +117,7 @@ def read_lines(
         shape: what each is.
         remedy: what to do about a line that is something else.
         skips: whether such a line is left out, wherever it stands.
+        finite: whether NaN and infinity are refused.
 
     Raises:
         UserError: the file cannot be read, or a line holds something else.
@@ -118,7 +131,8 @@ def read_lines(
     found = []
     for number, line in enumerate(lines, 1):
         try:
-            found.append(parse(line, f"{path} line {number}", shape, remedy))
+            name = f"{path} line {number}"
+            found.append(parse(line, name, shape, remedy, finite))
         except UserError:
             if not skips and number < len(lines):
                 raise

@@ -1,6 +1,8 @@
 """The page is whole, alone, safe, and there for half-done runs too."""
 
+import base64
 import copy
+import hashlib
 import html.parser
 import json
 import math
@@ -151,6 +153,98 @@ def test_data_cannot_become_markup(tmp_path, sample):
     assert json.loads(data)["tokens"][1] == nasty
 
 
+NASTY = "</script></style></title><script>alert(1)</script><b onload='x'>\"&lt;"
+
+
+def spoiled(value, mark):
+    """Markup in the place of every text and key; numbers stay."""
+    if isinstance(value, dict):
+        return {
+            mark(key): spoiled(inside, mark) for key, inside in value.items()
+        }
+    if isinstance(value, list):
+        return [spoiled(inside, mark) for inside in value]
+    return mark(value) if isinstance(value, str) else value
+
+
+# What the code itself looks up, and what is checked to be one of few.
+KNOWN = {"step", "split", "train", "held_out", "loss", "tokens_per_second"}
+
+
+def names_of(shape):
+    """The keys that a shape has."""
+    if isinstance(shape, dict):
+        for key, inside in shape.items():
+            if key is not str:
+                yield key.removesuffix("?")
+            yield from names_of(inside)
+    elif isinstance(shape, list | tuple):
+        for inside in shape:
+            yield from names_of(inside)
+
+
+def test_markup_in_every_field_is_text(tmp_path, sample):
+    known = {*names_of(run_files._RECIPE), *names_of(run_files._EVALUATION)}
+
+    def mark(text):
+        kept = text in known | KNOWN or text.isdecimal()
+        return text if kept else text + NASTY
+
+    result = spoiled(sample.evaluation(), mark)
+    for row, plain in zip(
+        result["rows"], sample.evaluation()["rows"], strict=True
+    ):
+        row["model"] = plain["model"]
+    rows = [spoiled(row, mark) for row in sample.metrics()]
+    rows[3]["attention_transfer" + NASTY] = math.nan
+    workdir = write(tmp_path, sample, rows, result)
+    recipe = spoiled(sample.recipe(), mark)
+    recipe["name"] += "/stage" + NASTY
+    recipe["host"] = recipe["method"]["description"] = "own" + NASTY
+    (workdir / "recipe.json").write_text(json.dumps(recipe))
+    got = read(workdir)
+    tags = [tag for tag, _ in got.elements]
+    assert tags.count("script") == 2
+    assert tags.count("style") == tags.count("title") - tags.count("svg") == 1
+    allowed = {"class", "id", "aria-label", "role", "tabindex", "scope", "d"}
+    allowed |= {"viewbox", "x", "y", "cx", "cy", "r", "rx", "width", "height"}
+    allowed |= {"text-anchor", "transform", "data-cell", "fill-opacity"}
+    allowed |= {"type", "name", "value", "checked", "aria-live", "lang"}
+    allowed |= {"charset", "content", "http-equiv"}
+    for tag, attributes in got.elements:
+        assert attributes.keys() <= allowed, (tag, attributes)
+    assert got.visible().count(NASTY) > 30
+    assert NASTY in got.texts["h1"] + got.texts["h2"]
+
+
+def test_the_policy_names_the_pages_own_code(finished):
+    text = page.write_page(finished).read_text("utf-8")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
+    rules = dict(rule.split(maxsplit=1) for rule in policy.split("; "))
+    assert rules["default-src"] == rules["base-uri"] == "'none'"
+    for tag, rule in (("style", "style-src"), ("script", "script-src")):
+        [code] = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = hashlib.sha256(code.encode()).digest()
+        wanted = f"'sha256-{base64.b64encode(digest).decode()}'"
+        assert rules[rule] == wanted
+    assert "style=" not in text
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside", "/tmp", "..", "first/../..", "", "link"]
+)
+def test_stages_outside_of_the_workdir(tmp_path, sample, name):
+    workdir = write(tmp_path, sample)
+    outside = sample.write_run(tmp_path / "outside", sample.metrics(), None)
+    (workdir / "link").symlink_to(outside)
+    before = sorted(tmp_path.rglob("*"))
+    recipe = {"name": "two", "stages": {name: {}}}
+    (workdir / "recipe.json").write_text(json.dumps(recipe))
+    with pytest.raises(UserError, match="is no folder in"):
+        page.write_page(workdir)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_run_without_evaluation_shows_its_curves(tmp_path, sample):
     got = read(write(tmp_path, sample, sample.metrics(200)))
     assert "After 200 of 400 steps" in got.visible()
@@ -235,7 +329,7 @@ def test_a_torn_last_line_is_dropped_and_others_are_refused(tmp_path, sample):
     path.write_text(whole + '{"step": 60, "spl')
     assert run_files.read_run(workdir).last_step == 40
     path.write_text('{"step": 1\n' + whole)
-    with pytest.raises(UserError, match="line 1 is no row of metrics"):
+    with pytest.raises(UserError, match=r"line 1 cannot .* a row of metrics"):
         read(workdir)
 
 

@@ -205,6 +205,6 @@ def test_workdir_of_another_recipe(tmp_path, finished, distill, capfd):
     (run / "recipe.json").write_text("{")
     assert distill(run) == 1
     [line] = capfd.readouterr().err.splitlines()
-    assert "recipe.json cannot be used: it is no JSON" in line
+    assert "recipe.json cannot be read: it is no JSON" in line
     assert "; use another --workdir, or remove" in line
     assert sorted(run.rglob("*")) == before

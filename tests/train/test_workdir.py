@@ -59,7 +59,7 @@ def test_run_of_another_recipe(begun):
 def test_damaged_file(begun, name, content):
     (begun / name).write_text(content)
     with pytest.raises(
-        UserError, match=f"{name} cannot be used: .* use another"
+        UserError, match=f"{name} cannot be read: .* use another"
     ):
         Workdir(begun, RECIPE)
 

@@ -14,7 +14,6 @@ _SHAPE = {
     "format": str,
     "files": {str: {"bytes": int, "sha256": str}},
 }
-_MOST_BYTES = 2**24
 # The files that are written for each format, beside the manifest.
 _WRITTEN = {
     "tfminilm-bundle": r"model\.tflite|vocab\.txt|sentencepiece\.model",
@@ -66,12 +65,10 @@ def _fault(folder: pathlib.Path) -> str:
         if path.is_dir():
             if not any(path.iterdir()) and name != _MAY_BE_EMPTY:
                 return f"holds the empty folder {name}"
-        elif not _is_written(name, path, manifest):
-            return f"holds {name}" + (
-                ", not as it was written"
-                if manifest and name in manifest["files"]
-                else ""
-            )
+        elif not _is_known(name, manifest):
+            return f"holds {name}"
+        elif manifest and not _is_whole(path, manifest["files"].get(name)):
+            return f"holds {name}, not as it was written"
     return ""
 
 
@@ -85,17 +82,19 @@ def _inside(
             yield from _inside(path, top)
 
 
-def _is_written(
-    name: str, path: pathlib.Path, manifest: dict[str, Any] | None
-) -> bool:
-    """Whether an export wrote this file, and it was not changed since."""
+def _is_known(name: str, manifest: dict[str, Any] | None) -> bool:
+    """Whether an export with this manifest wrote a file of this name."""
     if manifest is None or manifest["format"] not in _WRITTEN:
         return False
-    if name == _MANIFEST:
+    is_listed = name == _MANIFEST or name in manifest["files"]
+    names = rf"{_WRITTEN[manifest['format']]}|{re.escape(_MANIFEST)}"
+    return is_listed and re.fullmatch(names, name) is not None
+
+
+def _is_whole(path: pathlib.Path, said: dict[str, Any] | None) -> bool:
+    """Whether a file is as the manifest, which names all others, says."""
+    if said is None:
         return True
-    said = manifest["files"].get(name)
-    if said is None or not re.fullmatch(_WRITTEN[manifest["format"]], name):
-        return False
     try:
         size = path.stat().st_size
         return size == said["bytes"] and files.sha256(path) == said["sha256"]

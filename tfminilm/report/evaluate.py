@@ -15,6 +15,7 @@ from tfminilm.errors import UserError
 from tfminilm.report import describe, held_out, measures, quality
 from tfminilm.report.machine import machine
 from tfminilm.report.run_files import Run, is_number, read_run
+from tfminilm.train.checks import is_stage_name
 from tfminilm.train.recipe import Recipe
 
 LENGTHS = (32, 128)
@@ -240,10 +241,15 @@ def _add_quality(
 
 def _first(run: Run) -> Run:
     """The stage in which the student of this one began to learn."""
-    source = measures.lookup(run.recipe, "student", "init_from")
-    before = run.workdir.parent / (source or "")
-    if source and (before / "recipe.json").is_file():
-        return _first(read_run(before))
+    seen = {run.workdir}
+    while source := measures.lookup(run.recipe, "student", "init_from"):
+        before = run.workdir.parent / str(source)
+        if not is_stage_name(str(source)) or before in seen:
+            break
+        if not (before / "recipe.json").is_file():
+            break
+        run = read_run(before)
+        seen.add(before)
     return run
 
 

@@ -1,12 +1,12 @@
 """Batches of the text that a run held out."""
 
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tfminilm import json_files
 from tfminilm.errors import UserError
 from tfminilm.report.quality import Batch
 
@@ -21,13 +21,9 @@ def read_sentences(workdir: pathlib.Path) -> list[str]:
             a rank correlation needs three pairs.
     """
     path = workdir / "held_out.json"
-    try:
-        sentences = json.loads(path.read_text("utf-8"))["sentences"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path} cannot be read; expected held-out sentences as "
-            "`tfminilm distill` writes them; start it again"
-        ) from error
+    remedy = "start `tfminilm distill`, which writes it, again"
+    shape = {"sentences": [str]}
+    sentences = json_files.read(path, shape, remedy)["sentences"]
     if len(sentences) < 3:
         raise UserError(
             f"{path} has {len(sentences)} sentences, expected 3 or more; "

@@ -183,7 +183,7 @@ def verdict(run: Run) -> str:
     left = fall(run, key)
     if left is None:
         return f"Training stands at {progress}; nothing is evaluated yet."
-    name = title[0].lower() + title[1:]
+    name = title[:1].lower() + title[1:]
     return (
         f"After {progress} the {name} on held-out text is "
         f"{left:.0%} of where it began; the student is not evaluated yet."

@@ -1,5 +1,7 @@
 """One self-contained HTML page about a run: no file or host beside it."""
 
+import base64
+import hashlib
 import html
 import importlib.resources
 import json
@@ -44,12 +46,21 @@ def render(stages: Sequence[Run]) -> str:
         _machine(evaluation),
     ]
     example = (evaluation or {}).get("attention_example")
+    style, script = _resource("page.css"), _resource("page.js")
     return string.Template(_resource("page.html")).substitute(
         title=_text(f"{_name(stages[-1])}: distillation report"),
-        style=_resource("page.css"),
+        style=style,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
         body="\n".join(section for section in sections if section),
-        script=_script(example) if example else "",
+        script=_script(example, script) if example else "",
     )
+
+
+def _hash(code: str) -> str:
+    """By which the page's policy knows its own code, and runs no other."""
+    digest = hashlib.sha256(code.encode()).digest()
+    return base64.b64encode(digest).decode()
 
 
 def _header(stages: Sequence[Run]) -> str:
@@ -60,7 +71,7 @@ def _header(stages: Sequence[Run]) -> str:
         f"{student.get('hidden_dim', '?')}"
     )
     names = (measures.lookup(run.recipe, "method", "name") for run in stages)
-    methods = ", then ".join(filter(None, names)) or "distillation"
+    methods = ", then ".join(map(str, filter(None, names))) or "distillation"
     teacher = last.recipe.get("teacher", "a teacher")
     return (
         "<header>\n"
@@ -79,8 +90,8 @@ def _not_finite(run: Run) -> str:
             if key in row and not is_number(row[key]):
                 return (
                     f'<p class="warning">At step {_text(row["step"])} of '
-                    f"training <code>{key}</code> was not a finite number."
-                    "</p>\n"
+                    f"training <code>{_text(key)}</code> was not a finite "
+                    "number.</p>\n"
                 )
     return ""
 
@@ -206,7 +217,8 @@ def _tradeoff(evaluation: dict[str, Any] | None) -> str:
     for row in evaluation["rows"]:
         latency = measures.lookup(row, "latency_ms", length, "median")
         quality, size = row.get("rank_correlation"), row.get("file_bytes")
-        if is_number(latency) and is_number(quality) and is_number(size):
+        numbers = (latency, quality, size)
+        if all(map(is_number, numbers)) and min(latency, size) > 0:
             name = f"{row['model']} {row['precision']}".capitalize()
             second = (
                 f"{measures.megabytes(size)}, {measures.milliseconds(latency)}"
@@ -247,12 +259,12 @@ def _curves(run: Run) -> str:
         chart = plots.line_chart(f"{title} during training", lines)
         if chart:
             charts.append(
-                f'<figure class="card"><h3>{title}</h3>{chart}</figure>'
+                f'<figure class="card"><h3>{_text(title)}</h3>{chart}</figure>'
             )
     if not charts:
         return ""
     return (
-        f"<h2>Training{_of_stage(run)}</h2>\n"
+        f"<h2>{_text(f'Training{_of_stage(run)}')}</h2>\n"
         f'<p class="note">{_text(_pace(run))}Logarithmic axes; lower is nearer '
         "to the teacher.</p>\n"
         '<div class="pair">\n' + "\n".join(charts) + "\n</div>"
@@ -363,13 +375,13 @@ def _card(title: str, content: Mapping[str, Any]) -> str:
     )
 
 
-def _script(example: Mapping[str, Any]) -> str:
+def _script(example: Mapping[str, Any], script: str) -> str:
     data = {key: example[key] for key in ("tokens", "teacher", "student")}
     # Inside a script element only "</script" and "<!--" could end the data.
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return (
         f'<script type="application/json" id="attention-data">{text}</script>\n'
-        f"<script>\n{_resource('page.js')}</script>\n"
+        f"<script>{script}</script>\n"
     )
 
 
@@ -388,11 +400,13 @@ def _name(run: Run) -> str:
 
 def _of_stage(run: Run) -> str:
     stage = run.recipe.get("name", "").partition("/")[2]
-    return _text(f", stage {stage}") if stage else ""
+    return f", stage {stage}" if stage else ""
 
 
 def _text(value: Any) -> str:
-    return html.escape(str(value))
+    # A name from the command line may hold bytes that are no text.
+    text = str(value).encode("utf-8", "replace").decode("utf-8")
+    return html.escape(text)
 
 
 def _resource(name: str) -> str:

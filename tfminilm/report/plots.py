@@ -14,6 +14,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 112, 14, 40
 # Mean width of a character at the figures' 12 pixels, for placing labels.
 _CHARACTER = 6.4
 _MOST_POINTS = 400
+# What is left out, as 0 and infinity are.
+_SHOWN = (1e-30, 1e30)
 
 Point = tuple[float, float]
 
@@ -163,9 +165,8 @@ def attention_map(
                 f'height="{cell - 2}" rx="2" data-cell="{i * len(row) + j}" '
                 f'fill-opacity="{cell_opacity(prob):.3g}"/>'
             )
-    svg = _svg(name, "".join(parts), side, side)
     # A short sentence need not fill the page.
-    return f'<div style="max-width:{1.2 * side:.0f}px">{svg}</div>'
+    return _svg(name, "".join(parts), side, side, f'width="{1.2 * side:.0f}"')
 
 
 def cell_opacity(prob: float) -> float:
@@ -203,7 +204,8 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 def _positive(points: Iterable[Point]) -> list[Point]:
     nan = math.nan
-    return [(x, y if 0 < y < math.inf else nan) for x, y in points]
+    least, most = _SHOWN
+    return [(x, y if least < y < most else nan) for x, y in points]
 
 
 def _thin(points: Sequence[Point]) -> list[Point]:
@@ -324,9 +326,15 @@ def _text(x: float, y: float, text: str, kind: str, anchor: str) -> str:
     )
 
 
-def _svg(name: str, body: str, height: float, width: float = _WIDTH) -> str:
+def _svg(
+    name: str,
+    body: str,
+    height: float,
+    width: float = _WIDTH,
+    shown: str = 'class="whole"',
+) -> str:
     spoken = html.escape(name)
     return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" '
+        f'<svg {shown} viewBox="0 0 {width} {height}" role="img" '
         f'aria-label="{spoken}"><title>{spoken}</title>{body}</svg>'
     )

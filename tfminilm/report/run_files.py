@@ -1,15 +1,56 @@
 """Reading what a run left in its workdir, whole or half done."""
 
 import dataclasses
-import json
 import math
 import os
 import pathlib
 from typing import Any
 
+from tfminilm import json_files
 from tfminilm.errors import UserError
+from tfminilm.train.checks import is_stage_name
 
 Row = dict[str, Any]
+
+_NUMBER = (float, None)
+_RECIPE = {
+    "name?": str,
+    "seed?": int,
+    "teacher?": str,
+    "student?": dict,
+    "method?": {"name?": str},
+    "data?": dict,
+    "train?": dict,
+    "stages?": {str: dict},
+}
+_HEADS = [[[float]]]
+_EVALUATION = {
+    "rows": [
+        {
+            "model": str,
+            "precision": str,
+            "parameters?": _NUMBER,
+            "flops": {str: float},
+            "file_bytes?": _NUMBER,
+            "latency_ms?": ({str: {"median": float, "p95": float}}, None),
+            "attention_kl?": _NUMBER,
+            "value_kl?": _NUMBER,
+            "rank_correlation?": _NUMBER,
+        }
+    ],
+    "start?": {str: _NUMBER},
+    "machine?": dict,
+    "attention_example?": (
+        {
+            "sentence": str,
+            "tokens": [str],
+            "teacher": _HEADS,
+            "student": _HEADS,
+        },
+        None,
+    ),
+}
+_REMEDY = "remove it and run the command that writes it again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +84,10 @@ def read_run(workdir: str | os.PathLike) -> Run:
     rows = _metrics(workdir / "metrics.jsonl")
     return Run(
         workdir=workdir,
-        recipe=_object(workdir / "recipe.json"),
+        recipe=json_files.read(workdir / "recipe.json", _RECIPE, _REMEDY),
         train=_by_step(rows, "train"),
         held_out=_by_step(rows, "held_out"),
-        evaluation=_object(evaluation) if evaluation.exists() else None,
+        evaluation=_evaluation(evaluation) if evaluation.exists() else None,
     )
 
 
@@ -75,13 +116,15 @@ def read_stages(workdir: str | os.PathLike) -> list[Run]:
         UserError: it is no workdir, no stage has begun, or a file is damaged.
     """
     workdir = check_workdir(workdir)
-    names = _object(workdir / "recipe.json").get("stages")
+    recipe = json_files.read(workdir / "recipe.json", _RECIPE, _REMEDY)
+    names = recipe.get("stages")
     if not names:
         return [read_run(workdir)]
+    folders = [_stage(workdir, name) for name in names]
     begun = [
-        read_run(workdir / name)
-        for name in names
-        if (workdir / name / "recipe.json").is_file()
+        read_run(folder)
+        for folder in folders
+        if (folder / "recipe.json").is_file()
     ]
     if not begun:
         raise UserError(
@@ -100,41 +143,53 @@ def is_number(value: Any) -> bool:
     )
 
 
+def _stage(workdir: pathlib.Path, name: str) -> pathlib.Path:
+    """A stage's folder, which is nowhere else than in its run's."""
+    folder = workdir / name
+    if not is_stage_name(name) or folder.is_symlink():
+        raise UserError(
+            f"{workdir / 'recipe.json'}: the stage {name!r} is no folder in "
+            f"{workdir}: expected the recipe that `tfminilm distill` wrote"
+        )
+    return folder
+
+
 def _metrics(path: pathlib.Path) -> list[Row]:
     """The rows; a torn last line, as a kill leaves it, is dropped."""
     if not path.exists():
         return []
-    rows = []
-    lines = path.read_text("utf-8", errors="replace").splitlines()
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-            row["step"], row["split"]
-        except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines):
-                break
+    shape = {"step": int, "split": str}
+    remedy = "expected a row of metrics, with step and split; remove the line"
+    rows = json_files.read_lines(path, shape, remedy, finite=False)
+    for row in rows:
+        if row["step"] < 0:
             raise UserError(
-                f"{path} line {number} is no row of metrics; expected JSON "
-                "with step and split; remove the line"
-            ) from error
-        rows.append(row)
+                f"{path}: a step is {row['step']}, expected 0 or more; remove "
+                "the line"
+            )
     return rows
+
+
+def _evaluation(path: pathlib.Path) -> dict[str, Any]:
+    """The content of `evaluation.json`, whose parts go together."""
+    content = json_files.read(path, _EVALUATION, _REMEDY)
+    fault = ""
+    for row in content["rows"]:
+        for length in (*row["flops"], *(row.get("latency_ms") or ())):
+            if not length.isdecimal():
+                fault = f"{length!r} is no length"
+    if example := content.get("attention_example"):
+        size = len(example["tokens"])
+        for heads in (example["teacher"], example["student"]):
+            sizes = {len(row) for head in heads for row in (head, *head)}
+            if sizes != {size} or len(heads) != len(example["teacher"]):
+                fault = f"its attention is not between {size} tokens"
+    if fault:
+        raise UserError(f"{path} cannot be read: {fault}; {_REMEDY}")
+    return content
 
 
 def _by_step(rows: list[Row], split: str) -> list[Row]:
     """A split's rows; of a step done twice, as after a resume, the last."""
     latest = {row["step"]: row for row in rows if row["split"] == split}
     return [latest[step] for step in sorted(latest)]
-
-
-def _object(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} cannot be read as JSON ({error}); remove it and run the "
-            "command that writes it again"
-        ) from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} holds no JSON object; remove it")
-    return content

@@ -148,6 +148,11 @@ def _check_bounds(
     require(0 < data.mask_rate < 1, "data.mask_rate", "above 0, below 1")
 
 
+def is_stage_name(name: str) -> bool:
+    """Whether a stage can be called so, as its folder would be."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][\w-]*", name)) and name not in _TAKEN
+
+
 def check_stages(stages: Mapping[str, Stage]) -> None:
     """Refuses names that are no folders, and models that will not be right.
 
@@ -156,7 +161,7 @@ def check_stages(stages: Mapping[str, Stage]) -> None:
     """
     done: list[str] = []
     for name, stage in stages.items():
-        if not re.fullmatch(r"[A-Za-z0-9][\w-]*", name) or name in _TAKEN:
+        if not is_stage_name(name):
             raise UsageError(
                 f"recipe: no stage can be called {name!r}, as its folder "
                 "would be; expected letters, digits, - and _, but not "
