@@ -13,6 +13,10 @@ from tfminilm.errors import UsageError
 
 T = TypeVar("T")
 
+# No number of a recipe comes near it; not NaN either.
+_MOST = 10**15
+_SHOWN = 40
+
 
 class Typed:
     """Base of the dataclasses of a recipe: unknown keys name the nearest."""
@@ -149,8 +153,8 @@ def _value(expected: Any, value: Any, kind: str, name: str) -> Any:
         }
     if origin is types.UnionType and types.NoneType in inside:
         return None if value is None else _value(inside[0], value, kind, name)
-    if expected is float and type(value) is int:
-        return float(value)
+    if expected is float and type(value) is int and abs(value) <= _MOST:
+        value = float(value)
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(
             _value(inside[0], part, kind, f"{name}[{index}]")
@@ -158,6 +162,11 @@ def _value(expected: Any, value: Any, kind: str, name: str) -> Any:
         )
     if origin is typing.Literal and value in inside:
         return value
+    if isinstance(value, int | float) and not abs(value) <= _MOST:
+        raise UsageError(
+            f"{kind}: {name} is {str(value)[:_SHOWN]}, expected a number up "
+            f"to {_MOST:.0e}"
+        )
     if type(value) is not expected:
         wanted = (
             " or ".join(map(repr, inside)) if origin is typing.Literal else ""

@@ -15,7 +15,7 @@ import json
 import math
 import os
 import re
-from typing import Any
+from typing import Any, Literal
 
 from tfminilm import files
 from tfminilm.errors import UserError
@@ -107,16 +107,17 @@ def read_lines(
     path: str | os.PathLike,
     shape: Any,
     remedy: str,
-    skips: bool = False,
+    skips: Literal["", "last", "all"] = "",
     finite: bool = True,
 ) -> list[Any]:
-    """The values of a file of JSON lines, of which a kill may cut the last.
+    """The values of a file of JSON lines.
 
     Args:
         path: the file.
         shape: what each is.
         remedy: what to do about a line that is something else.
-        skips: whether such a line is left out, wherever it stands.
+        skips: which lines are left out if they are so: "last", which a kill
+            may have cut, or "all".
         finite: whether NaN and infinity are refused.
 
     Raises:
@@ -134,7 +135,8 @@ def read_lines(
             name = f"{path} line {number}"
             found.append(parse(line, name, shape, remedy, finite))
         except UserError:
-            if not skips and number < len(lines):
+            is_last = number == len(lines)
+            if not (skips == "all" or (skips == "last" and is_last)):
                 raise
     return found
 

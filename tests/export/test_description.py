@@ -53,7 +53,7 @@ def test_a_name_is_no_part_of_the_workdir_that_it_is_used_in(
 
 def test_a_damaged_recipe(tmp_path):
     (tmp_path / "recipe.json").write_text("{")
-    with pytest.raises(UserError, match=r"recipe\.json is damaged"):
+    with pytest.raises(UserError, match=r"recipe\.json cannot be read"):
         describe(BACKBONE, tmp_path)
 
 

@@ -189,5 +189,5 @@ def test_folders_without_a_head(make_encoder, tmp_path):
     with pytest.raises(UserError, match="cannot load a model for a task"):
         heads.load_head(tmp_path)
     (tmp_path / "task.json").write_text("{")
-    with pytest.raises(UserError, match="cannot load a model for a task"):
+    with pytest.raises(UserError, match=r"task\.json cannot be read"):
         heads.load_head(tmp_path)

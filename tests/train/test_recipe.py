@@ -37,7 +37,7 @@ def test_a_recipe_survives_its_config():
         ("train.steps", -4, "train.steps is -4, expected 1 or more"),
         ("train.log_every", 0, "train.log_every is 0, expected 1 or more"),
         ("train.learning_rate", -0.1, "expected 0 or more"),
-        ("train.learning_rate", float("nan"), "expected 0 or more"),
+        ("train.learning_rate", float("nan"), "is nan, expected a number up"),
         ("train.precision", "float8", "expected auto or float32 or"),
         ("train.optimizer", "sgd", "is 'sgd', expected adamw or lamb"),
         ("train.gradient_accumulation", 3, "multiple of train.gradient_accu"),

@@ -60,8 +60,9 @@ def arguments(recipe, workdir, *more):
 
 def start(run, **environment):
     code = "import sys; from tfminilm.commands import main; sys.exit(main())"
+    program = [code, *run] if isinstance(run, list) else [run]
     return subprocess.Popen(
-        [sys.executable, "-c", code, *run],
+        [sys.executable, "-c", *program],
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
@@ -115,6 +116,43 @@ def weights(workdir):
     )
 
 
+@pytest.mark.slow  # TensorFlow asks for half a minute.
+@pytest.mark.parametrize("own", [0, 1])
+def test_a_stopped_worker(recipe, tmp_path, own):
+    run = arguments(recipe, tmp_path / "run", "--config.train.steps=100000")
+    pair = workers(run, run)
+    while not list(tmp_path.glob("run/checkpoints/step-*")):
+        assert pair[own].poll() is None, pair[own].stderr.read()
+        time.sleep(0.01)
+    pair[own].send_signal(signal.SIGSTOP)
+    ((code,), (said,)) = finish(pair[1 - own])
+    pair[own].kill()
+    assert code == 1
+    assert f"tfminilm: worker {own} at 127.0.0.1:" in said
+    assert "does not answer: dead or stopped" in said
+
+
+MEETS = """
+import json, os, time
+from tfminilm.train import cluster
+config = json.loads(os.environ["TF_CONFIG"])
+cluster.meet(config["cluster"]["worker"], config["task"]["index"], 600.0)
+print("met", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_that_stops_before_the_first_step(recipe, tmp_path):
+    run = arguments(recipe, tmp_path / "run", "--worker_timeout=30")
+    first, second = workers(run, MEETS)
+    ((code,), (said,)) = finish(first)
+    second.kill()
+    assert code == 1
+    assert "tfminilm: worker 1 at 127.0.0.1:" in said
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_killed_worker(recipe, tmp_path):
     alone, workdir = tmp_path / "one", tmp_path / "two"
     run = arguments(recipe, workdir)
@@ -125,7 +163,8 @@ def test_a_killed_worker(recipe, tmp_path):
     pair[1].send_signal(signal.SIGKILL)
     codes, said = finish(*pair)
     assert codes == [1, -signal.SIGKILL]
-    assert "a worker was lost" in said[0]
+    assert "tfminilm: worker 1 at 127.0.0.1:" in said[0]
+    assert "does not answer: dead or stopped; start the same" in said[0]
     assert "Traceback" not in said[0]
     assert not (workdir / "student").exists()
 

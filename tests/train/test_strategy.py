@@ -1,6 +1,7 @@
 """Who shares a run: devices, workers and clusters, and who is refused."""
 
 import json
+import math
 import socket
 import threading
 
@@ -105,8 +106,8 @@ def test_workers_meet(port):
     def come(own):
         try:
             cluster.meet(addresses, own, timeout=10)
-            # As TensorFlow's server does, which takes over.
-            with socket.create_server(("127.0.0.1", port + own)):
+            # As TensorFlow's server does, which takes over and speaks first.
+            with cluster._listening(addresses[own]):
                 met.wait(10)
         except (UserError, threading.BrokenBarrierError) as error:
             failures.append(error)
@@ -116,6 +117,31 @@ def test_workers_meet(port):
     come(0)
     late.join()
     assert not failures
+
+
+def test_a_worker_that_is_stopped_does_not_answer(port, monkeypatch):
+    """The system takes its connections, and nobody speaks."""
+    monkeypatch.setattr(cluster, "_ANSWER_SECONDS", 0.2)
+    addresses = [f"127.0.0.1:{port + own}" for own in range(3)]
+    with (
+        socket.create_server(("127.0.0.1", port + 1)),
+        cluster._listening(addresses[2]),
+    ):
+        assert cluster.silent(addresses, 0) == [1]
+        with pytest.raises(UserError, match=r"worker 1 did not answer at "):
+            cluster.meet(addresses, 0, timeout=0.1)
+
+
+@pytest.mark.parametrize("timeout", [math.nan, math.inf, -1.0, 1e9])
+def test_a_timeout_that_never_comes(port, timeout):
+    with pytest.raises(UserError, match="expected 0 to 604800 seconds"):
+        cluster.meet([f"127.0.0.1:{port}", "127.0.0.1:1"], 0, timeout)
+
+
+def test_an_address_for_each_worker(port):
+    addresses = [f"127.0.0.1:{port}"] * 2
+    with pytest.raises(UserError, match=r"1:\d+ is given to several workers"):
+        cluster.meet(addresses, 0, 1.0)
 
 
 def test_a_port_in_use_is_told(port):
@@ -146,7 +172,7 @@ def test_the_chief_comes_first(monkeypatch):
 @pytest.mark.parametrize("text", ["worker", "[1]", '{"cluster": "a:1"}'])
 def test_a_broken_tf_config_is_shown(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(UserError, match=r"TF_CONFIG is .* expected JSON"):
+    with pytest.raises(UserError, match=r"TF_CONFIG can.* expected JSON"):
         cluster.has_tf_config()
 
 
@@ -226,7 +252,7 @@ def test_tensorflow_errors_are_told_in_words():
             raise kind(None, None, message)
 
     pair = team.Team(Replicas(2), ("a:1", "b:2"))
-    with pytest.raises(UserError, match=r"a worker was lost, one of a:1, b:2"):
+    with pytest.raises(UserError, match=r"worker 1 at b:2 does not answer"):
         run(pair, tf.errors.UnavailableError, "Socket closed")
     compiled = strategy.build_team("one", xla=True)
     with pytest.raises(UserError, match=r"XLA cannot compile .* uncompilable"):

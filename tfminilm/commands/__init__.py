@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ COMMANDS = (
 _DEBUG = {"--debug", "-debug", "--debug=true"}
 _HELP = {"-h", "--help", "-help", "--helpfull", "--helpshort"}
 # TensorFlow's errors may carry a whole graph.
-_MOST_CHARACTERS = 500
+_MOST_CHARACTERS = 1000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -120,10 +121,29 @@ def _described(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     if isinstance(error, flags.Error):
         return str(error).removeprefix("ERROR:: "), 2
-    text = " ".join(str(error).split())[:_MOST_CHARACTERS]
-    return f"{type(error).__name__}: {text} (--debug shows where)", 1
+    if isinstance(error, OSError) and error.filename is not None:
+        return (
+            f"cannot use {os.fsdecode(error.filename)}: {error.strerror}; "
+            "expected a path that can be read and written; give another one",
+            1,
+        )
+    if isinstance(error, MemoryError):
+        return "memory ran out: give a smaller model, file or batch", 1
+    text = f"{type(error).__name__}: {_shortened(str(error))}"
+    return f"{text} (--debug shows where)", 1
+
+
+def _shortened(text: str) -> str:
+    """The beginning of a long text, and its end, where the remedy stands."""
+    text = " ".join(text.split())
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    half = _MOST_CHARACTERS // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 def _fail(text: str, code: int) -> int:
-    print("tfminilm: " + " ".join(text.split()), file=sys.stderr)
+    # What a file holds must not command the terminal.
+    plain = "".join(c if c.isprintable() else "?" for c in _shortened(text))
+    print(f"tfminilm: {plain}", file=sys.stderr)
     return code

@@ -9,6 +9,8 @@ from tfminilm.commands import quiet
 from tfminilm.errors import UsageError, UserError
 
 DESCRIPTION = "Times .tflite files: latency, memory, operators, partitions."
+# A model of phones has no longer texts, and more runs tell nothing new.
+_MOST = {"lengths": 1_000_000, "threads": 1_000, "repeats": 1_000_000}
 
 
 def define_flags(flags: Any) -> None:
@@ -16,8 +18,8 @@ def define_flags(flags: Any) -> None:
     flags.DEFINE_list("model", None, ".tflite files or bundles to compare.")
     flags.DEFINE_list("lengths", None, "Lengths in tokens (default: all).")
     flags.DEFINE_list("threads", ["1"], "Numbers of threads.")
-    flags.DEFINE_integer("repeats", 100, "Timed runs of each.", lower_bound=1)
-    flags.DEFINE_integer("warmup", 3, "Untimed runs first.", lower_bound=0)
+    flags.DEFINE_integer("repeats", 100, "Timed runs.", 1, _MOST["repeats"])
+    flags.DEFINE_integer("warmup", 3, "Untimed runs.", 0, _MOST["repeats"])
     flags.DEFINE_bool("operators", True, "Time each kind of operator, too.")
     flags.DEFINE_string("output", None, "JSON file to write as well.")
 
@@ -71,10 +73,10 @@ def _numbers(name: str, given: Sequence[str]) -> list[int]:
         numbers = [int(part) for part in given]
     except ValueError:
         numbers = []
-    if not numbers or min(numbers) < 1:
+    if not numbers or min(numbers) < 1 or max(numbers) > _MOST[name]:
         raise UsageError(
             f"benchmark: --{name}={','.join(given)}, expected numbers of 1 "
-            "or more, such as 1,2"
+            f"to {_MOST[name]:,}, such as 1,2"
         )
     return numbers
 

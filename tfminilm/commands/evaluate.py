@@ -4,6 +4,7 @@ import json
 import pathlib
 from typing import Any
 
+from tfminilm import json_files
 from tfminilm.commands import quiet, task_flags
 from tfminilm.errors import UsageError, UserError
 
@@ -205,8 +206,8 @@ def _models(name: str) -> dict[int, pathlib.Path]:
                 f"{run} holds an unfinished run: start the command that made "
                 "it again, with the same flags, to finish it"
             )
-        recipe = json.loads((run / "recipe.json").read_text("utf-8"))
-        found[int(recipe.get("seed", -1))] = run / "student"
+        recipe = json_files.read(run / "recipe.json", {"seed?": int})
+        found[recipe.get("seed", -1)] = run / "student"
     if found:
         return dict(sorted(found.items()))
     return {-1: path}

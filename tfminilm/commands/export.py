@@ -4,6 +4,7 @@ import json
 import pathlib
 from typing import Any
 
+from tfminilm import json_files
 from tfminilm.commands import quiet, search_flags, task_flags
 from tfminilm.errors import UsageError, UserError
 
@@ -151,7 +152,7 @@ def _held_out(model: str) -> list[str]:
     path = load.run_folder(model) / "held_out.json"
     if not path.is_file():
         return []
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json_files.read(path, {"sentences": [str]})
     return content["sentences"][:_HELD_OUT_SENTENCES]
 
 

@@ -21,6 +21,9 @@ _ROOTS = (
     pathlib.Path(sysconfig.get_path("data"), "share", "tfminilm"),
 )
 _FOLDERS = ("students", "export")
+_NUMBERS = ("DEFINE_integer", "DEFINE_float")
+# Nothing that is counted here comes near it.
+_MOST = 2**32
 # Where else the value of a key can stand.
 _OWN_RECIPE = "it in the file of a recipe of your own"
 
@@ -48,6 +51,8 @@ class Definer:
         self._arguments = list(arguments)
 
     def __getattr__(self, name: str) -> Any:
+        if name in _NUMBERS:
+            return functools.partial(self._define_number, name)
         if name != "DEFINE_config_file":
             define = getattr(flags, name)
         elif self._config is None:
@@ -55,6 +60,16 @@ class Definer:
         else:
             return self._define_config
         return functools.partial(define, flag_values=self._values)
+
+    def _define_number(self, kind: str, name: str, *rest: Any, **more: Any):
+        """Defines a flag of a finite number; NaN is within all bounds."""
+        getattr(flags, kind)(name, *rest, **more, flag_values=self._values)
+        flags.register_validator(
+            name,
+            lambda value: value is None or abs(value) <= _MOST,
+            f"expected a number up to {_MOST:,}",
+            flag_values=self._values,
+        )
 
     def _define_config(self, name: str, default: Any, text: str) -> None:
         config_flags.DEFINE_config_dict(
@@ -111,7 +126,9 @@ def load_recipe(name: str) -> ml_collections.ConfigDict:
         config = space["get_config"](*[mode] if colon else [])
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
-    except Exception as error:  # It is a program: anything can happen.
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # It is a program: it may even exit.
         raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
     if not isinstance(config, ml_collections.ConfigDict):
         raise UsageError(

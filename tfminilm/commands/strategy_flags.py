@@ -3,7 +3,7 @@
 from typing import Any
 
 from tfminilm.errors import UsageError
-from tfminilm.train.cluster import KINDS, STRATEGIES, WAIT_SECONDS
+from tfminilm.train.cluster import KINDS, MOST_SECONDS, STRATEGIES, WAIT_SECONDS
 
 
 def define(flags: Any) -> None:
@@ -30,7 +30,11 @@ def define(flags: Any) -> None:
         "cluster", None, f"Where the other workers are: {KINDS}."
     )
     flags.DEFINE_float(
-        "worker_timeout", WAIT_SECONDS, "Seconds to wait for other workers."
+        "worker_timeout",
+        WAIT_SECONDS,
+        "Seconds to wait for other workers.",
+        lower_bound=0.0,
+        upper_bound=MOST_SECONDS,
     )
 
 

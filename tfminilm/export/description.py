@@ -1,13 +1,17 @@
 """A sentence on a model, from what its workdir knows of it."""
 
-import json
 import os
 import pathlib
 from typing import Any
 
-from tfminilm.errors import UserError
+from tfminilm import json_files
 from tfminilm.export import manifest
 from tfminilm.teachers import load
+
+_STAGE = {"method?": {"name?": str}, "teacher?": str}
+_SHAPE = _STAGE | {"task?": str, "model?": str, "stages?": {str: _STAGE}}
+# A model that was made from a model, and so on.
+_MOST_STEPS = 20
 
 
 def describe(model: Any, source: str | os.PathLike) -> str:
@@ -34,12 +38,12 @@ def describe(model: Any, source: str | os.PathLike) -> str:
     return "; ".join(parts)
 
 
-def _history(source: str | os.PathLike) -> list[str]:
+def _history(source: str | os.PathLike, steps: int = 0) -> list[str]:
     """How a model came about, the last step first."""
-    recipe = _recipe(source)
-    if "task" in recipe:  # What fine-tuning wrote.
+    recipe = _recipe(source) if steps < _MOST_STEPS else {}
+    if "task" in recipe and "model" in recipe:  # What fine-tuning wrote.
         task = recipe["task"].partition(":")[0]
-        earlier = _history(recipe["model"])
+        earlier = _history(recipe["model"], steps + 1)
         began = [] if earlier else [f"starting from {_name(recipe['model'])}"]
         return [f"fine-tuned on {task}", *began, *earlier]
     stages = recipe.get("stages", {"": recipe})
@@ -59,10 +63,7 @@ def _recipe(source: str | os.PathLike) -> dict[str, Any]:
         return {}
     for path in (folder / "recipe.json", folder.parent / "recipe.json"):
         if path.is_file():
-            try:
-                return json.loads(path.read_text("utf-8"))
-            except ValueError as error:
-                raise UserError(f"{path} is damaged: {error}") from error
+            return json_files.read(path, _SHAPE)
     return {}
 
 

@@ -5,15 +5,18 @@ names; here they get those of the mobile graph's layers.
 """
 
 import dataclasses
-import json
 import os
 import pathlib
 from typing import Any
 
 import numpy as np
 
+from tfminilm import json_files
 from tfminilm.compress.fake_quantization import RANGES
 from tfminilm.errors import UserError
+
+_SHAPE = {str: {"outputs": [float], "units?": ([float], None)}}
+_REMEDY = "remove it to have ranges measured"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +62,7 @@ def load(folder: str | os.PathLike, model: Any) -> dict[str, Range]:
     scale = (width // backbone.num_heads) ** -0.5
     found: dict[str, Range] = {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_files.read(path, _SHAPE, _REMEDY)
         for name, bounds in content.items():
             layer, _, part = name.rpartition("/")
             if part not in _NAMES:  # MobileBERT's, measured anew.
@@ -71,10 +74,10 @@ def load(folder: str | os.PathLike, model: Any) -> dict[str, Range]:
             if units is not None:
                 units = _units(units, backbone.hidden_dim)
             found[f"{layer}/{_NAMES[part]}"] = Range(low, high, units)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path}: damaged ({error}): remove it to have ranges measured"
-        ) from error
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}): {_REMEDY}") from error
     return found
 
 

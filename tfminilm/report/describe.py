@@ -8,6 +8,7 @@ from typing import Any
 from tfminilm.errors import UserError
 
 PRECISIONS = ("float32", "float16", "int8")
+_MOST_TOKENS = 1_000_000
 # What attention reads in a layer with a bottleneck: two architectures are
 # called MobileBERT, and their counts differ.
 _READINGS = {
@@ -153,15 +154,18 @@ def parse_lengths(lengths: Iterable[str | int]) -> tuple[int, ...]:
     """Reads lengths as a command line gives them.
 
     Raises:
-        UserError: one is no whole number.
+        UserError: one is no whole number of 1 to 1,000,000.
     """
     try:
-        return tuple(sorted({int(length) for length in lengths}))
-    except ValueError as error:
+        found = sorted({int(length) for length in lengths})
+    except ValueError:
+        found = []
+    if not found or found[0] < 1 or found[-1] > _MOST_TOKENS:
         raise UserError(
             f"lengths {', '.join(map(str, lengths))}: expected whole numbers "
-            "of tokens, for example --lengths=32,128"
-        ) from error
+            f"of tokens, 1 to {_MOST_TOKENS:,}, for example --lengths=32,128"
+        )
+    return tuple(found)
 
 
 def _transformer(backbone: Any) -> list[Any]:

@@ -160,7 +160,7 @@ def _metrics(path: pathlib.Path) -> list[Row]:
         return []
     shape = {"step": int, "split": str}
     remedy = "expected a row of metrics, with step and split; remove the line"
-    rows = json_files.read_lines(path, shape, remedy, finite=False)
+    rows = json_files.read_lines(path, shape, remedy, "last", finite=False)
     for row in rows:
         if row["step"] < 0:
             raise UserError(

@@ -5,7 +5,6 @@ alone: the same model gets the same number again.
 """
 
 import dataclasses
-import json
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfminilm import files
+from tfminilm import files, json_files
 from tfminilm.errors import UserError
 from tfminilm.layers import gradients
 from tfminilm.tasks import metrics, squad_metrics, submission, windows
@@ -26,6 +25,17 @@ from tfminilm.teachers.faster import faster
 SETTINGS = "tfminilm.json"
 # Other sizes would add in another order.
 BATCH_SIZE = 32
+
+
+_SHAPE = {
+    "task": str,
+    "kind": str,
+    "labels": [str],
+    "max_length": int,
+    "doc_stride?": int,
+    "null_threshold?": (float, None),
+    "num_texts?": int,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,13 +73,17 @@ class Settings:
                 f"{folder} was not fine-tuned on a task: it has no {SETTINGS}; "
                 "use tfminilm finetune first"
             )
-        try:
-            content = json.loads(path.read_text("utf-8"))
-            if content["task"] in TASKS:  # Older files do not have it.
-                content["num_texts"] = len(TASKS[content["task"]].texts)
-            return cls(**content | {"labels": tuple(content["labels"])})
-        except (ValueError, TypeError, KeyError) as error:
-            raise UserError(f"{path} is damaged: {error}") from error
+        content = json_files.read(path, _SHAPE, "fine-tune the model again")
+        if content["task"] in TASKS:  # Older files do not have it.
+            content["num_texts"] = len(TASKS[content["task"]].texts)
+        return cls(
+            **{
+                field.name: content[field.name]
+                for field in dataclasses.fields(cls)
+                if field.name in content
+            }
+            | {"labels": tuple(content["labels"])}
+        )
 
 
 @dataclasses.dataclass(frozen=True)

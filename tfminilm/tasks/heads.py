@@ -6,7 +6,6 @@ finds answers in a text on any of them. All are `keras_hub.models.Task`s: they
 save as KerasHub presets.
 """
 
-import json
 import os
 import pathlib
 from typing import Any
@@ -15,6 +14,7 @@ import keras
 import keras_hub
 from keras import ops
 
+from tfminilm import json_files
 from tfminilm.errors import UserError
 
 # The backbones are imported to be known to KerasHub, which loads by name.
@@ -24,6 +24,7 @@ from tfminilm.tasks.task import Task
 from tfminilm.teachers.backbones import TEXT_CLASSIFIERS
 
 _INITIALIZER_STDDEV = 0.02
+_SHAPE = {"class_name": str, "config": dict}
 # Behind a softmax nothing, and still far from float32's end.
 _NEVER = -1e9
 
@@ -47,7 +48,7 @@ class _Head(keras_hub.models.Task):
     ) -> "_Head":
         """Loads a preset folder that `save_to_preset` wrote."""
         path = pathlib.Path(preset)
-        config = json.loads((path / "task.json").read_text("utf-8"))["config"]
+        config = json_files.read(path / "task.json", _SHAPE)["config"]
         options = {
             key: value
             for key, value in config.items()
@@ -179,14 +180,15 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
             "it first, with tfminilm finetune"
         )
     try:
-        config = json.loads((path / "task.json").read_text("utf-8"))
-        name = config["class_name"]
+        name = json_files.read(path / "task.json", _SHAPE)["class_name"]
         own = {
             cls.__name__: cls
             for cls in (FirstTokenClassifier, SpanFinder, BiLSTMClassifier)
         }
         cls = own.get(name, keras_hub.models.TextClassifier)
         return cls.from_preset(str(path), compile=False)
+    except UserError:
+        raise
     except Exception as error:
         # KerasHub and h5py each raise their own kind.
         reason = " ".join(str(error).split())[:300]

@@ -29,6 +29,25 @@ _AT_LEAST_ONE = (
     "train.evaluate_every train.checkpoint_every train.keep_checkpoints "
     "train.held_out_sequences"
 ).split()
+# More of these would not end, or no memory would hold them.
+_AT_MOST = {
+    "student.num_layers": 1_000,
+    "student.hidden_dim": 100_000,
+    "student.num_heads": 1_000,
+    "student.intermediate_dim": 1_000_000,
+    "student.embedding_dim": 100_000,
+    "student.lstm_units": 100_000,
+    "student.bottleneck_dim": 100_000,
+    "student.num_feedforwards": 1_000,
+    "student.max_sequence_length": 1_000_000,
+    "train.steps": 1_000_000_000,
+    "train.batch_size": 10_000_000,
+    "train.gradient_accumulation": 1_000_000,
+    "train.steps_per_execution": 1_000_000,
+    "train.keep_checkpoints": 1_000_000,
+    "train.held_out_sequences": 1_000_000_000,
+    "data.augment_copies": 10_000,
+}
 _NOT_NEGATIVE = (
     "student.num_feedforwards data.max_tokens data.max_examples "
     "data.augment_copies train.warmup_steps train.weight_decay "
@@ -63,6 +82,8 @@ def check_ranges(stage: Stage, prefix: str) -> None:
         require(value(name) >= 1, name, "1 or more")
     for name in _NOT_NEGATIVE + _weights(stage.method):
         require(value(name) >= 0, name, "0 or more")
+    for name, most in _AT_MOST.items():
+        require(value(name) <= most, name, f"{most:,} or less")
     _check_student(stage, require)
     _check_bounds(stage, require)
     for name, known in (

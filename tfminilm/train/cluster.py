@@ -1,21 +1,29 @@
 """Which machines share a run, and whether all of them are there."""
 
+import concurrent.futures
+import contextlib
 import json
 import os
+import re
 import shutil
 import socket
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tfminilm import json_files
 from tfminilm.errors import UsageError, UserError
 
 STRATEGIES = ("one", "mirrored", "multi_worker", "tpu")
 WAIT_SECONDS = 600.0
+MOST_SECONDS = 7 * 86400.0
 KINDS = "tf_config, slurm, kubernetes:LABEL or gce:PROJECT/ZONE/GROUP"
 # TensorFlow's own for pods and instances.
 _PORT = 8470
 _RETRY_SECONDS = 0.2
+_ANSWER_SECONDS = 5
+_GREETING = b"tfminilm\n"
 
 
 def has_tf_config() -> bool:
@@ -113,6 +121,16 @@ def meet(addresses: Sequence[str], own: int, timeout: float) -> None:
     Raises:
         UserError: a worker did not come, or this one's port is in use.
     """
+    if not 0 <= timeout <= MOST_SECONDS:
+        raise UserError(
+            f"--worker_timeout is {timeout:g}, expected 0 to {MOST_SECONDS:g} "
+            "seconds"
+        )
+    if again := [x for x in addresses if list(addresses).count(x) > 1]:
+        raise UserError(
+            f"the address {again[0]} is given to several workers: expected one "
+            "of its own for each"
+        )
     deadline = time.monotonic() + timeout
     with _listening(addresses[own]):
         for place, address in enumerate(addresses):
@@ -126,8 +144,18 @@ def meet(addresses: Sequence[str], own: int, timeout: float) -> None:
                 time.sleep(_RETRY_SECONDS)
 
 
-def _listening(address: str) -> socket.socket:
-    """Takes connections until TensorFlow does."""
+def silent(addresses: Sequence[str], own: int) -> list[int]:
+    """The places of the workers that do not answer, dead or stopped."""
+    others = [place for place in range(len(addresses)) if place != own]
+    with concurrent.futures.ThreadPoolExecutor(len(others) or 1) as pool:
+        answers = pool.map(lambda place: _answers(addresses[place]), others)
+        found = dict(zip(others, answers, strict=True))
+    return [place for place in others if not found[place]]
+
+
+@contextlib.contextmanager
+def _listening(address: str) -> Iterator[None]:
+    """Answers those who connect until TensorFlow does."""
     _, port = _split(address)
     listener = socket.socket()
     # A worker that was just killed is no other program.
@@ -141,36 +169,62 @@ def _listening(address: str) -> socket.socket:
             f"{error.strerror}; stop what uses it, or give another port"
         ) from error
     listener.listen(128)
-    return listener
+    # Closing it would not wake the thread that waits in it.
+    listener.settimeout(_RETRY_SECONDS)
+    is_over = threading.Event()
+
+    def greet() -> None:
+        while not is_over.is_set():
+            with contextlib.suppress(OSError):
+                caller, _ = listener.accept()
+                with caller:
+                    caller.sendall(_GREETING)
+
+    thread = threading.Thread(target=greet, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+        listener.close()
 
 
 def _answers(address: str) -> bool:
+    """Whether a worker, or TensorFlow's server in it, says anything.
+
+    The system takes connections for a process that is stopped.
+    """
     try:
-        with socket.create_connection(_split(address), timeout=5):
-            return True
+        with socket.create_connection(
+            _split(address), timeout=_ANSWER_SECONDS
+        ) as connection:
+            return bool(connection.recv(1))
     except OSError:
         return False
 
 
 def _split(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
-        raise UserError(f"the worker {address!r} is no address host:port")
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        raise UserError(
+            f"the worker {address!r} is no address: expected host:port, with "
+            "a port up to 65535"
+        )
     return host.strip("[]"), int(port)
 
 
 def _tf_config() -> dict[str, Any]:
-    text = os.environ.get("TF_CONFIG", "{}")
-    try:
-        found = json.loads(text)
-        found.get("cluster", {}).values()
-        return found
-    except (ValueError, AttributeError):
-        raise UserError(
-            f"TF_CONFIG is {text!r}, expected JSON such as "
-            '{"cluster": {"worker": ["host:port", ...]}, '
-            '"task": {"type": "worker", "index": 0}}'
-        ) from None
+    return json_files.parse(
+        os.environ.get("TF_CONFIG", "{}"),
+        "TF_CONFIG",
+        {
+            "cluster?": {str: [str]},
+            "task?": {"type": str, "index": int},
+        },
+        'expected JSON such as {"cluster": {"worker": ["host:port", ...]}, '
+        '"task": {"type": "worker", "index": 0}}',
+    )
 
 
 def _slurm_devices() -> dict[str, Any]:

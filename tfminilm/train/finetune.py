@@ -35,6 +35,8 @@ _LONG_TEXTS = ("imdb", "squad", "squad_v2", "mlqa")
 # Short texts make steps in which the update is a fifth: all kernels count.
 _FUSED_ELEMENTS = 2**16
 _MOST_STEPS_BETWEEN_CHECKPOINTS = 1000
+# More would not end, or no memory would hold them.
+_AT_MOST = {"epochs": 100_000, "batch_size": 10_000_000, "weight_decay": 1e6}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,9 +76,14 @@ class FineTuning:
             *("epochs", "batch_size", "max_length", "max_examples"),
             *("warmup", "weight_decay"),
         ):
-            _require(getattr(self, name) >= 0, self, name, "0 or more")
-        _require(self.doc_stride >= 1, self, "doc_stride", "1 or more")
-        _require(self.learning_rate > 0, self, "learning_rate", "above 0")
+            most = _AT_MOST.get(name, 2**32)
+            expected = f"0 to {most:,}"
+            fine = 0 <= getattr(self, name) <= most
+            _require(fine, self, name, expected)
+        fine = 1 <= self.doc_stride <= 2**32
+        _require(fine, self, "doc_stride", "1 or more")
+        fine = 0 < self.learning_rate < float("inf")
+        _require(fine, self, "learning_rate", "a number above 0")
         _require(0 <= self.dropout < 1, self, "dropout", "0 to below 1")
         _require(self.warmup <= 1, self, "warmup", "0 to 1")
         _require(0 <= self.seed < 2**32, self, "seed", "0 to 2**32 - 1")

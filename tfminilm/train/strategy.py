@@ -1,7 +1,9 @@
 """Builds `tf.distribute` strategies: what the machine has, or is told."""
 
+import contextlib
 import os
 import pathlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -118,7 +120,8 @@ def _workers(cluster_name: str, timeout: float) -> Team:
     resolver = cluster.resolver(cluster_name)
     addresses, own = cluster.workers(resolver)
     cluster.meet(addresses, own, timeout)
-    strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    with _waiting(addresses, own, timeout):
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     team = Team(strategy, tuple(addresses), own)
     digest = files.code_digest(pathlib.Path(tfminilm.__file__).parent)
     code = {
@@ -129,6 +132,35 @@ def _workers(cluster_name: str, timeout: float) -> Team:
     with team.running():
         team.agree({"version of the code": code})
     return team
+
+
+@contextlib.contextmanager
+def _waiting(
+    addresses: Sequence[str], own: int, timeout: float
+) -> Iterator[None]:
+    """TensorFlow waits for all workers so long, and not for ever.
+
+    One may have been stopped since it answered.
+    """
+    from tensorflow.python.distribute import collective_all_reduce_strategy
+
+    extended = collective_all_reduce_strategy.CollectiveAllReduceExtended
+    name = "_check_health_initial_timeout"  # There is no public way.
+    before = getattr(extended, name, 0)
+    setattr(extended, name, max(1, int(timeout)))
+    try:
+        yield
+    except RuntimeError as error:
+        if "Timeout waiting for the cluster" not in str(error):
+            raise
+        places = cluster.silent(addresses, own)
+        called = [f"worker {place} at {addresses[place]}" for place in places]
+        raise UserError(
+            f"{' and '.join(called) or 'a worker'} did not come within "
+            f"{timeout:g} s: start it again; --worker_timeout waits longer"
+        ) from error
+    finally:
+        setattr(extended, name, before)
 
 
 def _tpu() -> Any:

@@ -11,9 +11,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfminilm import json_files
 from tfminilm.config import changes
 from tfminilm.errors import UserError
 from tfminilm.layers import replicas
+from tfminilm.train import cluster
 
 # Keras' name of the state of a `SeedGenerator`: a seed and a count.
 _SEED = "seed_generator_state"
@@ -124,8 +126,12 @@ class Team:
         padded = np.pad(text, (0, int(lengths.max()) - len(text)))
         texts = self._sum(self._row(padded)).astype(np.uint8)
         return [
-            json.loads(row[: int(length)].tobytes())
-            for row, length in zip(texts, lengths, strict=True)
+            json_files.parse(
+                row[: int(length)].tobytes(), f"what {worker} sent", object, ""
+            )
+            for row, length, worker in zip(
+                texts, lengths, self.workers, strict=True
+            )
         ]
 
     def chiefs(self, value: Any) -> Any:
@@ -244,10 +250,16 @@ class Team:
         )
         if len(self.workers) < 2 or not isinstance(error, lost):
             return ""
+        places = cluster.silent(self.workers, self.own)
+        called = [
+            f"worker {place} at {self.workers[place]}" for place in places
+        ]
+        told = f"a worker was lost, one of {', '.join(self.workers)}"
+        if called:
+            told = f"{' and '.join(called)} does not answer: dead or stopped"
         return (
-            f"a worker was lost, one of {', '.join(self.workers)}: start the "
-            "same command on all again to go on from the last checkpoint "
-            f"({reason})"
+            f"{told}; start the same command on all again to go on from the "
+            f"last checkpoint ({reason})"
         )
 
     def _row(self, values: np.ndarray) -> np.ndarray:

@@ -203,7 +203,7 @@ class Workdir:
         if not self._metrics.is_file():
             return
         shape = {"step": int, "split": str}
-        yield from json_files.read_lines(self._metrics, shape, "", skips=True)
+        yield from json_files.read_lines(self._metrics, shape, "", skips="all")
 
     def _require_own(self) -> None:
         """Raises `UserError` where a run would write over what it did not."""

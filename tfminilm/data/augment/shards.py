@@ -5,7 +5,7 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator
 
-from tfminilm import files
+from tfminilm import files, json_files
 from tfminilm.errors import UserError
 
 # The number of an example, and the texts of one of its copies.
@@ -47,12 +47,9 @@ def shards(
 
 
 def _read(path: pathlib.Path) -> list[Row]:
+    remedy = "remove it, and it is made again"
+    rows = json_files.read_lines(path, list, remedy)
     try:
-        rows = [
-            json.loads(line) for line in path.read_text("utf-8").splitlines()
-        ]
-        return [(number, tuple(texts)) for number, texts in rows]
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}): remove it, and it is made again"
-        ) from error
+        return [(int(number), tuple(map(str, texts))) for number, texts in rows]
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}): {remedy}") from error

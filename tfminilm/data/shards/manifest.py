@@ -1,13 +1,12 @@
 """`manifest.json`: what is in a folder of shards, and what made it."""
 
 import dataclasses
-import json
 import os
 import pathlib
 import re
 
 import tfminilm.config
-from tfminilm import files
+from tfminilm import files, json_files
 from tfminilm.data.shards.settings import Settings
 from tfminilm.errors import UserError
 
@@ -83,16 +82,12 @@ class Manifest(tfminilm.config.Typed):
                 names files outside of its folder.
         """
         path = pathlib.Path(folder) / NAME
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        if not path.exists():
             raise UserError(
                 f"{folder} holds no shards (no {NAME}); {_EXPECTED}"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise UserError(f"{path} cannot be read: {error}") from error
-        number = content.get("format") if isinstance(content, dict) else None
-        if isinstance(number, int) and number > FORMAT:
+            )
+        content = json_files.read(path, {"format": int}, _EXPECTED)
+        if (number := content["format"]) > FORMAT:
             raise UserError(
                 f"{path} has format {number}, and this version of tfminilm "
                 f"reads up to {FORMAT}: upgrade tfminilm, or prepare again"
