@@ -150,10 +150,9 @@ def find(path: str | os.PathLike, shape: Any = dict) -> Any:
 
 
 def _whole(digits: str) -> int:
-    if len(digits.lstrip("-")) > _MOST_DIGITS:
+    if (count := len(digits.lstrip("-"))) > _MOST_DIGITS:
         raise ValueError(
-            f"a number has {len(digits):,} digits, expected up to "
-            f"{_MOST_DIGITS}"
+            f"a number has {count:,} digits, expected up to {_MOST_DIGITS}"
         )
     return int(digits)
 

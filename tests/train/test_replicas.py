@@ -95,6 +95,11 @@ def finish(*processes):
     return [process.returncode for process in processes], said
 
 
+def end(process):
+    process.kill()
+    process.communicate()
+
+
 def losses(workdir):
     """Every loss by split, step and term."""
     rows = (workdir / "metrics.jsonl").read_text().splitlines()
@@ -126,7 +131,7 @@ def test_a_stopped_worker(recipe, tmp_path, own):
         time.sleep(0.01)
     pair[own].send_signal(signal.SIGSTOP)
     ((code,), (said,)) = finish(pair[1 - own])
-    pair[own].kill()
+    end(pair[own])
     assert code == 1
     assert f"tfminilm: worker {own} at 127.0.0.1:" in said
     assert "does not answer: dead or stopped" in said
@@ -144,10 +149,10 @@ time.sleep(600)
 
 @pytest.mark.slow
 def test_a_worker_that_stops_before_the_first_step(recipe, tmp_path):
-    run = arguments(recipe, tmp_path / "run", "--worker_timeout=30")
+    run = arguments(recipe, tmp_path / "run", "--worker_timeout=10")
     first, second = workers(run, MEETS)
     ((code,), (said,)) = finish(first)
-    second.kill()
+    end(second)
     assert code == 1
     assert "tfminilm: worker 1 at 127.0.0.1:" in said
     assert not (tmp_path / "run").exists()

@@ -127,6 +127,8 @@ def _described(error: Exception) -> tuple[str, int]:
             "expected a path that can be read and written; give another one",
             1,
         )
+    if isinstance(error, RecursionError):
+        return "what was given is nested too deep, or too long, to be read", 1
     if isinstance(error, MemoryError):
         return "memory ran out: give a smaller model, file or batch", 1
     text = f"{type(error).__name__}: {_shortened(str(error))}"

@@ -1,9 +1,10 @@
 """Builds `tf.distribute` strategies: what the machine has, or is told."""
 
-import contextlib
+import concurrent.futures
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +14,9 @@ from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.train import cluster, jax_devices
 from tfminilm.train.team import ALONE, Team
+
+# TensorFlow takes some to begin.
+_LEAST_SECONDS = 60.0
 
 
 def split_cpu(count: int) -> None:
@@ -120,8 +124,12 @@ def _workers(cluster_name: str, timeout: float) -> Team:
     resolver = cluster.resolver(cluster_name)
     addresses, own = cluster.workers(resolver)
     cluster.meet(addresses, own, timeout)
-    with _waiting(addresses, own, timeout):
-        strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    strategy = _within(
+        timeout,
+        lambda: tf.distribute.MultiWorkerMirroredStrategy(resolver),
+        addresses,
+        own,
+    )
     team = Team(strategy, tuple(addresses), own)
     digest = files.code_digest(pathlib.Path(tfminilm.__file__).parent)
     code = {
@@ -134,33 +142,32 @@ def _workers(cluster_name: str, timeout: float) -> Team:
     return team
 
 
-@contextlib.contextmanager
-def _waiting(
-    addresses: Sequence[str], own: int, timeout: float
-) -> Iterator[None]:
-    """TensorFlow waits for all workers so long, and not for ever.
+def _within(
+    timeout: float, make: Callable[[], Any], addresses: Sequence[str], own: int
+) -> Any:
+    """What `make` gives; TensorFlow itself would wait for workers for ever.
 
     One may have been stopped since it answered.
     """
-    from tensorflow.python.distribute import collective_all_reduce_strategy
+    found: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
-    extended = collective_all_reduce_strategy.CollectiveAllReduceExtended
-    name = "_check_health_initial_timeout"  # There is no public way.
-    before = getattr(extended, name, 0)
-    setattr(extended, name, max(1, int(timeout)))
+    def work() -> None:
+        try:
+            found.set_result(make())
+        except BaseException as error:
+            found.set_exception(error)
+
+    # Left behind where it waits.
+    threading.Thread(target=work, daemon=True).start()
     try:
-        yield
-    except RuntimeError as error:
-        if "Timeout waiting for the cluster" not in str(error):
-            raise
-        places = cluster.silent(addresses, own)
-        called = [f"worker {place} at {addresses[place]}" for place in places]
+        return found.result(max(timeout, _LEAST_SECONDS))
+    except concurrent.futures.TimeoutError:
+        silent = cluster.silent(addresses, own)
+        called = [f"worker {place} at {addresses[place]}" for place in silent]
         raise UserError(
-            f"{' and '.join(called) or 'a worker'} did not come within "
+            f"{' and '.join(called) or 'a worker'} did not begin within "
             f"{timeout:g} s: start it again; --worker_timeout waits longer"
-        ) from error
-    finally:
-        setattr(extended, name, before)
+        ) from None
 
 
 def _tpu() -> Any:

@@ -1,0 +1,93 @@
+"""Each bad input of the table ends in one sentence, and soon."""
+
+import collections
+import contextlib
+import importlib.util
+import pathlib
+import signal
+import sys
+
+import pytest
+
+from tfminilm import commands
+from tfminilm.errors import UserError
+
+_PATH = pathlib.Path(__file__).with_name("cases.py")
+_SPEC = importlib.util.spec_from_file_location("bad_input_cases", _PATH)
+cases = sys.modules["bad_input_cases"] = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(cases)
+
+_MOST_SECONDS = 60
+
+
+@contextlib.contextmanager
+def time_limit():
+    """A case that hangs fails; nothing else would end it."""
+
+    def fail(*args):
+        raise TimeoutError(f"it took more than {_MOST_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(_MOST_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def content(folder):
+    return {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+@pytest.mark.parametrize(
+    "case", cases.CASES, ids=lambda case: f"{case.kind}: {case.name}"
+)
+def test_refused_in_a_sentence(case, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    for name, value in case.environment:
+        monkeypatch.setenv(name, value)
+    case.prepare(tmp_path)
+    before = content(tmp_path)
+    command = [part.replace("{}", str(tmp_path)) for part in case.command]
+    with time_limit():
+        code = commands.main(command)
+    [line] = [
+        line
+        for line in capfd.readouterr().err.splitlines()
+        if line.startswith("tfminilm: ")
+    ]
+    assert code in ((1, 2) if case.code < 0 else (case.code,)), line
+    assert "--debug" not in line
+    assert "Traceback" not in line
+    assert len(line) < 1100
+    place = 0
+    for words in case.words:
+        assert words in line[place:], line
+        place = line.index(words, place)
+    assert content(tmp_path) == before
+
+
+def test_no_two_cases_are_one():
+    names = collections.Counter((case.kind, case.name) for case in cases.CASES)
+    assert set(names.values()) == {1}
+
+
+def test_a_recipe_that_is_interrupted_is_no_success(tmp_path):
+    (tmp_path / "recipe.py").write_text("raise KeyboardInterrupt")
+    config = f"--config={tmp_path / 'recipe.py'}"
+    assert commands.main(["distill", config]) == 75
+
+
+def test_what_a_file_says_does_not_command_the_terminal(capsys, monkeypatch):
+    def fail(*args):
+        raise UserError("\x1b[2J\x9b31m\u202ename\nsecond")
+
+    monkeypatch.setattr(commands, "_run", fail)
+    assert commands.main(["report"]) == 1
+    assert capsys.readouterr().err == "tfminilm: ?[2J?31m?name second\n"
