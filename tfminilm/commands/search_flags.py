@@ -6,6 +6,7 @@ And `--texts`, what damage is measured and scales are calibrated on.
 import pathlib
 from typing import Any
 
+from tfminilm import files
 from tfminilm.errors import UsageError, UserError
 
 
@@ -99,7 +100,7 @@ def search(
 def _lines(path: pathlib.Path) -> list[str]:
     """The lines of a text file that are not empty."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = files.read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"cannot read {path}: expected a text file in UTF-8, a sentence a "

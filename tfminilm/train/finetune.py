@@ -219,7 +219,9 @@ def _models(
 def _save(
     head: keras.Model, tokenizer: Any, settings: Settings, folder: Workdir
 ) -> None:
-    with files.new_directory(folder.student) as beside:
+    # float32, and a megabyte for the vocabulary and HDF5's tables.
+    size = 4 * head.count_params() + 2**20
+    with files.new_directory(folder.student, size) as beside:
         head.save_to_preset(str(beside))
         tokenizer.save_to_preset(str(beside))
         settings.save(beside)
