@@ -2,14 +2,17 @@
 
 import json
 import math
+import signal
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from tfminilm import commands
 from tfminilm.errors import UsageError, UserError
-from tfminilm.train import cluster, strategy, team
+from tfminilm.train import cluster, guard, strategy, team
 
 
 class Replicas:
@@ -280,3 +283,31 @@ def test_flags_that_contradict_are_refused(flags, told, capsys, tmp_path):
     assert commands.main([*run, *flags]) == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+WAITS = """
+import sys, time
+from tfminilm.train import guard
+with guard.guarded(float(sys.argv[1]), sys.argv[2:], 0):
+    time.sleep(float(sys.argv[1]) * 20)
+"""
+
+
+def test_what_waits_for_ever_is_ended(port):
+    addresses = [f"127.0.0.1:{port + own}" for own in range(2)]
+    done = subprocess.run(
+        [sys.executable, "-c", WAITS, "1", *addresses],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert done.stderr == (
+        f"tfminilm: worker 1 at {addresses[1]} did not begin within 1 s: "
+        "start it again; --worker_timeout waits longer\n"
+    )
+
+
+def test_what_is_done_in_time_goes_on(port):
+    with guard.guarded(60.0, ["127.0.0.1:1"], 0):
+        pass

@@ -1,10 +1,7 @@
 """Builds `tf.distribute` strategies: what the machine has, or is told."""
 
-import concurrent.futures
 import os
 import pathlib
-import threading
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -12,7 +9,7 @@ import keras
 import tfminilm
 from tfminilm import files
 from tfminilm.errors import UserError
-from tfminilm.train import cluster, jax_devices
+from tfminilm.train import cluster, guard, jax_devices
 from tfminilm.train.team import ALONE, Team
 
 # TensorFlow takes some to begin.
@@ -124,12 +121,9 @@ def _workers(cluster_name: str, timeout: float) -> Team:
     resolver = cluster.resolver(cluster_name)
     addresses, own = cluster.workers(resolver)
     cluster.meet(addresses, own, timeout)
-    strategy = _within(
-        timeout,
-        lambda: tf.distribute.MultiWorkerMirroredStrategy(resolver),
-        addresses,
-        own,
-    )
+    # One may have been stopped since it answered.
+    with guard.guarded(max(timeout, _LEAST_SECONDS), addresses, own):
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
     team = Team(strategy, tuple(addresses), own)
     digest = files.code_digest(pathlib.Path(tfminilm.__file__).parent)
     code = {
@@ -140,34 +134,6 @@ def _workers(cluster_name: str, timeout: float) -> Team:
     with team.running():
         team.agree({"version of the code": code})
     return team
-
-
-def _within(
-    timeout: float, make: Callable[[], Any], addresses: Sequence[str], own: int
-) -> Any:
-    """What `make` gives; TensorFlow itself would wait for workers for ever.
-
-    One may have been stopped since it answered.
-    """
-    found: concurrent.futures.Future[Any] = concurrent.futures.Future()
-
-    def work() -> None:
-        try:
-            found.set_result(make())
-        except BaseException as error:
-            found.set_exception(error)
-
-    # Left behind where it waits.
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        return found.result(max(timeout, _LEAST_SECONDS))
-    except concurrent.futures.TimeoutError:
-        silent = cluster.silent(addresses, own)
-        called = [f"worker {place} at {addresses[place]}" for place in silent]
-        raise UserError(
-            f"{' and '.join(called) or 'a worker'} did not begin within "
-            f"{timeout:g} s: start it again; --worker_timeout waits longer"
-        ) from None
 
 
 def _tpu() -> Any:
