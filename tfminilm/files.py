@@ -190,7 +190,7 @@ def hold(path: str | os.PathLike, flag: str) -> Iterator[None]:
         path.mkdir(parents=True, exist_ok=True)
         lock = open_regular(path / ".lock", os.O_RDWR | os.O_CREAT)
     except OSError as error:
-        raise UserError(_cannot_write(path, error)) from error
+        raise UserError(cannot_write(path, error)) from error
     with open(lock):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -240,7 +240,7 @@ def move_aside(path: pathlib.Path) -> None:
         aside = tempfile.mkdtemp(dir=path.parent, prefix=f"{path.name}.kept-")
         path.rename(pathlib.Path(aside) / path.name)
     except OSError as error:
-        raise UserError(_cannot_write(path, error)) from error
+        raise UserError(cannot_write(path, error)) from error
 
 
 def sha256(path: str | os.PathLike) -> str:
@@ -282,7 +282,7 @@ def _writing(path: pathlib.Path, size: int) -> Iterator[pathlib.Path]:
         finally:
             shutil.rmtree(own, ignore_errors=True)
     except OSError as error:
-        raise UserError(_cannot_write(path, error, size)) from error
+        raise UserError(cannot_write(path, error, size)) from error
 
 
 def _is_left(folder: pathlib.Path) -> bool:
@@ -324,7 +324,14 @@ def _no_regular_file(path: str | os.PathLike) -> UserError:
     )
 
 
-def _cannot_write(path: pathlib.Path, error: OSError, size: int = 0) -> str:
+def cannot_write(path: pathlib.Path, error: OSError, size: int = 0) -> str:
+    """The sentence for what could not be written.
+
+    Args:
+        path: of what.
+        error: why.
+        size: bytes that it would have had, if known.
+    """
     text = f"cannot write {path}: {error.strerror or error}"
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return text

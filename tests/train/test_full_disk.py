@@ -46,7 +46,7 @@ def _pretend(monkeypatch, left):
     def full(path, content):
         if left is not None and len(content) > left:
             error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            raise files.UserError(files._cannot_write(path, error))
+            raise files.UserError(files.cannot_write(path, error))
         write_bytes(path, content)
 
     monkeypatch.setattr(files, "write_bytes", full)

@@ -77,13 +77,13 @@ class FineTuning:
             *("warmup", "weight_decay"),
         ):
             most = _AT_MOST.get(name, 2**32)
-            expected = f"0 to {most:,}"
-            fine = 0 <= getattr(self, name) <= most
-            _require(fine, self, name, expected)
+            _require(getattr(self, name) >= 0, self, name, "0 or more")
+            fine = getattr(self, name) <= most
+            _require(fine, self, name, f"{most:,} or less")
         fine = 1 <= self.doc_stride <= 2**32
         _require(fine, self, "doc_stride", "1 or more")
         fine = 0 < self.learning_rate < float("inf")
-        _require(fine, self, "learning_rate", "a number above 0")
+        _require(fine, self, "learning_rate", "above 0")
         _require(0 <= self.dropout < 1, self, "dropout", "0 to below 1")
         _require(self.warmup <= 1, self, "warmup", "0 to 1")
         _require(0 <= self.seed < 2**32, self, "seed", "0 to 2**32 - 1")

@@ -234,7 +234,8 @@ def _append(path: pathlib.Path, row: Mapping[str, Any]) -> None:
                 line = line if file.read() == b"\n" else "\n" + line
             file.write(line.encode())
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+        size = len(line.encode())
+        raise UserError(files.cannot_write(path, error, size)) from error
 
 
 def _require_place(path: pathlib.Path) -> None:
