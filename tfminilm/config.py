@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ from tfminilm.errors import UsageError
 
 T = TypeVar("T")
 
-# No number of a recipe comes near it; not NaN either.
+# No whole number of a recipe comes near it.
 _MOST = 10**15
 _SHOWN = 40
 
@@ -162,10 +163,11 @@ def _value(expected: Any, value: Any, kind: str, name: str) -> Any:
         )
     if origin is typing.Literal and value in inside:
         return value
-    if isinstance(value, int | float) and not abs(value) <= _MOST:
+    most = sys.float_info.max if isinstance(value, float) else _MOST
+    if isinstance(value, int | float) and not abs(value) <= most:
         raise UsageError(
             f"{kind}: {name} is {str(value)[:_SHOWN]}, expected a number up "
-            f"to {_MOST:.0e}"
+            f"to {most:.0e}"
         )
     if type(value) is not expected:
         wanted = (

@@ -4,6 +4,7 @@ import difflib
 import functools
 import pathlib
 import re
+import sys
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -63,11 +64,12 @@ class Definer:
 
     def _define_number(self, kind: str, name: str, *rest: Any, **more: Any):
         """Defines a flag of a finite number; NaN is within all bounds."""
+        most = _MOST if kind == "DEFINE_integer" else sys.float_info.max
         getattr(flags, kind)(name, *rest, **more, flag_values=self._values)
         flags.register_validator(
             name,
-            lambda value: value is None or abs(value) <= _MOST,
-            f"expected a number up to {_MOST:,}",
+            lambda value: value is None or abs(value) <= most,
+            f"expected a number up to {most:.3g}",
             flag_values=self._values,
         )
 
