@@ -35,6 +35,13 @@ def test_nothing_is_written_before_it_is_held(tmp_path):
     assert Recipe.parse(written) == RECIPE
 
 
+def test_stages_hold_their_run_in_turn(tmp_path):
+    whole = Workdir(tmp_path / "run", RECIPE)
+    for _ in range(2):
+        with whole.hold():
+            pass
+
+
 def test_a_decision_stays(tmp_path):
     first = Workdir(tmp_path, RECIPE)
     first.decide("precision", lambda: "float32")

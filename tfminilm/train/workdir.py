@@ -214,7 +214,7 @@ class Workdir:
                     f"{path} is no folder: a run makes one there, and no link; "
                     "move it away, or use another --workdir"
                 )
-        if self._written["recipe"] is None:
+        if not _json(self.path / "recipe").exists():
             for name in _FILES:
                 if os.path.lexists(self.path / name):
                     raise UserError(
