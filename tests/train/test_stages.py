@@ -97,7 +97,7 @@ def test_each_stage_is_a_workdir(whole, tiny):
     found = json.loads((whole / "recipe.json").read_text())
     assert list(found["stages"]) == stages  # In their order.
     assert sorted(path.name for path in whole.iterdir()) == sorted(
-        [".lock", "recipe.json", "text", *stages]
+        [".lock", "decisions.json", "recipe.json", "text", *stages]
     )
     for name in stages:
         own = json.loads((whole / name / "recipe.json").read_text())
