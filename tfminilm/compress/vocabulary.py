@@ -12,8 +12,10 @@ import keras
 import keras_hub
 import numpy as np
 
+from tfminilm.data import packing
 from tfminilm.errors import UserError
 from tfminilm.tasks import heads
+from tfminilm.tokenizer import trim
 
 
 def trim_vocabulary(
@@ -60,7 +62,8 @@ def trim_vocabulary(
 
 def used_ids(tokenizer: Any, texts: Iterable[str]) -> set[int]:
     """The token ids that occur in texts, such as a language's."""
-    return {int(index) for text in texts for index in tokenizer(text)}
+    documents = packing.encode(([text] for text in texts), tokenizer)
+    return {int(i) for each in documents for i in np.unique(each.token_ids)}
 
 
 def _trimmed(tokenizer: Any, used: set[int]) -> tuple[np.ndarray, Any]:
@@ -80,7 +83,8 @@ def _trimmed(tokenizer: Any, used: set[int]) -> tuple[np.ndarray, Any]:
             f"cannot trim a {type(tokenizer).__name__}: expected a WordPiece "
             "tokenizer, as BERT's, or XLM-R's"
         )
-    return np.array(kept), type(tokenizer).from_config(config)
+    smaller = tokenizer.__class__.from_config(config)
+    return np.array(kept), trim(tokenizer, smaller, kept)
 
 
 def _letters(words: list[str], spell: Callable[[str], list[str]]) -> set[int]:

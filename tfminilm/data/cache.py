@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfminilm import files, json_files
+from tfminilm.tokenizer import Exact, engine_digest, rules_of
 
 _ABOUT = "entry.json"
 _SHAPE = {"identity": dict, "bytes": {str: int}, "facts": dict}
@@ -85,11 +86,15 @@ def tokenizer_identity(tokenizer: Any) -> dict[str, Any]:
         getattr(tokenizer, "proto", None),
     ):
         digest.update(part if isinstance(part, bytes) else repr(part).encode())
-    return {
+    identity = {
         "class": type(tokenizer).__name__,
         "settings": repr(sorted(settings.items(), key=lambda item: item[0])),
         "vocabulary": digest.hexdigest(),
     }
+    if isinstance(tokenizer, Exact):
+        identity["rules"] = rules_of(tokenizer)
+        identity["engine"] = engine_digest(tokenizer)
+    return identity
 
 
 def _entry(

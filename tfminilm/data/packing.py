@@ -2,15 +2,16 @@
 
 import concurrent.futures
 import dataclasses
-import functools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.tokenizer import Exact
+from tfminilm.tokenizer.graph import in_graph
 
 # Long batches keep the tokenizer's native code busy; a few of them at once
 # keep every core busy while the next documents are being read.
@@ -64,8 +65,7 @@ def encode(
     Raises:
         UserError: the tokenizer pads (its `sequence_length` is set).
     """
-    reads_specials = getattr(tokenizer, "special_tokens_in_strings", False)
-    tokenize = _graph(tokenizer, reads_specials)
+    tokenize = _function(tokenizer)
     workers = os.cpu_count() or 1
     waiting: deque = deque()
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
@@ -249,37 +249,14 @@ def _sequence_starts(size: int, ends: np.ndarray, room: int) -> list[int]:
     return starts
 
 
-@functools.lru_cache(maxsize=2)
-def _graph(
-    tokenizer: Any, reads_specials: bool
-) -> Callable[[list[str]], tuple]:
-    """The tokenizer as a TensorFlow function of a list of strings.
-
-    It is as the tokenizer is when it is made, with special tokens in strings
-    or without. Called eagerly a KerasHub tokenizer works in Python: the same
-    ids at an eighth of the speed, and it holds the interpreter's lock.
-    """
-    import tensorflow as tf
-
-    # Without AutoGraph: it would rewrite the message of the error below.
-    @tf.function(
-        input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
-    )
-    def graph(texts: Any) -> Any:
-        rows = tokenizer(texts)
-        if not isinstance(rows, tf.RaggedTensor):
-            raise UserError(
-                f"{type(tokenizer).__name__} pads its output; make it without "
-                "sequence_length"
-            )
-        return tf.cast(rows.flat_values, tf.int32), rows.row_lengths()
-
-    def tokenize(texts: list[str]) -> tuple:
-        with tf.device("cpu"):
-            flat, lengths = graph(tf.constant(texts, tf.string))
-        return flat.numpy(), lengths.numpy()
-
-    return tokenize
+def _function(
+    tokenizer: Any,
+) -> Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]:
+    """What makes ids of many texts at once, and tells their lengths."""
+    if isinstance(tokenizer, Exact):
+        return tokenizer.encode
+    reads_special = getattr(tokenizer, "special_tokens_in_strings", False)
+    return in_graph(tokenizer, type(tokenizer).__name__, reads_special)
 
 
 def _batches(documents: Iterable[list[str]]) -> Iterator[list[list[str]]]:

@@ -15,6 +15,7 @@ from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
 from tfminilm.teachers import families, mobilebert
 from tfminilm.teachers.checkpoint import pytorch_name
 from tfminilm.teachers.settings import ACTIVATIONS, huggingface_activation
+from tfminilm.tokenizer import BERT, rules_of
 
 
 def write(
@@ -43,6 +44,12 @@ def write(
         raise UserError(
             f"cannot write a {type(tokenizer).__name__} as a Hugging Face "
             "folder: expected a WordPiece tokenizer, such as BERT's"
+        )
+    if rules_of(tokenizer) != BERT:
+        raise UserError(
+            f"the tokenizer cuts texts by the rules {rules_of(tokenizer)!r}, "
+            "which transformers' BertTokenizer does not have: expected one "
+            "with BERT's, as tokenizer.hugging_face.with_bert_rules makes it"
         )
     family, settings, modules = _encoder(backbone)
     kind = "Model"
@@ -192,15 +199,38 @@ def _arrays(module: str, layer: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _write_tokenizer(tokenizer: Any, length: int, folder: pathlib.Path) -> None:
+    """Writes what `AutoTokenizer` reads, to cut texts as `tokenizer` does."""
     words = list(tokenizer.get_vocabulary())
     files.write_text(folder / "vocab.txt", "\n".join(words) + "\n")
+    files.write_text(folder / "tokenizer.json", _engine(tokenizer).to_str())
     settings = {
         "tokenizer_class": "BertTokenizer",
         "do_lower_case": bool(tokenizer.lowercase),
         "strip_accents": bool(tokenizer.strip_accents),
+        "tokenize_chinese_chars": True,
+        # "[SEP]" in a text is text.
+        "split_special_tokens": True,
         "model_max_length": length,
         "unk_token": tokenizer.oov_token,
     }
     for name in ("cls", "sep", "pad", "mask"):
         settings[f"{name}_token"] = getattr(tokenizer, f"{name}_token")
     files.write_json(folder / "tokenizer_config.json", settings)
+
+
+def _engine(tokenizer: Any) -> Any:
+    """A tokenizer's rules with `[CLS]` and `[SEP]` around its texts."""
+    import tokenizers
+
+    engine = tokenizers.Tokenizer.from_str(tokenizer.engine.to_str())
+    ends = {
+        name: getattr(tokenizer, f"{name}_token") for name in ("cls", "sep")
+    }
+    engine.post_processor = tokenizers.processors.TemplateProcessing(
+        single="{cls} $A {sep}".format(**ends),
+        pair="{cls} $A {sep} $B:1 {sep}:1".format(**ends),
+        special_tokens=[
+            (token, tokenizer.token_to_id(token)) for token in ends.values()
+        ],
+    )
+    return engine

@@ -9,6 +9,8 @@ import keras_hub
 from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.tasks import encode
+from tfminilm.tokenizer import BERT, KERAS_HUB, rules_of
+from tfminilm.tokenizer.hugging_face import with_bert_rules
 
 WORDS = "vocab.txt"
 PIECES = "sentencepiece.model"
@@ -57,19 +59,35 @@ def read(path: pathlib.Path, settings: Mapping[str, Any]) -> Any:
         )
     # Not `splitlines`: a word may hold a line separator of Unicode's.
     words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    return keras_hub.models.BertTokenizer(
+    tokenizer = keras_hub.models.BertTokenizer(
         vocabulary=words,
         lowercase=settings["lowercase"],
         strip_accents=settings["strip_accents"],
         suffix_indicator=settings["suffix_indicator"],
     )
+    # The first bundles do not say.
+    rules = settings.get("rules", KERAS_HUB)
+    if rules not in (BERT, KERAS_HUB):
+        raise UserError(
+            f"the bundle's tokenizer has the rules {rules!r}, expected "
+            f"{BERT} or {KERAS_HUB}"
+        )
+    return with_bert_rules(tokenizer) if rules == BERT else tokenizer
 
 
 def _write_words(tokenizer: Any, folder: pathlib.Path) -> dict[str, Any]:
+    rules = rules_of(tokenizer)
+    if rules not in (BERT, KERAS_HUB):
+        raise UserError(
+            "cannot export a tokenizer with rules of its own, as the "
+            "tokenizer.json of its Hugging Face folder has them: expected "
+            "BERT's (BertNormalizer, BertPreTokenizer and WordPiece)"
+        )
     words = tokenizer.get_vocabulary()
     files.write_text(folder / WORDS, "\n".join(words) + "\n")
     return {
         "kind": "wordpiece",
+        "rules": rules,
         "vocabulary": WORDS,
         "lowercase": bool(tokenizer.lowercase),
         "strip_accents": bool(tokenizer.strip_accents),

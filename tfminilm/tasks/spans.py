@@ -1,7 +1,8 @@
 """Token ids with the characters that each of them stands for.
 
-KerasHub's tokenizers give ids alone. Here the same vocabulary is run by a
-library that keeps the offsets, behind the same normalisation.
+A tokenizer of `tokenizers` knows them. KerasHub's own give ids alone: there
+the same vocabulary is run by a library that keeps the offsets, behind the same
+normalisation.
 """
 
 import functools
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.tokenizer import Exact
 
 
 class Spans(NamedTuple):
@@ -38,6 +40,10 @@ def span_tokenizer(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
     """
     import keras_hub
 
+    if isinstance(tokenizer, Exact):
+        return lambda texts: [
+            Spans(*found) for found in tokenizer.encode_spans(texts)
+        ]
     for kind, make in (
         (keras_hub.tokenizers.WordPieceTokenizer, _word_piece),
         (keras_hub.tokenizers.BytePairTokenizer, _byte_pair),

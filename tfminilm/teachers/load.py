@@ -17,6 +17,12 @@ _FORMS = (
     "a Hugging Face folder, a TensorFlow 1 MobileBERT, or package:NAME/FOLDER"
 )
 
+# Tokenizers of Hugging Face's families other than BERT's own.
+_WORD_PIECE = {
+    "distilbert": "DistilBertTokenizer",
+    "electra": "ElectraTokenizer",
+}
+
 
 def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     """Loads a backbone with its weights: an encoder, or a BiLSTM student.
@@ -60,35 +66,73 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     return backbone
 
 
-def load_tokenizer(source: str | os.PathLike) -> Any:
+def load_tokenizer(source: str | os.PathLike, rules: str | None = None) -> Any:
     """Loads the tokenizer that belongs to `load_backbone(source)`.
 
+    It cuts texts as they were cut when the model was trained: a Hugging Face
+    folder by its `tokenizer.json`, or its family's rules; a preset that
+    KerasHub knows by name by its family's; a student by those of its teacher.
+    A preset folder without a mark of this package's has KerasHub's rules.
+
+    Args:
+        source: as of `load_backbone`.
+        rules: `keras_hub` for KerasHub's rules wherever it comes from, as
+            runs had them that began before those of others were known.
+
     Returns:
-        A KerasHub tokenizer. A lower-casing Hugging Face vocabulary also gets
-        its accents stripped, as there: KerasHub alone would keep them, and
-        "wörld" would become `[UNK]`.
+        A KerasHub tokenizer; `tokenizer.rules_of` tells its rules.
 
     Raises:
         UserError: nothing is there, or it is damaged.
     """
+    from tfminilm.tokenizer import KERAS_HUB, exact, hugging_face
+
+    is_small = is_tiny(source)
+    folder = "" if is_small else resolve(source)
+    if is_small:
+        tokenizer = tiny.tokenizer(os.fspath(source))
+    else:
+        tokenizer = _keras_hub_tokenizer(folder, source)
+    if rules == KERAS_HUB:
+        return tokenizer
+    path = pathlib.Path(folder)
+    if is_small or not path.is_dir():
+        return hugging_face.of_family(tokenizer, {})
+    if _is_preset(path):
+        return exact.load(tokenizer, path)
+    return hugging_face.with_rules(tokenizer, path)
+
+
+def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
+    """KerasHub's, with its own rules.
+
+    A lower-casing Hugging Face vocabulary also gets its accents stripped, as
+    there: KerasHub alone would keep them, and "wörld" would become `[UNK]`.
+    """
     import keras_hub
 
-    if is_tiny(source):
-        return tiny.tokenizer(os.fspath(source))
-    folder = resolve(source)
-    options = {}
-    config = pathlib.Path(folder) / "tokenizer_config.json"
+    from tfminilm.tokenizer import hugging_face
+
+    options: dict[str, Any] = {}
+    path = pathlib.Path(folder)
+    config = path / "tokenizer_config.json"
     settings = _read_json(config) if config.is_file() else {}
     lowercase = settings.get("do_lower_case", True)
     strips = settings.get("strip_accents")
     strips = lowercase if strips is None else strips
+    if (words := hugging_face.words(path)) is not None:
+        settings = _read_json(path / "config.json")
+        kind = _WORD_PIECE.get(settings.get("model_type"), "BertTokenizer")
+        return getattr(keras_hub.models, kind)(
+            words, lowercase=lowercase, strip_accents=strips
+        )
     if mobilebert.is_mobilebert(folder):
         return mobilebert.load_tokenizer(folder, lowercase, strips)
-    if settings and (pathlib.Path(folder) / "vocab.txt").is_file():
+    if settings and (path / "vocab.txt").is_file():
         options["strip_accents"] = strips
     if _is_ours(folder):
         # KerasHub would look for a tokenizer class of this kind of backbone.
-        saved = _read_json(pathlib.Path(folder, "tokenizer.json"))
+        saved = _read_json(path / "tokenizer.json")
         tokenizer = keras.saving.deserialize_keras_object(saved)
         tokenizer.load_preset_assets(folder)
         return tokenizer
@@ -196,6 +240,12 @@ def _is_ours(folder: str) -> bool:
     return config.is_file() and (
         _read_json(config).get("registered_name", "").startswith("tfminilm>")
     )
+
+
+def _is_preset(folder: pathlib.Path) -> bool:
+    """Whether it is a KerasHub preset, not a Hugging Face folder."""
+    config = folder / "config.json"
+    return config.is_file() and "registered_name" in _read_json(config)
 
 
 def _package_folder(name: str) -> str:

@@ -56,13 +56,17 @@ class LanguageModel:
 
     @classmethod
     def load(
-        cls, spec: DataSpec, teacher: str | os.PathLike
+        cls,
+        spec: DataSpec,
+        teacher: str | os.PathLike,
+        rules: str | None = None,
     ) -> "LanguageModel":
         """Loads what a stage's data names.
 
         Args:
             spec: names them.
             teacher: the stage's; it stands in where a name is missing.
+            rules: as of `load_tokenizer`.
 
         Raises:
             UserError: a model or file is not there, damaged, or of another
@@ -76,7 +80,7 @@ class LanguageModel:
             return cls(
                 None,
                 teachers.load_backbone(teacher),
-                teachers.load_tokenizer(teacher),
+                teachers.load_tokenizer(teacher, rules),
                 glove,
             )
         try:
@@ -87,7 +91,7 @@ class LanguageModel:
                 f"{error}; name one in data.masked_lm, or set that to "
                 f"{NO_MODEL!r} to take all words from word vectors"
             ) from error
-        tokenizer = teachers.load_tokenizer(source)
+        tokenizer = teachers.load_tokenizer(source, rules)
         return cls(masked, masked.backbone, tokenizer, glove)
 
     def identity(self) -> str:
@@ -110,6 +114,7 @@ def tinybert_copies(
     seed: int,
     folder: pathlib.Path,
     progress: Progress,
+    rules: str | None = None,
 ) -> Iterator[list[Example]]:
     """Copies as TinyBERT makes them, without labels, some at a time.
 
@@ -122,9 +127,10 @@ def tinybert_copies(
         seed: of the chance.
         folder: in which the folder of the shards is.
         progress: told of the work.
+        rules: as of `load_tokenizer`.
     """
     with progress.working("loading what gives other words"):
-        model = LanguageModel.load(spec, teacher)
+        model = LanguageModel.load(spec, teacher, rules)
     if model.glove and model.glove.skipped:
         progress.say(
             f"{spec.word_vectors}: {model.glove.skipped:,} broken lines skipped"

@@ -245,7 +245,9 @@ class _Stage:
             UserError: student, teacher and method do not go together.
         """
         teacher = self.kind.load_teacher(self.sources["teacher"], precision)
-        tokenizer = teachers.load_tokenizer(self.sources["teacher"])
+        tokenizer = teachers.load_tokenizer(
+            self.sources["teacher"], self.folder.tokenizer_rules()
+        )
         source = None
         if self.recipe.student.init_from:
             source = teachers.load_backbone(self.sources["student.init_from"])

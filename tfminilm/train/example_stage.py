@@ -188,7 +188,8 @@ class TaskTextStage(SentenceStage):
             return
         if spec.augmentation == "tinybert":
             for copies in augmented.tinybert_copies(
-                spec, examples, teacher, seed, folder.text, progress
+                *(spec, examples, teacher, seed, folder.text, progress),
+                folder.tokenizer_rules(),
             ):
                 yield self._encoded(copies, tokenizer, folder)
             return

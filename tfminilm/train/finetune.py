@@ -166,7 +166,9 @@ def _train(
         "precision", lambda: resolve_precision(spec.precision)
     )
     with progress.working("loading the model"), folder.team.scope():
-        head, tokenizer = _models(task, spec, precision)
+        head, tokenizer = _models(
+            task, spec, precision, folder.tokenizer_rules()
+        )
     settings = _settings(task, spec)
     with progress.working("reading examples"), folder.team.chief_first():
         # All of them: a mistake is to be found before hours of training.
@@ -207,11 +209,11 @@ def _train(
 
 
 def _models(
-    task: Task, spec: FineTuning, precision: str
+    task: Task, spec: FineTuning, precision: str, rules: str | None
 ) -> tuple[keras.Model, Any]:
     """The backbone with a new head, and its tokenizer."""
     backbone = teachers.load_backbone(spec.model, dtype=precision)
-    tokenizer = teachers.load_tokenizer(spec.model)
+    tokenizer = teachers.load_tokenizer(spec.model, rules)
     _require_length(spec, backbone)
     return heads.build_head(task, backbone, spec.dropout), tokenizer
 

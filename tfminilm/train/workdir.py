@@ -15,6 +15,7 @@ from typing import Any
 from tfminilm import __version__, files, json_files
 from tfminilm.config import changes
 from tfminilm.errors import UserError
+from tfminilm.tokenizer import KERAS_HUB
 from tfminilm.train.team import ALONE, Team
 
 # The decision that is no choice, but what was found.
@@ -28,6 +29,8 @@ _FILES = (
     "held_out.json",
     "results.json",
 )
+# A run's choice: tokenizers cut texts as where they come from.
+_SOURCE = "source"
 
 
 class Workdir:
@@ -147,6 +150,17 @@ class Workdir:
                 "which drew its examples in another way: finish it with that "
                 "version (events.jsonl names it), or use another --workdir"
             )
+
+    def tokenizer_rules(self) -> str | None:
+        """What `load_tokenizer` is to be given in this run, in all its stages.
+
+        A run that began before tokenizers had the rules of their source goes
+        on with KerasHub's.
+        """
+        whole = self._inside or self
+        before = KERAS_HUB if whole._written["recipe"] else _SOURCE
+        found = whole.decide("tokenizer", lambda: before)
+        return None if found == _SOURCE else found
 
     def write(self, name: str, content: Mapping[str, Any]) -> None:
         """Writes a file of JSON.

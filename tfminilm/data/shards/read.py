@@ -19,6 +19,7 @@ from tfminilm.data.shards.manifest import Manifest, Shard, Split
 from tfminilm.data.shards.settings import Settings
 from tfminilm.data.text import TextData
 from tfminilm.errors import UserError
+from tfminilm.tokenizer import KERAS_HUB, rules_of
 
 PREFIX = "shards:"
 # That a process has open beside shards.
@@ -204,6 +205,13 @@ def _require_tokenizer(
             f"the shards in {folder} were made with the tokenizer of "
             f"{manifest.settings.tokenizer}, and the teacher's has "
             "another vocabulary: prepare shards with --tokenizer=TEACHER"
+        )
+    theirs = manifest.tokenizer.get("rules", KERAS_HUB)
+    if theirs != rules_of(tokenizer):
+        raise UserError(
+            f"the shards in {folder} were cut by the rules {theirs!r}, and the "
+            f"teacher reads text cut by {rules_of(tokenizer)!r}: prepare them "
+            "again"
         )
 
 

@@ -1,0 +1,173 @@
+"""Hugging Face's `tokenizers` with the rules that encoders were trained with.
+
+Each function makes a `tokenizers.Tokenizer` of a vocabulary. What it adds
+around a text, pads or cuts is left to the callers.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+def bert(
+    words: Sequence[str],
+    special: Iterable[str],
+    lowercase: bool,
+    strip_accents: bool | None = None,
+    unknown: str = "[UNK]",
+    mark: str = "##",
+    split_chinese: bool = True,
+) -> Any:
+    """BERT's rules (Devlin et al. 2019, the released code).
+
+    Control characters go, Chinese characters and punctuation are words of
+    their own, and each word is cut into the longest known pieces.
+
+    Args:
+        words: the vocabulary in the order of its ids.
+        special: the words that stand for no text, such as `[CLS]`.
+        lowercase: whether the text is lower-cased.
+        strip_accents: whether accents go; `None`: where it is lower-cased.
+        unknown: the word for what cannot be spelt.
+        mark: what pieces inside a word start with.
+        split_chinese: whether Chinese characters are words of their own.
+    """
+    import tokenizers
+
+    ids = {word: index for index, word in enumerate(words)}
+    engine = tokenizers.Tokenizer(
+        tokenizers.models.WordPiece(
+            ids, unk_token=unknown, continuing_subword_prefix=mark
+        )
+    )
+    engine.normalizer = tokenizers.normalizers.BertNormalizer(
+        handle_chinese_chars=split_chinese,
+        lowercase=lowercase,
+        strip_accents=strip_accents,
+    )
+    engine.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    engine.decoder = tokenizers.decoders.WordPiece(prefix=mark)
+    engine.add_special_tokens([*special])
+    return engine
+
+
+def albert(
+    proto: bytes,
+    special: Iterable[str],
+    lowercase: bool = True,
+    strip_accents: bool = True,
+) -> Any:
+    """ALBERT's rules (Lan et al. 2020, the released code).
+
+    Quotes made of two marks become one, accents and capitals go, and the
+    SentencePiece model cuts what is left.
+
+    Args:
+        proto: the SentencePiece model, of unigrams.
+        special: the pieces that stand for no text, such as `[CLS]`.
+        lowercase: whether the text is lower-cased.
+        strip_accents: whether accents go.
+    """
+    import tokenizers
+    from sentencepiece import sentencepiece_model_pb2
+
+    # Its classes are made as it is imported.
+    known: Any = sentencepiece_model_pb2
+    model = known.ModelProto.FromString(proto)
+    engine = tokenizers.Tokenizer(
+        tokenizers.models.Unigram(
+            [(piece.piece, piece.score) for piece in model.pieces],
+            unk_id=model.trainer_spec.unk_id,
+        )
+    )
+    normalizers = tokenizers.normalizers
+    steps: list[Any] = [
+        normalizers.Replace("``", '"'),
+        normalizers.Replace("''", '"'),
+    ]
+    if strip_accents:
+        steps += [normalizers.NFKD(), normalizers.StripAccents()]
+    if lowercase:
+        steps.append(normalizers.Lowercase())
+    if charsmap := model.normalizer_spec.precompiled_charsmap:
+        steps.append(normalizers.Precompiled(charsmap))
+    engine.normalizer = normalizers.Sequence(steps)
+    engine.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
+        [
+            tokenizers.pre_tokenizers.WhitespaceSplit(),
+            tokenizers.pre_tokenizers.Metaspace(),
+        ]
+    )
+    engine.decoder = tokenizers.decoders.Metaspace()
+    engine.add_special_tokens([*special])
+    return engine
+
+
+def byte_pair(
+    words: Mapping[str, int],
+    merges: Iterable[str],
+    special: Iterable[str],
+    add_prefix_space: bool = False,
+) -> Any:
+    """Byte-level BPE, as GPT-2 and RoBERTa cut texts.
+
+    Args:
+        words: the vocabulary and its ids.
+        merges: pairs of words with a blank between, the first to be merged
+            first.
+        special: the words that stand for no text, such as `<s>`.
+        add_prefix_space: whether a text's first word is as the others.
+    """
+    import tokenizers
+
+    pairs: list[Any] = [tuple(merge.split(" ")) for merge in merges]
+    engine = tokenizers.Tokenizer(tokenizers.models.BPE(dict(words), pairs))
+    engine.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(
+        add_prefix_space=add_prefix_space
+    )
+    engine.decoder = tokenizers.decoders.ByteLevel()
+    engine.add_special_tokens([*special])
+    return engine
+
+
+def is_bert(engine: Any) -> bool:
+    """Whether it has BERT's rules, with whatever vocabulary and case."""
+    content = json.loads(engine.to_str())
+    normal = content["normalizer"] or {}
+    return (
+        normal.get("type") == "BertNormalizer"
+        and normal["clean_text"]
+        and normal["handle_chinese_chars"]
+        and content["pre_tokenizer"] == {"type": "BertPreTokenizer"}
+        and content["model"]["type"] == "WordPiece"
+        and content["model"]["max_input_chars_per_word"] == 100
+        and all(token["special"] for token in content["added_tokens"])
+    )
+
+
+def trimmed(engine: Any, kept: Sequence[int]) -> Any:
+    """The same rules with a part of the vocabulary.
+
+    Args:
+        engine: WordPiece or unigrams: each piece can do without the others.
+        kept: the ids that stay, in their order; they become 0, 1, 2, ...
+    """
+    import tokenizers
+
+    content = json.loads(engine.to_str())
+    model = content["model"]
+    new = {int(old): index for index, old in enumerate(kept)}
+    if isinstance(model["vocab"], dict):
+        model["vocab"] = {
+            word: new[old] for word, old in model["vocab"].items() if old in new
+        }
+    else:
+        model["vocab"] = [model["vocab"][old] for old in new]
+        model["unk_id"] = new[model["unk_id"]]
+    content["added_tokens"] = [
+        token | {"id": new[token["id"]]}
+        for token in content["added_tokens"]
+        if token["id"] in new
+    ]
+    content["post_processor"] = None
+    return tokenizers.Tokenizer.from_str(json.dumps(content))

@@ -1,0 +1,302 @@
+"""KerasHub tokenizers that cut texts as the model's authors did.
+
+KerasHub has rules of its own: it folds compatibility forms, German ß and
+Korean syllables, and its ALBERT keeps capitals. A model reads other ids there
+than those it was trained with. Here `tokenizers` cuts the text, and KerasHub's
+class keeps the vocabulary, the special tokens and the place in a preset.
+"""
+
+import functools
+import hashlib
+import itertools
+import json
+import os
+import pathlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfminilm import files
+from tfminilm.errors import UserError
+from tfminilm.tokenizer import engines
+from tfminilm.tokenizer.graph import in_graph
+
+# What `rules_of` says, and a bundle's manifest.
+BERT = "bert"
+KERAS_HUB = "keras_hub"
+HUGGING_FACE = "hugging_face"
+# Beside KerasHub's own files, which it reads without this one.
+ENGINE = "hugging_face.json"
+# What KerasHub and BERT do not treat alike, in ASCII.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def with_engine(tokenizer: Any, engine: Any) -> Any:
+    """A KerasHub tokenizer that lets `engine` cut its texts.
+
+    Args:
+        tokenizer: a KerasHub tokenizer, which is changed.
+        engine: a `tokenizers.Tokenizer` of the same vocabulary.
+
+    Returns:
+        The tokenizer. Saved in a preset it is a plain one to KerasHub, with
+        KerasHub's rules, and to `teachers.load_tokenizer` what it is here.
+
+    Raises:
+        UserError: the vocabularies differ, or the tokenizer pads.
+    """
+    if getattr(tokenizer, "sequence_length", None):
+        raise UserError(
+            f"the {type(tokenizer).__name__} pads its output; make it without "
+            "sequence_length"
+        )
+    _require_same(tokenizer, engine)
+    engine.no_padding()
+    engine.no_truncation()
+    plain: Any = type(tokenizer)
+    tokenizer.__class__ = _class(plain)
+    tokenizer.engine = engine
+    tokenizer.has_bert_rules = engines.is_bert(engine)
+    if tokenizer.has_bert_rules:
+        normal = engine.normalizer
+        strips = normal.strip_accents
+        tokenizer.lowercase = normal.lowercase
+        tokenizer.strip_accents = normal.lowercase if strips is None else strips
+    return tokenizer
+
+
+def rules_of(tokenizer: Any) -> str:
+    """By whose rules a tokenizer cuts texts.
+
+    Returns:
+        `bert`: BERT's, with case and accents as the tokenizer says;
+        `keras_hub`: KerasHub's; `hugging_face`: others of `tokenizers`.
+    """
+    if not isinstance(tokenizer, Exact):
+        return KERAS_HUB
+    return BERT if tokenizer.has_bert_rules else HUGGING_FACE
+
+
+def engine_digest(tokenizer: "Exact") -> str:
+    """A hash of the vocabulary and the rules that texts are cut by."""
+    content = json.loads(tokenizer.engine.to_str())
+    parts = ("added_tokens", "normalizer", "pre_tokenizer", "model")
+    text = json.dumps([content[part] for part in parts], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load(tokenizer: Any, folder: str | os.PathLike) -> Any:
+    """The tokenizer as it was saved in a preset's folder.
+
+    Args:
+        tokenizer: what KerasHub reads there.
+        folder: the preset's.
+
+    Raises:
+        UserError: the file of its rules is damaged.
+    """
+    name = str(tokenizer.config_file).split(".")[0]
+    path = pathlib.Path(folder) / "assets" / name / ENGINE
+    if not path.is_file():
+        return tokenizer
+    return with_engine(tokenizer, read(path))
+
+
+def read(path: pathlib.Path) -> Any:
+    """The `tokenizers.Tokenizer` in a file of JSON.
+
+    Raises:
+        UserError: it is none.
+    """
+    import tokenizers
+
+    try:
+        return tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    except Exception as error:  # Theirs is no narrower.
+        raise UserError(
+            f"{path} is no tokenizer of Hugging Face's: {error}"
+        ) from error
+
+
+def trim(tokenizer: Any, smaller: Any, kept: Sequence[int]) -> Any:
+    """Gives a tokenizer with fewer words the rules of the one it was.
+
+    Args:
+        tokenizer: the one it was.
+        smaller: the one with the words that stay, KerasHub's.
+        kept: their ids, in order.
+    """
+    if not isinstance(tokenizer, Exact):
+        return smaller
+    return with_engine(smaller, engines.trimmed(tokenizer.engine, kept))
+
+
+class Exact:
+    """Mixed into a KerasHub tokenizer: texts are cut by `engine`."""
+
+    engine: Any
+    has_bert_rules: bool
+
+    def encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Token ids of texts in a row, and how many each of them has.
+
+        Special tokens in a text are text, unless
+        `special_tokens_in_strings` is set. Thread-safe, and fastest with
+        thousands of texts.
+
+        Returns:
+            int32 `[tokens]` and int64 `[texts]`.
+        """
+        is_fast = self.has_bert_rules and not self._reads_special()
+        plain = [is_fast and _is_plain(text) for text in texts]
+        if not any(plain):
+            return self._encode(texts)
+        fast = self._encode_plain([*itertools.compress(texts, plain)])
+        if all(plain):
+            return fast
+        others = [not each for each in plain]
+        slow = self._encode([*itertools.compress(texts, others)])
+        return _merged(np.array(plain), fast, slow)
+
+    def encode_spans(
+        self, texts: Sequence[str]
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Of each text its token ids and the characters that they stand for.
+
+        Returns:
+            int32 `[tokens]` and `[tokens, 2]`: the first character of each
+            token and the one behind its last, in the text as it was.
+        """
+        return [
+            (
+                np.array(each.ids, np.int32),
+                np.array(each.offsets, np.int32).reshape(-1, 2),
+            )
+            for each in self._run(self.engine.encode_batch, texts)
+        ]
+
+    def tokenize(self, inputs: Any) -> Any:
+        """Token ids of one text, or a list of them for several.
+
+        In a TensorFlow function the ids of several texts are ragged.
+        """
+        import tensorflow as tf
+
+        if tf.is_tensor(inputs) and not hasattr(inputs, "numpy"):
+            return self._in_graph(inputs)
+        if isinstance(inputs, str | bytes):
+            return self.encode([_text(inputs)])[0]
+        texts = np.asarray(inputs, object)
+        if texts.ndim > 1:
+            raise UserError(
+                f"texts of shape {texts.shape}, expected one text or a list"
+            )
+        flat, lengths = self.encode([_text(x) for x in texts.reshape(-1)])
+        if not texts.ndim:
+            return flat
+        return [part.tolist() for part in _split(flat, lengths)]
+
+    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """`tokenize`, as of every KerasHub tokenizer."""
+        return self.tokenize(inputs)
+
+    def save_assets(self, dir_path: str) -> None:
+        """Writes KerasHub's files, and the rules beside them."""
+        super().save_assets(dir_path)  # type: ignore[misc]
+        files.write_text(pathlib.Path(dir_path) / ENGINE, self.engine.to_str())
+
+    def _encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        found = self._run(self.engine.encode_batch_fast, texts)
+        rows = [each.ids for each in found]
+        lengths = np.array([*map(len, rows)], np.int64)
+        ids = itertools.chain.from_iterable(rows)
+        return np.fromiter(ids, np.int32, int(lengths.sum())), lengths
+
+    def _encode_plain(
+        self, texts: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`_encode` where KerasHub's rules are BERT's: three times as fast."""
+        own = super().tokenize  # type: ignore[misc]
+        return in_graph(own, type(self).__name__)(texts)
+
+    def _run(self, encode: Any, texts: Sequence[str]) -> Any:
+        self.engine.encode_special_tokens = not self._reads_special()
+        try:
+            return encode(list(texts), add_special_tokens=False)
+        except TypeError:  # It reads no half pairs of surrogates.
+            whole = [_SURROGATES.sub("\ufffd", text) for text in texts]
+            return encode(whole, add_special_tokens=False)
+
+    def _reads_special(self) -> bool:
+        return bool(getattr(self, "special_tokens_in_strings", False))
+
+    def _in_graph(self, inputs: Any) -> Any:
+        import tensorflow as tf
+
+        def encode(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return self.encode([_text(each) for each in texts])
+
+        texts = tf.reshape(inputs, [-1])
+        flat, lengths = tf.numpy_function(encode, [texts], [tf.int32, tf.int64])
+        flat, lengths = tf.ensure_shape(flat, [None]), tf.reshape(lengths, [-1])
+        if inputs.shape.rank == 0:
+            return flat
+        return tf.RaggedTensor.from_row_lengths(flat, lengths)
+
+
+@functools.cache
+def _class(base: Any) -> Any:
+    """A KerasHub class with `Exact`'s methods.
+
+    To who asks an object for its class it is the plain one, so that Keras
+    writes that one's name into presets.
+    """
+    return type(
+        base.__name__, (Exact, base), {"__class__": property(lambda _: base)}
+    )
+
+
+def _require_same(tokenizer: Any, engine: Any) -> None:
+    """Raises `UserError` if a word has another id in the engine."""
+    theirs = engine.get_vocab()
+    if isinstance(getattr(tokenizer, "vocabulary", None), dict):
+        ours = tokenizer.vocabulary
+    else:
+        words = map(str, tokenizer.get_vocabulary())
+        ours = {word: index for index, word in enumerate(words)}
+    for word, index in ours.items():
+        if theirs.get(word, -1) != index:
+            raise UserError(
+                f"the vocabulary has {word!r} as {index}, and Hugging Face's "
+                f"tokenizer has it as {theirs.get(word)}: expected the files "
+                "of one model"
+            )
+
+
+def _split(flat: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
+    return np.split(flat, np.cumsum(lengths)[:-1]) if len(lengths) else []
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and not _CONTROL.search(text)
+
+
+def _merged(
+    is_first: np.ndarray,
+    first: tuple[np.ndarray, np.ndarray],
+    second: tuple[np.ndarray, np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and lengths of texts that each are in the first or the second."""
+    lengths = np.empty(len(is_first), np.int64)
+    lengths[is_first], lengths[~is_first] = first[1], second[1]
+    flat = np.empty(lengths.sum(), np.int32)
+    own = np.repeat(is_first, lengths)
+    flat[own], flat[~own] = first[0], second[0]
+    return flat, lengths
+
+
+def _text(content: Any) -> str:
+    return content if isinstance(content, str) else content.decode()
