@@ -50,8 +50,12 @@ def batch():
 def tokenizer():
     import keras_hub
 
-    return keras_hub.models.BertTokenizer(
-        WORDS, lowercase=True, strip_accents=True
+    from tfminilm.tokenizer.hugging_face import with_bert_rules
+
+    return with_bert_rules(
+        keras_hub.models.BertTokenizer(
+            WORDS, lowercase=True, strip_accents=True
+        )
     )
 
 

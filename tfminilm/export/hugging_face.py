@@ -223,9 +223,7 @@ def _engine(tokenizer: Any) -> Any:
     import tokenizers
 
     engine = tokenizers.Tokenizer.from_str(tokenizer.engine.to_str())
-    ends = {
-        name: getattr(tokenizer, f"{name}_token") for name in ("cls", "sep")
-    }
+    ends = {"cls": tokenizer.cls_token, "sep": tokenizer.sep_token}
     engine.post_processor = tokenizers.processors.TemplateProcessing(
         single="{cls} $A {sep}".format(**ends),
         pair="{cls} $A {sep} $B:1 {sep}:1".format(**ends),

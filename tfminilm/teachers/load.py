@@ -122,7 +122,7 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
     strips = lowercase if strips is None else strips
     if (words := hugging_face.words(path)) is not None:
         settings = _read_json(path / "config.json")
-        kind = _WORD_PIECE.get(settings.get("model_type"), "BertTokenizer")
+        kind = _WORD_PIECE.get(str(settings.get("model_type")), "BertTokenizer")
         return getattr(keras_hub.models, kind)(
             words, lowercase=lowercase, strip_accents=strips
         )

@@ -98,11 +98,15 @@ def _export(
 
 
 def _small_models() -> dict[str, tuple[Any, Any, Any]]:
-    """Models, their tokenizers and settings; `multilingual` is an XLM-R."""
+    """Models, their tokenizers and settings.
+
+    `multilingual` is an XLM-R, and `keras_hub` an encoder by KerasHub's rules.
+    """
     from tfminilm.tasks.evaluate import Settings
     from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
 
     words, bert = _bert()
+    keras_hub_words, _ = _bert("keras_hub")
     pieces, xlm_r = _xlm_roberta()
     length = max(_LENGTHS)
     labels = ("bad", "neutral", "good")
@@ -113,6 +117,7 @@ def _small_models() -> dict[str, tuple[Any, Any, Any]]:
     answers = Settings("squad", "qa", (), length, null_threshold=0.0)
     return {
         "encoder": (bert, words, None),
+        "keras_hub": (bert, keras_hub_words, None),
         "classification": (FirstTokenClassifier(bert, 3), words, one),
         "pairs": (FirstTokenClassifier(bert, 2), words, two),
         "question_answering": (SpanFinder(bert), words, answers),
@@ -120,13 +125,13 @@ def _small_models() -> dict[str, tuple[Any, Any, Any]]:
     }
 
 
-def _bert() -> tuple[Any, Any]:
+def _bert(rules: str | None = None) -> tuple[Any, Any]:
     """The teacher's tokenizer, and a small BERT for it."""
     import keras_hub
 
     from tfminilm.teachers.load import load_tokenizer
 
-    tokenizer = load_tokenizer(_TEACHER)
+    tokenizer = load_tokenizer(_TEACHER, rules)
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=tokenizer.vocabulary_size(),
         num_layers=2,

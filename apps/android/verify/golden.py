@@ -12,6 +12,7 @@ import texts
 import tools
 import vectors
 
+_TOKENS = {"encoder": "tokens.jsonl", "keras_hub": "tokens_keras_hub.jsonl"}
 _EMBEDDED, _ADVERSARIAL = 2000, 4000
 # Of each precision, as a processor that is emulated runs them as well.
 _SENTENCES, _QUESTIONS = 40, 10
@@ -44,6 +45,7 @@ def write(
     def build(folder: pathlib.Path) -> None:
         shutil.copytree(small, folder / "small")
         chosen = {task: small / task for task in TASKS}
+        chosen["keras_hub"] = small / "keras_hub"
         chosen |= {vectors.name_of(bundle): bundle for bundle in given}
         for task, bundle in chosen.items():
             shutil.copytree(bundle, folder / task)
@@ -55,7 +57,9 @@ def write(
             lines = [texts.shared(data), texts.adversarial(20_000)]
             questions = texts.questions(data)
         every = list(itertools.chain.from_iterable(lines))
-        vectors.write_tokens(folder / TASKS[0], every, folder / "tokens.jsonl")
+        for name in ("encoder", "keras_hub"):
+            path = folder / _TOKENS[name]
+            vectors.write_tokens(folder / name, every, path)
         vectors.write_pieces(folder / TASKS[4], every, folder / "pieces.jsonl")
         for task in TASKS[:3]:
             vectors.write_logits(

@@ -70,7 +70,7 @@ def shared(folder: pathlib.Path) -> Iterator[str]:
         for line in path.read_text("utf-8").splitlines():
             yield from line.split("\t")[:2]
     for language in sorted((folder / "corpus").glob("wikipedia_*")):
-        yield from itertools.islice(_paragraphs(language), _PARAGRAPHS)
+        yield from itertools.islice(paragraphs(language), _PARAGRAPHS)
 
 
 def reviews(folder: pathlib.Path) -> Iterator[str]:
@@ -100,7 +100,7 @@ def made_up_questions(
         yield f"What is said of {sentences[start][:40]}?", text
 
 
-def _paragraphs(folder: pathlib.Path) -> Iterator[str]:
+def paragraphs(folder: pathlib.Path) -> Iterator[str]:
     for path in sorted(folder.glob("part-*.txt")):
         with path.open(encoding="utf-8") as lines:
             yield from (line.strip() for line in lines if line.strip())

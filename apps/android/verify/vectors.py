@@ -27,19 +27,24 @@ def write_tokens(
 
     The ids are those of the tokenizer used in training, without special
     tokens. `spans` are the places `start, end, ...` in UTF-16, as the reading
-    of questions in training has them; left out where it cuts the text
-    otherwise, as it does at rare characters.
+    of questions in training has them; left out where KerasHub's rules cut the
+    text otherwise there, as they do at rare characters, and where BERT's put
+    marks into another order.
     """
     both = _references(bundle)
+    content = json.loads((bundle / "manifest.json").read_text("utf-8"))
+    is_bert = content["tokenizer"]["rules"] == "bert"
+    readable = _paired if is_bert else _readable
     with output.open("w", encoding="utf-8") as file:
         for batch in _batches(lines):
-            read = [_readable(line) for line in batch]
+            read = [readable(line) for line in batch]
             ids, spans = both(read)
             for line, text, own, span in zip(
                 batch, read, ids, spans, strict=True
             ):
                 row: dict[str, Any] = {"text": line, "ids": own.tolist()}
-                if span.ids.tolist() == row["ids"] and not _is_new(text):
+                other = _has_sorted(text) if is_bert else _is_new(text)
+                if span.ids.tolist() == row["ids"] and not other:
                     row["spans"] = _utf16(text, span.spans)
                 file.write(json.dumps(row) + "\n")
 
@@ -112,8 +117,20 @@ def _is_new(text: str) -> bool:
     return any(unicodedata.category(character) == "Cn" for character in text)
 
 
+def _has_sorted(text: str) -> bool:
+    """Whether Unicode puts a mark elsewhere that is no accent.
+
+    In Hugging Face's places it stands where it was put, in ours where it was.
+    """
+    return any(
+        unicodedata.combining(character)
+        and unicodedata.category(character) != "Mn"
+        for character in unicodedata.normalize("NFD", text)
+    )
+
+
 def _readable(line: str) -> str:
-    """What the app reads with WordPiece.
+    """What the app reads by KerasHub's rules.
 
     U+0000 parts words. TensorFlow's operations drop what is behind it.
     """

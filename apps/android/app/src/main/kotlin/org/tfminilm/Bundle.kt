@@ -60,6 +60,7 @@ class Bundle private constructor(
                         WordPieceTokenizer(
                             words,
                             settings.unknown,
+                            rules,
                             lowercase,
                             stripAccents,
                             suffixIndicator,

@@ -7,18 +7,22 @@ import java.util.zip.GZIPInputStream
  * What the tokenizer makes of each character, by the rules of the training's
  * tokenizer, whatever version of Unicode the device knows.
  *
- * `verify/characters.py` writes the file and describes it.
+ * `verify/characters.py` writes the files and describes them.
  */
 internal class CharacterTable private constructor(
     private val pages: IntArray,
     private val entries: IntArray,
     private val pool: IntArray,
+    private val classes: Map<Int, IntArray>,
 ) {
     /** The bits of [KIND], [JOINS] and, shifted by [SHIFT], the place in the pool. */
     fun entry(character: Int): Int =
         entries[pages[character shr PAGE_BITS] + (character and PAGE_MASK)]
 
-    /** How many characters this one is before it is folded. */
+    /** Unicode's combining class of a character that [JOINS]. */
+    fun combiningClass(character: Int): Int = classes[character]?.get(0) ?: 0
+
+    /** How many characters of a word have the place of this one. */
     fun partCount(entry: Int): Int = pool[entry ushr SHIFT]
 
     /** How many characters it becomes. */
@@ -40,17 +44,19 @@ internal class CharacterTable private constructor(
         private const val CHARACTERS = 0x110000
 
         /** Reads the table for a tokenizer with these settings. */
-        fun load(lowercase: Boolean, stripAccents: Boolean): CharacterTable {
-            val stream = CharacterTable::class.java.getResourceAsStream("characters.bin")
-                ?: throw BundleException("The app was built without characters.bin")
+        fun load(rules: WordRules, lowercase: Boolean, stripAccents: Boolean): CharacterTable {
+            val name = "characters_${rules.id}.bin"
+            val stream = CharacterTable::class.java.getResourceAsStream(name)
+                ?: throw BundleException("The app was built without $name")
             return DataInputStream(GZIPInputStream(stream).buffered()).use {
-                Builder(it, lowercase, stripAccents).build()
+                Builder(it, rules, lowercase, stripAccents).build()
             }
         }
     }
 
     private class Builder(
         private val input: DataInputStream,
+        private val rules: WordRules,
         private val lowercase: Boolean,
         private val stripAccents: Boolean,
     ) {
@@ -62,9 +68,11 @@ internal class CharacterTable private constructor(
         fun build(): CharacterTable {
             markRanges(SPACE)
             markRanges(ALONE)
+            markRanges(DROPPED)
             markRanges(JOINS)
             val stripped = readMap()
             val folded = readMap()
+            val classes = if (stripAccents) readMap() else emptyMap()
             for (character in 0 until CHARACTERS) {
                 all[character] = kinds[character].toInt()
             }
@@ -76,9 +84,9 @@ internal class CharacterTable private constructor(
             if (lowercase) changed.addAll(folded.keys)
             for (character in changed) {
                 val parts = if (stripAccents) parts(character, stripped) else null
-                all[character] = entryOf(parts ?: intArrayOf(character), folded)
+                all[character] = entryOf(character, parts ?: intArrayOf(character), folded)
             }
-            return pack()
+            return pack(classes)
         }
 
         private fun markRanges(mark: Int) {
@@ -110,17 +118,20 @@ internal class CharacterTable private constructor(
         }
 
         /** [parts] are of one kind: the file's writer would have to know otherwise. */
-        private fun entryOf(parts: IntArray, folded: Map<Int, IntArray>): Int {
-            if (parts.isEmpty()) return DROPPED
+        private fun entryOf(character: Int, parts: IntArray, folded: Map<Int, IntArray>): Int {
+            if (parts.isEmpty()) return DROPPED or (kinds[character].toInt() and JOINS)
             val kind = kinds[parts[0]].toInt() and KIND
             var result = parts
             if (lowercase) {
-                result = compose(parts).flatMap { part ->
+                val whole = if (rules == WordRules.KERAS_HUB) compose(parts) else parts
+                result = whole.flatMap { part ->
                     (folded[part] ?: intArrayOf(part)).asIterable()
                 }.toIntArray()
             }
             val joins = result.any { kinds[it].toInt() and JOINS != 0 }
-            return kind or (if (joins) JOINS else 0) or (add(parts.size, result) shl SHIFT)
+            // By BERT's rules each has a place of its own.
+            val places = if (rules == WordRules.BERT) result.size else parts.size
+            return kind or (if (joins) JOINS else 0) or (add(places, result) shl SHIFT)
         }
 
         /** Folding composes again what stripping took apart. */
@@ -141,7 +152,7 @@ internal class CharacterTable private constructor(
         }
 
         /** Equal pages, such as those of Chinese, are stored once. */
-        private fun pack(): CharacterTable {
+        private fun pack(classes: Map<Int, IntArray>): CharacterTable {
             val pages = IntArray(CHARACTERS shr PAGE_BITS)
             val known = HashMap<List<Int>, Int>()
             for (page in pages.indices) {
@@ -151,7 +162,7 @@ internal class CharacterTable private constructor(
             }
             val entries = IntArray(known.size shl PAGE_BITS)
             for ((own, place) in known) own.toIntArray().copyInto(entries, place)
-            return CharacterTable(pages, entries, pool.copyOf(used))
+            return CharacterTable(pages, entries, pool.copyOf(used), classes)
         }
     }
 }

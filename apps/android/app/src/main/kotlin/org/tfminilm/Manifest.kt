@@ -20,9 +20,16 @@ class Signature(
     val outputs: Map<String, IntArray>,
 )
 
+/** Whose rules make words of a text, before the words are cut. */
+enum class WordRules(val id: String) {
+    BERT("bert"),
+    KERAS_HUB("keras_hub"),
+}
+
 /** How the file of a vocabulary is read. */
 sealed class TokenizerKind {
     class WordPiece(
+        val rules: WordRules,
         val lowercase: Boolean,
         val stripAccents: Boolean,
         val suffixIndicator: String,
@@ -197,6 +204,7 @@ class Manifest(
 
         private fun tokenizerKind(json: JSONObject) = when (val kind = json.getString("kind")) {
             "wordpiece" -> TokenizerKind.WordPiece(
+                wordRules(json.getString("rules")),
                 json.getBoolean("lowercase"),
                 json.getBoolean("strip_accents"),
                 json.getString("suffix_indicator"),
@@ -206,6 +214,12 @@ class Manifest(
                 "The bundle's tokenizer is \"$kind\"; this app knows wordpiece and sentencepiece",
             )
         }
+
+        private fun wordRules(id: String) = WordRules.values().find { it.id == id }
+            ?: throw BundleException(
+                "The bundle's words follow the rules \"$id\"; this app knows " +
+                    WordRules.values().joinToString { it.id },
+            )
 
         private fun questions(json: JSONObject) = QuestionSettings(
             json.positive("document_stride"),

@@ -5,16 +5,17 @@ import java.text.Normalizer
 /**
  * WordPiece as the training's tokenizer runs it.
  *
- * Control characters and ASCII's blanks part words, a punctuation mark or a
- * Chinese character is a word of its own, accents go, case is folded, and each
- * word is cut into the longest known pieces from the left. `[SEP]` in a text
- * is text. Not safe for several threads at once: it works in its own buffers.
+ * A punctuation mark or a Chinese character is a word of its own, accents go,
+ * case is folded, and each word is cut into the longest known pieces from the
+ * left; what parts words, and what folding means, is the [rules]'. `[SEP]` in a
+ * text is text. Not safe for several threads at once: it works in its own buffers.
  *
  * @param vocabulary the words in the order of their ids.
  */
 class WordPieceTokenizer(
     vocabulary: List<String>,
     private val unknownId: Int,
+    private val rules: WordRules,
     lowercase: Boolean,
     stripAccents: Boolean,
     suffixIndicator: String = "##",
@@ -23,8 +24,9 @@ class WordPieceTokenizer(
 
     /** Where a piece inside a word starts. */
     private val inside = pieces.insert(suffixIndicator)
-    private val table = CharacterTable.load(lowercase, stripAccents)
-    private val normalizes = lowercase
+    private val table = CharacterTable.load(rules, lowercase, stripAccents)
+    private val composes = lowercase && rules == WordRules.KERAS_HUB
+    private val sorts = stripAccents && rules == WordRules.BERT
 
     // The word at hand: what it becomes, and where its parts were.
     private var word = IntArray(MAX_CHARACTERS)
@@ -33,6 +35,9 @@ class WordPieceTokenizer(
     private val partEnds = IntArray(MAX_CHARACTERS)
     private var partCount = 0
     private var joins = false
+
+    /** What stands in front of it stays there when marks are sorted. */
+    private var barrier = 0
 
     init {
         vocabulary.forEachIndexed { id, word ->
@@ -64,7 +69,7 @@ class WordPieceTokenizer(
                     finishWord(into)
                 }
                 // An accent belongs to no token.
-                CharacterTable.DROPPED -> Unit
+                CharacterTable.DROPPED -> if (entry and CharacterTable.JOINS != 0) barrier = wordSize
             }
             index = next
         }
@@ -77,10 +82,27 @@ class WordPieceTokenizer(
         if (entry ushr CharacterTable.SHIFT == 0) {
             appendPart(start, end)
             appendCharacter(character)
+            if (sorts && entry and CharacterTable.JOINS != 0) sortLast()
             return
         }
         repeat(table.partCount(entry)) { appendPart(start, end) }
-        repeat(table.size(entry)) { appendCharacter(table.character(entry, it)) }
+        repeat(table.size(entry)) {
+            appendCharacter(table.character(entry, it))
+            if (sorts && entry and CharacterTable.JOINS != 0) sortLast()
+        }
+    }
+
+    /** Unicode's canonical order: marks by their classes, behind a letter. */
+    private fun sortLast() {
+        val last = word[wordSize - 1]
+        val own = table.combiningClass(last)
+        if (own == 0) return
+        var at = wordSize - 1
+        while (at > barrier && table.combiningClass(word[at - 1]) > own) {
+            word[at] = word[at - 1]
+            at--
+        }
+        word[at] = last
     }
 
     private fun appendPart(start: Int, end: Int) {
@@ -94,7 +116,7 @@ class WordPieceTokenizer(
 
     private fun finishWord(into: Tokens) {
         if (partCount == 0) return
-        if (joins && normalizes && wordSize > 1) compose()
+        if (joins && composes && wordSize > 1) compose()
         if (wordSize > 0) addPieces(into)
         clearWord()
     }
@@ -103,6 +125,7 @@ class WordPieceTokenizer(
         wordSize = 0
         partCount = 0
         joins = false
+        barrier = 0
     }
 
     /** Rare: letters that stand in parts, such as Korean as its strokes. */
@@ -148,6 +171,7 @@ class WordPieceTokenizer(
     }
 
     private fun isLong(): Boolean {
+        if (rules == WordRules.BERT) return wordSize > MAX_BERT
         if (wordSize * 4 <= MAX_BYTES) return false
         var bytes = 0
         for (at in 0 until wordSize) {
@@ -160,6 +184,9 @@ class WordPieceTokenizer(
     private companion object {
         /** Of a word in UTF-8; a longer one is unknown. */
         const val MAX_BYTES = 100
+
+        /** By BERT's rules characters count. */
+        const val MAX_BERT = 100
 
         /**
          * What is kept of a word. Composing makes one character of at most

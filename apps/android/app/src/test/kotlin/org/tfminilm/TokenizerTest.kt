@@ -92,6 +92,10 @@ class TokenizerTest {
 
     private companion object {
         const val TEN_MILLION = 10_000_000
-        val BUNDLES = mapOf("encoder" to "tokens.jsonl", "multilingual" to "pieces.jsonl")
+        val BUNDLES = mapOf(
+            "encoder" to "tokens.jsonl",
+            "keras_hub" to "tokens_keras_hub.jsonl",
+            "multilingual" to "pieces.jsonl",
+        )
     }
 }

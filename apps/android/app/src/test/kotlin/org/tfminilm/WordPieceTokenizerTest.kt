@@ -12,8 +12,13 @@ class WordPieceTokenizerTest {
     )
     private val tokens = Tokens(1)
 
-    private fun tokenizer(lowercase: Boolean = true, stripAccents: Boolean = true) =
-        WordPieceTokenizer(words, 1, lowercase, stripAccents)
+    private fun tokenizer(
+        lowercase: Boolean = true,
+        stripAccents: Boolean = true,
+        rules: WordRules = WordRules.KERAS_HUB,
+    ) = WordPieceTokenizer(words, 1, rules, lowercase, stripAccents)
+
+    private val bert = tokenizer(rules = WordRules.BERT)
 
     private fun encode(text: String, tokenizer: WordPieceTokenizer = tokenizer()): List<String> {
         tokenizer.encode(text, tokens)
@@ -50,6 +55,28 @@ class WordPieceTokenizerTest {
     }
 
     @Test
+    fun `by BERT's rules Korean stays in strokes, and compatibility forms as they are`() {
+        assertEquals(listOf("[UNK]:각"), encode("각", bert))
+        assertEquals(listOf("un:Un", "##able:able"), encode("Unable", bert))
+        assertEquals(listOf("[UNK]:Ｕn"), encode("Ｕn", bert))
+        assertEquals(listOf("cafe:CAFÉ", "!:!"), encode("CAFÉ!", bert))
+    }
+
+    @Test
+    fun `by BERT's rules control characters go, and any blank parts words`() {
+        assertEquals(listOf("un:u\u0007\u0000n"), encode("u\u0007\u0000n", bert))
+        assertEquals(listOf("a:a", "a:a"), encode("a\u00a0a", bert))
+        assertEquals(listOf("a:a", "##a:a"), encode("\ud800aa", bert))
+        assertEquals(emptyList<String>(), encode(" \u0000\u0007\u200b\ufffd", bert))
+    }
+
+    @Test
+    fun `by BERT's rules a word of more than a hundred characters is unknown`() {
+        assertEquals(100, encode("a".repeat(100), bert).size)
+        assertEquals(1, encode("a".repeat(101), bert).size)
+    }
+
+    @Test
     fun `an unpaired surrogate is a character that nobody knows`() {
         assertEquals(listOf("[UNK]:\ud800a"), encode("\ud800a"))
         assertEquals(listOf("[UNK]:a\udc00"), encode("a\udc00"))
@@ -78,8 +105,10 @@ class WordPieceTokenizerTest {
 
     @Test
     fun `a cased tokenizer changes nothing`() {
-        val cased = tokenizer(lowercase = false, stripAccents = false)
-        assertEquals(listOf("a:a", "[UNK]:A"), encode("a A", cased))
+        for (rules in WordRules.values()) {
+            val cased = tokenizer(lowercase = false, stripAccents = false, rules)
+            assertEquals(listOf("a:a", "[UNK]:A"), encode("a A", cased))
+        }
     }
 
     @Test
