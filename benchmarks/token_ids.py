@@ -99,9 +99,7 @@ def theirs(data: pathlib.Path, folder: pathlib.Path) -> None:
             print(f"{family:12}{name:14}{len(rows):9,}", *counts)
 
 
-def _write_folder(
-    family: str, folder: pathlib.Path, sample: list[str]
-) -> None:
+def _write_folder(family: str, folder: pathlib.Path, sample: list[str]) -> None:
     """A folder as people have them, with no weights in it."""
     kind = family.removesuffix("_cased").replace("_", "-")
     (folder / "config.json").write_text(json.dumps({"model_type": kind}))

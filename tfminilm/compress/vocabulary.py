@@ -29,7 +29,8 @@ def trim_vocabulary(
 
     Args:
         model: an encoder, or one with a head for a task.
-        tokenizer: its WordPiece tokenizer, or XLM-R's SentencePiece one.
+        tokenizer: its WordPiece tokenizer, or a SentencePiece one, as XLM-R's
+            and ALBERT's.
         used: token ids that occur, such as `np.unique` of a corpus' ids; see
             `used_ids`.
 
@@ -71,7 +72,8 @@ def _trimmed(tokenizer: Any, used: set[int]) -> tuple[np.ndarray, Any]:
     config = tokenizer.get_config()
     if hasattr(tokenizer, "suffix_indicator"):
         words = list(tokenizer.get_vocabulary())
-        special = {words.index(word) for word in tokenizer.special_tokens}
+        named = {*tokenizer.special_tokens, tokenizer.oov_token}
+        special = {words.index(word) for word in named}
         mark = tokenizer.suffix_indicator
         letters = _letters(words, lambda word: _wordpieces(word, mark))
         kept = sorted(special | used | letters)
@@ -106,10 +108,10 @@ def _wordpieces(word: str, mark: str) -> list[str]:
 
 
 def _sentencepiece(tokenizer: Any, used: set[int]) -> tuple[list[int], bytes]:
-    """The ids that are kept of XLM-R's tokenizer, and its smaller model.
+    """The ids that are kept of a SentencePiece tokenizer, and its model.
 
-    An id is its piece's number in the model and 1; the first ids are special
-    ones, and so is the last.
+    An id is its piece's number in the model; of XLM-R's and 1, as the first
+    ids are special ones, and so is the last.
     """
     from sentencepiece import sentencepiece_model_pb2
 
@@ -122,13 +124,15 @@ def _sentencepiece(tokenizer: Any, used: set[int]) -> tuple[list[int], bytes]:
             "cannot trim a SentencePiece model of merges, each of which may "
             "need the others: expected a unigram model, as XLM-R's"
         )
+    shifts = isinstance(tokenizer, keras_hub.models.XLMRobertaTokenizer)
     pieces = list(proto.pieces)
     needed = {i for i, piece in enumerate(pieces) if piece.type != piece.NORMAL}
-    needed |= {index - 1 for index in used}
+    needed |= {index - shifts for index in used}
     needed |= _letters([piece.piece for piece in pieces], list)
     kept = [i for i in range(len(pieces)) if i in needed]
     del proto.pieces[:]
     proto.pieces.extend(pieces[i] for i in kept)
-    last = tokenizer.vocabulary_size() - 1
-    ids = [0, *(i + 1 for i in kept), last]
+    ids = [i + shifts for i in kept]
+    if shifts:
+        ids = [0, *ids, tokenizer.vocabulary_size() - 1]
     return ids, proto.SerializeToString()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.tokenizer import Exact
+from tfminilm.tokenizer import Exact, engines
 
 
 class Spans(NamedTuple):
@@ -96,13 +96,11 @@ def _word_piece(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
 
 
 def _byte_pair(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
-    import tokenizers
-
-    merges = [tuple(merge.split(" ")) for merge in tokenizer.merges]
-    pieces = tokenizers.models.BPE(dict(tokenizer.vocabulary), merges)
-    engine = tokenizers.Tokenizer(pieces)
-    engine.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(
-        add_prefix_space=bool(tokenizer.add_prefix_space)
+    engine = engines.byte_pair(
+        tokenizer.vocabulary,
+        tokenizer.merges,
+        (),
+        bool(tokenizer.add_prefix_space),
     )
 
     def tokenize(texts: Sequence[str]) -> list[Spans]:

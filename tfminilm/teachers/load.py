@@ -113,7 +113,6 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
 
     from tfminilm.tokenizer import hugging_face
 
-    options: dict[str, Any] = {}
     path = pathlib.Path(folder)
     config = path / "tokenizer_config.json"
     settings = _read_json(config) if config.is_file() else {}
@@ -121,24 +120,23 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
     strips = settings.get("strip_accents")
     strips = lowercase if strips is None else strips
     if (words := hugging_face.words(path)) is not None:
-        settings = _read_json(path / "config.json")
-        kind = _WORD_PIECE.get(str(settings.get("model_type")), "BertTokenizer")
+        config = path / "config.json"
+        family = (
+            _read_json(config).get("model_type") if config.is_file() else ""
+        )
+        kind = _WORD_PIECE.get(str(family), "BertTokenizer")
         return getattr(keras_hub.models, kind)(
             words, lowercase=lowercase, strip_accents=strips
         )
     if mobilebert.is_mobilebert(folder):
-        return mobilebert.load_tokenizer(folder, lowercase, strips)
-    if settings and (path / "vocab.txt").is_file():
-        options["strip_accents"] = strips
+        raise UserError(f"{folder} has no vocab.txt: put MobileBERT's there")
     if _is_ours(folder):
         # KerasHub would look for a tokenizer class of this kind of backbone.
         saved = _read_json(path / "tokenizer.json")
         tokenizer = keras.saving.deserialize_keras_object(saved)
         tokenizer.load_preset_assets(folder)
         return tokenizer
-    return _from_preset(
-        keras_hub.models.Tokenizer, folder, source, "tokenizer", **options
-    )
+    return _from_preset(keras_hub.models.Tokenizer, folder, source, "tokenizer")
 
 
 def is_tiny(source: str | os.PathLike) -> bool:

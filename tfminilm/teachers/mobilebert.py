@@ -134,24 +134,6 @@ def settings_of(backbone: Any) -> dict[str, Any]:
     }
 
 
-def load_tokenizer(
-    folder: str | os.PathLike, lowercase: bool, strip_accents: bool
-) -> Any:
-    """A `keras_hub.models.BertTokenizer` of a folder's `vocab.txt`.
-
-    Raises:
-        UserError: there is none.
-    """
-    import keras_hub
-
-    path = pathlib.Path(folder) / "vocab.txt"
-    if not path.is_file():
-        raise UserError(f"{folder} has no vocab.txt: put MobileBERT's there")
-    return keras_hub.models.BertTokenizer(
-        str(path), lowercase=lowercase, strip_accents=strip_accents
-    )
-
-
 def _build(
     checkpoint: Checkpoint, dtype: Any, masked_lm: bool = False
 ) -> keras.Model:

@@ -114,13 +114,17 @@ def byte_pair(
     Args:
         words: the vocabulary and its ids.
         merges: pairs of words with a blank between, the first to be merged
-            first.
+            first; a line `#version` in front of them is no pair.
         special: the words that stand for no text, such as `<s>`.
         add_prefix_space: whether a text's first word is as the others.
     """
     import tokenizers
 
-    pairs: list[Any] = [tuple(merge.split(" ")) for merge in merges]
+    pairs: list[Any] = [
+        tuple(merge.split(" "))
+        for merge in merges
+        if not merge.startswith("#version")
+    ]
     engine = tokenizers.Tokenizer(tokenizers.models.BPE(dict(words), pairs))
     engine.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(
         add_prefix_space=add_prefix_space

@@ -116,12 +116,16 @@ def is_known(tokenizer: Any) -> bool:
 
 
 def words(folder: pathlib.Path) -> list[str] | None:
-    """The WordPiece vocabulary of a `tokenizer.json` without a `vocab.txt`.
+    """A folder's WordPiece vocabulary, if it has one.
 
-    So do newer versions of `transformers` write folders.
+    Newer versions of `transformers` write it into `tokenizer.json` alone.
     """
+    if (folder / "vocab.txt").is_file():
+        # Not `splitlines`: a word may hold a line separator of Unicode's.
+        text = (folder / "vocab.txt").read_text(encoding="utf-8")
+        return [word.rstrip() for word in text.removesuffix("\n").split("\n")]
     path = folder / JSON
-    if not path.is_file() or (folder / "vocab.txt").is_file():
+    if not path.is_file():
         return None
     model = json.loads(path.read_text(encoding="utf-8")).get("model", {})
     if model.get("type") != "WordPiece":  # Another's, or KerasHub's file.

@@ -1,0 +1,137 @@
+"""A KerasHub tokenizer whose texts `tokenizers` cuts."""
+
+import itertools
+
+import keras_hub
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfminilm.data import cache
+from tfminilm.errors import UserError
+from tfminilm.teachers import load_tokenizer
+from tfminilm.tokenizer import rules_of, with_engine
+from tfminilm.tokenizer.engines import bert
+from tfminilm.tokenizer.hugging_face import with_bert_rules
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+ASCII = [chr(code) for code in range(128)]
+WORDS = [
+    *SPECIAL,
+    *(c for c in ASCII if c.isprintable() and c != " "),
+    *(f"##{c}" for c in ASCII if c.isalnum()),
+    "ab",
+    "##ab",
+]
+
+
+@pytest.fixture(scope="module", params=[True, False])
+def tokenizer(request):
+    words = keras_hub.models.BertTokenizer(WORDS, lowercase=request.param)
+    words.strip_accents = request.param
+    return with_bert_rules(words)
+
+
+def test_it_is_of_keras_hubs_class(tokenizer):
+    assert isinstance(tokenizer, keras_hub.models.BertTokenizer)
+    assert type(tokenizer).__name__ == "BertTokenizer"
+    assert rules_of(tokenizer) == "bert"
+    assert tokenizer.cls_token_id == 2
+
+
+def test_printable_ascii_is_cut_alike_by_both_ways(tokenizer, ids_of):
+    """The fast way through TensorFlow, and `tokenizers`."""
+    printable = [c for c in ASCII if c.isprintable() or c in "\t\n\r"]
+    texts = ["".join(x) for x in itertools.product(printable, repeat=2)]
+    texts += [f"a{x}b" for x in texts]
+    texts += ["a" * n + " " + "!" * n for n in range(98, 104)]
+    texts += [" [MASK]", "##ab", "a##b", "[[UNK]]", "", " "]
+    tokenizer.engine.encode_special_tokens = True
+    found = tokenizer.engine.encode_batch(texts, add_special_tokens=False)
+    assert ids_of(tokenizer, texts) == [each.ids for each in found]
+
+
+def test_control_characters_are_dropped(tokenizer, ids_of):
+    wanted = ids_of(tokenizer, ["ab"])
+    for code in (*range(9), *range(0xB, 0xD), *range(0xE, 0x20), 0x7F, 0xFFFD):
+        assert ids_of(tokenizer, [f"a{chr(code)}b"]) == wanted, hex(code)
+
+
+def test_texts_of_both_ways_keep_their_order(tokenizer, ids_of):
+    texts = ["a", "ä b", "", "b c", "ü", "", "d"]
+    one_by_one = [ids_of(tokenizer, [text])[0] for text in texts]
+    assert ids_of(tokenizer, texts) == one_by_one
+
+
+def test_calls_give_what_keras_hubs_give(tokenizer):
+    plain = keras_hub.models.BertTokenizer(WORDS, lowercase=tokenizer.lowercase)
+    for text in ("ab c", ["ab c", "d", ""], ["ab"]):
+        ours, theirs = tokenizer(text), plain(text)
+        assert type(ours) is type(theirs)
+        assert list(ours) == list(theirs)
+    given = tf.constant(["ab c", "d"])
+    assert tokenizer(given) == plain(given)
+    assert tokenizer("ä b").dtype == plain("ab").dtype
+
+
+def test_it_runs_in_a_pipeline_of_tensorflows(tokenizer):
+    texts = tf.data.Dataset.from_tensor_slices(["ab c", "ä", "d e f"])
+    alone = [x.numpy().tolist() for x in texts.map(tokenizer)]
+    assert alone == tokenizer(["ab c", "ä", "d e f"])
+    (batch,) = texts.batch(3).map(tokenizer)
+    assert batch.to_list() == alone
+
+
+def test_it_serves_a_preprocessor_of_keras_hubs(tokenizer):
+    make = keras_hub.models.BertTextClassifierPreprocessor
+    given = make(tokenizer, sequence_length=6)(["ab ä", "c"])
+    ids = tokenizer("c")[0]
+    assert np.asarray(given["token_ids"])[1].tolist() == [2, ids, 3, 0, 0, 0]
+
+
+def test_special_tokens_are_text_unless_wanted(tokenizer, ids_of):
+    text = "[MASK] ab"
+    assert 4 not in ids_of(tokenizer, [text])[0]
+    tokenizer.special_tokens_in_strings = True
+    try:
+        assert ids_of(tokenizer, [text])[0][0] == 4
+    finally:
+        tokenizer.special_tokens_in_strings = False
+    assert 4 not in ids_of(tokenizer, [text])[0]
+
+
+def test_half_a_pair_of_surrogates_is_no_character(tokenizer, ids_of):
+    texts = ["a\ud800b", "\udc00", "ä"]
+    whole = ["a\ufffdb", "\ufffd", "ä"]
+    assert ids_of(tokenizer, texts) == ids_of(tokenizer, whole)
+
+
+def test_texts_in_a_matrix_are_refused(tokenizer):
+    with pytest.raises(UserError, match="expected one text or a list"):
+        tokenizer.tokenize([["a", "b"], ["c", "d"]])
+
+
+def test_what_does_not_fit_is_refused():
+    padding = keras_hub.models.BertTokenizer(WORDS, sequence_length=8)
+    with pytest.raises(UserError, match="make it without sequence_length"):
+        with_bert_rules(padding)
+    other = bert([*SPECIAL, "ab", *WORDS[5:-2], "##ab"], SPECIAL, True)
+    with pytest.raises(UserError, match="files of one model"):
+        with_engine(keras_hub.models.BertTokenizer(WORDS), other)
+
+
+def test_the_cache_tells_rules_and_case_apart(tokenizer):
+    plain = keras_hub.models.BertTokenizer(WORDS, lowercase=tokenizer.lowercase)
+    other = keras_hub.models.BertTokenizer(WORDS, lowercase=True)
+    made = [cache.tokenizer_identity(x) for x in (tokenizer, plain)]
+    made.append(cache.tokenizer_identity(with_bert_rules(other)))
+    assert made[0] != made[1]
+    assert made[0]["vocabulary"] == made[1]["vocabulary"]
+    assert set(made[1]) == {"class", "settings", "vocabulary"}
+    # Accents: `other` keeps them.
+    assert made[0]["engine"] != made[2]["engine"]
+
+
+def test_the_small_teacher_has_berts_rules():
+    assert rules_of(load_tokenizer("tiny:bert")) == "bert"
+    assert rules_of(load_tokenizer("tiny:xlm_roberta")) == "keras_hub"
