@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001
 """Writes `token_ids/`: what `transformers` cuts hard lines into.
 
     python tests/golden/make_token_ids.py write

@@ -101,6 +101,7 @@ def made_up_questions(
 
 
 def paragraphs(folder: pathlib.Path) -> Iterator[str]:
+    """The lines of a Wikipedia's files that are not blank."""
     for path in sorted(folder.glob("part-*.txt")):
         with path.open(encoding="utf-8") as lines:
             yield from (line.strip() for line in lines if line.strip())
