@@ -134,7 +134,7 @@ def test_too_little_text_says_how_little(tmp_path, tokenizer):
         text_data(tmp_path, tokenizer, 4, 0, 1)
 
 
-def eager(tokenizer, reads_specials):
+def eager(tokenizer):
     def tokenize(texts):
         rows = tokenizer(texts)
         flat = np.array(list(itertools.chain(*rows)), np.int32)
@@ -149,7 +149,7 @@ def reads(monkeypatch):
 
     Tokenizers work in Python here: to trace them takes longer than the text.
     """
-    monkeypatch.setattr(packing, "_graph", eager)
+    monkeypatch.setattr(packing, "_function", eager)
     reads = []
     documents = corpus.documents
 

@@ -29,8 +29,14 @@ KERAS_HUB = "keras_hub"
 HUGGING_FACE = "hugging_face"
 # Beside KerasHub's own files, which it reads without this one.
 ENGINE = "hugging_face.json"
-# What KerasHub and BERT do not treat alike, in ASCII.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Characters that KerasHub's rules and BERT's treat alike in any order: of ASCII
+# what is printed, Latin letters that are no compatibility forms, and quotes.
+_ALIKE = re.compile(
+    "[\\t\\n\\r -~\xc0-\xd6\xd8-\xde\xe0-\xf6\xf8-\xff\u0100-\u012f\u0134-\u013e"
+    "\u0141-\u0148\u014a-\u017e\u2013\u2014\u2018\u2019\u201c\u201d]*"
+)
+# More than a hundred bytes, or fewer than so many characters.
+_LONG = re.compile("[^ ]{51}")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -281,7 +287,10 @@ def _split(flat: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
 
 
 def _is_plain(text: str) -> bool:
-    return text.isascii() and not _CONTROL.search(text)
+    """Whether KerasHub's rules and BERT's cut a text alike."""
+    if not _ALIKE.fullmatch(text):
+        return False
+    return text.isascii() or not _LONG.search(text)
 
 
 def _merged(
