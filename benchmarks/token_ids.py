@@ -1,7 +1,7 @@
 """Compares token ids with those of `transformers`, on many lines.
 
-    python benchmarks/token_ids.py ours DATA FOLDER
-    python benchmarks/token_ids.py theirs DATA FOLDER
+    python benchmarks/token_ids.py ours DATA FOLDER [FAMILY...]
+    python benchmarks/token_ids.py theirs DATA FOLDER [FAMILY...]
 
 The first makes a small vocabulary of each family from DATA's own text, writes
 Hugging Face folders with them, and stores what this package makes of every
@@ -47,14 +47,16 @@ def lines(data: pathlib.Path) -> dict[str, list[str]]:
     return dict(found)
 
 
-def ours(data: pathlib.Path, folder: pathlib.Path) -> None:
+def ours(
+    data: pathlib.Path, folder: pathlib.Path, *families: pathlib.Path
+) -> None:
     """Writes the folders and the ids."""
     from tfminilm import teachers
     from tfminilm.tasks import encode
 
     every = lines(data)
     sample = [x for name in every for x in every[name][::7]]
-    for family in FAMILIES:
+    for family in map(str, families or FAMILIES):
         own = folder / family
         own.mkdir(parents=True, exist_ok=True)
         _write_folder(family, own, sample)
@@ -68,12 +70,14 @@ def ours(data: pathlib.Path, folder: pathlib.Path) -> None:
             np.savez(own / f"{rules or 'ours'}.npz", **arrays)
 
 
-def theirs(data: pathlib.Path, folder: pathlib.Path) -> None:
+def theirs(
+    data: pathlib.Path, folder: pathlib.Path, *families: pathlib.Path
+) -> None:
     """Prints the shares."""
     import transformers
 
     every = lines(data)
-    for family in FAMILIES:
+    for family in map(str, families or FAMILIES):
         other = transformers.AutoTokenizer.from_pretrained(
             str(folder / family), split_special_tokens=True
         )

@@ -169,7 +169,26 @@ def test_files_of_two_models_are_refused(folder_of):
     with pytest.raises(UserError, match="expected the files of one model"):
         load_tokenizer(folder)
     (folder / "tokenizer.json").write_text("{")
+    with pytest.raises(UserError, match="is not valid JSON"):
+        load_tokenizer(folder)
+    (folder / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
     with pytest.raises(UserError, match="no tokenizer of Hugging Face's"):
+        load_tokenizer(folder)
+
+
+def test_words_that_were_added_later(folder_of, ids_of):
+    folder = folder_of("bert")
+    engine = load_tokenizer(folder).engine
+    engine.add_tokens(["cafe!!"])
+    engine.save(str(folder / "tokenizer.json"))
+    tokenizer = load_tokenizer(folder)
+    last = tokenizer.vocabulary_size() - 1
+    assert tokenizer.id_to_token(last) == "cafe!!"
+    assert ids_of(tokenizer, ["cafe!!"]) == [[last]]
+    content = json.loads((folder / "tokenizer.json").read_text())
+    content["added_tokens"][-1]["id"] += 1
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="expected each id once"):
         load_tokenizer(folder)
 
 

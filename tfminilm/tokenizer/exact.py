@@ -32,8 +32,8 @@ ENGINE = "hugging_face.json"
 # Characters that KerasHub's rules and BERT's treat alike in any order: of ASCII
 # what is printed, Latin letters that are no compatibility forms, and quotes.
 _ALIKE = re.compile(
-    "[\\t\\n\\r -~\xc0-\xd6\xd8-\xde\xe0-\xf6\xf8-\xff\u0100-\u012f\u0134-\u013e"
-    "\u0141-\u0148\u014a-\u017e\u2013\u2014\u2018\u2019\u201c\u201d]*"
+    "[\\t\\n\\r -~\xc0-\xd6\xd8-\xde\xe0-\xf6\xf8-\xff\u0100-\u012f"
+    "\u0134-\u013e\u0141-\u0148\u014a-\u017e\u2013\u2014\u2018\u2019\u201c\u201d]*"
 )
 # More than a hundred bytes, or fewer than so many characters.
 _LONG = re.compile("[^ ]{51}")
@@ -194,13 +194,13 @@ class Exact:
         if tf.is_tensor(inputs) and not hasattr(inputs, "numpy"):
             return self._in_graph(inputs)
         if isinstance(inputs, str | bytes):
-            return self.encode([_text(inputs)])[0]
+            return self._encode([_text(inputs)])[0]
         texts = np.asarray(inputs, object)
         if texts.ndim > 1:
             raise UserError(
                 f"texts of shape {texts.shape}, expected one text or a list"
             )
-        flat, lengths = self.encode([_text(x) for x in texts.reshape(-1)])
+        flat, lengths = self._encode([_text(x) for x in texts.reshape(-1)])
         if not texts.ndim:
             return flat
         return [part.tolist() for part in _split(flat, lengths)]
@@ -243,7 +243,7 @@ class Exact:
         import tensorflow as tf
 
         def encode(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            return self.encode([_text(each) for each in texts])
+            return self._encode([_text(each) for each in texts])
 
         texts = tf.reshape(inputs, [-1])
         flat, lengths = tf.numpy_function(encode, [texts], [tf.int32, tf.int64])
@@ -273,12 +273,12 @@ def _require_same(tokenizer: Any, engine: Any) -> None:
     else:
         words = map(str, tokenizer.get_vocabulary())
         ours = {word: index for index, word in enumerate(words)}
-    for word, index in ours.items():
-        if theirs.get(word, -1) != index:
+    for word in ours.keys() | theirs.keys():
+        if theirs.get(word) != ours.get(word):
             raise UserError(
-                f"the vocabulary has {word!r} as {index}, and Hugging Face's "
-                f"tokenizer has it as {theirs.get(word)}: expected the files "
-                "of one model"
+                f"the vocabulary has {word!r} as {ours.get(word)}, and Hugging "
+                f"Face's tokenizer has it as {theirs.get(word)}: expected the "
+                "files of one model"
             )
 
 

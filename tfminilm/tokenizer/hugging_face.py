@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from tfminilm.errors import UserError
 from tfminilm.tokenizer import engines, exact
 
 JSON = "tokenizer.json"
@@ -118,19 +119,41 @@ def is_known(tokenizer: Any) -> bool:
 def words(folder: pathlib.Path) -> list[str] | None:
     """A folder's WordPiece vocabulary, if it has one.
 
-    Newer versions of `transformers` write it into `tokenizer.json` alone.
+    Newer versions of `transformers` write it into `tokenizer.json` alone, and
+    tokens that were added later always.
+
+    Raises:
+        UserError: `tokenizer.json` is damaged or misses an id, or `vocab.txt`
+            has other words.
     """
-    if (folder / "vocab.txt").is_file():
+    path, listed = folder / JSON, folder / "vocab.txt"
+    found: list[str] = []
+    if listed.is_file():
         # Not `splitlines`: a word may hold a line separator of Unicode's.
-        text = (folder / "vocab.txt").read_text(encoding="utf-8")
-        return [word.rstrip() for word in text.removesuffix("\n").split("\n")]
-    path = folder / JSON
-    if not path.is_file():
-        return None
-    model = json.loads(path.read_text(encoding="utf-8")).get("model", {})
+        text = listed.read_text(encoding="utf-8").removesuffix("\n")
+        found = text.split("\n")
+    content = _json(path) if path.is_file() else {}
+    model = content.get("model", {})
     if model.get("type") != "WordPiece":  # Another's, or KerasHub's file.
-        return None
-    return sorted(model["vocab"], key=model["vocab"].__getitem__)
+        return found or None
+    ids = model["vocab"] | {
+        token["content"]: token["id"] for token in content["added_tokens"]
+    }
+    # Of a word that stands there twice the last place counts.
+    places = {word: index for index, word in enumerate(found)}
+    if any(ids.get(word) != index for word, index in places.items()):
+        raise UserError(
+            f"{listed} and {JSON} beside it have different words: expected "
+            "the files of one model"
+        )
+    later = sorted((i, word) for word, i in ids.items() if i >= len(found))
+    for expected, (index, word) in enumerate(later, len(found)):
+        if index != expected:
+            raise UserError(
+                f"{path} has {word!r} as {index} and nothing as {expected}: "
+                "expected each id once"
+            )
+    return found + [word for _, word in later]
 
 
 def _special(tokenizer: Any) -> list[str]:
@@ -140,6 +163,11 @@ def _special(tokenizer: Any) -> list[str]:
 
 def _settings(folder: pathlib.Path) -> dict[str, Any]:
     path = folder / "tokenizer_config.json"
-    if not path.is_file():
-        return {}
-    return json.loads(path.read_text(encoding="utf-8"))
+    return _json(path) if path.is_file() else {}
+
+
+def _json(path: pathlib.Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON: {error}") from error
