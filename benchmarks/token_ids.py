@@ -28,6 +28,7 @@ import texts  # noqa: E402
 _HARD = 20_000
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 _PIECES = 12_000
+_UNIGRAMS = 5_000
 FAMILIES = ("bert", "bert_cased", "albert", "roberta", "xlm_roberta")
 
 
@@ -166,9 +167,9 @@ def _train(sample: list[str], path: pathlib.Path, **options) -> None:
 
     with path.open("wb") as file:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(line for line in sample if "\0" not in line),
-            model_writer=file, vocab_size=_PIECES, minloglevel=2,
-            normalization_rule_name="nmt_nfkc", character_coverage=0.999,
+            sentence_iterator=iter(x for x in sample[::9] if "\0" not in x),
+            model_writer=file, vocab_size=_UNIGRAMS, minloglevel=2,
+            normalization_rule_name="nmt_nfkc", character_coverage=0.99,
             max_sentence_length=100_000, **options,
         )  # fmt: skip
 
