@@ -187,10 +187,9 @@ class TaskTextStage(SentenceStage):
         if not spec.augment_copies:
             return
         if spec.augmentation == "tinybert":
-            for copies in augmented.tinybert_copies(
-                *(spec, examples, teacher, seed, folder.text, progress),
-                folder.tokenizer_rules(),
-            ):
+            given = spec, examples, teacher, seed, folder.text, progress
+            rules = folder.tokenizer_rules()
+            for copies in augmented.tinybert_copies(*given, rules):
                 yield self._encoded(copies, tokenizer, folder)
             return
         copies = augmented.bilstm_copies(spec, examples, tokenizer, seed)
