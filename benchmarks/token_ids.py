@@ -28,7 +28,7 @@ import texts  # noqa: E402
 _HARD = 20_000
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 _PIECES = 12_000
-_UNIGRAMS = 5_000
+_UNIGRAMS = 12_000
 FAMILIES = ("bert", "bert_cased", "albert", "roberta", "xlm_roberta")
 
 
@@ -169,7 +169,7 @@ def _train(sample: list[str], path: pathlib.Path, **options) -> None:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(x for x in sample[::9] if "\0" not in x),
             model_writer=file, vocab_size=_UNIGRAMS, minloglevel=2,
-            normalization_rule_name="nmt_nfkc", character_coverage=0.99,
+            normalization_rule_name="nmt_nfkc", character_coverage=0.98,
             max_sentence_length=100_000, **options,
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ from tfminilm.errors import UsageError, UserError
 from tfminilm.export import flatbuffer
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.export.target import Target
+from tfminilm.tokenizer.hugging_face import with_bert_rules
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "sat"]
 
@@ -29,9 +30,8 @@ def model(tmp_path_factory):
         intermediate_dim=16,
         max_sequence_length=16,
     ).save_to_preset(str(folder))
-    keras_hub.models.BertTokenizer(WORDS, lowercase=True).save_to_preset(
-        str(folder)
-    )
+    tokenizer = keras_hub.models.BertTokenizer(WORDS, lowercase=True)
+    with_bert_rules(tokenizer).save_to_preset(str(folder))
     return folder
 
 

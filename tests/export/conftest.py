@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tfminilm.export import litert, quantize
+from tfminilm.tokenizer.hugging_face import with_bert_rules
 
 TEXT = (
     "the cat sat on a mat and saw dog run fast over hill to old red barn "
@@ -139,8 +140,10 @@ def tokenizer():
     words = list(
         dict.fromkeys(special + TEXT.split() + list("abcdefghijklmno"))
     )
-    return keras_hub.models.BertTokenizer(
-        words, lowercase=True, strip_accents=True
+    return with_bert_rules(
+        keras_hub.models.BertTokenizer(
+            words, lowercase=True, strip_accents=True
+        )
     )
 
 

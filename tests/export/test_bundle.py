@@ -67,6 +67,7 @@ class TestExport:
         }
         assert manifest["tokenizer"] == {
             "kind": "wordpiece",
+            "rules": "bert",
             "vocabulary": "vocab.txt",
             "lowercase": True,
             "strip_accents": True,
