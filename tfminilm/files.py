@@ -16,7 +16,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from typing import IO, Any
 
 from tfminilm.errors import UserError
 
@@ -25,6 +25,8 @@ _MARKER = "tfminilm-unfinished.json"
 _MARK = '{"format": "tfminilm-unfinished"}\n'
 # More than any text file that is read whole here has.
 MOST_BYTES = 2**30
+# Longer than any paragraph; what cuts texts would take minutes.
+MOST_LINE = 10**7
 
 
 def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY) -> int:
@@ -82,6 +84,32 @@ def read_text(path: str | os.PathLike, most: int = MOST_BYTES) -> str:
         UnicodeDecodeError: it is not UTF-8.
     """
     return read_bytes(path, most).decode("utf-8")
+
+
+def lines_of(file: IO[bytes], path: str | os.PathLike) -> Iterator[bytes]:
+    """The lines of an open file from where it is, with their line feeds.
+
+    Args:
+        file: the file.
+        path: what the message calls it.
+
+    Raises:
+        UserError: a line has more than `MOST_LINE` bytes.
+    """
+    number = 0
+    while line := file.readline(MOST_LINE + 1):
+        number += 1
+        if len(line) > MOST_LINE:
+            raise too_long(f"{path}, line {number}")
+        yield line
+
+
+def too_long(name: str) -> UserError:
+    """The error for a line or text of more than `MOST_LINE`."""
+    return UserError(
+        f"{name} is too long: expected up to {megabytes(MOST_LINE)}; cut it "
+        "into shorter ones"
+    )
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:

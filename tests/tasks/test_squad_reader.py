@@ -116,7 +116,10 @@ def _with(name, value):
     ("content", "message"),
     [
         ("", "is empty"),
-        ('{"data": [{"para', "is not whole JSON .*Unterminated.*copy it again"),
+        (
+            '{"data": [{"para',
+            "no JSON: Unterminated.*copy the file again",
+        ),
         ("[1]", "no 'data'; is it a file of SQuAD's form"),
         ('{"data": []}', "has no questions"),
         (_with("data", {}), "'data' is a dict, expected list"),

@@ -231,8 +231,8 @@ def test_refuses_a_file(hugging_face):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{", "is not valid JSON"),
-        ("[]", "is not a JSON object"),
+        ("{", "config.json cannot be read: it is no JSON"),
+        ("[]", "it is [], expected an object"),
         ("{}", "cannot load a model from"),
     ],
 )
@@ -245,7 +245,7 @@ def test_refuses_a_damaged_config(hugging_face, text, reason):
 
 def test_refuses_a_config_that_is_not_text(hugging_face):
     (hugging_face / "config.json").write_bytes(b"\xff\xfe\x00")
-    assert "not valid JSON" in refusal(hugging_face)
+    assert "it is not UTF-8" in refusal(hugging_face)
 
 
 def test_refuses_a_folder_without_weights(hugging_face):

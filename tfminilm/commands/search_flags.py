@@ -107,6 +107,8 @@ def _lines(path: pathlib.Path) -> list[str]:
             "line"
         ) from error
     found = [line for line in map(str.strip, lines) if line]
+    if len(max(found, key=len, default="")) > files.MOST_LINE:
+        raise files.too_long(f"a line of {path}")
     if not found:
         raise UserError(f"{path} has no text, expected a sentence a line")
     return found

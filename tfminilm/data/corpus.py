@@ -13,6 +13,7 @@ from typing import Any
 from tfminilm.data import endings, python_docs, tfds_text
 from tfminilm.data.sentences import split_sentences
 from tfminilm.errors import UserError
+from tfminilm.files import lines_of, open_regular
 
 _LOG = logging.getLogger(__name__)
 
@@ -194,9 +195,9 @@ def _lines(
     """Stripped lines of a UTF-8 file, and the bytes before each."""
     offset = start
     try:
-        with open(path, "rb") as file:
+        with open(open_regular(path), "rb") as file:
             file.seek(start)
-            for raw in file:
+            for raw in lines_of(file, path):
                 if stop is not None and offset >= stop:
                     return
                 if offset == 0 and raw.startswith(UTF16):
@@ -217,7 +218,10 @@ def _lines(
             f"offset {offset + error.start}); convert it to UTF-8"
         ) from error
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        raise UserError(
+            f"cannot read {path}: {error.strerror}; expected a text file in "
+            "UTF-8"
+        ) from error
 
 
 def _distinct(found: Iterable[list[str]]) -> Iterator[list[str]]:

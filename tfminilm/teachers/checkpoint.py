@@ -4,7 +4,6 @@ Each variable of the model has to be in the file, with its shape, and each
 array in the file has to be known; otherwise nothing is loaded.
 """
 
-import json
 import math
 import pathlib
 import re
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from tfminilm import json_files
 from tfminilm.errors import UserError
 
 _TF1_SETTINGS = ("bert_config.json", "config.json")
@@ -23,6 +23,8 @@ _NO_WEIGHT = (
     r".*\bembeddings\.(position|token_type)_ids$"
 )
 _DTYPES = ("F16", "BF16", "F32", "F64")
+# What to do about a damaged file of a model.
+AGAIN = "copy the model's folder again"
 # Of the names in one sentence.
 _MOST_NAMES = 8
 
@@ -123,7 +125,7 @@ def open_checkpoint(folder: pathlib.Path) -> Checkpoint:
     is_old = is_tf1(folder)
     path = tf1_settings_file(folder) if is_old else folder / "config.json"
     try:
-        settings = json.loads(path.read_text("utf-8"))
+        settings = json_files.read(path, dict, AGAIN)
         shapes, read = (_open_tf1 if is_old else _open_safetensors)(folder)
     except UserError:
         raise
@@ -135,6 +137,21 @@ def open_checkpoint(folder: pathlib.Path) -> Checkpoint:
             f"{type(error).__name__}: {reason}"
         ) from error
     return Checkpoint(folder, is_old, path, settings, shapes, read)
+
+
+def weight_map(index: pathlib.Path) -> dict[str, str]:
+    """The files beside an index in which the weights are, by their names.
+
+    Raises:
+        UserError: it is damaged, or names files elsewhere.
+    """
+    content = json_files.read(index, {"weight_map": {str: str}}, AGAIN)
+    for name in content["weight_map"].values():
+        if name != pathlib.PurePath(name).name:
+            raise UserError(
+                f"{index}: {name[:60]!r} is no file beside it; {AGAIN}"
+            )
+    return content["weight_map"]
 
 
 def fill(
@@ -190,8 +207,8 @@ def _open_safetensors(folder: pathlib.Path) -> Any:
     # As `transformers`, which looks for parts where there is no whole file.
     names: Iterable[str] = ["model.safetensors"]
     if not (folder / "model.safetensors").is_file():
-        index = (folder / "model.safetensors.index.json").read_text("utf-8")
-        names = sorted(set(json.loads(index)["weight_map"].values()))
+        index = folder / "model.safetensors.index.json"
+        names = sorted(set(weight_map(index).values()))
     shapes: dict[str, tuple[int, ...]] = {}
     where = {}
     for name in names:

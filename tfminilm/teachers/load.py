@@ -1,16 +1,21 @@
 """Backbones and tokenizers from the places people keep them."""
 
 import importlib.util
-import json
 import os
 import pathlib
 from typing import Any
 
 import keras
 
+from tfminilm import json_files
 from tfminilm.errors import UserError
 from tfminilm.teachers import hugging_face, mobilebert, tiny
-from tfminilm.teachers.checkpoint import is_tf1, tf1_settings_file
+from tfminilm.teachers.checkpoint import (
+    AGAIN,
+    is_tf1,
+    tf1_settings_file,
+    weight_map,
+)
 
 _FORMS = (
     "a workdir, a KerasHub preset (folder, name, kaggle:// or hf://), "
@@ -21,6 +26,17 @@ _FORMS = (
 _WORD_PIECE = {
     "distilbert": "DistilBertTokenizer",
     "electra": "ElectraTokenizer",
+}
+
+
+# Of a model's files, what is read of them here.
+_SHAPES: dict[str, Any] = {
+    "config.json": {"registered_name?": str},
+    "tokenizer_config.json": {
+        "do_lower_case?": (bool, None),
+        "strip_accents?": (bool, None),
+    },
+    "recipe.json": {"stages?": (dict, None)},
 }
 
 
@@ -222,7 +238,7 @@ def hugging_face_folder(name: str) -> str:
         if preset_utils.check_file_exists(name, whole):
             return str(folder)
         index = pathlib.Path(preset_utils.get_file(name, parts))
-        for file in set(_read_json(index)["weight_map"].values()):
+        for file in set(weight_map(index).values()):
             preset_utils.get_file(name, file)
     except UserError:
         raise
@@ -266,6 +282,13 @@ def _package_folder(name: str) -> str:
 
 
 def _check_folder(folder: pathlib.Path) -> None:
+    for path in (*folder.iterdir(), *folder.glob("assets/*/*")):
+        # KerasHub would wait for a pipe for ever.
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise UserError(
+                f"{path} is a pipe or a device, expected a file of a model: "
+                "move it away, or give another folder"
+            )
     if is_tf1(folder):
         _read_json(tf1_settings_file(folder))
         return
@@ -287,13 +310,7 @@ def _check_folder(folder: pathlib.Path) -> None:
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} is not a JSON object")
-    return content
+    return json_files.read(path, _SHAPES.get(path.name, dict), AGAIN)
 
 
 def _from_preset(

@@ -6,7 +6,6 @@ They come as a Hugging Face folder (`config.json`, `model.safetensors`,
 model with the same words.
 """
 
-import json
 import os
 import pathlib
 import re
@@ -15,9 +14,11 @@ from typing import Any
 
 import keras
 
+from tfminilm import json_files
 from tfminilm.errors import UserError
 from tfminilm.layers.bottleneck import BottleneckEncoder
 from tfminilm.teachers.checkpoint import (
+    AGAIN,
     Checkpoint,
     Slot,
     fill,
@@ -80,9 +81,8 @@ def is_mobilebert(source: str | os.PathLike) -> bool:
         return True
     if not config.is_file():
         return False
-    return json.loads(config.read_text("utf-8")).get("model_type") == (
-        "mobilebert"
-    )
+    settings = json_files.read(config, dict, AGAIN)
+    return settings.get("model_type") == "mobilebert"
 
 
 def load_backbone(folder: str | os.PathLike, dtype: Any = None) -> keras.Model:

@@ -126,7 +126,7 @@ def test_files_outside_of_the_folder_are_refused(name, copied, open_copy):
     ("values", "message"),
     [
         ({"format": 2}, "has format 2.*upgrade"),
-        ({"format": "new"}, r"damaged \(.*format"),
+        ({"format": "new"}, 'format is "new", expected a whole number'),
         ({"dtype": "O"}, "dtype is 'O'"),
         ({"train": []}, "damaged"),
         ({"train": {"documents": 1, "tokens": 1}}, "damaged"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfminilm import files
 from tfminilm.data import masking, packing
 from tfminilm.data.augment import words
 from tfminilm.errors import UserError
@@ -166,8 +167,8 @@ def _lines(path: str | os.PathLike) -> Iterator[bytes]:
     file = pathlib.Path(path)
     if not file.is_file():
         raise UserError(f"no word vectors at {path}; {_WANTED}")
-    with open(file, "rb") as opened:
-        yield from opened
+    with open(files.open_regular(file), "rb") as opened:
+        yield from files.lines_of(opened, file)
 
 
 def _parse(line: bytes) -> tuple[str, np.ndarray] | None:

@@ -34,6 +34,8 @@ _OWN = re.compile(
 )
 _PLAN, _FAILED = "plan.json", "failed.txt"
 _DEDUPLICATED = "deduplicated"
+# Digests of a part: far fewer than its text.
+_MOST_TABLE = 2**34
 _AGAIN = "remove its folder and start again"
 _PLANNED = {
     "settings": dict,
@@ -106,7 +108,7 @@ class Job:
         """
         path = self._path("digests", number, "npy")
         if path.exists():
-            table = np.load(path)
+            table = _load(path)
         else:
             with self._telling():
                 found = parts.read(self.parts[number], sentences.whole)
@@ -134,7 +136,7 @@ class Job:
             UserError: the text cannot be read, or the disk is full.
         """
         path = self._path("repeats", number, "npy")
-        repeated = set(np.load(path).tolist()) if path.exists() else set()
+        repeated = set(_load(path).tolist()) if path.exists() else set()
         with self._telling():
             documents = duplicates.without(
                 parts.read(self.parts[number]), repeated, self._of_paragraphs
@@ -218,6 +220,15 @@ def _save(path: pathlib.Path, array: np.ndarray) -> None:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     files.write_bytes(path, buffer.getvalue())
+
+
+def _load(path: pathlib.Path) -> np.ndarray:
+    try:
+        return np.load(io.BytesIO(files.read_bytes(path, _MOST_TABLE)))
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(
+            f"{path} cannot be read: {error}; remove it and start again"
+        ) from error
 
 
 def _digest(value: Any) -> str:

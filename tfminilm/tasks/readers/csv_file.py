@@ -1,8 +1,11 @@
 """A user's own labelled text in a .csv or .tsv file with a header."""
 
+import collections
+import math
 import os
 import pathlib
 import random
+import re
 from collections.abc import Iterator, Sequence
 
 from tfminilm.errors import UserError
@@ -15,6 +18,11 @@ from tfminilm.tasks.task import Files, Task
 # Where there is no file to validate on, one row of this many is kept for it.
 _HELD_OUT = 10
 _KINDS = ("classification", "regression")
+# A class has a short name, and more than one row.
+_MOST_CLASSES = 1_000
+_FEW_CLASSES = 20
+_MOST_NAME = 100
+_WHOLE = re.compile(r"-?\d{1,18}")
 
 
 def csv_task(
@@ -46,7 +54,8 @@ def csv_task(
 
     Raises:
         UserError: there are fewer than two classes, or `path`, which is only
-            read to find them, is not as it should be.
+            read to find them, is not as it should be, or what is found looks
+            like scores or texts.
     """
     if kind not in _KINDS:
         raise UserError(f"kind {kind!r}: expected one of {', '.join(_KINDS)}")
@@ -141,15 +150,52 @@ def _found(
     """The distinct labels of a file."""
     if not column:
         raise UserError(f"{path}: name the label's column, or the labels")
-    found = set()
+    found: collections.Counter[str] = collections.Counter()
     for where, row in _rows(path, (*text_columns, column)):
         label = row[column].strip()
         if not label:
             raise UserError(f"{where}: no label in column {column!r}")
-        found.add(label)
-    if all(label.lstrip("-").isdecimal() for label in found):
+        found[label] += 1
+    _check_names(found, f"{path}, column {column!r}")
+    if all(map(_WHOLE.fullmatch, found)):
         return sorted(found, key=lambda label: (int(label), label))
     return sorted(found)
+
+
+def _check_names(found: collections.Counter[str], where: str) -> None:
+    """Refuses labels that are none: scores, texts, or a number for each row."""
+    longest = max(found, key=len, default="")
+    if len(longest) > _MOST_NAME:
+        raise UserError(
+            f"{where}: the label {longest[:30]!r}... has {len(longest):,} "
+            f"characters, expected up to {_MOST_NAME}; is it a column of "
+            "texts? name another as the label's"
+        )
+    fraction = next(filter(_is_fraction, found), None)
+    if fraction and all(map(_is_number, found)):
+        raise UserError(
+            f"{where}: the labels are numbers such as {fraction}, expected "
+            "classes; to predict numbers use --kind=regression"
+        )
+    count = len(found)
+    once = count > _FEW_CLASSES and 2 * count > found.total()
+    if count > _MOST_CLASSES or once:
+        raise UserError(
+            f"{where}: {count:,} different labels in {found.total():,} rows, "
+            f"expected up to {_MOST_CLASSES:,} classes, of two rows or more; "
+            "name another column as the label's, or use --kind=regression"
+        )
+
+
+def _is_number(label: str) -> bool:
+    try:
+        return math.isfinite(float(label))
+    except ValueError:
+        return False
+
+
+def _is_fraction(label: str) -> bool:
+    return _is_number(label) and not float(label).is_integer()
 
 
 def _rows(

@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Iterable, Iterator
 
 from tfminilm.errors import UserError
+from tfminilm.tasks.readers import paths
 
 _LOG = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ def _even(
     kept = [row for row in rows if row[1]]
     width = len(kept[0][1])
     for line, fields in kept:
+        paths.require_short(max(fields, key=len), f"{path}, line {line}")
         if len(fields) != width:
             raise UserError(
                 f"{path}, line {line}: {len(fields)} columns, expected "

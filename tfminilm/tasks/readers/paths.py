@@ -5,6 +5,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from tfminilm import files
 from tfminilm.data.corpus import UTF16
 from tfminilm.errors import UserError
 from tfminilm.tasks.task import Files, Task
@@ -59,12 +60,16 @@ def text(path: pathlib.Path) -> str:
     """A whole file in UTF-8, its line ends as they are, no byte-order mark.
 
     Raises:
-        UserError: it cannot be read, is empty, binary, or not UTF-8.
+        UserError: it cannot be read, is no regular file, too large, empty,
+            binary, or not UTF-8.
     """
     try:
-        raw = path.read_bytes()
+        raw = files.read_bytes(path)
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        raise UserError(
+            f"cannot read {path}: {error.strerror}; expected a text file in "
+            "UTF-8"
+        ) from error
     if not raw.removeprefix(codecs.BOM_UTF8).strip():
         raise UserError(f"{path} is empty; copy it again")
     if raw.startswith(UTF16):
@@ -92,9 +97,20 @@ def lines(path: pathlib.Path) -> Iterator[tuple[int, str]]:
     that `str.splitlines` cuts at.
 
     Raises:
-        UserError: as `text`.
+        UserError: as `text`; or a line is too long.
     """
     for number, line in enumerate(text(path).split("\n"), start=1):
         line = line.removesuffix("\r")
+        require_short(line, f"{path}, line {number}")
         if line:
             yield number, line
+
+
+def require_short(text: str, name: str) -> None:
+    """Refuses a text of more than `files.MOST_LINE` characters.
+
+    Raises:
+        UserError: it has more; `name` is what the message calls it.
+    """
+    if len(text) > files.MOST_LINE:
+        raise files.too_long(name)

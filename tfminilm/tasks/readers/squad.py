@@ -1,12 +1,12 @@
 """Questions in SQuAD's JSON, which MLQA shares, and the check of answers."""
 
 import dataclasses
-import json
 import logging
 import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tfminilm import json_files
 from tfminilm.errors import UserError
 from tfminilm.tasks.example import QAExample
 from tfminilm.tasks.readers import paths
@@ -24,12 +24,9 @@ def read(
         UserError: the file is missing, empty, cut, or of another form, two
             questions share an id, or as `check`.
     """
-    try:
-        content = json.loads(paths.text(path))
-    except json.JSONDecodeError as error:
-        raise UserError(
-            f"{path} is not whole JSON ({error}); copy it again"
-        ) from error
+    content = json_files.parse(
+        paths.text(path), str(path), object, "copy the file again"
+    )
     examples = list(_questions(content, str(path)))
     if not examples:
         raise UserError(f"{path} has no questions; copy it again")
@@ -125,6 +122,7 @@ def _questions(content: Any, source: str) -> Iterator[QAExample]:
         ):
             where = f"{at_article}, paragraph {p}"
             context = _field(paragraph, "context", str, where)
+            paths.require_short(context, f"{where}: 'context'")
             for question in _field(paragraph, "qas", list, where):
                 yield _question(question, context, source, where)
 
@@ -135,9 +133,11 @@ def _question(
     name = _field(question, "id", str, paragraph)
     where = f"{source}, question {name!r}"
     answers = _field(question, "answers", list, where)
+    text = _field(question, "question", str, where)
+    paths.require_short(text, f"{where}: 'question'")
     return QAExample(
         id=name,
-        question=_field(question, "question", str, where),
+        question=text,
         context=context,
         answers=tuple(_field(answer, "text", str, where) for answer in answers),
         answer_starts=tuple(
