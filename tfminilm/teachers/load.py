@@ -149,8 +149,11 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
     if _is_ours(folder):
         # KerasHub would look for a tokenizer class of this kind of backbone.
         saved = _read_json(path / "tokenizer.json")
-        tokenizer = keras.saving.deserialize_keras_object(saved)
-        tokenizer.load_preset_assets(folder)
+        try:
+            tokenizer = keras.saving.deserialize_keras_object(saved)
+            tokenizer.load_preset_assets(folder)
+        except Exception as error:  # Keras and the libraries have many kinds.
+            raise _cannot_load("tokenizer", source, error) from error
         return tokenizer
     return _from_preset(keras_hub.models.Tokenizer, folder, source, "tokenizer")
 
@@ -327,5 +330,5 @@ def _cannot_load(what: str, source: Any, error: Exception) -> UserError:
     reason = " ".join(str(error).split())[:300]
     return UserError(
         f"cannot load a {what} from {os.fspath(source)}: "
-        f"{type(error).__name__}: {reason}"
+        f"{type(error).__name__}: {reason}; {AGAIN}, or give another one"
     )

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tfminilm import files
+from tfminilm import files, json_files
 from tfminilm.errors import UserError
 from tfminilm.tokenizer import engines
 from tfminilm.tokenizer.graph import in_graph
@@ -119,11 +119,14 @@ def read(path: pathlib.Path) -> Any:
     """
     import tokenizers
 
+    remedy = "copy the model's folder again"
+    # What is nested deep would end the process in their parser.
+    content = json_files.read(path, dict, remedy)
     try:
-        return tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8"))
+        return tokenizers.Tokenizer.from_str(json.dumps(content))
     except Exception as error:  # Theirs is no narrower.
         raise UserError(
-            f"{path} is no tokenizer of Hugging Face's: {error}"
+            f"{path} is no tokenizer of Hugging Face's: {error}; {remedy}"
         ) from error
 
 

@@ -1,14 +1,25 @@
 """The rules that a Hugging Face folder has, or those its family implies."""
 
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from tfminilm import files, json_files
 from tfminilm.errors import UserError
 from tfminilm.tokenizer import engines, exact
 
 JSON = "tokenizer.json"
+_AGAIN = "copy the model's folder again"
+_SETTINGS = {
+    "do_lower_case?": bool,
+    "strip_accents?": (bool, None),
+    "tokenize_chinese_chars?": bool,
+    "keep_accents?": bool,
+}
+_WORD_PIECE = {
+    "model": {"vocab": {str: int}},
+    "added_tokens": [{"content": str, "id": int}],
+}
 
 
 def with_rules(tokenizer: Any, folder: pathlib.Path) -> Any:
@@ -130,12 +141,13 @@ def words(folder: pathlib.Path) -> list[str] | None:
     found: list[str] = []
     if listed.is_file():
         # Not `splitlines`: a word may hold a line separator of Unicode's.
-        text = listed.read_text(encoding="utf-8").removesuffix("\n")
-        found = text.split("\n")
-    content = _json(path) if path.is_file() else {}
-    model = content.get("model", {})
-    if model.get("type") != "WordPiece":  # Another's, or KerasHub's file.
+        found = _text(listed).removesuffix("\n").split("\n")
+    content = json_files.read(path, dict, _AGAIN) if path.is_file() else {}
+    model = content.get("model")
+    # Another's, or KerasHub's file.
+    if not isinstance(model, dict) or model.get("type") != "WordPiece":
         return found or None
+    json_files.require(content, str(path), _WORD_PIECE, _AGAIN)
     ids = model["vocab"] | {
         token["content"]: token["id"] for token in content["added_tokens"]
     }
@@ -163,11 +175,13 @@ def _special(tokenizer: Any) -> list[str]:
 
 def _settings(folder: pathlib.Path) -> dict[str, Any]:
     path = folder / "tokenizer_config.json"
-    return _json(path) if path.is_file() else {}
+    return json_files.read(path, _SETTINGS, _AGAIN) if path.is_file() else {}
 
 
-def _json(path: pathlib.Path) -> dict[str, Any]:
+def _text(path: pathlib.Path) -> str:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
+        return files.read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path} cannot be read as text in UTF-8: {error}; {_AGAIN}"
+        ) from error

@@ -166,7 +166,7 @@ class Job:
     def failure(self) -> str:
         """What a worker said that could not go on; empty if none."""
         path = self.folder / _FAILED
-        return path.read_text("utf-8") if path.exists() else ""
+        return files.read_text(path) if path.exists() else ""
 
     @property
     def _of_paragraphs(self) -> bool:
