@@ -172,7 +172,7 @@ def test_files_of_two_models_are_refused(folder_of):
     with pytest.raises(UserError, match="tokenizer.json cannot be read"):
         load_tokenizer(folder)
     (folder / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
-    with pytest.raises(UserError, match="hugging_face.json cannot be read"):
+    with pytest.raises(UserError, match="no tokenizer of Hugging Face's"):
         load_tokenizer(folder)
 
 
