@@ -198,9 +198,9 @@ def test_static_int8_needs_texts(model, lines, tmp_path):
     with pytest.raises(UsageError, match="target still is calibrated on texts"):
         export.run(flags(**given))
     (tmp_path / "empty.txt").write_text("\n \n")
-    with pytest.raises(UserError, match=r"empty.txt has no text, expected"):
+    with pytest.raises(UserError, match=r"empty.txt is empty"):
         export.run(flags(**given, texts=str(tmp_path / "empty.txt")))
-    with pytest.raises(UserError, match=r"cannot read .*none.txt: expected"):
+    with pytest.raises(UserError, match=r"cannot read .*none.txt: .*expected"):
         export.run(flags(**given, texts=str(tmp_path / "none.txt")))
     assert not output.exists()
     export.run(flags(**given, texts=lines))

@@ -66,7 +66,7 @@ def test_a_damaged_mark_is_refused(folder_of, tmp_path):
     folder = save(load_tokenizer(folder_of("bert")), tmp_path / "student")
     (path,) = folder.rglob("hugging_face.json")
     path.write_text("{")
-    with pytest.raises(UserError, match="hugging_face.json cannot be read"):
+    with pytest.raises(UserError, match=r"hugging_face.json cannot be read"):
         load_tokenizer(folder)
 
 
@@ -169,7 +169,7 @@ def test_files_of_two_models_are_refused(folder_of):
     with pytest.raises(UserError, match="expected the files of one model"):
         load_tokenizer(folder)
     (folder / "tokenizer.json").write_text("{")
-    with pytest.raises(UserError, match="tokenizer.json cannot be read"):
+    with pytest.raises(UserError, match=r"tokenizer.json cannot be read"):
         load_tokenizer(folder)
     (folder / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
     with pytest.raises(UserError, match="no tokenizer of Hugging Face's"):

@@ -6,8 +6,7 @@ And `--texts`, what damage is measured and scales are calibrated on.
 import pathlib
 from typing import Any
 
-from tfminilm import files
-from tfminilm.errors import UsageError, UserError
+from tfminilm.errors import UsageError
 
 
 def define(flags: Any) -> None:
@@ -99,19 +98,10 @@ def search(
 
 def _lines(path: pathlib.Path) -> list[str]:
     """The lines of a text file that are not empty."""
-    try:
-        lines = files.read_text(path).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"cannot read {path}: expected a text file in UTF-8, a sentence a "
-            "line"
-        ) from error
-    found = [line for line in map(str.strip, lines) if line]
-    if len(max(found, key=len, default="")) > files.MOST_LINE:
-        raise files.too_long(f"a line of {path}")
-    if not found:
-        raise UserError(f"{path} has no text, expected a sentence a line")
-    return found
+    from tfminilm.tasks.readers import paths
+
+    found = [line.strip() for _, line in paths.lines(path)]
+    return [line for line in found if line]
 
 
 def _print(found: Any) -> None:

@@ -21,14 +21,17 @@ def parse(task: Task, written: str, where: str) -> int | float:
         known = task.file_labels or task.labels
         if written not in known:
             raise UserError(
-                f"{where}: label {written!r} is not of {task.name}; expected "
-                f"one of {', '.join(known)}"
+                f"{where}: label {written[:60]!r} is not of {task.name}; "
+                f"expected one of {', '.join(known)}"
             )
         return known.index(written)
     try:
         score = float(written)
     except ValueError:
-        raise UserError(f"{where}: score {written!r} is not a number") from None
+        raise UserError(
+            f"{where}: score {written[:60]!r} is not a number; expected one "
+            "such as 3.5"
+        ) from None
     check_score(task, score, where)
     return score
 
@@ -41,7 +44,10 @@ def check_score(task: Task, score: float, where: str) -> None:
     """
     least, greatest = task.score_range or (-math.inf, math.inf)
     if not math.isfinite(score):
-        raise UserError(f"{where}: score {score} is not a finite number")
+        raise UserError(
+            f"{where}: score {score} is not a finite number; expected one "
+            "such as 3.5"
+        )
     if not least <= score <= greatest:
         raise UserError(
             f"{where}: score {score:g} is out of {task.name}'s range, "

@@ -63,6 +63,13 @@ def csv_task(
         raise UserError(
             f"{len(text_columns)} text columns are named; expected one or two"
         )
+    own_columns = [*text_columns, *filter(None, [label_column])]
+    if len(set(own_columns)) < len(own_columns) or not all(text_columns):
+        raise UserError(
+            f"columns {', '.join(map(repr, own_columns))}: expected the text's "
+            "and the label's to be different ones, each with a name; see "
+            "--text_columns and --label_column"
+        )
     if kind == "regression":
         labels = ()
     else:
@@ -154,7 +161,10 @@ def _found(
     for where, row in _rows(path, (*text_columns, column)):
         label = row[column].strip()
         if not label:
-            raise UserError(f"{where}: no label in column {column!r}")
+            raise UserError(
+                f"{where}: no label in column {column!r}; give the row one, or "
+                "remove it"
+            )
         found[label] += 1
     _check_names(found, f"{path}, column {column!r}")
     if all(map(_WHOLE.fullmatch, found)):
@@ -215,7 +225,9 @@ def _rows(
         if len(header) == 1 or any(map(str.strip, row[1]))
     ]
     if not rows:
-        raise UserError(f"{path} has a header and no rows")
+        raise UserError(
+            f"{path} has a header and no rows; expected a row for each example"
+        )
     for line, fields in rows:
         where = f"{path}, line {line}"
         yield where, dict(zip(header, fields, strict=True))
@@ -229,5 +241,6 @@ def _check_header(
             fault = "two columns" if name in header else "no column"
             raise UserError(
                 f"{path}, line 1: {fault} {name!r}; the header reads "
-                f"{', '.join(header)[:200]!r}"
+                f"{', '.join(header)[:200]!r}; name columns that are there "
+                "once"
             )

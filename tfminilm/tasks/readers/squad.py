@@ -33,7 +33,9 @@ def read(
     seen: set[str] = set()
     for example in examples:
         if example.id in seen:
-            raise UserError(f"{path}: two questions have the id {example.id!r}")
+            raise UserError(
+                f"{path}: two questions have the id {example.id!r}; remove one"
+            )
         seen.add(example.id)
     return check(task, examples, str(path), skip_bad_answers)
 
@@ -109,9 +111,13 @@ def _check_impossible(task: Task, example: QAExample, source: str) -> None:
             "data of squad_v2?"
         )
     if example.is_impossible and example.answers:
-        raise UserError(f"{question} is impossible and has answers")
+        raise UserError(
+            f"{question} is impossible and has answers; remove these"
+        )
     if not example.is_impossible and not example.answers:
-        raise UserError(f"{question} has no answer and is not impossible")
+        raise UserError(
+            f"{question} has no answer and is not impossible; remove it"
+        )
 
 
 def _questions(content: Any, source: str) -> Iterator[QAExample]:

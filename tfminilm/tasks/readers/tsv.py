@@ -76,7 +76,8 @@ def _check_header(
         if name not in columns:
             raise UserError(
                 f"{where}: no column {name!r} as {task.name} has it; the "
-                f"header reads {', '.join(columns)[:200]!r}"
+                f"header reads {', '.join(columns)[:200]!r}; is it another "
+                "task's? copy the file again"
             )
 
 
