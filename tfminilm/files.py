@@ -362,7 +362,7 @@ def cannot_write(path: pathlib.Path, error: OSError, size: int = 0) -> str:
     """
     text = f"cannot write {path}: {error.strerror or error}"
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        return text
+        return f"{text}; give another path, or the right to write there"
     with contextlib.suppress(OSError):
         place = next(p for p in path.parents if p.exists())
         free = megabytes(shutil.disk_usage(place).free)

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not _DEBUG.isdisjoint(arguments):
             raise
-        return _fail(*_described(error))
+        return _fail(*_described(error, name))
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
@@ -115,12 +115,13 @@ def _help(name: str, command: Any, values: Any, config: Any) -> str:
     return "\n".join(lines)
 
 
-def _described(error: Exception) -> tuple[str, int]:
+def _described(error: Exception, name: str) -> tuple[str, int]:
     """What to say of a failure, and its exit code."""
     if isinstance(error, UserError):
         return str(error), error.exit_code
     if isinstance(error, flags.Error):
-        return str(error).removeprefix("ERROR:: "), 2
+        text = str(error).removeprefix("ERROR:: ")
+        return f"{text}; tfminilm {name} --help says what is expected", 2
     if isinstance(error, OSError) and error.filename is not None:
         return (
             f"cannot use {os.fsdecode(error.filename)}: {error.strerror}; "

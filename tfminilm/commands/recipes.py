@@ -124,14 +124,19 @@ def load_recipe(name: str) -> ml_collections.ConfigDict:
     try:
         exec(compile(path.read_bytes(), path, "exec"), space)
         if "get_config" not in space:
-            raise UsageError("no get_config() in it, so it is no recipe")
+            raise UsageError(
+                "no get_config() in it, so it is no recipe; expected that "
+                "function"
+            )
         config = space["get_config"](*[mode] if colon else [])
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # It is a program: it may even exit.
-        raise UsageError(f"{path}: {type(error).__name__}: {error}") from error
+        raise UsageError(
+            f"{path}: {type(error).__name__}: {error}; mend it"
+        ) from error
     if not isinstance(config, ml_collections.ConfigDict):
         raise UsageError(
             f"{path}: get_config() returns a {type(config).__name__}, "
@@ -186,7 +191,10 @@ def _require_key(config: Any, key: str) -> None:
     room = ""
     for part in key.split("."):
         if not isinstance(config, Mapping):
-            raise UsageError(f"unknown key {key}: {room[:-1]} has no keys")
+            raise UsageError(
+                f"unknown key {key}: {room[:-1]} has no keys; remove what "
+                "follows it"
+            )
         if part not in config:
             near = difflib.get_close_matches(part, config, 1, 0.0)
             hint = f"; did you mean {room}{near[0]}?" if near else ""

@@ -136,7 +136,7 @@ def _indices(
         if not -num_teacher <= index < num_teacher:
             raise UserError(
                 f"the teacher has no layer {index}: its {num_teacher} layers "
-                f"are 0 to {num_teacher - 1}"
+                f"are 0 to {num_teacher - 1}; name others in student.init"
             )
     return [index % num_teacher for index in layers]
 

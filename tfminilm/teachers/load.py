@@ -279,7 +279,10 @@ def _package_folder(name: str) -> str:
     root = pathlib.Path(spec.submodule_search_locations[0]).resolve()
     folder = (root / inside).resolve()
     if not folder.is_relative_to(root) or not folder.is_dir():
-        raise UserError(f"{name}: package {package!r} has no folder {inside!r}")
+        raise UserError(
+            f"{name}: package {package!r} has no folder {inside!r}; expected "
+            "one of a model in it"
+        )
     _check_folder(folder)
     return str(folder)
 
