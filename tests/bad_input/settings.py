@@ -197,7 +197,6 @@ def keys() -> Iterator[Spoiled]:
         ("train.precision", "float8"),
         ("train.schedule", "up"),
         ("data.no_such", "1"),
-        ("studnet.num_layers", "1"),
         ("student", "1"),
         ("student.num_layers.more", "1"),
         ("", "1"),
@@ -264,7 +263,8 @@ def targets() -> Iterator[Spoiled]:
             yield Spoiled(
                 "places to write", f"{command}-{name}", (word,),
                 (command, *given, f"--{flag}={place}"), _places,
-                is_slow=late and command == "distill",
+                is_slow=command == "export"
+                or (late and command == "distill"),
             )  # fmt: skip
 
 

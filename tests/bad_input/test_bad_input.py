@@ -4,6 +4,7 @@ import collections
 import contextlib
 import importlib.util
 import pathlib
+import re
 import signal
 import sys
 
@@ -12,11 +13,26 @@ import pytest
 from tfminilm import commands
 from tfminilm.errors import UserError
 
-_PATH = pathlib.Path(__file__).with_name("cases.py")
-_SPEC = importlib.util.spec_from_file_location("bad_input_cases", _PATH)
-cases = sys.modules["bad_input_cases"] = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(cases)
+_FOLDER = pathlib.Path(__file__).parent
 
+
+def load(name):
+    """A module beside this file, which the others import by its name."""
+    path = _FOLDER / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+cases = load("cases")
+_, *MORE = map(load, ("damages", "tables", "settings", "models"))
+SPOILED = [case for module in MORE for case in module.CASES]
+# What a sentence that says what to do has at least one of.
+_REMEDY = re.compile(
+    "expect|copy|give|remove|mend|use |name |move|convert|did you mean|"
+    "make room|is it|upgrade|install|start|keep|choose|cut it|see -|again"
+)
 _MOST_SECONDS = 60
 
 
@@ -73,8 +89,51 @@ def test_refused_in_a_sentence(case, tmp_path, monkeypatch, capfd):
     assert content(tmp_path) == before
 
 
+# Of files that KerasHub leaves open when it fails.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(
+            case,
+            id=f"{case.kind}: {case.name}",
+            marks=[pytest.mark.slow] * case.is_slow,
+        )
+        for case in SPOILED
+    ],
+)
+def test_what_is_spoiled_is_told(case, tmp_path, monkeypatch, capfd):
+    """It names the file or flag, and what to do; and no file is changed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    for name, value in case.environment:
+        monkeypatch.setenv(name, value)
+    case.prepare(tmp_path)
+    before = content(tmp_path)
+    command = [part.replace("{}", str(tmp_path)) for part in case.command]
+    if case.call:
+        command = ["report"]
+        monkeypatch.setattr(commands, "_run", lambda *args: case.call(tmp_path))
+    with time_limit():
+        code = commands.main(command)
+    [line] = [
+        line
+        for line in capfd.readouterr().err.splitlines()
+        if line.startswith("tfminilm: ")
+    ]
+    assert code in (1, 2), line
+    assert "--debug" not in line
+    assert "Traceback" not in line
+    assert len(line) < 1100
+    assert all(word in line for word in case.words), line
+    assert _REMEDY.search(line), line
+    now = content(tmp_path)
+    assert {path: now.get(path) for path in before} == before
+
+
 def test_no_two_cases_are_one():
-    names = collections.Counter((case.kind, case.name) for case in cases.CASES)
+    every = [*cases.CASES, *SPOILED]
+    names = collections.Counter((case.kind, case.name) for case in every)
     assert set(names.values()) == {1}
 
 

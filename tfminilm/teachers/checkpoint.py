@@ -134,7 +134,7 @@ def open_checkpoint(folder: pathlib.Path) -> Checkpoint:
         reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"cannot read the weights in {folder}: "
-            f"{type(error).__name__}: {reason}"
+            f"{type(error).__name__}: {reason}; {AGAIN}"
         ) from error
     return Checkpoint(folder, is_old, path, settings, shapes, read)
 
@@ -189,7 +189,8 @@ def fill(
     if problems:
         raise UserError(
             f"the weights in {checkpoint.folder} are not those of the model "
-            f"in {checkpoint.settings_file.name}: {'; '.join(problems)}"
+            f"in {checkpoint.settings_file.name}: {'; '.join(problems)}; "
+            f"{AGAIN}"
         )
     for slot in slots:
         slot.assign(checkpoint.read(slot.name))

@@ -141,9 +141,12 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
             _read_json(config).get("model_type") if config.is_file() else ""
         )
         kind = _WORD_PIECE.get(str(family), "BertTokenizer")
-        return getattr(keras_hub.models, kind)(
-            words, lowercase=lowercase, strip_accents=strips
-        )
+        try:
+            return getattr(keras_hub.models, kind)(
+                words, lowercase=lowercase, strip_accents=strips
+            )
+        except ValueError as error:  # A word that it needs is missing.
+            raise _cannot_load("tokenizer", source, error) from error
     if mobilebert.is_mobilebert(folder):
         raise UserError(f"{folder} has no vocab.txt: put MobileBERT's there")
     if _is_ours(folder):
