@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from damages import JSON, ODD, TEXT, Spoil, Spoiled, content
+from bad_input_damages import JSON, ODD, TEXT, Spoil, Spoiled, content
 
 _GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 _FAMILIES = ("bert", "distil_bert", "albert", "xlm_roberta", "mobilebert_tiny")

@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Iterator
 
-from damages import Spoiled
+from bad_input_damages import Spoiled
 
 COMMANDS = (
     "prepare",

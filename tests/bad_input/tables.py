@@ -4,7 +4,7 @@ import json
 import pathlib
 from collections.abc import Iterator
 
-from damages import JSON, LONG, ODD, TEXT, Spoil, Spoiled, content
+from bad_input_damages import JSON, LONG, ODD, TEXT, Spoil, Spoiled, content
 
 _CSV = "text,other,label\n" + "".join(
     f"some words {n},more,{'ab'[n % 2]}\n" for n in range(40)

@@ -13,25 +13,25 @@ import pytest
 from tfminilm import commands
 from tfminilm.errors import UserError
 
-_FOLDER = pathlib.Path(__file__).parent
-
 
 def load(name):
-    """A module beside this file, which the others import by its name."""
-    path = _FOLDER / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    """A module of this folder, which is no package."""
+    path = pathlib.Path(__file__).with_name(f"{name}.py")
+    own = f"bad_input_{name}"
+    spec = importlib.util.spec_from_file_location(own, path)
+    module = sys.modules[own] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 cases = load("cases")
-_, *MORE = map(load, ("damages", "tables", "settings", "models"))
+_, *MORE = map(load, ("damages", "tables", "settings", "models", "workdirs"))
 SPOILED = [case for module in MORE for case in module.CASES]
 # What a sentence that says what to do has at least one of.
 _REMEDY = re.compile(
     "expect|copy|give|remove|mend|use |name |move|convert|did you mean|"
-    "make room|is it|upgrade|install|start|keep|choose|cut it|see -|again"
+    "make room|is it|upgrade|install|start|keep|choose|cut it|see -|again|"
+    "fine-tune"
 )
 _MOST_SECONDS = 60
 

@@ -263,5 +263,7 @@ def test_models_of_a_workdir(tmp_path):
     assert list(found) == [2, 10]
     assert found[2] == tmp_path / "seed-2/student"
     (tmp_path / "seed-2/recipe.json").write_text("{")
-    with pytest.raises(UserError, match=r"recipe\.json is not valid JSON"):
+    with pytest.raises(
+        UserError, match=r"recipe\.json cannot be read: it is no JSON"
+    ):
         evaluate._models(str(tmp_path))

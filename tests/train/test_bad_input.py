@@ -125,7 +125,7 @@ def without_special_tokens(folder):
         (empty, "has no config.json: expected a workdir"),
         (truncated, "cannot load a model from"),
         (without_weights, "has no weights: expected model.weights.h5"),
-        (half_config, "config.json is not valid JSON"),
+        (half_config, "config.json cannot be read: it is no JSON"),
         (other_architecture, "cannot load a model from"),
         (no_encoder, "cannot load a model from"),
         (without_tokenizer, "cannot load a tokenizer from"),

@@ -176,8 +176,8 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
     path = pathlib.Path(folder)
     if not (path / "task.json").is_file():
         raise UserError(
-            f"{folder} holds no head for a task, only a backbone: fine-tune "
-            "it first, with tfminilm finetune"
+            f"{folder} holds no head for a task: give what tfminilm finetune "
+            "wrote, or fine-tune the backbone first"
         )
     try:
         name = json_files.read(path / "task.json", _SHAPE)["class_name"]

@@ -205,12 +205,22 @@ def run_folder(workdir: str | os.PathLike) -> pathlib.Path:
     is no workdir.
 
     Raises:
-        UserError: its `recipe.json` is damaged.
+        UserError: its `recipe.json` is damaged, or names a stage elsewhere.
     """
+    from tfminilm.train.checks import is_stage_name
+
     folder = pathlib.Path(workdir)
     recipe = folder / "recipe.json"
     stages = _read_json(recipe).get("stages") if recipe.is_file() else None
-    return folder / list(stages)[-1] if stages else folder
+    if not stages:
+        return folder
+    *_, last = stages
+    if not is_stage_name(last) or (folder / last).is_symlink():
+        raise UserError(
+            f"{recipe}: the stage {last!r} is no folder in {folder}; expected "
+            "the recipe that `tfminilm distill` wrote"
+        )
+    return folder / last
 
 
 def is_hugging_face(folder: str) -> bool:
