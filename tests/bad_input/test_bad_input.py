@@ -7,6 +7,7 @@ import pathlib
 import re
 import signal
 import sys
+import zlib
 
 import pytest
 
@@ -27,6 +28,13 @@ def load(name):
 cases = load("cases")
 _, *MORE = map(load, ("damages", "tables", "settings", "models", "workdirs"))
 SPOILED = [case for module in MORE for case in module.CASES]
+
+
+def is_slow(case):
+    """Whether it waits for the slow tests: all but a fourth of each kind."""
+    return case.is_slow or zlib.crc32(case.name.encode()) % 4 > 0
+
+
 # What a sentence that says what to do has at least one of.
 _REMEDY = re.compile(
     "expect|copy|give|remove|mend|use |name |move|convert|did you mean|"
@@ -97,7 +105,7 @@ def test_refused_in_a_sentence(case, tmp_path, monkeypatch, capfd):
         pytest.param(
             case,
             id=f"{case.kind}: {case.name}",
-            marks=[pytest.mark.slow] * case.is_slow,
+            marks=[pytest.mark.slow] * is_slow(case),
         )
         for case in SPOILED
     ],
