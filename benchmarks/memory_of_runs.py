@@ -35,14 +35,18 @@ _TENTHS = 10
 def main() -> None:
     """Makes the run and the fits, and prints a row of each."""
     options = _options()
-    table = Table(box=box.SIMPLE_HEAD)
-    for title in ("", *(f"{n}0 %" for n in range(1, _TENTHS + 1))):
-        table.add_column(title, justify="right")
     if options.steps:
-        table.add_row(f"{options.steps:,} steps", *_shown(_run(options.steps)))
+        _print(f"{options.steps:,} steps", _run(options.steps))
     if options.fits:
-        table.add_row(f"{options.fits} fits", *_shown(_fits(options.fits)))
-    table.title = "MB of resident memory after"
+        _print(f"{options.fits} fits", _fits(options.fits))
+
+
+def _print(name: str, read: list[float]) -> None:
+    table = Table("", box=box.SIMPLE_HEAD, title="MB of resident memory after")
+    for number in range(1, _TENTHS + 1):
+        table.add_column(f"{number}0 %", justify="right")
+    last = [len(read) * n // _TENTHS - 1 for n in range(1, _TENTHS + 1)]
+    table.add_row(name, *(f"{read[max(0, place)]:,.0f}" for place in last))
     Console(width=110).print(table)
 
 
@@ -112,11 +116,6 @@ def _fits(count: int) -> list[float]:
 def _megabytes() -> float:
     pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _shown(read: list[float]) -> list[str]:
-    last = [len(read) * n // _TENTHS - 1 for n in range(1, _TENTHS + 1)]
-    return [f"{read[max(0, place)]:,.0f}" for place in last]
 
 
 def _options() -> argparse.Namespace:
