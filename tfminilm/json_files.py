@@ -103,18 +103,6 @@ def parse(
     raise UserError(f"{name} cannot be read: {fault}; {remedy}")
 
 
-def require(value: Any, name: str, shape: Any, remedy: str) -> None:
-    """Refuses a value of JSON that has another shape; arguments as `parse`.
-
-    Raises:
-        UserError: it has.
-    """
-    try:
-        _require_shape(value, shape, "")
-    except ValueError as error:
-        raise UserError(f"{name} cannot be read: {error}; {remedy}") from error
-
-
 def read_lines(
     path: str | os.PathLike,
     shape: Any,

@@ -147,7 +147,8 @@ def words(folder: pathlib.Path) -> list[str] | None:
     # Another's, or KerasHub's file.
     if not isinstance(model, dict) or model.get("type") != "WordPiece":
         return found or None
-    json_files.require(content, str(path), _WORD_PIECE, _AGAIN)
+    content = json_files.read(path, _WORD_PIECE, _AGAIN)
+    model = content["model"]
     ids = model["vocab"] | {
         token["content"]: token["id"] for token in content["added_tokens"]
     }
