@@ -4,7 +4,6 @@
 """
 
 import importlib.metadata
-import os
 import pathlib
 from typing import Any
 
@@ -13,7 +12,6 @@ import keras
 from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.export import litert
-from tfminilm.export.runner import open_interpreter
 from tfminilm.export.target import Target
 from tfminilm.tasks import windows
 from tfminilm.tasks.evaluate import Settings
@@ -94,9 +92,12 @@ def shape(backbone: Any) -> dict[str, int]:
     return {**sizes, "parameters": int(backbone.count_params())}
 
 
-def signatures(path: str | os.PathLike) -> dict[str, Any]:
-    """What a LiteRT file itself says about its signatures."""
-    interpreter = open_interpreter(path)
+def signatures(interpreter: Any) -> dict[str, Any]:
+    """What a LiteRT file itself says about its signatures.
+
+    Args:
+        interpreter: that `runner.open_interpreter` made of it.
+    """
 
     def tensors(details: dict[str, Any]) -> dict[str, Any]:
         return {
