@@ -86,6 +86,7 @@ def load_tokenizer(source: str | os.PathLike, rules: str | None = None) -> Any:
         UserError: nothing is there, or it is damaged.
     """
     from tfminilm.tokenizer import KERAS_HUB, exact, hugging_face
+    from tfminilm.tokenizer.pieces import require_layout
 
     is_small = is_tiny(source)
     folder = "" if is_small else resolve(source)
@@ -93,6 +94,7 @@ def load_tokenizer(source: str | os.PathLike, rules: str | None = None) -> Any:
         tokenizer = tiny.tokenizer(os.fspath(source))
     else:
         tokenizer = _keras_hub_tokenizer(folder, source)
+    require_layout(tokenizer, source)
     if rules == KERAS_HUB:
         return tokenizer
     path = pathlib.Path(folder)
