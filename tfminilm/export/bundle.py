@@ -31,7 +31,7 @@ from tfminilm.export.opened import (
     open_bundle,
 )
 from tfminilm.export.replaceable import require_replaceable
-from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.runner import LiteRTEncoder, open_interpreter
 from tfminilm.export.target import Target
 from tfminilm.export.trained_ranges import Range
 from tfminilm.tasks.evaluate import Settings
@@ -102,7 +102,9 @@ def export_bundle(
             longest = batch(max(target.lengths))
             ranges.require_range(backbone, [longest], target.activations)
         said["runtimes"] = runtimes.oldest(folder / MODEL)
-        said["signatures"] = manifest.signatures(folder / MODEL)
+        said["signatures"] = manifest.signatures(
+            open_interpreter(folder / MODEL)
+        )
         said["parity"] = _checked(
             folder / MODEL, model, tokenizer, target, texts, convert
         )

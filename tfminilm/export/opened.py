@@ -26,7 +26,7 @@ _KINDS = {
     "question_answering": "qa",
 }
 
-_REMEDY = "expected what `tfminilm export` writes: export the model again"
+_REMEDY = "export the model again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,15 +50,11 @@ class Bundle:
                 manifest, or cannot open the file.
         """
         path = self.folder / MODEL
-        known = self.manifest.get("probe")
-        if known is None:  # Format version 1.
+        if "probe" not in self.manifest:  # Format version 1.
             encoder = LiteRTEncoder(path)
-        else:
-            encoder = _right(path, known, self.manifest)
-        if signatures(encoder.interpreter) != self.manifest["signatures"]:
-            fault = f"{MODEL} has other signatures than it says"
-            raise _damaged(self.folder / MANIFEST, fault)
-        return encoder
+            _require_signatures(encoder, path, self.manifest)
+            return encoder
+        return _right(path, self.manifest)
 
     @functools.cached_property
     def tokenizer(self) -> Any:
@@ -138,7 +134,9 @@ def read_manifest(folder: str | os.PathLike) -> dict[str, Any]:
     try:
         manifest = json_files.read(path, shape, _REMEDY, rules.MOST_BYTES)
     except UserError as error:
-        raise UserError(f"{folder} is no bundle: {error}") from error
+        raise UserError(
+            f"{folder} is no bundle, as `tfminilm export` writes it: {error}"
+        ) from error
     named, version = manifest["format"], manifest["format_version"]
     if named != FORMAT:
         raise UserError(
@@ -159,16 +157,25 @@ def read_manifest(folder: str | os.PathLike) -> dict[str, Any]:
 _proven: set[tuple[str, str]] = set()
 
 
-def _right(
-    path: pathlib.Path, known: Mapping[str, Any], manifest: Mapping[str, Any]
-) -> LiteRTEncoder:
+def _require_signatures(
+    encoder: LiteRTEncoder, path: pathlib.Path, manifest: Mapping[str, Any]
+) -> None:
+    if signatures(encoder.interpreter) != manifest["signatures"]:
+        raise _damaged(
+            path.parent / MANIFEST, f"{MODEL} has other signatures than it says"
+        )
+
+
+def _right(path: pathlib.Path, manifest: Mapping[str, Any]) -> LiteRTEncoder:
     """Opens a file, once the runtime is known to compute it rightly."""
+    known = manifest["probe"]
     key = manifest["files"][MODEL]["sha256"], json.dumps(known)
     try:
         encoder = LiteRTEncoder(path)
     except UserError:  # The file is whole, so that it is not to blame.
         fault = "it does not open"
     else:
+        _require_signatures(encoder, path, manifest)
         found = 0.0 if key in _proven else probe.difference(encoder, known)
         if found <= known["tolerance"]:
             _proven.add(key)
