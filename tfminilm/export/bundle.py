@@ -20,6 +20,7 @@ from tfminilm.export import (
     parity,
     probe,
     ranges,
+    rules,
     runtimes,
     vocabulary,
     worst_layer,
@@ -113,6 +114,7 @@ def export_bundle(
         )
         said["files"] = manifest.checksums(folder)
         said["evaluation"] = None
+        _require_readable(said)
         files.write_json(folder / MANIFEST, said)
         if evaluate is not None:
             said["evaluation"] = evaluate(open_bundle(folder))
@@ -124,6 +126,16 @@ def export_bundle(
             for path in folder.iterdir():
                 shutil.copyfile(path, beside / path.name)
     return said
+
+
+def _require_readable(said: Mapping[str, Any]) -> None:
+    """Refuses a manifest that nobody could open, an app included."""
+    fault = rules.fault(said)
+    if fault:
+        raise UserError(
+            f"cannot write this bundle: its manifest would say that {fault}; "
+            "expected a model, labels and a tokenizer that a bundle can hold"
+        )
 
 
 def _texts(texts: Sequence[Any] | None, target: Target) -> Sequence[Any]:

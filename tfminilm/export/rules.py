@@ -169,11 +169,12 @@ def _require_tokenizer(
         _between("tokenizer.id_offset", said["id_offset"], 0, 1000)
         between = said["separators_between_texts"]
         _between("tokenizer.separators_between_texts", between, 1, 2)
-    for name in _SPECIAL:
+    special = said["special_ids"]
+    for name in (*_SPECIAL, *special):
         place = f"tokenizer.special_ids.{name}"
-        if name not in said["special_ids"]:
+        if name not in special:
             raise ValueError(f"{place} is missing")
-        _between(place, said["special_ids"][name], 0, rows - 1)
+        _between(place, special[name], 0, rows - 1)
 
 
 def _require_signatures(manifest: Mapping[str, Any]) -> None:
