@@ -80,13 +80,19 @@ def shape(backbone: Any) -> dict[str, int]:
     """The sizes of an encoder.
 
     Raises:
-        UserError: it has others, as a BiLSTM or an ELECTRA.
+        UserError: it has others, as a BiLSTM or an ELECTRA, or a single
+            segment.
     """
     names = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim")
     if not all(hasattr(backbone, name) for name in names):
         raise UserError(
             f"cannot export a {type(backbone).__name__}: expected a "
             f"{' or '.join(_FAMILIES)}"
+        )
+    if getattr(backbone, "num_segments", 2) < 2:
+        raise UserError(
+            f"cannot export a {type(backbone).__name__} with num_segments=1: "
+            "expected 2 or more, as two texts are read as two segments"
         )
     sizes = {name: int(getattr(backbone, name)) for name in names}
     return {**sizes, "parameters": int(backbone.count_params())}

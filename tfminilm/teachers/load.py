@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from tfminilm import json_files
 from tfminilm.errors import UserError
 from tfminilm.teachers import hugging_face, mobilebert, tiny
 from tfminilm.teachers.checkpoint import is_tf1, tf1_settings_file
@@ -53,6 +54,7 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     if is_tiny(source):
         return tiny.backbone(os.fspath(source), dtype)
     folder = hugging_face_folder(resolve(source))
+    _require_no_head(folder)
     if mobilebert.is_mobilebert(folder):
         return mobilebert.load_backbone(folder, dtype)
     if is_hugging_face(folder):
@@ -232,6 +234,24 @@ def hugging_face_folder(name: str) -> str:
         # The hubs each raise their own kind.
         raise _cannot_load("model", name, error) from error
     return str(folder)
+
+
+def _require_no_head(folder: str) -> None:
+    """Refuses what `export` wrote for `transformers` with a head.
+
+    The encoder alone would lose head and labels, and nobody would notice.
+    """
+    path = pathlib.Path(folder, "manifest.json")
+    if not path.is_file():
+        return
+    said = json_files.read(path, {"format?": str, "task?": str})
+    task = said.get("task", "encoder")
+    if said.get("format") == "tfminilm-hugging_face" and task != "encoder":
+        raise UserError(
+            f"{folder} is a model for {task} that `tfminilm export` wrote for "
+            "transformers, whose head is not read back here: give the workdir "
+            "or model that it was made of"
+        )
 
 
 def _is_ours(folder: str) -> bool:
