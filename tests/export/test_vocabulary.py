@@ -81,6 +81,15 @@ def test_settings_that_no_bundle_has(make, settings, fault, tmp_path):
         vocabulary.write(make(words(**settings)), model, tmp_path)
 
 
+@pytest.mark.parametrize("word", ["a\nb", ""])
+def test_words_that_no_file_holds(word, tmp_path):
+    model = types.SimpleNamespace(vocabulary_size=20)
+    with pytest.raises(
+        UserError, match="cannot export a vocabulary: word 9 is"
+    ):
+        vocabulary.write(words(word), model, tmp_path)
+
+
 def pieces(**ids):
     content = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(

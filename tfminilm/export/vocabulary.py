@@ -1,7 +1,7 @@
 """Tokenizers in a bundle: a file of words or pieces, and settings beside it."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras_hub
@@ -11,13 +11,12 @@ from tfminilm.errors import UserError
 from tfminilm.tasks import encode
 from tfminilm.tokenizer import BERT, KERAS_HUB, rules_of
 from tfminilm.tokenizer.hugging_face import with_bert_rules
-from tfminilm.tokenizer.pieces import layout_fault
+from tfminilm.tokenizer.pieces import layout_fault, words_fault
 
 WORDS = "vocab.txt"
 PIECES = "sentencepiece.model"
 
 _MOST_BYTES = 2**26  # Of either file.
-_LONGEST_WORD = 1000
 # A piece's id is its number in the file and this.
 _OFFSET = 1
 
@@ -76,7 +75,10 @@ def _words(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
         raise _damaged(path, "it is not UTF-8") from error
     # Not `splitlines`: a word may hold a line separator of Unicode's.
     words = text.removesuffix("\n").split("\n")
-    _require_words(path, words, rows)
+    if len(words) > rows:
+        raise _damaged(path, f"it has {len(words)} words for {rows} rows")
+    if fault := words_fault(words):
+        raise _damaged(path, fault)
     unknown = settings["special_ids"]["unk"]
     if unknown >= len(words):
         raise _damaged(path, f"it has no word {unknown}, for what is unknown")
@@ -93,19 +95,6 @@ def _words(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
     # The first bundles do not say.
     is_bert = settings.get("rules", KERAS_HUB) == BERT
     return with_bert_rules(tokenizer) if is_bert else tokenizer
-
-
-def _require_words(path: pathlib.Path, words: Sequence[str], rows: int) -> None:
-    """Raises `UserError` for what native code cannot be given."""
-    if len(words) > rows:
-        raise _damaged(path, f"it has {len(words)} words for {rows} rows")
-    known: set[str] = set()
-    for index, word in enumerate(words):
-        if not word or "\0" in word or len(word) > _LONGEST_WORD:
-            raise _damaged(path, f"word {index} is {word[:20]!r}")
-        if word in known:
-            raise _damaged(path, f"{word[:20]!r} is there twice")
-        known.add(word)
 
 
 def _pieces(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
@@ -138,7 +127,12 @@ def _write_words(tokenizer: Any, folder: pathlib.Path) -> dict[str, Any]:
             "BERT's (BertNormalizer, BertPreTokenizer and WordPiece)"
         )
     _require_plain_rules(tokenizer)
-    words = tokenizer.get_vocabulary()
+    words = list(tokenizer.get_vocabulary())
+    if fault := words_fault(words):
+        raise UserError(
+            f"cannot export a vocabulary: {fault}; expected each word once, "
+            "in a line of its own"
+        )
     files.write_text(folder / WORDS, "\n".join(words) + "\n")
     return {
         "kind": "wordpiece",

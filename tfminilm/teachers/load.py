@@ -116,6 +116,7 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
     import keras_hub
 
     from tfminilm.tokenizer import hugging_face
+    from tfminilm.tokenizer.pieces import words_fault
 
     path = pathlib.Path(folder)
     config = path / "tokenizer_config.json"
@@ -124,6 +125,11 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
     strips = settings.get("strip_accents")
     strips = lowercase if strips is None else strips
     if (words := hugging_face.words(path)) is not None:
+        if fault := words_fault(words):
+            raise UserError(
+                f"the vocabulary of {folder} is damaged: {fault}; expected "
+                "each word once, in a line of its own"
+            )
         config = path / "config.json"
         family = (
             _read_json(config).get("model_type") if config.is_file() else ""

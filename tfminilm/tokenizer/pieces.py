@@ -1,9 +1,30 @@
-"""How the pieces of a SentencePiece model have to lie for XLM-R's ids."""
+"""What vocabularies have to be like, before native code is given them."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from tfminilm.errors import UserError
+
+_MOST_BYTES = 256  # Of a word; TensorFlow Text takes no longer one.
+
+
+def words_fault(words: Sequence[str]) -> str:
+    """Why a list of words is no vocabulary of WordPiece.
+
+    Returns:
+        What is wrong, in words; empty if nothing is.
+    """
+    known: set[str] = set()
+    for index, word in enumerate(words):
+        is_line = word and not {"\0", "\n"} & set(word)
+        size = len(word.encode("utf-8", "surrogatepass"))
+        if not is_line or size > _MOST_BYTES:
+            return f"word {index} is {word[:20]!r}"
+        if word in known:
+            return f"{word[:20]!r} is there twice"
+        known.add(word)
+    return ""
 
 
 def layout_fault(proto: bytes) -> str:

@@ -20,7 +20,7 @@ class Bundle private constructor(
     companion object {
         private const val MAX_MANIFEST_BYTES = 1 shl 20
         private const val MAX_VOCABULARY_BYTES = 1 shl 26
-        private const val MAX_WORD = 1000
+        private const val MAX_WORD = 256 // Bytes.
 
         /**
          * Opens a bundle and checks every file's size and SHA-256.
@@ -105,7 +105,7 @@ class Bundle private constructor(
 
         private fun checkWords(words: List<String>) {
             for ((id, word) in words.withIndex()) {
-                if (word.isEmpty() || '\u0000' in word || word.length > MAX_WORD) {
+                if (word.isEmpty() || '\u0000' in word || word.toByteArray().size > MAX_WORD) {
                     throw BundleException(
                         "The vocabulary's word $id is \"${word.take(20)}\": export the model again",
                     )
