@@ -12,10 +12,19 @@ import pytest
 from tfminilm import commands
 from tfminilm.errors import UserError
 
-_PATH = pathlib.Path(__file__).with_name("cases.py")
-_SPEC = importlib.util.spec_from_file_location("bad_input_cases", _PATH)
-cases = sys.modules["bad_input_cases"] = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(cases)
+
+def load(name):
+    """A module of this folder, which is no package."""
+    path = pathlib.Path(__file__).with_name(f"{name}.py")
+    own = f"bad_input_{name}"
+    spec = importlib.util.spec_from_file_location(own, path)
+    module = sys.modules[own] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+cases = load("cases")
+CASES = (*cases.CASES, *load("bundles").cases(cases.Case))
 
 _MOST_SECONDS = 60
 
@@ -45,7 +54,7 @@ def content(folder):
 
 
 @pytest.mark.parametrize(
-    "case", cases.CASES, ids=lambda case: f"{case.kind}: {case.name}"
+    "case", CASES, ids=lambda case: f"{case.kind}: {case.name}"
 )
 def test_refused_in_a_sentence(case, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
@@ -74,7 +83,7 @@ def test_refused_in_a_sentence(case, tmp_path, monkeypatch, capfd):
 
 
 def test_no_two_cases_are_one():
-    names = collections.Counter((case.kind, case.name) for case in cases.CASES)
+    names = collections.Counter((case.kind, case.name) for case in CASES)
     assert set(names.values()) == {1}
 
 
