@@ -10,7 +10,7 @@ import pytest
 from tfminilm import files
 from tfminilm.commands import benchmark
 from tfminilm.errors import UsageError, UserError
-from tfminilm.export import litert
+from tfminilm.export import litert, trial
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +148,12 @@ def test_bundles_are_opened(file, tmp_path, content, version, message):
     (tmp_path / "manifest.json").write_text(json.dumps(said))
     with pytest.raises(UserError, match=message):
         benchmark.run(flags(model=[str(tmp_path)], operators=False))
+
+
+def test_a_file_that_ends_its_process(file, monkeypatch):
+    def die(path):
+        raise UserError(f"{path} is damaged: LiteRT ended with SIGSEGV")
+
+    monkeypatch.setattr(trial, "require_runs", die)
+    with pytest.raises(UserError, match=r"tflite is damaged: LiteRT ended"):
+        benchmark._file(str(file))

@@ -155,19 +155,19 @@ def test_of_another_kind():
 @pytest.mark.parametrize("reads", [True, False])
 def test_settings_of_the_tokenizer_stay(reads):
     tokenizer = keras_hub.models.BertTokenizer(
-        [*SPECIAL, *WORDS, "<unk>", "[E1]", "\u65e5\u672c"],
+        [*SPECIAL, *WORDS, "<unk>", "dead", "\u65e5\u672c"],
         split_on_cjk=False,
         oov_token="<unk>",
-        special_tokens=["[E1]"],
+        special_tokens=["dead"],
         special_tokens_in_strings=reads,
     )
     size = tokenizer.vocabulary_size()
     used = used_ids(tokenizer, ["cat"]) | {size - 1}
     _, trimmed = trim_vocabulary(make(size), tokenizer, used)
-    text = "cat [E1] \u65e5\u672c \u6709"
+    text = "catdead \u65e5\u672c \u6709"
     wanted = pieces(tokenizer, text)
     assert pieces(trimmed, text) == wanted
-    assert ("[E1]" in wanted) == reads
+    assert ("dead" in wanted) == reads
     assert wanted[-2:] == ["\u65e5\u672c", "<unk>"]
 
 
