@@ -1,7 +1,7 @@
 """Compares token ids with those of `transformers`, on many lines.
 
-    python benchmarks/token_ids.py ours DATA FOLDER [FAMILY...]
-    python benchmarks/token_ids.py theirs DATA FOLDER [FAMILY...]
+    python benchmarks/token_ids.py ours DATA FOLDER
+    python benchmarks/token_ids.py theirs DATA FOLDER
 
 The first makes a small vocabulary of each family from DATA's own text, writes
 Hugging Face folders with them, and stores what this package makes of every
@@ -12,6 +12,7 @@ the ids are the same, by KerasHub's rules too.
 DATA is a folder with `xnli` and `corpus`, as for `apps/android/verify`.
 """
 
+import argparse
 import collections
 import itertools
 import json
@@ -48,16 +49,14 @@ def lines(data: pathlib.Path) -> dict[str, list[str]]:
     return dict(found)
 
 
-def ours(
-    data: pathlib.Path, folder: pathlib.Path, *families: pathlib.Path
-) -> None:
+def ours(data: pathlib.Path, folder: pathlib.Path, families: list[str]) -> None:
     """Writes the folders and the ids."""
     from tfminilm import teachers
     from tfminilm.tasks import encode
 
     every = lines(data)
     sample = [x for name in every for x in every[name][::7]]
-    for family in map(str, families or FAMILIES):
+    for family in families:
         own = folder / family
         own.mkdir(parents=True, exist_ok=True)
         _write_folder(family, own, sample)
@@ -72,13 +71,13 @@ def ours(
 
 
 def theirs(
-    data: pathlib.Path, folder: pathlib.Path, *families: pathlib.Path
+    data: pathlib.Path, folder: pathlib.Path, families: list[str]
 ) -> None:
     """Prints the shares."""
     import transformers
 
     every = lines(data)
-    for family in map(str, families or FAMILIES):
+    for family in families:
         other = transformers.AutoTokenizer.from_pretrained(
             str(folder / family), split_special_tokens=True
         )
@@ -174,5 +173,21 @@ def _train(sample: list[str], path: pathlib.Path, **options) -> None:
         )  # fmt: skip
 
 
+def main() -> None:
+    """Runs one of the two steps."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("step", choices=("ours", "theirs"))
+    parser.add_argument("data", type=pathlib.Path)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument(
+        "--families", nargs="+", choices=FAMILIES, default=FAMILIES
+    )
+    given = parser.parse_args()
+    step = ours if given.step == "ours" else theirs
+    step(given.data, given.folder, given.families)
+
+
 if __name__ == "__main__":
-    globals()[sys.argv[1]](*map(pathlib.Path, sys.argv[2:]))
+    main()

@@ -6,9 +6,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfminilm import inputs, views
+from tfminilm import checks, inputs, views
 from tfminilm.errors import UserError
-from tfminilm.layers import checks, fused, jax_state, replicas
+from tfminilm.layers import fused, jax_state, replicas
 from tfminilm.methods import config as method_config
 from tfminilm.methods.terms import Method, Term
 from tfminilm.teachers.expose import head_outputs

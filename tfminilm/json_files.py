@@ -141,6 +141,17 @@ def read_lines(
     return found
 
 
+def require(value: Any, shape: Any, place: str = "") -> None:
+    """Raises `ValueError`, naming the place, for a value of another shape.
+
+    Args:
+        value: out of a file that was read.
+        shape: what is expected, as above.
+        place: where in the file it is.
+    """
+    _require_shape(value, shape, place)
+
+
 def find(path: str | os.PathLike, shape: Any = dict) -> Any:
     """As `read`, but `None` where there is no such file or it is damaged."""
     try:

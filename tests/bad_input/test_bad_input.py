@@ -26,6 +26,7 @@ def load(name):
 
 
 cases = load("cases")
+CASES = (*cases.CASES, *load("bundles").cases(cases.Case))
 _, *MORE = map(load, ("damages", "tables", "settings", "models", "workdirs"))
 SPOILED = [case for module in MORE for case in module.CASES]
 
@@ -69,7 +70,7 @@ def content(folder):
 
 
 @pytest.mark.parametrize(
-    "case", cases.CASES, ids=lambda case: f"{case.kind}: {case.name}"
+    "case", CASES, ids=lambda case: f"{case.kind}: {case.name}"
 )
 def test_refused_in_a_sentence(case, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
@@ -140,7 +141,7 @@ def test_what_is_spoiled_is_told(case, tmp_path, monkeypatch, capfd):
 
 
 def test_no_two_cases_are_one():
-    every = [*cases.CASES, *SPOILED]
+    every = [*CASES, *SPOILED]
     names = collections.Counter((case.kind, case.name) for case in every)
     assert set(names.values()) == {1}
 

@@ -1,6 +1,7 @@
 """The benchmark command, end to end."""
 
 import json
+import pathlib
 import types
 
 import keras_hub
@@ -9,7 +10,7 @@ import pytest
 from tfminilm import files
 from tfminilm.commands import benchmark
 from tfminilm.errors import UsageError, UserError
-from tfminilm.export import litert
+from tfminilm.export import litert, trial
 
 
 @pytest.fixture(scope="module")
@@ -133,22 +134,26 @@ def test_bad_files(file, tmp_path):
 )
 def test_bundles_are_opened(file, tmp_path, content, version, message):
     (tmp_path / "model.tflite").write_bytes(content or file.read_bytes())
-    (tmp_path / "vocab.txt").touch()
-    said = {
-        "format": "tfminilm-bundle",
-        "format_version": version,
-        "task": "encoder",
-        "labels": None,
-        "tokenizer": {"vocabulary": "vocab.txt"},
-        "signatures": {},
-        "files": {
-            path.name: {
-                "bytes": path.stat().st_size,
-                "sha256": files.sha256(path),
-            }
-            for path in (file, tmp_path / "vocab.txt")
-        },
+    (tmp_path / "vocab.txt").write_text("word\n")
+    cases = pathlib.Path(__file__).parents[1] / "export/manifest_cases.json"
+    said = json.loads(cases.read_text("utf-8"))["bases"]["classification"]
+    said["format_version"] = version
+    said["files"] = {
+        path.name: {
+            "bytes": path.stat().st_size,
+            "sha256": files.sha256(path),
+        }
+        for path in (file, tmp_path / "vocab.txt")
     }
     (tmp_path / "manifest.json").write_text(json.dumps(said))
     with pytest.raises(UserError, match=message):
         benchmark.run(flags(model=[str(tmp_path)], operators=False))
+
+
+def test_a_file_that_ends_its_process(file, monkeypatch):
+    def die(path):
+        raise UserError(f"{path} is damaged: LiteRT ended with SIGSEGV")
+
+    monkeypatch.setattr(trial, "require_runs", die)
+    with pytest.raises(UserError, match=r"tflite is damaged: LiteRT ended"):
+        benchmark._file(str(file))

@@ -12,6 +12,7 @@ from tfminilm.compress.vocabulary import trim_vocabulary, used_ids
 from tfminilm.errors import UserError
 from tfminilm.tasks import heads
 from tfminilm.tasks.task import get_task
+from tfminilm.tokenizer.hugging_face import with_bert_rules
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 # é is no piece of its own: a word of it stays. z has no continuation.
@@ -149,3 +150,34 @@ def test_of_another_kind():
     )
     with pytest.raises(UserError, match="expected a WordPiece"):
         trim_vocabulary(make(10), tokenizer, [])
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_settings_of_the_tokenizer_stay(reads):
+    tokenizer = keras_hub.models.BertTokenizer(
+        [*SPECIAL, *WORDS, "<unk>", "dead", "\u65e5\u672c"],
+        split_on_cjk=False,
+        oov_token="<unk>",
+        special_tokens=["dead"],
+        special_tokens_in_strings=reads,
+    )
+    size = tokenizer.vocabulary_size()
+    used = used_ids(tokenizer, ["cat"]) | {size - 1}
+    _, trimmed = trim_vocabulary(make(size), tokenizer, used)
+    text = "catdead \u65e5\u672c \u6709"
+    wanted = pieces(tokenizer, text)
+    assert pieces(trimmed, text) == wanted
+    assert ("dead" in wanted) == reads
+    assert wanted[-2:] == ["\u65e5\u672c", "<unk>"]
+
+
+def test_tokens_that_were_added_later_stay():
+    words = keras_hub.models.BertTokenizer([*SPECIAL, *WORDS, "bead", "dead"])
+    tokenizer = with_bert_rules(words)
+    tokenizer.engine.add_tokens(["bead"])
+    tokenizer.has_bert_rules = False
+    size = tokenizer.vocabulary_size()
+    _, trimmed = trim_vocabulary(make(size), tokenizer, {6})
+    assert "bead" in trimmed.get_vocabulary()
+    assert "dead" not in trimmed.get_vocabulary()
+    assert pieces(trimmed, "abead") == ["a", "bead"]

@@ -17,6 +17,7 @@ from tfminilm.export.target import Target
 from tfminilm.tasks import heads
 from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.task import get_task
+from tfminilm.teachers import load_backbone
 
 SETTINGS = Settings("sst2", "classification", ("bad", "good"), 16)
 
@@ -127,12 +128,33 @@ def test_hugging_face_replaces_what_is_its_own(
     assert "sequence_output" in said["parity"]["outputs"]
     config = json.loads((output / "config.json").read_text())
     assert config["id2label"] == {"0": "bad", "1": "good"}
+    with pytest.raises(
+        UserError, match=r"hf is a model for class.* the workdir"
+    ):
+        load_backbone(output)
     thesis = output / "saved" / "thesis.txt"
     thesis.parent.mkdir()
     thesis.write_text("years of work")
     with pytest.raises(UserError, match=r"holds saved/thesis\.txt, so it is n"):
         export(*arguments, SETTINGS)
     assert thesis.read_text() == "years of work"
+
+
+@pytest.mark.parametrize("kind", ["onnx", "saved_model"])
+def test_ids_without_a_row(kind, encoder, make_batch, tmp_path):
+    run = folder._written(encoder, kind, tmp_path)
+    batch = make_batch((5, 3), 5)
+    for value, words in (
+        (-1, "token_ids has numbers from -1 to"),
+        (100, "on token ids up to 100: "),
+        (2**31 - 1, "on token ids up to 2147483647: "),
+    ):
+        ids = batch["token_ids"].copy()
+        ids[1, 2] = value
+        with pytest.raises(UserError, match=words):
+            run(batch | {"token_ids": ids})
+    with pytest.raises(UserError, match="segment_ids has numbers from 2 to 2"):
+        run(batch | {"segment_ids": batch["segment_ids"] * 0 + 2})
 
 
 def test_on_another_backend(encoder, tokenizer, tmp_path, monkeypatch):

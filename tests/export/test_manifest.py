@@ -32,3 +32,13 @@ def test_no_room_behind_a_question():
     with pytest.raises(UserError, match=r"\(8, 69\), expected one of 70 or"):
         answering((8, 69), 128)
     assert answering((8, 70), 128)["document_stride"] == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_models_of_another_number_of_segments(count):
+    model = types.SimpleNamespace(**vars(MODEL), num_segments=count)
+    if count > 1:
+        assert manifest.shape(model)["hidden_dim"] == 4
+        return
+    with pytest.raises(UserError, match="with num_segments=1: expected 2 or"):
+        manifest.shape(model)

@@ -80,3 +80,27 @@ def test_a_file_of_something_else(tmp_path):
     path.write_bytes(converter.convert())
     with pytest.raises(UserError, match="no encoder"):
         LiteRTEncoder(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            {"token_ids": [5, 100]},
+            "LiteRT cannot run .* ids up to 100: .*bound",
+        ),
+        ({"token_ids": [5, 2**31 - 1]}, "LiteRT cannot run .*own tokenizer"),
+        ({"token_ids": [5, 2**31]}, "from 5 to 2.*expected whole ones from 0"),
+        ({"token_ids": [-1, 5]}, "token_ids has numbers from -1 to 5"),
+        ({"token_ids": [1.5, 5]}, "token_ids has numbers from 1.5 to 5"),
+        ({"token_ids": [np.nan, 5]}, "token_ids has numbers from nan"),
+        ({"token_ids": [5, 6], "segment_ids": [0, 2]}, "segment_ids .*0 to 1"),
+        (
+            {"token_ids": [5, 6], "padding_mask": [2, 1]},
+            "padding_mask .*0 to 1",
+        ),
+    ],
+)
+def test_ids_without_a_row(float_file, given, words):
+    with pytest.raises(UserError, match=words):
+        LiteRTEncoder(float_file)(**given)

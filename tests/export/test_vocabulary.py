@@ -1,9 +1,11 @@
 """Tokenizers that come out of a bundle as they went in."""
 
+import io
 import types
 
 import keras_hub
 import pytest
+import sentencepiece
 
 from tfminilm import students
 from tfminilm.errors import UserError
@@ -11,6 +13,8 @@ from tfminilm.export import bundle, profile, vocabulary
 from tfminilm.export.opened import open_bundle
 from tfminilm.export.target import Target
 from tfminilm.teachers import load_backbone, load_tokenizer
+from tfminilm.tokenizer.hugging_face import with_bert_rules
+from tfminilm.tokenizer.pieces import require_layout
 
 TEXTS = ["hello, world", "x é 日 y", "", "a  b\tc"]
 
@@ -19,7 +23,8 @@ TEXTS = ["hello, world", "x é 日 y", "", "a  b\tc"]
 def test_the_same_ids(source, tmp_path):
     tokenizer = load_tokenizer(source)
     settings = vocabulary.write(tokenizer, load_backbone(source), tmp_path)
-    again = vocabulary.read(tmp_path / settings["vocabulary"], settings)
+    rows = tokenizer.vocabulary_size()
+    again = vocabulary.read(tmp_path / settings["vocabulary"], settings, rows)
     for text in TEXTS:
         assert list(again(text)) == list(tokenizer(text))
     assert again.pad_token_id == settings["special_ids"]["pad"]
@@ -30,7 +35,7 @@ def test_words_with_a_line_separator(tmp_path):
     tokenizer = keras_hub.models.BertTokenizer(words)
     model = types.SimpleNamespace(vocabulary_size=len(words))
     settings = vocabulary.write(tokenizer, model, tmp_path)
-    again = vocabulary.read(tmp_path / settings["vocabulary"], settings)
+    again = vocabulary.read(tmp_path / settings["vocabulary"], settings, 7)
     assert list(again.get_vocabulary()) == words
 
 
@@ -39,8 +44,103 @@ def test_a_tokenizer_of_another_kind(tmp_path):
     other = keras_hub.models.RobertaTokenizer(ids | {"b": 6}, merges=["a b"])
     with pytest.raises(UserError, match="expected a WordPiece"):
         vocabulary.write(other, None, tmp_path)
-    with pytest.raises(UserError, match="is a 'bytes', expected wordpiece"):
-        vocabulary.read(tmp_path / "x", {"kind": "bytes"})
+
+
+def words(*more, **settings):
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    return keras_hub.models.BertTokenizer(
+        [*special, "a", "##b", "<unk>", "[E1]", *more], **settings
+    )
+
+
+@pytest.mark.parametrize("make", [lambda given: given, with_bert_rules])
+def test_another_word_for_what_is_unknown(make, tmp_path):
+    tokenizer = make(words(oov_token="<unk>"))
+    model = types.SimpleNamespace(vocabulary_size=9)
+    settings = vocabulary.write(tokenizer, model, tmp_path)
+    assert settings["special_ids"]["unk"] == 7
+    again = vocabulary.read(tmp_path / "vocab.txt", settings, 9)
+    assert list(again("ab xyz")) == list(tokenizer("ab xyz")) == [5, 6, 7]
+
+
+@pytest.mark.parametrize("make", [lambda given: given, with_bert_rules])
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        (
+            {"special_tokens_in_strings": True, "special_tokens": ["[E1]"]},
+            "reads special tokens in texts",
+        ),
+        ({"split": False}, "does not split texts into words"),
+        ({"split_on_cjk": False}, "does not split Chinese characters"),
+    ],
+)
+def test_settings_that_no_bundle_has(make, settings, fault, tmp_path):
+    model = types.SimpleNamespace(vocabulary_size=9)
+    with pytest.raises(UserError, match=f"a tokenizer that {fault}: the app"):
+        vocabulary.write(make(words(**settings)), model, tmp_path)
+
+
+@pytest.mark.parametrize("word", ["a\nb", ""])
+def test_words_that_no_file_holds(word, tmp_path):
+    model = types.SimpleNamespace(vocabulary_size=20)
+    with pytest.raises(
+        UserError, match="cannot export a vocabulary: word 9 is"
+    ):
+        vocabulary.write(words(word), model, tmp_path)
+
+
+def pieces(**ids):
+    content = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["a b c d"]),
+        model_writer=content,
+        model_type="char",
+        vocab_size=8,
+        minloglevel=2,
+        **ids,
+    )
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3},
+        {"unk_id": 2, "bos_id": 1, "eos_id": 0},
+        {"unk_id": 0, "bos_id": -1, "eos_id": 1},
+    ],
+)
+def test_pieces_that_do_not_lie_as_xlm_rs(ids, tmp_path):
+    other = keras_hub.models.XLMRobertaTokenizer(proto=pieces(**ids))
+    model = types.SimpleNamespace(vocabulary_size=20)
+    with pytest.raises(UserError, match=r"begin with the unknown .* unk_id=0"):
+        vocabulary.write(other, model, tmp_path)
+    with pytest.raises(UserError, match="model of here cannot be read: its p"):
+        require_layout(other, "here")
+
+
+def test_what_is_unknown_to_pieces_that_lie_as_xlm_rs(tmp_path):
+    tokenizer = keras_hub.models.XLMRobertaTokenizer(
+        proto=pieces(unk_id=0, bos_id=1, eos_id=2)
+    )
+    require_layout(tokenizer, "here")
+    assert tokenizer("z").tolist()[-1] == tokenizer.unk_token_id == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"", "begin"),
+        (b"text", "it is no Sent"),
+        (b"\xff" * 99, "it is no Sent"),
+    ],
+)
+def test_no_pieces(content, fault, tmp_path):
+    path = tmp_path / "sentencepiece.model"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"model is damaged: .*{fault}"):
+        vocabulary.read(path, {"kind": "sentencepiece"}, 9)
 
 
 @pytest.fixture(scope="module")

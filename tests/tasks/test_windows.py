@@ -12,6 +12,7 @@ from tfminilm.tasks.example import QAExample
 from tfminilm.tasks.normalise import squad_answer
 from tfminilm.tasks.spans import span_tokenizer
 from tfminilm.tasks.windows import Answer, answers, make_windows
+from tfminilm.tasks.words import Words
 from tfminilm.teachers import load_tokenizer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -174,9 +175,59 @@ def test_an_answer_ends_where_the_next_token_starts():
 
 
 def test_questions_without_an_answer():
-    found = make_windows([question("a b"), question("")], tokenizer(), 32)
+    found = make_windows([question("a b"), question("c")], tokenizer(), 32)
     assert found.encoded.labels["start_logits"].tolist() == [0, 0]
-    assert rows(found)[1] == [CLS, 5, 6, SEP, SEP]
+    assert rows(found)[1] == [CLS, 5, 6, SEP, 7, SEP]
+
+
+@pytest.mark.parametrize("context", ["", " \n", "\u200b"])
+def test_blank_texts_are_refused(context):
+    asked = [question("a b"), question(context, name="the-id")]
+    with pytest.raises(UserError, match="text of question the-id is blank"):
+        make_windows(asked, tokenizer(), 32)
+
+
+def test_answers_have_whole_words():
+    """`under` is three pieces here, and `half` another word."""
+    example = question("(under) half a, cafe\u0301s")
+    found = make_windows([example], tokenizer(), 32)
+    spans = [example.context[a:b] for a, b in found.spans]
+    assert spans[:5] == ["(", "un", "der", ")", "half"]
+    at = {name: found.first[0] + i for i, name in enumerate(spans)}
+    logits = logits_of(
+        found,
+        {(0, at["der"]): 5.0, (0, at["un"]): 4.0, (0, at["half"]): 1.0},
+        {(0, at["der"]): 5.0, (0, at["un"]): 4.5, (0, at["half"]): 1.0},
+    )
+    (answer,) = answers([example], found, logits)
+    assert answer.texts[:3] == ("under", "under) half", "half")
+    assert answer.scores[:3] == (10.0, 6.0, 2.0)
+    assert len(set(answer.texts)) == len(answer.texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "whole"),
+    [
+        ("of Ann's", "nn", "Ann"),
+        ("of Ann's", " Ann", "Ann"),
+        ("of Ann's", "nn'", "Ann'"),
+        ("of Ann's", " ", ""),
+        ("Ann", "Ann", "Ann"),
+        ("a\u0301b c", "b", "a\u0301b"),
+        ("the 1990s,", "1990", "1990s"),
+        ("x_y", "y", "y"),
+        ("\u041c\u043e\u0441\u043a\u0432\u0430", "\u043e\u0441", None),
+        ("\U0001d400\U0001d401", "\U0001d401", None),
+        ("\u5317\u4eac\u5e02", "\u4eac", "\u4eac"),
+        ("\uc11c\uc6b8\uc5d0\uc11c", "\uc11c\uc6b8", "\uc11c\uc6b8"),
+        ("\u0e01\u0e23\u0e38\u0e07", "\u0e23", "\u0e23"),
+        ("\u5317A1", "1", "A1"),
+    ],
+)
+def test_whole_words(text, part, whole):
+    start = text.index(part)
+    found = Words(text).whole(start, start + len(part))
+    assert text[slice(*found)] == (text if whole is None else whole)
 
 
 def test_long_questions_are_cut_and_contexts_read_once(monkeypatch):

@@ -147,3 +147,13 @@ def test_the_cache_tells_rules_and_case_apart(tokenizer):
 def test_the_small_teacher_has_berts_rules():
     assert rules_of(load_tokenizer("tiny:bert")) == "bert"
     assert rules_of(load_tokenizer("tiny:xlm_roberta")) == "keras_hub"
+
+
+@pytest.mark.parametrize("rules", [None, "keras_hub"])
+@pytest.mark.parametrize("source", ["tiny:bert", "tiny:xlm_roberta"])
+def test_a_zero_in_a_text_reads_the_same_in_every_way(source, rules, ids_of):
+    tokenizer = load_tokenizer(source, rules)
+    texts = ["a\0b", "\0", "\0a", "a \0 b", "\0\0b", "a"]
+    wanted = [[int(i) for i in tokenizer(text)] for text in texts]
+    assert ids_of(tokenizer, texts) == wanted
+    assert len(wanted[0]) > len(wanted[-1])

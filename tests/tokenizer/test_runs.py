@@ -27,7 +27,8 @@ def test_an_old_run_keeps_keras_hubs(tmp_path):
     with folder.hold():
         pass
     known = json.loads((tmp_path / "decisions.json").read_text())
-    assert known == {"precision": "float32", "tokenizer": "keras_hub"}
+    assert known["precision"] == "float32"
+    assert known["tokenizer"] == "keras_hub"
     assert Workdir(tmp_path, {"a": 1}).tokenizer_rules() == "keras_hub"
 
 

@@ -52,19 +52,25 @@ def run(flags: Any) -> None:
 
 def _file(name: str) -> pathlib.Path:
     """A file's path, or that in a bundle that is whole and runs rightly."""
+    from tfminilm.export import trial
+
     path = pathlib.Path(name)
     if (path / "manifest.json").is_file():
         # Takes seconds to import, and files alone do not need it.
         quiet.import_tensorflow()
         from tfminilm.export.opened import open_bundle
 
-        _ = open_bundle(path).encoder
+        bundle = open_bundle(path)
+        trial.require_runs(path / "model.tflite")
+        _ = bundle.encoder
+        return path / "model.tflite"
     if path.is_dir():
         path = path / "model.tflite"
     if not path.is_file():
         raise UserError(
             f"no such file: {path}; expected a .tflite file or a bundle"
         )
+    trial.require_runs(path)
     return path
 
 

@@ -90,12 +90,13 @@ def run(flags: Any) -> None:
 
 def _bundle(output: pathlib.Path, flags: Any) -> tuple[Any, dict[int, Any]]:
     """The task, and a bundle's metrics; predictions go into `output`."""
-    from tfminilm.export import opened
+    from tfminilm.export import opened, trial
     from tfminilm.export.evaluate import score_bundle, score_embeddings
     from tfminilm.train import score
     from tfminilm.train.progress import Progress
 
     bundle = opened.open_bundle(flags.model)
+    trial.require_runs(bundle.folder / opened.MODEL)
     task = _task(flags, bundle.manifest["labels"])
     splits, data = _splits(task, flags), score.Data.of(flags)
     is_embedding = task.kind == "regression" and bundle.settings is None

@@ -15,7 +15,7 @@ import numpy as np
 from tfminilm.data import packing
 from tfminilm.errors import UserError
 from tfminilm.tasks import heads
-from tfminilm.tokenizer import trim
+from tfminilm.tokenizer import Exact, trim
 
 
 def trim_vocabulary(
@@ -72,8 +72,9 @@ def _trimmed(tokenizer: Any, used: set[int]) -> tuple[np.ndarray, Any]:
     config = tokenizer.get_config()
     if hasattr(tokenizer, "suffix_indicator"):
         words = list(tokenizer.get_vocabulary())
-        named = {*tokenizer.special_tokens, tokenizer.oov_token}
-        special = {words.index(word) for word in named}
+        # KerasHub leaves it out.
+        config["split_on_cjk"] = tokenizer.split_on_cjk
+        special = {words.index(word) for word in _named(tokenizer)}
         mark = tokenizer.suffix_indicator
         letters = _letters(words, lambda word: _wordpieces(word, mark))
         kept = sorted(special | used | letters)
@@ -87,6 +88,16 @@ def _trimmed(tokenizer: Any, used: set[int]) -> tuple[np.ndarray, Any]:
         )
     smaller = tokenizer.__class__.from_config(config)
     return np.array(kept), trim(tokenizer, smaller, kept)
+
+
+def _named(tokenizer: Any) -> set[str]:
+    """Words that stand in a text as they are, or for what is unknown."""
+    named = {*tokenizer.special_tokens, tokenizer.oov_token}
+    named.update(tokenizer._init_special_tokens or ())
+    if isinstance(tokenizer, Exact):
+        added = tokenizer.engine.get_added_tokens_decoder()
+        named.update(token.content for token in added.values())
+    return named
 
 
 def _letters(words: list[str], spell: Callable[[str], list[str]]) -> set[int]:

@@ -256,7 +256,17 @@ def _function(
     if isinstance(tokenizer, Exact):
         return tokenizer.encode
     reads_special = getattr(tokenizer, "special_tokens_in_strings", False)
-    return in_graph(tokenizer, type(tokenizer).__name__, reads_special)
+    encode = in_graph(tokenizer, type(tokenizer).__name__, reads_special)
+    if not hasattr(tokenizer, "suffix_indicator"):
+        return encode
+
+    def encode_words(
+        texts: Sequence[str],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        # U+0000 parts words; TensorFlow would drop the text behind it.
+        return encode([text.replace("\0", " ") for text in texts])
+
+    return encode_words
 
 
 def _batches(documents: Iterable[list[str]]) -> Iterator[list[list[str]]]:

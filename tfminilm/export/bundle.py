@@ -20,6 +20,7 @@ from tfminilm.export import (
     parity,
     probe,
     ranges,
+    rules,
     runtimes,
     vocabulary,
     worst_layer,
@@ -31,7 +32,7 @@ from tfminilm.export.opened import (
     open_bundle,
 )
 from tfminilm.export.replaceable import require_replaceable
-from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.runner import LiteRTEncoder, open_interpreter
 from tfminilm.export.target import Target
 from tfminilm.export.trained_ranges import Range
 from tfminilm.tasks.evaluate import Settings
@@ -102,7 +103,9 @@ def export_bundle(
             longest = batch(max(target.lengths))
             ranges.require_range(backbone, [longest], target.activations)
         said["runtimes"] = runtimes.oldest(folder / MODEL)
-        said["signatures"] = manifest.signatures(folder / MODEL)
+        said["signatures"] = manifest.signatures(
+            open_interpreter(folder / MODEL)
+        )
         said["parity"] = _checked(
             folder / MODEL, model, tokenizer, target, texts, convert
         )
@@ -111,6 +114,7 @@ def export_bundle(
         )
         said["files"] = manifest.checksums(folder)
         said["evaluation"] = None
+        _require_readable(said)
         files.write_json(folder / MANIFEST, said)
         if evaluate is not None:
             said["evaluation"] = evaluate(open_bundle(folder))
@@ -122,6 +126,16 @@ def export_bundle(
             for path in folder.iterdir():
                 shutil.copyfile(path, beside / path.name)
     return said
+
+
+def _require_readable(said: Mapping[str, Any]) -> None:
+    """Refuses a manifest that nobody could open, an app included."""
+    fault = rules.fault(said)
+    if fault:
+        raise UserError(
+            f"cannot write this bundle: its manifest would say that {fault}; "
+            "expected a model, labels and a tokenizer that a bundle can hold"
+        )
 
 
 def _texts(texts: Sequence[Any] | None, target: Target) -> Sequence[Any]:

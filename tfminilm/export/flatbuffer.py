@@ -7,14 +7,26 @@ from typing import Any
 
 import numpy as np
 
+from tfminilm.errors import UserError
+
 
 def read(model: bytes | str | os.PathLike) -> Any:
-    """The objects of a file, given as its content or its path."""
+    """The objects of a file, given as its content or its path.
+
+    Raises:
+        UserError: it is damaged.
+    """
     from ai_edge_litert.tools import flatbuffer_utils
 
     if not isinstance(model, bytes):
         model = pathlib.Path(model).read_bytes()
-    found = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    try:
+        found = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    except Exception as error:  # Of whichever kind its places lead to.
+        raise UserError(
+            "a LiteRT file is damaged: its parts cannot be read; export the "
+            "model again"
+        ) from error
     for buffer in found.buffers:
         # Written back, an array is copied whole, and a bytearray byte by byte.
         if isinstance(buffer.data, bytearray):

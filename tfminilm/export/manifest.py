@@ -4,7 +4,6 @@
 """
 
 import importlib.metadata
-import os
 import pathlib
 from typing import Any
 
@@ -13,7 +12,6 @@ import keras
 from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.export import litert
-from tfminilm.export.runner import open_interpreter
 from tfminilm.export.target import Target
 from tfminilm.tasks import windows
 from tfminilm.tasks.evaluate import Settings
@@ -82,7 +80,8 @@ def shape(backbone: Any) -> dict[str, int]:
     """The sizes of an encoder.
 
     Raises:
-        UserError: it has others, as a BiLSTM or an ELECTRA.
+        UserError: it has others, as a BiLSTM or an ELECTRA, or a single
+            segment.
     """
     names = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim")
     if not all(hasattr(backbone, name) for name in names):
@@ -90,13 +89,21 @@ def shape(backbone: Any) -> dict[str, int]:
             f"cannot export a {type(backbone).__name__}: expected a "
             f"{' or '.join(_FAMILIES)}"
         )
+    if getattr(backbone, "num_segments", 2) < 2:
+        raise UserError(
+            f"cannot export a {type(backbone).__name__} with num_segments=1: "
+            "expected 2 or more, as two texts are read as two segments"
+        )
     sizes = {name: int(getattr(backbone, name)) for name in names}
     return {**sizes, "parameters": int(backbone.count_params())}
 
 
-def signatures(path: str | os.PathLike) -> dict[str, Any]:
-    """What a LiteRT file itself says about its signatures."""
-    interpreter = open_interpreter(path)
+def signatures(interpreter: Any) -> dict[str, Any]:
+    """What a LiteRT file itself says about its signatures.
+
+    Args:
+        interpreter: that `runner.open_interpreter` made of it.
+    """
 
     def tensors(details: dict[str, Any]) -> dict[str, Any]:
         return {

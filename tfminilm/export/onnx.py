@@ -10,6 +10,7 @@ import numpy as np
 
 from tfminilm import files
 from tfminilm.errors import UserError
+from tfminilm.export import ids
 from tfminilm.export.quiet import quiet
 from tfminilm.export.serving import ServingGraph
 
@@ -55,18 +56,20 @@ class Runner:
         """Outputs by name, for int32 `[batch, length]` inputs by name.
 
         Raises:
-            UserError: tf2onnx wrote what onnxruntime cannot run.
+            UserError: an id has no row in the model's tables, or tf2onnx
+                wrote what onnxruntime cannot run.
         """
+        ids.require(batch)
         names = [value.name for value in self._session.get_inputs()]
         outputs = [value.name for value in self._session.get_outputs()]
         given = {name: batch[name] for name in names}
-        with _explained():
+        with _explained(f" on token ids up to {batch['token_ids'].max()}"):
             found = self._session.run(outputs, given)
         return dict(zip(outputs, found, strict=True))
 
 
 @contextlib.contextmanager
-def _explained() -> Iterator[None]:
+def _explained(given: str = "") -> Iterator[None]:
     """Says of any error of onnxruntime that it is one."""
     try:
         yield
@@ -75,7 +78,7 @@ def _explained() -> Iterator[None]:
         # not belong together.
         reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"onnxruntime cannot run this model as tf2onnx writes it: "
+            f"onnxruntime cannot run this model as tf2onnx writes it{given}: "
             f"{reason}; a student that was never trained is such a one"
         ) from error
 

@@ -1,30 +1,23 @@
 """Opening a bundle: what it says of itself, once that is known to be true."""
 
-import contextlib
 import dataclasses
 import functools
 import importlib.metadata
 import json
 import os
 import pathlib
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from tfminilm import files
+from tfminilm import files, json_files
 from tfminilm.errors import UserError
-from tfminilm.export import probe, runtimes, vocabulary
-from tfminilm.export.manifest import FORMAT, FORMAT_VERSION
+from tfminilm.export import probe, rules, runtimes, vocabulary
+from tfminilm.export.manifest import FORMAT, FORMAT_VERSION, signatures
 from tfminilm.export.runner import LiteRTEncoder
 from tfminilm.tasks.evaluate import Settings
 
 MANIFEST = "manifest.json"
 MODEL = "model.tflite"
-
-# Without these nothing can be read.
-_NEEDED = ("task", "labels", "tokenizer", "signatures", "files")
-# Since format version 2.
-_NEEDED_NOW = (*_NEEDED, "probe", "runtimes")
 
 # A task's kind, by what a manifest calls it.
 _KINDS = {
@@ -33,17 +26,7 @@ _KINDS = {
     "question_answering": "qa",
 }
 
-# What a manifest raises that has something of another type, or not at all.
-_MALFORMED = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
-
-# No separator, no drive, no "..": what it names lies in the folder itself.
-_PLAIN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+_REMEDY = "export the model again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,19 +50,24 @@ class Bundle:
                 manifest, or cannot open the file.
         """
         path = self.folder / MODEL
-        known = self.manifest.get("probe")
-        if known is None:  # Format version 1.
-            return LiteRTEncoder(path)
-        with _read(self.folder):
-            return _right(path, known, self.manifest)
+        if "probe" not in self.manifest:  # Format version 1.
+            encoder = LiteRTEncoder(path)
+            _require_signatures(encoder, path, self.manifest)
+            return encoder
+        return _right(path, self.manifest)
 
     @functools.cached_property
     def tokenizer(self) -> Any:
-        """The KerasHub tokenizer."""
+        """The KerasHub tokenizer.
+
+        Raises:
+            UserError: the file of its words or pieces is none, or not the
+                model's.
+        """
         settings = self.manifest["tokenizer"]
-        with _read(self.folder):
-            path = self.folder / settings["vocabulary"]
-            return vocabulary.read(path, settings)
+        path = self.folder / settings["vocabulary"]
+        rows = self.manifest["model"]["vocabulary_size"]
+        return vocabulary.read(path, settings, rows)
 
     @property
     def settings(self) -> Settings | None:
@@ -87,22 +75,22 @@ class Bundle:
         task = self.manifest["task"]
         if task == "encoder":
             return None
-        with _read(self.folder):
-            settings = Settings(
-                task=self.manifest["task_name"],
-                kind=_KINDS[task],
-                labels=tuple(map(str, self.manifest["labels"] or ())),
-                max_length=max(self.encoder.lengths),
-                num_texts=self.manifest.get("num_texts", 1),
-            )
-            if settings.kind != "qa":
-                return settings
-            answers = self.manifest["question_answering"]
-            return dataclasses.replace(
-                settings,
-                doc_stride=answers["document_stride"],
-                null_threshold=answers["null_threshold"],
-            )
+        known = self.manifest["signatures"].values()
+        settings = Settings(
+            task=self.manifest["task_name"],
+            kind=_KINDS[task],
+            labels=tuple(self.manifest["labels"] or ()),
+            max_length=max(one["length"] for one in known),
+            num_texts=self.manifest.get("num_texts", 1),
+        )
+        if settings.kind != "qa":
+            return settings
+        answers = self.manifest["question_answering"]
+        return dataclasses.replace(
+            settings,
+            doc_stride=answers["document_stride"],
+            null_threshold=answers["null_threshold"],
+        )
 
 
 def is_bundle(folder: str | os.PathLike) -> bool:
@@ -119,45 +107,37 @@ def open_bundle(folder: str | os.PathLike) -> Bundle:
     """
     folder = pathlib.Path(folder)
     manifest = read_manifest(folder)
-    is_old = int(manifest["format_version"]) < FORMAT_VERSION
-    for key in _NEEDED if is_old else _NEEDED_NOW:
-        if key not in manifest:
-            raise _damaged(folder / MANIFEST, f"it has no {key}")
-    with _read(folder):
-        named = {
-            name: (int(said["bytes"]), str(said["sha256"]))
-            for name, said in manifest["files"].items()
-        }
-        needed = {MODEL, str(manifest["tokenizer"]["vocabulary"])}
-    for name in sorted(needed - set(named)):
-        raise _damaged(folder / MANIFEST, f"it has no checksum of {name}")
-    for name, (size, digest) in named.items():
+    fault = rules.fault(manifest, manifest["format_version"])
+    if fault:
+        raise _damaged(folder / MANIFEST, fault)
+    for name, said in manifest["files"].items():
         path = _inside(folder, name)
+        size = said["bytes"]
         if not path.is_file():
             raise _damaged(path, "it is missing")
         if path.stat().st_size != size:
             found = path.stat().st_size
             raise _damaged(path, f"it has {found:,} bytes of {size:,}")
-        if files.sha256(path) != digest:
+        if files.sha256(path) != said["sha256"]:
             raise _damaged(path, "its content was changed")
     return Bundle(folder, manifest)
 
 
 def read_manifest(folder: str | os.PathLike) -> dict[str, Any]:
-    """The manifest of a bundle, whose other files are not looked at.
+    """The manifest of a bundle, of which only the format is looked at.
 
     Raises:
         UserError: the folder is no bundle, or a newer version wrote it.
     """
     path = pathlib.Path(folder, MANIFEST)
+    shape = {"format": str, "format_version": int}
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        named, version = manifest["format"], int(manifest["format_version"])
-    except (OSError, *_MALFORMED) as error:
+        manifest = json_files.read(path, shape, _REMEDY, rules.MOST_BYTES)
+    except UserError as error:
         raise UserError(
-            f"{folder} is no bundle: expected a {MANIFEST} written by "
-            "`tfminilm export`"
+            f"{folder} is no bundle, as `tfminilm export` writes it: {error}"
         ) from error
+    named, version = manifest["format"], manifest["format_version"]
     if named != FORMAT:
         raise UserError(
             f"{folder} has format {named}, expected {FORMAT}, as `tfminilm "
@@ -177,16 +157,25 @@ def read_manifest(folder: str | os.PathLike) -> dict[str, Any]:
 _proven: set[tuple[str, str]] = set()
 
 
-def _right(
-    path: pathlib.Path, known: Mapping[str, Any], manifest: Mapping[str, Any]
-) -> LiteRTEncoder:
+def _require_signatures(
+    encoder: LiteRTEncoder, path: pathlib.Path, manifest: Mapping[str, Any]
+) -> None:
+    if signatures(encoder.interpreter) != manifest["signatures"]:
+        raise _damaged(
+            path.parent / MANIFEST, f"{MODEL} has other signatures than it says"
+        )
+
+
+def _right(path: pathlib.Path, manifest: Mapping[str, Any]) -> LiteRTEncoder:
     """Opens a file, once the runtime is known to compute it rightly."""
+    known = manifest["probe"]
     key = manifest["files"][MODEL]["sha256"], json.dumps(known)
     try:
         encoder = LiteRTEncoder(path)
     except UserError:  # The file is whole, so that it is not to blame.
         fault = "it does not open"
     else:
+        _require_signatures(encoder, path, manifest)
         found = 0.0 if key in _proven else probe.difference(encoder, known)
         if found <= known["tolerance"]:
             _proven.add(key)
@@ -203,23 +192,9 @@ def _right(
     )
 
 
-@contextlib.contextmanager
-def _read(folder: pathlib.Path) -> Iterator[None]:
-    """Says that the manifest is damaged where it cannot be read."""
-    try:
-        yield
-    except UserError:
-        raise
-    except _MALFORMED as error:
-        # Not its repr, which may hold a whole file.
-        fault = f"{type(error).__name__}: {error}"
-        raise _damaged(folder / MANIFEST, fault) from error
-
-
 def _inside(folder: pathlib.Path, name: str) -> pathlib.Path:
     path = folder / name
-    is_plain = _PLAIN_NAME.fullmatch(name) is not None
-    if not is_plain or path.resolve().parent != folder.resolve():
+    if path.resolve().parent != folder.resolve():
         raise _damaged(folder / MANIFEST, f"{name!r} is no name of a file")
     return path
 

@@ -134,8 +134,12 @@ def peak_memory(path: str | os.PathLike, num_threads: int = 1) -> int | None:
         [sys.executable, "-m", __spec__.name, str(path), str(num_threads)],
         capture_output=True,
         text=True,
-        check=True,
     )
+    if done.returncode:
+        raise UserError(
+            f"{path} is damaged: the process that ran it ended with "
+            f"{done.returncode}; export the model again"
+        )
     return int(done.stdout.split()[-1]) or None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.export import ids
 from tfminilm.export.quiet import quiet
 
 # Where the length stands in each output; the others have none.
@@ -73,7 +74,8 @@ class LiteRTEncoder:
             like.
 
         Raises:
-            UserError: no signature is long enough.
+            UserError: no signature is long enough, or an id has no row in
+                the model's tables.
         """
         given: dict[str, np.ndarray] = {"token_ids": np.asarray(token_ids)}
         count = given["token_ids"].shape[0]
@@ -83,8 +85,10 @@ class LiteRTEncoder:
         given["padding_mask"] = np.asarray(
             np.ones(count) if padding_mask is None else padding_mask
         )
+        ids.require(given)
         runner = self.runner(self._fitting(count, length))
-        outputs = runner(**_padded(given, runner.get_input_details()))
+        with ids.explained(given, "LiteRT"):
+            outputs = runner(**_padded(given, runner.get_input_details()))
         return {
             name: _cut(value, _LENGTH_AXIS.get(name), count)
             for name, value in outputs.items()

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfminilm.export import ids
 from tfminilm.export.quiet import quiet
 from tfminilm.export.serving import ServingGraph
 
@@ -31,9 +32,15 @@ class Runner:
         self._function = self._loaded.signatures[SIGNATURE]
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by name, for int32 `[batch, length]` inputs by name."""
+        """Outputs by name, for int32 `[batch, length]` inputs by name.
+
+        Raises:
+            UserError: an id has no row in the model's tables.
+        """
+        ids.require(batch)
         _, wanted = self._function.structured_input_signature
-        outputs = self._function(
-            **{name: tf.constant(batch[name]) for name in wanted}
-        )
+        with ids.explained(batch, "TensorFlow"):
+            outputs = self._function(
+                **{name: tf.constant(batch[name]) for name in wanted}
+            )
         return {name: value.numpy() for name, value in outputs.items()}

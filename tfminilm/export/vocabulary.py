@@ -11,9 +11,14 @@ from tfminilm.errors import UserError
 from tfminilm.tasks import encode
 from tfminilm.tokenizer import BERT, KERAS_HUB, rules_of
 from tfminilm.tokenizer.hugging_face import with_bert_rules
+from tfminilm.tokenizer.pieces import layout_fault, words_fault
 
 WORDS = "vocab.txt"
 PIECES = "sentencepiece.model"
+
+_MOST_BYTES = 2**26  # Of either file.
+# A piece's id is its number in the file and this.
+_OFFSET = 1
 
 
 def write(tokenizer: Any, backbone: Any, folder: pathlib.Path) -> dict:
@@ -40,39 +45,77 @@ def write(tokenizer: Any, backbone: Any, folder: pathlib.Path) -> dict:
     return save(tokenizer, folder)
 
 
-def read(path: pathlib.Path, settings: Mapping[str, Any]) -> Any:
+def read(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
     """The KerasHub tokenizer that `write` wrote.
 
     Args:
         path: the file of words or pieces.
-        settings: what the manifest says of the tokenizer.
+        settings: what the manifest says of the tokenizer, by its rules.
+        rows: of the model's table of tokens.
 
     Raises:
-        UserError: the tokenizer is of a kind that is not known here.
+        UserError: the file is damaged, or says otherwise than the manifest.
     """
-    if settings["kind"] == "sentencepiece":
-        return keras_hub.models.XLMRobertaTokenizer(proto=path.read_bytes())
-    if settings["kind"] != "wordpiece":
-        raise UserError(
-            f"the bundle's tokenizer is a {settings['kind']!r}, expected "
-            "wordpiece or sentencepiece"
-        )
+    is_words = settings["kind"] == "wordpiece"
+    tokenizer = (_words if is_words else _pieces)(path, settings, rows)
+    told = dict(settings["special_ids"])
+    found = _special_ids(tokenizer) | {"unk": _unknown_id(tokenizer)}
+    for name, index in found.items():
+        if told.setdefault(name, index) != index:
+            raise _damaged(
+                path, f"{name} is {index} there and {told[name]} in manifest"
+            )
+    return tokenizer
+
+
+def _words(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
+    try:
+        text = files.read_text(path, _MOST_BYTES)
+    except UnicodeDecodeError as error:
+        raise _damaged(path, "it is not UTF-8") from error
     # Not `splitlines`: a word may hold a line separator of Unicode's.
-    words = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    words = text.removesuffix("\n").split("\n")
+    if len(words) > rows:
+        raise _damaged(path, f"it has {len(words)} words for {rows} rows")
+    if fault := words_fault(words):
+        raise _damaged(path, fault)
+    unknown = settings["special_ids"]["unk"]
+    if unknown >= len(words):
+        raise _damaged(path, f"it has no word {unknown}, for what is unknown")
+    for word in ("[CLS]", "[SEP]", "[PAD]", "[MASK]"):
+        if word not in words:
+            raise _damaged(path, f"it has no {word}")
     tokenizer = keras_hub.models.BertTokenizer(
         vocabulary=words,
         lowercase=settings["lowercase"],
         strip_accents=settings["strip_accents"],
         suffix_indicator=settings["suffix_indicator"],
+        oov_token=words[unknown],
     )
     # The first bundles do not say.
-    rules = settings.get("rules", KERAS_HUB)
-    if rules not in (BERT, KERAS_HUB):
-        raise UserError(
-            f"the bundle's tokenizer has the rules {rules!r}, expected "
-            f"{BERT} or {KERAS_HUB}"
-        )
-    return with_bert_rules(tokenizer) if rules == BERT else tokenizer
+    is_bert = settings.get("rules", KERAS_HUB) == BERT
+    return with_bert_rules(tokenizer) if is_bert else tokenizer
+
+
+def _pieces(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
+    proto = files.read_bytes(path, _MOST_BYTES)
+    fault = layout_fault(proto)
+    if fault:
+        raise _damaged(path, fault)
+    tokenizer = keras_hub.models.XLMRobertaTokenizer(proto=proto)
+    if tokenizer.vocabulary_size() > rows:
+        size = tokenizer.vocabulary_size()
+        raise _damaged(path, f"it has {size} pieces for {rows} rows")
+    *_, between = encode.special_ids(tokenizer)
+    for name, expected in (
+        ("id_offset", _OFFSET),
+        ("separators_between_texts", between),
+    ):
+        if settings[name] != expected:
+            raise _damaged(
+                path, f"{name} is {settings[name]}, expected {expected}"
+            )
+    return tokenizer
 
 
 def _write_words(tokenizer: Any, folder: pathlib.Path) -> dict[str, Any]:
@@ -83,7 +126,13 @@ def _write_words(tokenizer: Any, folder: pathlib.Path) -> dict[str, Any]:
             "tokenizer.json of its Hugging Face folder has them: expected "
             "BERT's (BertNormalizer, BertPreTokenizer and WordPiece)"
         )
-    words = tokenizer.get_vocabulary()
+    _require_plain_rules(tokenizer)
+    words = list(tokenizer.get_vocabulary())
+    if fault := words_fault(words):
+        raise UserError(
+            f"cannot export a vocabulary: {fault}; expected each word once, "
+            "in a line of its own"
+        )
     files.write_text(folder / WORDS, "\n".join(words) + "\n")
     return {
         "kind": "wordpiece",
@@ -94,23 +143,43 @@ def _write_words(tokenizer: Any, folder: pathlib.Path) -> dict[str, Any]:
         "suffix_indicator": tokenizer.suffix_indicator,
         "special_ids": {
             **_special_ids(tokenizer),
-            "unk": int(tokenizer.token_to_id(tokenizer.oov_token)),
+            "unk": _unknown_id(tokenizer),
         },
     }
 
 
+def _require_plain_rules(tokenizer: Any) -> None:
+    """Raises `UserError` for settings that a bundle does not hold."""
+    for is_set, what in (
+        (tokenizer.special_tokens_in_strings, "reads special tokens in texts"),
+        (not tokenizer.split, "does not split texts into words"),
+        (not tokenizer.split_on_cjk, "does not split Chinese characters"),
+    ):
+        if is_set:
+            raise UserError(
+                f"cannot export a tokenizer that {what}: the app's does not; "
+                "expected one with KerasHub's defaults for "
+                "special_tokens_in_strings, split and split_on_cjk"
+            )
+
+
 def _write_pieces(tokenizer: Any, folder: pathlib.Path) -> dict[str, Any]:
+    fault = layout_fault(tokenizer.proto)
+    if fault:
+        raise UserError(
+            f"cannot export this {type(tokenizer).__name__}: {fault}; expected "
+            "a SentencePiece model trained with unk_id=0, bos_id=1, eos_id=2"
+        )
     files.write_bytes(folder / PIECES, tokenizer.proto)
     *_, between = encode.special_ids(tokenizer)
     return {
         "kind": "sentencepiece",
         "vocabulary": PIECES,
-        # A piece's id is its number in the file and this.
-        "id_offset": 1,
+        "id_offset": _OFFSET,
         "separators_between_texts": between,
         "special_ids": {
             **_special_ids(tokenizer),
-            "unk": int(tokenizer.unk_token_id),
+            "unk": _unknown_id(tokenizer),
         },
     }
 
@@ -123,3 +192,13 @@ def _special_ids(tokenizer: Any) -> dict[str, int]:
         "pad": int(tokenizer.pad_token_id),
         "mask": int(tokenizer.mask_token_id),
     }
+
+
+def _unknown_id(tokenizer: Any) -> int:
+    if hasattr(tokenizer, "oov_token"):
+        return int(tokenizer.token_to_id(tokenizer.oov_token))
+    return int(tokenizer.unk_token_id)
+
+
+def _damaged(path: pathlib.Path, fault: str) -> UserError:
+    return UserError(f"{path} is damaged: {fault}; export the model again")

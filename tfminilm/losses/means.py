@@ -67,7 +67,8 @@ def masked_mean(values: Any, mask: Any, sample_weight: Any = None) -> Any:
         ops.cast(ops.shape(mask)[0], "float32"),
         ops.sum(ops.cast(is_there, "float32")),
     )
-    count, rows, rows_there = replicas.mean(ops.stack(sizes))
+    means = replicas.mean(ops.stack(sizes))
+    count, rows, rows_there = ops.unstack(means, len(sizes))
     total = _weighted_sum(values, weights * mask)
     return _ratio(total, count * _ratio(rows, rows_there))
 

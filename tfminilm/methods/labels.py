@@ -4,8 +4,8 @@ from typing import Any
 
 from keras import ops
 
+from tfminilm import checks
 from tfminilm.errors import UserError
-from tfminilm.layers import checks
 from tfminilm.losses.means import example_weights
 
 

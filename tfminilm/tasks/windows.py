@@ -19,6 +19,7 @@ from tfminilm.tasks import encode
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.example import QAExample
 from tfminilm.tasks.spans import Spans, span_tokenizer
+from tfminilm.tasks.words import Words
 
 MAX_QUESTION_TOKENS = 64
 DOC_STRIDE = 128
@@ -79,8 +80,9 @@ def make_windows(
         cache_dir: where the arrays are kept; nowhere if `None`.
 
     Raises:
-        UserError: there is no example, `max_length` leaves too little room
-            behind a question, or the tokenizer gives no offsets.
+        UserError: there is no example, a context is blank, `max_length`
+            leaves too little room behind a question, or the tokenizer gives
+            no offsets.
     """
     if not examples:
         raise UserError("there is no question to encode")
@@ -132,6 +134,11 @@ def _cut(
         question = questions[index].ids[:MAX_QUESTION_TOKENS]
         text = of_text[example.context]
         ids, spans = contexts[text]
+        if not len(ids):
+            raise UserError(
+                f"the text of question {example.id} is blank: expected words "
+                "in which an answer may be"
+            )
         room = max_length - len(question) - 2 - between
         if room < min(doc_stride, len(ids)):
             raise UserError(
@@ -248,6 +255,9 @@ def answers(
 ) -> list[Answer]:
     """The best answers to each question over all of its windows.
 
+    An answer has whole words: of one that begins or ends inside a word, as a
+    token may, all of the word counts.
+
     Args:
         examples: the questions that `windows` were made of.
         windows: all their windows.
@@ -302,9 +312,14 @@ def _answer(
     num_best: int,
 ) -> Answer:
     best = sorted(guesses.items(), key=lambda item: (-item[1], item[0]))
-    best = best[:num_best]
+    words = Words(context)
+    found: dict[tuple[int, int], float] = {}
+    for span, score in best[:num_best]:
+        start, end = words.whole(*span)
+        if start < end:
+            found.setdefault((start, end), score)
     return Answer(
-        tuple(context[start:end].strip() for (start, end), _ in best),
-        tuple(score for _, score in best),
+        tuple(context[start:end] for start, end in found),
+        tuple(found.values()),
         null_score,
     )

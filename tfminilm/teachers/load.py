@@ -69,6 +69,7 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     if is_tiny(source):
         return tiny.backbone(os.fspath(source), dtype)
     folder = hugging_face_folder(resolve(source))
+    _require_no_head(folder)
     if mobilebert.is_mobilebert(folder):
         return mobilebert.load_backbone(folder, dtype)
     if is_hugging_face(folder):
@@ -102,6 +103,7 @@ def load_tokenizer(source: str | os.PathLike, rules: str | None = None) -> Any:
         UserError: nothing is there, or it is damaged.
     """
     from tfminilm.tokenizer import KERAS_HUB, exact, hugging_face
+    from tfminilm.tokenizer.pieces import require_layout
 
     is_small = is_tiny(source)
     folder = "" if is_small else resolve(source)
@@ -109,6 +111,7 @@ def load_tokenizer(source: str | os.PathLike, rules: str | None = None) -> Any:
         tokenizer = tiny.tokenizer(os.fspath(source))
     else:
         tokenizer = _keras_hub_tokenizer(folder, source)
+    require_layout(tokenizer, source)
     if rules == KERAS_HUB:
         return tokenizer
     path = pathlib.Path(folder)
@@ -128,6 +131,7 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
     import keras_hub
 
     from tfminilm.tokenizer import hugging_face
+    from tfminilm.tokenizer.pieces import words_fault
 
     path = pathlib.Path(folder)
     config = path / "tokenizer_config.json"
@@ -136,6 +140,11 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
     strips = settings.get("strip_accents")
     strips = lowercase if strips is None else strips
     if (words := hugging_face.words(path)) is not None:
+        if fault := words_fault(words):
+            raise UserError(
+                f"the vocabulary of {folder} is damaged: {fault}; expected "
+                "each word once, in a line of its own"
+            )
         config = path / "config.json"
         family = (
             _read_json(config).get("model_type") if config.is_file() else ""
@@ -262,6 +271,24 @@ def hugging_face_folder(name: str) -> str:
         # The hubs each raise their own kind.
         raise _cannot_load("model", name, error) from error
     return str(folder)
+
+
+def _require_no_head(folder: str) -> None:
+    """Refuses what `export` wrote for `transformers` with a head.
+
+    The encoder alone would lose head and labels, and nobody would notice.
+    """
+    path = pathlib.Path(folder, "manifest.json")
+    if not path.is_file():
+        return
+    said = json_files.read(path, {"format?": str, "task?": str})
+    task = said.get("task", "encoder")
+    if said.get("format") == "tfminilm-hugging_face" and task != "encoder":
+        raise UserError(
+            f"{folder} is a model for {task} that `tfminilm export` wrote for "
+            "transformers, whose head is not read back here: give the workdir "
+            "or model that it was made of"
+        )
 
 
 def _is_ours(folder: str) -> bool:

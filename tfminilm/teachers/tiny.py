@@ -84,10 +84,10 @@ def _sentencepiece() -> bytes:
         model_writer=content,
         model_type="char",
         vocab_size=len(_LETTERS) + 4,
-        pad_id=0,
-        unk_id=1,
-        bos_id=2,
-        eos_id=3,
+        # As XLM-R's.
+        unk_id=0,
+        bos_id=1,
+        eos_id=2,
         minloglevel=2,
     )
     return content.getvalue()

@@ -17,6 +17,7 @@ _EMBEDDED, _ADVERSARIAL = 2000, 4000
 # Of each precision, as a processor that is emulated runs them as well.
 _SENTENCES, _QUESTIONS = 40, 10
 _PER_ROW = tools.HERE / "per_row_scales" / "bundle"
+_CASES = tools.HERE.parents[2] / "tests" / "export" / "manifest_cases.json"
 TASKS = (
     *("encoder", "classification", "pairs"),
     *("question_answering", "multilingual"),
@@ -71,9 +72,10 @@ def write(
                 folder / task, asked, folder / f"{task}.jsonl"
             )
         shutil.copytree(_PER_ROW, folder / "per_row_scales")
+        shutil.copyfile(_CASES, folder / _CASES.name)
         _write_precisions(precisions, folder / "precisions")
 
-    known = [small, precisions, _PER_ROW, *code, *given, str(data)]
+    known = [small, precisions, _PER_ROW, _CASES, *code, *given, str(data)]
     return apk.step("golden", known, build)
 
 

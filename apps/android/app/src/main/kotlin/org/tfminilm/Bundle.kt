@@ -20,6 +20,7 @@ class Bundle private constructor(
     companion object {
         private const val MAX_MANIFEST_BYTES = 1 shl 20
         private const val MAX_VOCABULARY_BYTES = 1 shl 26
+        private const val MAX_WORD = 256 // Bytes.
 
         /**
          * Opens a bundle and checks every file's size and SHA-256.
@@ -28,12 +29,15 @@ class Bundle private constructor(
          *     this code; its message says what and what to do.
          */
         fun open(files: BundleFiles): Bundle {
-            val manifest = Manifest.parse(text(files, Manifest.FILE, MAX_MANIFEST_BYTES))
+            val manifest = manifest(files)
             val model = mapped(files, manifest)
             val newTokenizer = tokenizers(files, manifest)
-            checkSignatures(manifest)
             return Bundle(manifest, newTokenizer, model)
         }
+
+        /** What a bundle says of itself; no other file is looked at. */
+        internal fun manifest(files: BundleFiles): Manifest =
+            Manifest.parse(text(files, Manifest.FILE, MAX_MANIFEST_BYTES))
 
         private fun mapped(files: BundleFiles, manifest: Manifest): ByteBuffer {
             val model = reading(Manifest.MODEL) { files.map(Manifest.MODEL) }
@@ -43,19 +47,21 @@ class Bundle private constructor(
 
         private fun tokenizers(files: BundleFiles, manifest: Manifest): () -> Tokenizer {
             val name = manifest.tokenizer.vocabulary
-            if (name.contains('/') || name.contains('\\')) {
-                throw BundleException("The vocabulary's name \"$name\" is no plain name")
-            }
             val bytes = reading(name) { files.open(name).use { it.upTo(MAX_VOCABULARY_BYTES, name) } }
             check(name, manifest, bytes.size.toLong()) { it.update(bytes) }
-            return tokenizers(bytes, manifest.tokenizer)
+            return tokenizers(bytes, manifest.tokenizer, manifest.tokens)
         }
 
-        private fun tokenizers(file: ByteArray, settings: TokenizerSettings): () -> Tokenizer {
+        private fun tokenizers(
+            file: ByteArray,
+            settings: TokenizerSettings,
+            rows: Long,
+        ): () -> Tokenizer {
             when (val kind = settings.kind) {
                 is TokenizerKind.WordPiece -> with(kind) {
                     val words = decoded(file, settings.vocabulary).removeSuffix("\n").split("\n")
-                    checkSpecial(settings, words.size)
+                    checkSize(settings, words.size, rows)
+                    checkWords(words)
                     return {
                         WordPieceTokenizer(
                             words,
@@ -69,18 +75,39 @@ class Bundle private constructor(
                 }
                 is TokenizerKind.SentencePiece -> {
                     val model = PieceModel(ByteBuffer.wrap(file))
-                    checkSpecial(settings, model.size + kind.idOffset)
+                    if (model.unknown != 0) {
+                        throw BundleException(
+                            "The bundle's SentencePiece model is not laid out as XLM-R's: " +
+                                "its first piece is not the unknown one; export another one",
+                        )
+                    }
+                    checkSize(settings, model.size + kind.idOffset, rows)
                     return { SentencePieceTokenizer(model, settings.unknown, kind.idOffset) }
                 }
             }
         }
 
-        private fun checkSpecial(settings: TokenizerSettings, size: Int) = with(settings) {
+        private fun checkSize(settings: TokenizerSettings, size: Int, rows: Long) = with(settings) {
+            if (size > rows) {
+                throw BundleException(
+                    "The vocabulary has $size words, the model $rows: export the model again",
+                )
+            }
             val named = mapOf("cls" to cls, "sep" to sep, "pad" to pad, "unk" to unknown)
             for ((name, id) in named) {
-                if (id !in 0 until size) {
+                if (id >= size) {
                     throw BundleException(
                         "The special token $name is $id, outside the vocabulary of $size words",
+                    )
+                }
+            }
+        }
+
+        private fun checkWords(words: List<String>) {
+            for ((id, word) in words.withIndex()) {
+                if (word.isEmpty() || '\u0000' in word || word.toByteArray().size > MAX_WORD) {
+                    throw BundleException(
+                        "The vocabulary's word $id is \"${word.take(20)}\": export the model again",
                     )
                 }
             }
@@ -135,43 +162,5 @@ class Bundle private constructor(
                 )
             }
         }
-
-        private fun checkSignatures(manifest: Manifest) {
-            val wanted = OUTPUTS.getValue(manifest.task)
-            for (signature in manifest.signatures) {
-                val row = intArrayOf(1, signature.length)
-                val shapes = signature.inputs
-                if ("token_ids" !in shapes || shapes.values.any { !it.contentEquals(row) }) {
-                    throw BundleException(
-                        "The model's ${signature.name} does not take token_ids of shape " +
-                            "[1, ${signature.length}]",
-                    )
-                }
-                for (name in wanted - signature.outputs.keys) {
-                    throw BundleException("The model's ${signature.name} gives no $name")
-                }
-            }
-            if (manifest.task == Task.QUESTION_ANSWERING) checkQuestions(manifest)
-        }
-
-        private fun checkQuestions(manifest: Manifest) {
-            val settings = manifest.questions
-                ?: throw BundleException("The manifest has no settings for questions")
-            val longest = manifest.signatures.last().length
-            val taken = settings.maxQuestionTokens + 2 + manifest.tokenizer.separators
-            if (taken >= longest) {
-                throw BundleException(
-                    "A question may take $taken of the model's $longest tokens, which leaves " +
-                        "no room for a text: export the model with a longer length",
-                )
-            }
-        }
-
-        private val OUTPUTS = mapOf(
-            Task.ENCODER to setOf("sentence_embedding"),
-            Task.CLASSIFICATION to setOf("logits"),
-            Task.REGRESSION to setOf("logits"),
-            Task.QUESTION_ANSWERING to setOf("start_logits", "end_logits"),
-        )
     }
 }

@@ -84,6 +84,8 @@ class Manifest(
     val labels: List<String>,
     val precision: String,
     val parameters: Long,
+    /** Rows of the table of tokens. */
+    val tokens: Long,
     /** Shortest first. */
     val signatures: List<Signature>,
     val tokenizer: TokenizerSettings,
@@ -101,8 +103,10 @@ class Manifest(
 
         /** @throws BundleException it is not a manifest that this code knows. */
         fun parse(text: String): Manifest = try {
+            ManifestRules.checkDepth(text)
             val json = JSONObject(text)
             checkFormat(json)
+            ManifestRules.check(json)
             read(json)
         } catch (error: JSONException) {
             throw BundleException("The bundle's manifest is damaged: ${error.message}", error)
@@ -130,21 +134,18 @@ class Manifest(
 
         private fun read(json: JSONObject): Manifest {
             val id = json.getString("task")
-            val task = Task.values().find { it.id == id }
-                ?: throw BundleException(
-                    "The bundle's task is \"$id\"; this app knows " +
-                        Task.values().joinToString { it.id },
-                )
+            val task = Task.values().first { it.id == id }
             val labels = json.optJSONArray("labels")
             return Manifest(
                 task = task,
                 taskName = json.textOrNull("task_name"),
                 description = json.textOrNull("description") ?: "",
-                texts = texts(json),
+                texts = json.getInt("num_texts"),
                 labels = labels?.let { array -> List(array.length()) { array.getString(it) } }
                     ?: emptyList(),
                 precision = json.getString("precision"),
                 parameters = json.getJSONObject("model").getLong("parameters"),
+                tokens = json.getJSONObject("model").getLong("vocabulary_size"),
                 signatures = signatures(json.getJSONObject("signatures")),
                 tokenizer = tokenizer(json.getJSONObject("tokenizer")),
                 questions = json.optJSONObject("question_answering")?.let(::questions),
@@ -159,17 +160,6 @@ class Manifest(
             )
         }
 
-        private fun texts(json: JSONObject): Int {
-            val texts = json.optInt("num_texts")
-            if (texts !in 1..2) {
-                throw BundleException(
-                    "The bundle does not say whether its model reads one text or two: " +
-                        "export the model again",
-                )
-            }
-            return texts
-        }
-
         private fun signatures(json: JSONObject): List<Signature> {
             val found = json.entries { all, name ->
                 val own = all.getJSONObject(name)
@@ -180,7 +170,6 @@ class Manifest(
                     own.getJSONObject("outputs").entries(::shape),
                 )
             }
-            if (found.isEmpty()) throw BundleException("The bundle's model has no signature")
             return found.values.sortedBy { it.length }
         }
 
@@ -210,35 +199,27 @@ class Manifest(
                 json.getString("suffix_indicator"),
             )
             "sentencepiece" -> TokenizerKind.SentencePiece(json.getInt("id_offset"))
-            else -> throw BundleException(
-                "The bundle's tokenizer is \"$kind\"; this app knows wordpiece and sentencepiece",
-            )
+            else -> throw JSONException("tokenizer.kind is $kind")
         }
 
-        private fun wordRules(id: String) = WordRules.values().find { it.id == id }
-            ?: throw BundleException(
-                "The bundle's words follow the rules \"$id\"; this app knows " +
-                    WordRules.values().joinToString { it.id },
-            )
+        private fun wordRules(id: String) = WordRules.values().first { it.id == id }
 
         private fun questions(json: JSONObject) = QuestionSettings(
-            json.positive("document_stride"),
-            json.positive("max_question_tokens"),
-            json.positive("max_answer_tokens"),
+            json.getInt("document_stride"),
+            json.getInt("max_question_tokens"),
+            json.getInt("max_answer_tokens"),
             if (json.isNull("null_threshold")) null else json.getDouble("null_threshold").toFloat(),
         )
 
         private fun probe(json: JSONObject): Probe {
             val rows = json.getJSONArray("rows")
             val answers = List(rows.length()) { knownAnswer(rows.getJSONObject(it)) }
-            if (answers.isEmpty()) throw JSONException("the probe has no rows")
             return Probe(json.getDouble("tolerance").toFloat(), answers)
         }
 
         private fun knownAnswer(json: JSONObject): KnownAnswer {
             val ids = json.getJSONArray("token_ids").ints()
             val segments = json.optJSONArray("segment_ids")?.ints() ?: IntArray(ids.size)
-            if (segments.size != ids.size) throw JSONException("a row of the probe is uneven")
             val outputs = json.getJSONObject("outputs").entries { all, name ->
                 val values = all.getJSONArray(name)
                 FloatArray(values.length()) { values.getDouble(it).toFloat() }
@@ -247,12 +228,6 @@ class Manifest(
         }
 
         private fun JSONArray.ints() = IntArray(length()) { getInt(it) }
-
-        private fun JSONObject.positive(name: String): Int {
-            val value = getInt(name)
-            if (value < 1) throw JSONException("$name is $value, not 1 or more")
-            return value
-        }
 
         private fun JSONObject.textOrNull(name: String): String? =
             if (isNull(name)) null else getString(name)

@@ -49,17 +49,10 @@ internal fun Manifest.wrongRuntime(what: String, cause: Throwable? = null): Bund
 private fun Probe.isRight(engine: Engine, known: KnownAnswer): Boolean {
     val sequence = Sequence(known.ids.size)
     for (at in known.ids.indices) sequence.add(known.ids[at], known.segments[at])
-    if (sequence.size > engine.maxLength) throw damaged("has a row of ${sequence.size} tokens")
     val found = engine.run(sequence)
     return known.outputs.all { (name, values) ->
-        val own = found[name] ?: throw damaged("names $name, which the model does not give")
-        if (values.size != own.capacity() && values.size != sequence.size) {
-            throw damaged("has ${values.size} numbers of $name")
-        }
+        val own = found.getValue(name)
         // So that what is no number is wrong as well.
         values.indices.all { abs(own.get(it) - values[it]) <= tolerance }
     }
 }
-
-private fun damaged(what: String) =
-    BundleException("The bundle's manifest is damaged: its probe $what")

@@ -35,6 +35,7 @@ class QuestionAnswerer(
     /**
      * @param isCancelled asked in front of every window.
      * @throws CancellationException it said so.
+     * @throws IllegalArgumentException the text is blank.
      */
     fun answer(
         question: String,
@@ -46,6 +47,7 @@ class QuestionAnswerer(
             tokenizer.encode(text, context)
             this.text = text
         }
+        require(context.size > 0) { "The text is blank: write one in which an answer may be" }
         tokenizer.encode(question, this.question, limit = settings.maxQuestionTokens)
         val best = BestAnswers(settings.maxAnswerTokens)
         val room = engine.maxLength - this.question.size - 2 - special.separators
@@ -118,21 +120,15 @@ internal class BestAnswers(private val maxTokens: Int) {
     }
 
     fun answers(text: String, nullThreshold: Float?, windows: Int): Answers {
-        val sorted = sorted().map {
-            answer(text, (it.key shr 32).toInt(), it.key.toInt(), it.value)
+        val found = LinkedHashMap<Pair<Int, Int>, Answer>()
+        for ((place, score) in sorted()) {
+            val (start, end) = text.wholeWords((place shr 32).toInt(), place.toInt())
+            if (start < end && (start to end) !in found) found[start to end] = Answer(start, end, score)
         }
-        val noAnswer = nullScore - (sorted.firstOrNull()?.score ?: nullScore)
+        val answers = found.values.toList()
+        val noAnswer = nullScore - (answers.firstOrNull()?.score ?: nullScore)
         val isNull = nullThreshold != null && noAnswer > nullThreshold
-        return Answers(if (isNull) emptyList() else sorted, noAnswer, windows)
-    }
-
-    /** Without the space that a piece may start with. */
-    private fun answer(text: String, from: Int, to: Int, score: Float): Answer {
-        var start = from
-        var end = to
-        while (start < end && text[start].isWhitespace()) start++
-        while (start < end && text[end - 1].isWhitespace()) end--
-        return Answer(start, end, score)
+        return Answers(if (isNull) emptyList() else answers, noAnswer, windows)
     }
 
     private fun sorted(): List<Map.Entry<Long, Float>> =

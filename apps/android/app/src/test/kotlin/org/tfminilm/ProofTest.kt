@@ -99,21 +99,20 @@ class ProofTest {
 
     @Test
     fun `a probe of another model`() {
-        assertRefused(bundle { logits(it, 0).put(0.5) }, "damaged", "numbers of logits")
-        assertRefused(bundle { row(it, 0).getJSONObject("outputs").put("x", JSONArray(listOf(1))) }, "damaged", "x")
         val ids = JSONArray(List(500) { 5 })
-        assertRefused(
-            bundle { row(it, 0).put("token_ids", ids).put("segment_ids", ids) },
-            "damaged",
-            "500 tokens",
+        val changes = mapOf<String, (JSONObject) -> Unit>(
+            "logits has 3 numbers, expected 2" to { logits(it, 0).put(0.5) },
+            "outputs are not logits" to {
+                row(it, 0).getJSONObject("outputs").put("x", JSONArray(listOf(1)))
+            },
+            "token_ids has 500" to { row(it, 0).put("token_ids", ids).put("segment_ids", ids) },
+            "probe.rows has 0" to { it.put("rows", JSONArray()) },
+            "segment_ids has another size" to { row(it, 0).put("segment_ids", JSONArray(listOf(0))) },
+            "tolerance is missing" to { it.remove("tolerance") },
         )
-        for (change in listOf<(JSONObject) -> Unit>(
-            { it.put("rows", JSONArray()) },
-            { row(it, 0).put("segment_ids", JSONArray(listOf(0))) },
-            { it.remove("tolerance") },
-        )) {
+        for ((words, change) in changes) {
             val error = assertThrows(BundleException::class.java) { bundle(change) }
-            assertTrue(error.message, "damaged" in error.message)
+            assertTrue(error.message, "damaged" in error.message && words in error.message)
         }
     }
 

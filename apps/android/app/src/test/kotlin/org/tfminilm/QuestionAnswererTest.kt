@@ -5,6 +5,7 @@ import java.util.Random
 import java.util.concurrent.CancellationException
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
 import org.junit.Test
 
 class QuestionAnswererTest {
@@ -54,9 +55,14 @@ class QuestionAnswererTest {
     }
 
     @Test
-    fun `an empty text, an empty question, a huge question`() {
+    fun `a blank text, an empty question, a huge question`() {
         val answerer = QuestionAnswerer(bundle, Finder(idOf("zebra")))
-        assertEquals(0, answerer.answer("What?", "").answers.size)
+        for (text in listOf("", " \n", "\u200b")) {
+            val error = assertThrows(IllegalArgumentException::class.java) {
+                answerer.answer("What?", text)
+            }
+            assertTrue(error.message, "The text is blank" in error.message!!)
+        }
         assertEquals(1, answerer.answer("", "zebra").answers.size)
         assertEquals(1, answerer.answer("why ".repeat(100_000), "zebra").answers.size)
     }
@@ -108,7 +114,7 @@ class QuestionAnswererTest {
             val window = FloatBuffer.wrap(FloatArray(11) { if (it == 0) 0f else logits[start + it - 1] })
             best.add(window, window, 1, 10, tokens, start)
         }
-        val found = best.answers("x".repeat(count), null, 1).answers
+        val found = best.answers(".".repeat(count), null, 1).answers
         val wanted = (0 until count).sortedByDescending { logits[it] }.take(20)
         assertEquals(wanted, found.map { it.start })
     }
@@ -120,5 +126,40 @@ class QuestionAnswererTest {
             answerer.answer("What?", "word ".repeat(5000)) { lengths.size >= 3 }
         }
         assertEquals(3, lengths.size)
+    }
+
+    @Test
+    fun `answers have whole words`() {
+        val cases = listOf(
+            Triple("of Ann's", "nn", "Ann"),
+            Triple("of Ann's", " Ann", "Ann"),
+            Triple("of Ann's", "nn'", "Ann'"),
+            Triple("of Ann's", " ", ""),
+            Triple("Ann", "Ann", "Ann"),
+            Triple("a\u0301b c", "b", "a\u0301b"),
+            Triple("the 1990s,", "1990", "1990s"),
+            Triple("x_y", "y", "y"),
+            Triple("\u041c\u043e\u0441\u043a", "\u043e\u0441", "\u041c\u043e\u0441\u043a"),
+            Triple("\ud835\udc00\ud835\udc01", "\ud835\udc01", "\ud835\udc00\ud835\udc01"),
+            Triple("\u5317\u4eac\u5e02", "\u4eac", "\u4eac"),
+            Triple("\uc11c\uc6b8\uc5d0\uc11c", "\uc11c\uc6b8", "\uc11c\uc6b8"),
+            Triple("\u0e01\u0e23\u0e38\u0e07", "\u0e23", "\u0e23"),
+            Triple("\u5317A1", "1", "A1"),
+        )
+        for ((text, part, whole) in cases) {
+            val at = text.indexOf(part)
+            val (start, end) = text.wholeWords(at, at + part.length)
+            assertEquals(whole, text.substring(start, end))
+        }
+    }
+
+    @Test
+    fun `two parts of a word are one answer`() {
+        val tokens = Tokens().also { all -> for (at in 0 until 5) all.add(0, at, at + 1) }
+        val logits = FloatBuffer.wrap(floatArrayOf(0f, 5f, 4f, 3f, 2f, 1f))
+        val best = BestAnswers(maxTokens = 1).also { it.add(logits, logits, 1, 5, tokens, 0) }
+        val found = best.answers("ab cd", null, 1).answers
+        assertEquals(listOf(0 to 2, 3 to 5), found.map { it.start to it.end })
+        assertEquals(listOf(10f, 4f), found.map { it.score })
     }
 }

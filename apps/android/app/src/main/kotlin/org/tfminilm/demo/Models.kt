@@ -62,8 +62,7 @@ class Models(private val context: Context) {
     }
 
     private fun choice(name: String, files: BundleFiles): Choice? = try {
-        val text = files.open(Manifest.FILE).use { it.reader().readText() }
-        Choice(name, Manifest.parse(text), files)
+        Choice(name, Bundle.manifest(files), files)
     } catch (_: IOException) {
         null
     } catch (_: BundleException) {

@@ -1,0 +1,308 @@
+package org.tfminilm
+
+import kotlin.math.abs
+import org.json.JSONArray
+import org.json.JSONException
+import org.json.JSONObject
+
+/**
+ * What a manifest has to say, and how its parts belong together.
+ *
+ * The exporter has the same rules (`rules.py`), and both are tested by the
+ * cases of `tests/export/manifest_cases.json`.
+ */
+internal object ManifestRules {
+    private const val MOST_DEPTH = 64
+    private const val MOST_TOKENS = 1_000_000L
+    private const val MOST_REAL = 1e30 // A float holds it.
+    private val INPUTS = setOf("token_ids", "segment_ids", "padding_mask")
+    private val SPECIAL = listOf("cls", "sep", "pad", "unk")
+    private val LIBRARIES = listOf("tensorflow-lite", "ai-edge-litert")
+    private val QUESTIONS = listOf("document_stride", "max_question_tokens", "max_answer_tokens")
+    private val PLAIN_NAME = Regex("[A-Za-z0-9_][A-Za-z0-9_.-]*")
+    private val VERSION = Regex("[0-9]+\\.[0-9]+\\.[0-9]+")
+    private val DIGEST = Regex("[0-9a-f]{64}")
+    private val INDICATOR = Regex("[!-~]{1,16}")
+
+    /** What the app reads of each task's model. */
+    val OUTPUTS = mapOf(
+        Task.ENCODER to setOf("sentence_embedding"),
+        Task.CLASSIFICATION to setOf("logits"),
+        Task.REGRESSION to setOf("logits"),
+        Task.QUESTION_ANSWERING to setOf("start_logits", "end_logits"),
+    )
+
+    /** @throws JSONException it is nested so deep that reading it would end the thread. */
+    fun checkDepth(text: String) {
+        var depth = 0
+        var isText = false
+        var index = 0
+        while (index < text.length) {
+            when (text[index]) {
+                '"' -> isText = !isText
+                '\\' -> if (isText) index++
+                '{', '[' -> if (!isText && ++depth > MOST_DEPTH) {
+                    throw JSONException("it is nested deeper than $MOST_DEPTH levels")
+                }
+                '}', ']' -> if (!isText) depth--
+            }
+            index++
+        }
+    }
+
+    /** @throws JSONException a rule is broken; it names the place. */
+    fun check(json: JSONObject) {
+        val all = Part(json, "")
+        val task = task(all)
+        all.word("precision")
+        all.whole("num_texts", 1L..2L)
+        val model = all.part("model")
+        val rows = model.whole("vocabulary_size", 1L..Int.MAX_VALUE)
+        model.whole("parameters", 1L..1_000_000_000_000_000L)
+        checkFiles(all)
+        val width = checkLabels(all, task)
+        checkTokenizer(all.part("tokenizer"), rows)
+        val lengths = all.part("signatures").parts().map { checkSignature(it, task, width) }
+        if (lengths.isEmpty() || lengths.toSet().size < lengths.size) {
+            fail("signatures has none, or one length twice")
+        }
+        checkQuestions(all, task, lengths.max())
+        checkProbe(all, task, rows, lengths.max(), width)
+        checkRuntimes(all.part("runtimes"))
+    }
+
+    private fun task(all: Part): Task {
+        val id = all.word("task")
+        val task = Task.values().find { it.id == id }
+            ?: fail("task is \"$id\"; this app knows ${Task.values().joinToString { it.id }}")
+        if ((all.wordOrNull("task_name") == null) != (task == Task.ENCODER)) {
+            fail("task_name is not text of a task, and null of an encoder")
+        }
+        return task
+    }
+
+    private fun checkFiles(all: Part) {
+        val files = all.part("files")
+        for (file in files.parts()) {
+            if (!PLAIN_NAME.matches(file.name)) fail("\"${file.name}\" is no name of a file")
+            file.whole("bytes", 1L..(1L shl 40))
+            if (!DIGEST.matches(file.word("sha256"))) fail("${file.at("sha256")} is no SHA-256")
+        }
+        for (name in listOf(Manifest.MODEL, all.part("tokenizer").word("vocabulary"))) {
+            if (!files.has(name)) fail("it has no checksum of $name")
+        }
+    }
+
+    /** How many numbers an output has that belongs to no token; 0 for what the model says. */
+    private fun checkLabels(all: Part, task: Task): Int {
+        val labels = all.listOrNull("labels")
+        if ((labels == null) != (task != Task.CLASSIFICATION)) {
+            fail("labels is not a list of a classification, and null of others")
+        }
+        if (labels == null) return if (task == Task.ENCODER) embeddingWidth(all) else 1
+        val words = (0 until labels.length()).map {
+            labels.get(it) as? String ?: fail("labels[$it] is no text")
+        }
+        if (words.isEmpty() || words.toSet().size < words.size) {
+            fail("labels has none, or one of them twice")
+        }
+        return words.size
+    }
+
+    private fun embeddingWidth(all: Part): Int {
+        val first = all.part("signatures").parts().firstOrNull()
+            ?: fail("signatures has none, or one length twice")
+        val shape = first.part("outputs").part("sentence_embedding").list("shape")
+        return if (shape.length() == 0) 1 else maxOf(1, shape.optInt(shape.length() - 1))
+    }
+
+    private fun checkTokenizer(said: Part, rows: Long) {
+        val kind = said.word("kind")
+        when (kind) {
+            "wordpiece" -> {
+                said.truth("lowercase")
+                said.truth("strip_accents")
+                val indicator = said.word("suffix_indicator")
+                if (!INDICATOR.matches(indicator)) {
+                    fail("${said.at("suffix_indicator")} is not 1 to 16 of ASCII's signs")
+                }
+                val rules = said.word("rules")
+                if (WordRules.values().none { it.id == rules }) {
+                    val known = WordRules.values().joinToString { it.id }
+                    fail("${said.at("rules")} is \"$rules\"; this app knows $known")
+                }
+            }
+            "sentencepiece" -> {
+                said.whole("id_offset", 0L..1000L)
+                said.whole("separators_between_texts", 1L..2L)
+            }
+            else -> fail(
+                "${said.at("kind")} is \"$kind\"; this app knows wordpiece and sentencepiece",
+            )
+        }
+        val special = said.part("special_ids")
+        for (name in special.names() + SPECIAL) special.whole(name, 0L until rows)
+    }
+
+    private fun checkSignature(said: Part, task: Task, width: Int): Long {
+        val length = said.whole("length", 1L..MOST_TOKENS)
+        val inputs = said.part("inputs")
+        if (!inputs.has("token_ids")) fail("${inputs.at("token_ids")} is missing")
+        for (tensor in inputs.parts()) {
+            if (tensor.name !in INPUTS) fail("${tensor.place} is no input that this app knows")
+            checkTensor(tensor, "int32", length)
+        }
+        val outputs = said.part("outputs")
+        for (tensor in outputs.parts()) tensor.list("shape")
+        for (name in OUTPUTS.getValue(task)) {
+            val size = if (task == Task.QUESTION_ANSWERING) length else width.toLong()
+            checkTensor(outputs.part(name), "float32", size)
+        }
+        return length
+    }
+
+    private fun checkTensor(said: Part, kind: String, size: Long) {
+        if (said.word("dtype") != kind) fail("${said.at("dtype")} is not $kind")
+        val shape = said.list("shape")
+        val sizes = (0 until shape.length()).map {
+            wholeOrNull(shape.get(it)) ?: fail("${said.at("shape")}[$it] is no whole number")
+        }
+        val expected = listOf(1L, size)
+        if (sizes != expected) fail("${said.at("shape")} is $sizes, expected $expected")
+    }
+
+    private fun checkQuestions(all: Part, task: Task, longest: Long) {
+        val said = all.partOrNull("question_answering")
+        if ((said != null) != (task == Task.QUESTION_ANSWERING)) {
+            fail("question_answering is ${if (said == null) "null" else "given"}, of ${task.id}")
+        }
+        if (said == null) return
+        if (all.whole("num_texts", 1L..2L) != 2L) fail("num_texts is 1, expected 2 of questions")
+        for (name in QUESTIONS) said.whole(name, 1L..MOST_TOKENS)
+        if (!said.isNull("null_threshold") && abs(said.real("null_threshold")) > MOST_REAL) {
+            fail("${said.at("null_threshold")} is too large")
+        }
+        val tokenizer = all.part("tokenizer")
+        val name = "separators_between_texts"
+        val between = if (tokenizer.has(name)) tokenizer.whole(name, 1L..2L) else 1L
+        val taken = said.whole("max_question_tokens", 1L..MOST_TOKENS) + 2 + between
+        if (taken >= longest) {
+            fail("a question may take $taken of $longest tokens, which leaves no room for a text")
+        }
+    }
+
+    private fun checkProbe(all: Part, task: Task, rows: Long, longest: Long, width: Int) {
+        val probe = all.part("probe")
+        val tolerance = probe.real("tolerance")
+        if (!(tolerance > 0 && tolerance <= MOST_REAL)) fail("${probe.at("tolerance")} is $tolerance")
+        val answers = probe.list("rows")
+        if (answers.length() !in 2..64) fail("probe.rows has ${answers.length()}, expected 2 to 64")
+        for (index in 0 until answers.length()) {
+            val place = "probe.rows[$index]"
+            val json = answers.get(index) as? JSONObject ?: fail("$place is no object")
+            checkRow(Part(json, place), task, rows, longest, width)
+        }
+    }
+
+    private fun checkRow(row: Part, task: Task, rows: Long, longest: Long, width: Int) {
+        val size = checkIds(row, "token_ids", rows)
+        if (size !in 1..longest) fail("${row.at("token_ids")} has $size, expected 1 to $longest")
+        if (row.has("segment_ids") && checkIds(row, "segment_ids", 2) != size) {
+            fail("${row.at("segment_ids")} has another size")
+        }
+        val outputs = row.part("outputs")
+        if (outputs.names().toSet() != OUTPUTS.getValue(task)) {
+            fail("${row.at("outputs")} are not ${OUTPUTS.getValue(task).joinToString(" and ")}")
+        }
+        for (name in outputs.names()) {
+            val values = outputs.list(name)
+            val expected = if (task == Task.QUESTION_ANSWERING) size else width
+            if (values.length() != expected) {
+                fail("${outputs.at(name)} has ${values.length()} numbers, expected $expected")
+            }
+            for (at in 0 until expected) {
+                val value = (values.get(at) as? Number)?.toDouble() ?: Double.NaN
+                if (!(abs(value) <= MOST_REAL)) fail("${outputs.at(name)}[$at] is no such number")
+            }
+        }
+    }
+
+    private fun checkIds(row: Part, name: String, count: Long): Int {
+        val ids = row.list(name)
+        for (at in 0 until ids.length()) {
+            val id = wholeOrNull(ids.get(at))
+            if (id == null || id !in 0 until count) {
+                fail("${row.at(name)}[$at] is ${ids.get(at)}, expected 0 to ${count - 1}")
+            }
+        }
+        return ids.length()
+    }
+
+    private fun checkRuntimes(said: Part) {
+        for (name in LIBRARIES) if (!said.has(name)) fail("${said.at(name)} is missing")
+        for (name in said.names()) {
+            val version = said.wordOrNull(name) ?: continue
+            if (!VERSION.matches(version)) fail("${said.at(name)} is \"$version\", no version")
+        }
+    }
+
+    private fun wholeOrNull(value: Any?): Long? = when (value) {
+        is Int -> value.toLong()
+        is Long -> value
+        else -> null
+    }
+
+    private fun fail(fault: String): Nothing = throw JSONException(fault)
+
+    /** An object of the manifest, and where it is. */
+    private class Part(private val json: JSONObject, val place: String, val name: String = "") {
+        fun at(name: String) = if (place.isEmpty()) name else "$place.$name"
+
+        fun has(name: String) = json.has(name)
+
+        fun isNull(name: String) = value(name) == JSONObject.NULL
+
+        fun names(): List<String> = json.keys().asSequence().toList()
+
+        fun parts(): List<Part> = names().map(::part)
+
+        fun word(name: String) = wordOrNull(name) ?: wrong(name, "text")
+
+        fun wordOrNull(name: String): String? = of(name, "text")
+
+        fun truth(name: String): Boolean = of(name, "true or false") ?: wrong(name, "true or false")
+
+        fun list(name: String) = listOrNull(name) ?: wrong(name, "a list")
+
+        fun listOrNull(name: String): JSONArray? = of(name, "a list")
+
+        fun part(name: String) = partOrNull(name) ?: wrong(name, "an object")
+
+        fun partOrNull(name: String): Part? =
+            of<JSONObject>(name, "an object")?.let { Part(it, at(name), name) }
+
+        fun real(name: String): Double {
+            val value = of<Number>(name, "a number") ?: wrong(name, "a number")
+            return value.toDouble().takeIf { it.isFinite() } ?: wrong(name, "a finite number")
+        }
+
+        fun whole(name: String, range: LongRange): Long {
+            val expected = "${range.first} to ${range.last}"
+            return wholeOrNull(value(name))?.takeIf { it in range } ?: wrong(name, expected)
+        }
+
+        /** Null for null. */
+        private inline fun <reified T> of(name: String, expected: String): T? {
+            val value = value(name)
+            return if (value == JSONObject.NULL) null else value as? T ?: wrong(name, expected)
+        }
+
+        private fun value(name: String): Any {
+            if (!json.has(name)) fail("${at(name)} is missing")
+            return json.get(name)
+        }
+
+        private fun wrong(name: String, expected: String): Nothing =
+            fail("${at(name)} is ${json.get(name).toString().take(60)}, expected $expected")
+    }
+}

@@ -1,0 +1,59 @@
+"""Where words begin and end in a text."""
+
+import bisect
+import functools
+from typing import Any
+
+
+class Words:
+    """The words of a text, which an answer takes whole.
+
+    A word is a run of letters, digits and the marks on them. Scripts that
+    write words without blanks, or endings behind them, have none: there an
+    answer may begin and end at any character.
+    """
+
+    def __init__(self, text: str):
+        """Finds the words.
+
+        Args:
+            text: in which answers are found.
+        """
+        self._text = text
+        spans = [found.span() for found in _pattern().finditer(text)]
+        self._starts = [start for start, _ in spans]
+        self._ends = [end for _, end in spans]
+
+    def whole(self, start: int, end: int) -> tuple[int, int]:
+        """A part of the text without blanks around it, and with whole words.
+
+        Args:
+            start: its first character.
+            end: the one behind its last.
+
+        Returns:
+            The same; both are equal where there are blanks only.
+        """
+        part = self._text[start:end]
+        start += len(part) - len(part.lstrip())
+        end = start + len(part.strip())
+        if start >= end:
+            return start, start
+        first = bisect.bisect_left(self._starts, start) - 1
+        if first >= 0 and start < self._ends[first]:
+            start = self._starts[first]
+        last = bisect.bisect_right(self._ends, end)
+        if last < len(self._ends) and self._starts[last] < end:
+            end = self._ends[last]
+        return start, end
+
+
+@functools.cache
+def _pattern() -> Any:
+    import regex
+
+    without = "Han Hiragana Katakana Hangul Thai Lao Khmer Myanmar".split()
+    scripts = "".join(rf"\p{{Script={name}}}" for name in without)
+    return regex.compile(
+        rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{scripts}]]+", regex.VERSION1
+    )
