@@ -42,7 +42,7 @@ _REMEDY = re.compile(
     "make room|is it|upgrade|install|start|keep|choose|cut it|see -|again|"
     "fine-tune"
 )
-_MOST_SECONDS = 60
+_MOST_SECONDS = 180
 
 
 @contextlib.contextmanager
