@@ -5,10 +5,12 @@ lies in a folder named after a digest of its inputs, so that an unchanged step
 does not run again.
 """
 
+import collections
 import hashlib
 import pathlib
 import shutil
 import struct
+import threading
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 
@@ -18,6 +20,8 @@ from tools import Tools
 PROJECT = tools.HERE.parent
 MAIN = PROJECT / "app" / "src" / "main"
 BUILD = PROJECT / "build"
+# Threads that ask for the same step wait for each other.
+_LOCKS: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
 MIN_SDK, TARGET_SDK = 26, 35
 ABIS = ("arm64-v8a", "x86_64")
 # Kotlin's and javac's way to write lambdas: plain classes, as the runtime of
@@ -49,16 +53,17 @@ def step(
             digest.update(path.read_bytes())
         digest.update(f"{each}\0".encode())
     folder = BUILD / f"{name}-{digest.hexdigest()[:16]}"
-    if folder.is_dir():
-        return folder
-    print(f"  {name}")
-    for old in BUILD.glob(f"{name}-*"):
-        shutil.rmtree(old)
-    temporary = BUILD / f".{name}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    build(temporary)
-    return temporary.rename(folder)
+    with _LOCKS[name]:
+        if folder.is_dir():
+            return folder
+        print(f"  {name}")
+        for old in BUILD.glob(f"{name}-*"):
+            shutil.rmtree(old)
+        temporary = BUILD / f".{name}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        build(temporary)
+        return temporary.rename(folder)
 
 
 def _files(path: pathlib.Path) -> list[pathlib.Path]:
