@@ -206,13 +206,13 @@ class Distiller(
 
     @property
     def metrics(self) -> list[Any]:
-        """What `fit` reports: the loss, its terms, and what compile got."""
+        """Lists what `fit` reports: loss, terms, and what `compile` got."""
         unused = self._own_tracker if self._compile_loss is None else None
         return [metric for metric in super().metrics if metric is not unused]
 
     @property
     def output_names(self) -> list[str] | None:
-        """By which `compile` knows losses and metrics: the student's."""
+        """Gives the student's, by which `compile` names losses and metrics."""
         return getattr(self.student, "output_names", None)
 
     @property
@@ -339,7 +339,7 @@ class Distiller(
         return value * replicas.count() * rows / all_rows
 
     def _unsaved(self) -> list[Any]:
-        """What `save_weights` leaves out: the teacher and all views."""
+        """Lists what `save_weights` leaves out: the teacher and all views."""
         cut = self._lower_view, self._whole_view, self._teacher_view
         return [model for model in (self.teacher, *cut) if model is not None]
 
@@ -358,7 +358,7 @@ class Distiller(
 
 
 def _value(term: Term, target: Any, learnt: Any, mask: Any, weight: Any) -> Any:
-    """What a term's loss is."""
+    """Computes a term's loss."""
     if not isinstance(term.loss, keras.distillation.DistillationLoss):
         return term.loss(target, learnt, mask, sample_weight=weight)
     if weight is not None:

@@ -314,7 +314,7 @@ def _writing(path: pathlib.Path, size: int) -> Iterator[pathlib.Path]:
 
 
 def _is_left(folder: pathlib.Path) -> bool:
-    """Whether a process that is no more made this folder to write in."""
+    """Tells whether a process that has ended made this folder to write in."""
     try:
         with open(open_regular(folder / _MARKER), "rb") as marker:
             if marker.read(len(_MARK) + 1) != _MARK.encode():

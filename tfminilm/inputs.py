@@ -1,4 +1,4 @@
-"""What a model reads of a batch: columns by name, texts, labels, weights."""
+"""Read a batch for a model: columns by name, texts, labels, weights."""
 
 import inspect
 import types
@@ -24,7 +24,7 @@ _PARTS = ("x", "y", "sample_weight")
 
 
 def read(model: keras.Model, x: Any) -> Any:
-    """What this model reads of `x`; the other may read more, or less.
+    """Picks what this model reads of `x`; the other may read more, or less.
 
     Args:
         model: of any kind.
@@ -77,7 +77,7 @@ def padding_mask(x: Any) -> Any:
 
 
 def rows(x: Any) -> Any:
-    """How many examples a batch has."""
+    """Counts the examples of a batch."""
     return ops.shape(next(v for v in keras.tree.flatten(x) if v is not None))[0]
 
 
@@ -167,7 +167,7 @@ def weights(
 
 
 class ReadsTexts:
-    """What a `keras.Model` has to inherit from, first, to be given texts.
+    """Lets a `keras.Model` that inherits from it, first, be given texts.
 
     Its `preprocess`, `(x, y, sample_weight) -> batch`, is asked about texts
     alone. Mappings are read as dicts, and generators may yield them.
@@ -299,7 +299,7 @@ def _weighed(rest: list[Any]) -> list[Any]:
 
 
 def _is_text(x: Any) -> bool:
-    """Whether there is text among the leaves."""
+    """Tells whether there is text among the leaves."""
     return any(map(_is_text_leaf, keras.tree.flatten(x)))
 
 

@@ -137,7 +137,7 @@ def text_files(place: str) -> list[pathlib.Path]:
 
 
 def ending(place: str, files: list[pathlib.Path]) -> str:
-    """What ends a document in the files of a text folder; see `endings.find`.
+    """Finds what ends a document in a text folder; see `endings.find`.
 
     It is logged if those are no blank lines.
 

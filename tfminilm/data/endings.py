@@ -1,4 +1,4 @@
-"""Where the documents of a text end: at blank lines, if it has any.
+"""Find where the documents of a text end: at blank lines, if it has any.
 
 A text without them would be one document, of which no part can be held out.
 It is cut at its lines, or, where it has few, between its sentences.
@@ -24,7 +24,7 @@ _FEW = 100
 
 
 def find(texts: Sequence[Callable[[], Lines]]) -> str:
-    """Whether documents end at `BLANK_LINES`, `LINES` or `SENTENCES`.
+    """Tells whether documents end at `BLANK_LINES`, `LINES` or `SENTENCES`.
 
     A hundred texts without a blank line are a hundred documents.
 
@@ -69,7 +69,7 @@ def documents(
 
 
 def told(ending: str) -> str:
-    """What a user is told of a text that is cut."""
+    """Tells a user how a text is cut."""
     places = "at line ends" if ending == LINES else "between its sentences"
     return (
         "it has no blank line, which ends a document, and is cut "
@@ -78,7 +78,7 @@ def told(ending: str) -> str:
 
 
 def _has_blank(lines: Lines) -> bool:
-    """Whether there is a blank line between two others."""
+    """Tells whether there is a blank line between two others."""
     is_first, was_blank = True, False
     for _, line in lines:
         if line and was_blank:

@@ -252,7 +252,7 @@ def _sequence_starts(size: int, ends: np.ndarray, room: int) -> list[int]:
 def _function(
     tokenizer: Any,
 ) -> Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]:
-    """What makes ids of many texts at once, and tells their lengths."""
+    """Returns a function that makes ids of many texts, and their lengths."""
     if isinstance(tokenizer, Exact):
         return tokenizer.encode
     reads_special = getattr(tokenizer, "special_tokens_in_strings", False)

@@ -99,7 +99,7 @@ def shape(backbone: Any) -> dict[str, int]:
 
 
 def signatures(interpreter: Any) -> dict[str, Any]:
-    """What a LiteRT file itself says about its signatures.
+    """Reads what a LiteRT file itself says about its signatures.
 
     Args:
         interpreter: that `runner.open_interpreter` made of it.

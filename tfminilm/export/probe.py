@@ -70,7 +70,7 @@ def make(
 
 
 def difference(encoder: LiteRTEncoder, probe: Mapping[str, Any]) -> float:
-    """How far the worst number is from what it is known to be.
+    """Measures how far the worst number is from the known one.
 
     Args:
         encoder: runs the file.
@@ -117,7 +117,7 @@ def _rows(
 def _answer(
     encoder: LiteRTEncoder, row: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
-    """What an app reads of a row, flat."""
+    """Lists the numbers that an app reads of a row."""
     found = encoder(row["token_ids"], row.get("segment_ids"))
     return {name: found[name].ravel() for name in OUTPUTS if name in found}
 

@@ -1,4 +1,4 @@
-"""Which folders an export may replace: older exports, and nothing else."""
+"""Decide which folders an export may replace: older exports alone."""
 
 import os
 import pathlib
@@ -53,7 +53,7 @@ def require_replaceable(output_dir: pathlib.Path) -> None:
 
 
 def _fault(folder: pathlib.Path) -> str:
-    """What is in the folder that no export wrote; empty if nothing."""
+    """Names what is in the folder that no export wrote; empty if nothing."""
     if not folder.is_dir():
         return "is no folder"
     if folder.is_symlink():
@@ -83,7 +83,7 @@ def _inside(
 
 
 def _is_known(name: str, manifest: dict[str, Any] | None) -> bool:
-    """Whether an export with this manifest wrote a file of this name."""
+    """Tells whether an export with this manifest wrote this file."""
     if manifest is None or manifest["format"] not in _WRITTEN:
         return False
     is_listed = name == _MANIFEST or name in manifest["files"]
@@ -92,7 +92,7 @@ def _is_known(name: str, manifest: dict[str, Any] | None) -> bool:
 
 
 def _is_whole(path: pathlib.Path, said: dict[str, Any] | None) -> bool:
-    """Whether a file is as the manifest, which names all others, says."""
+    """Tells whether a file is as the manifest says, which names all."""
     if said is None:
         return True
     try:

@@ -1,4 +1,4 @@
-"""What a bundle's manifest has to say, and how its parts belong together.
+"""Check a bundle's manifest, and how its parts belong together.
 
 The app has the same rules (`Manifest.kt`), and both are tested by the cases
 of `tests/export/manifest_cases.json`.
@@ -88,7 +88,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def fault(manifest: Mapping[str, Any], version: int = 2) -> str:
-    """What is wrong with a manifest, in words; empty if nothing is.
+    """Tells what is wrong with a manifest; empty if nothing is.
 
     Args:
         manifest: its content, as `json_files` reads it.

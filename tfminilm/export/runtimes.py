@@ -19,7 +19,7 @@ LITERT = "ai-edge-litert"
 
 @dataclasses.dataclass(frozen=True, order=True)
 class _Needs:
-    """What an operator asks of a runtime.
+    """Describes what an operator asks of a runtime.
 
     Attributes:
         version: of FULLY_CONNECTED; a runtime that does not know it refuses
@@ -77,7 +77,7 @@ def oldest(model: bytes | str | os.PathLike) -> dict[str, str | None]:
 
 
 def needed(runtimes: Mapping[str, str | None]) -> str:
-    """Those versions in words: "ai-edge-litert 1.1.2 or newer"."""
+    """Puts versions in words: "ai-edge-litert 1.1.2 or newer"."""
     return " or ".join(
         f"{library} {version} or newer"
         for library, version in runtimes.items()

@@ -42,7 +42,7 @@ def by_factors(model: Any) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _Table:
-    """How a table lies in the file, for all signatures.
+    """Describes how a table lies in the file, for all signatures.
 
     Attributes:
         shape: `[words, width]`, or half the width where a byte holds two

@@ -164,7 +164,7 @@ def norm(layer: Any) -> Norm:
 def activation_name(
     activation: Callable, known: Sequence[str] = ACTIVATIONS
 ) -> str:
-    """Which of the known functions one is, judged by what it computes.
+    """Names the known function that one is, judged by what it computes.
 
     Raises:
         UserError: it is none of them.

@@ -1,4 +1,4 @@
-"""What JAX' functional training borrows from a model, given back."""
+"""Give back what JAX' functional training borrows from a model."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Restored:
-    """What a `keras.Model` has to inherit from, first, to survive an error.
+    """Lets a `keras.Model` that inherits from it, first, survive an error.
 
     On JAX, Keras takes the values out of a model's variables for as long as
     it trains. If that fails before the first step has ended they stay empty,

@@ -48,7 +48,7 @@ def mean(count: Any) -> Any:
 
 
 def count() -> int:
-    """How many replicas share a batch."""
+    """Counts the replicas that share a batch."""
     if not _is_tensorflow():
         return 1
     import tensorflow as tf

@@ -105,7 +105,7 @@ def example_weights(sample_weight: Any, rank: int = 1) -> Any:
 
 
 def _are_of_tokens(weights: Any, values: Any) -> bool:
-    """Whether there is one for each token, not for each example."""
+    """Tells whether there is one for each token, not for each example."""
     if len(values.shape) < 2 or len(weights.shape) != len(values.shape):
         return False
     return weights.shape[-1] != 1 or values.shape[-1] == 1

@@ -1,10 +1,6 @@
 """One self-contained HTML page about a run: no file or host beside it."""
 
-import base64
-import hashlib
 import html
-import importlib.resources
-import json
 import math
 import os
 import pathlib
@@ -13,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfminilm import files
-from tfminilm.report import measures, plots, run_files
+from tfminilm.report import measures, page_code, plots, run_files
 from tfminilm.report.run_files import Run, is_number
 
 
@@ -41,26 +37,20 @@ def render(stages: Sequence[Run]) -> str:
         _tradeoff(evaluation),
         *map(_curves, stages),
         _attention(evaluation),
-        _resource("how.html"),
+        page_code.read("how.html"),
         *map(_facts, stages),
         _machine(evaluation),
     ]
     example = (evaluation or {}).get("attention_example")
-    style, script = _resource("page.css"), _resource("page.js")
-    return string.Template(_resource("page.html")).substitute(
+    style, script = page_code.read("page.css"), page_code.read("page.js")
+    return string.Template(page_code.read("page.html")).substitute(
         title=_text(f"{_name(stages[-1])}: distillation report"),
         style=style,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=page_code.digest(style),
+        script_hash=page_code.digest(script),
         body="\n".join(section for section in sections if section),
-        script=_script(example, script) if example else "",
+        script=page_code.script(example, script) if example else "",
     )
-
-
-def _hash(code: str) -> str:
-    """By which the page's policy knows its own code, and runs no other."""
-    digest = hashlib.sha256(code.encode()).digest()
-    return base64.b64encode(digest).decode()
 
 
 def _header(stages: Sequence[Run]) -> str:
@@ -375,16 +365,6 @@ def _card(title: str, content: Mapping[str, Any]) -> str:
     )
 
 
-def _script(example: Mapping[str, Any], script: str) -> str:
-    data = {key: example[key] for key in ("tokens", "teacher", "student")}
-    # Inside a script element only "</script" and "<!--" could end the data.
-    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    return (
-        f'<script type="application/json" id="attention-data">{text}</script>\n'
-        f"<script>{script}</script>\n"
-    )
-
-
 def _kind(row: Mapping[str, Any]) -> str:
     """The CSS class that colours a model everywhere."""
     if row["model"] == "teacher":
@@ -407,7 +387,3 @@ def _text(value: Any) -> str:
     # A name from the command line may hold bytes that are no text.
     text = str(value).encode("utf-8", "replace").decode("utf-8")
     return html.escape(text)
-
-
-def _resource(name: str) -> str:
-    return (importlib.resources.files(__package__) / name).read_text("utf-8")

@@ -43,6 +43,6 @@ def sample(examples: Sequence[T], count: int) -> list[T]:
 
 
 def _likeness(example: Any) -> tuple[bool, float]:
-    """What like examples have in common; equal ones keep their order."""
+    """Returns a key that like examples share; equal ones keep their order."""
     label = getattr(example, "label", None)
     return label is None, label or 0.0

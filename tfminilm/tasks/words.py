@@ -1,4 +1,4 @@
-"""Where words begin and end in a text."""
+"""Find where words begin and end in a text."""
 
 import bisect
 import functools

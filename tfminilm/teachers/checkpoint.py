@@ -90,7 +90,7 @@ def layer_slots(module: str, layer: keras.layers.Layer) -> list[Slot]:
 
 
 def pytorch_name(module: str, variable: str) -> str:
-    """What PyTorch calls a variable of a module."""
+    """Gives PyTorch's name of a variable of a module."""
     return f"{module}.{'bias' if variable in ('bias', 'beta') else 'weight'}"
 
 

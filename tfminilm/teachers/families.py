@@ -1,4 +1,4 @@
-"""How `transformers` names what is in BERT, RoBERTa, DistilBERT and ALBERT."""
+"""Map `transformers`' names of BERT, RoBERTa, DistilBERT and ALBERT."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple

@@ -116,7 +116,7 @@ def _build(
 def _options(
     path: pathlib.Path, family: Family, found: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What KerasHub's class takes."""
+    """Returns what KerasHub's class takes."""
     options: dict[str, Any] = {
         ours: settings.count(path, found, theirs)
         for ours, theirs in family.sizes.items()
@@ -215,7 +215,7 @@ class _PaddedPositions:
         self._types = _Array(types, width)
 
     def slots(self, prefix: str) -> list[Slot]:
-        """Where the two tables are."""
+        """Finds the two tables."""
         tables = {"position": self._positions, "token_type": self._types}
         return [
             Slot(table, f"{prefix}embeddings.{name}_embeddings.weight")

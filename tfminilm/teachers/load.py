@@ -233,7 +233,7 @@ def run_folder(workdir: str | os.PathLike) -> pathlib.Path:
 
 
 def is_hugging_face(folder: str) -> bool:
-    """Whether `transformers` wrote a folder, and not KerasHub."""
+    """Tells whether `transformers` wrote a folder, and not KerasHub."""
     config = pathlib.Path(folder, "config.json")
     if not config.is_file():
         return False
@@ -242,7 +242,7 @@ def is_hugging_face(folder: str) -> bool:
 
 
 def hugging_face_folder(name: str) -> str:
-    """Where the model called so is, once it is here; or the name itself.
+    """Finds the folder of a name, once it is here; or the name itself.
 
     A Hugging Face model is brought from its hub, into the hub's own cache.
     KerasHub's presets come by their names.
@@ -300,7 +300,7 @@ def _is_ours(folder: str) -> bool:
 
 
 def _is_preset(folder: pathlib.Path) -> bool:
-    """Whether it is a KerasHub preset, not a Hugging Face folder."""
+    """Tells whether it is a KerasHub preset, no Hugging Face folder."""
     config = folder / "config.json"
     return config.is_file() and "registered_name" in _read_json(config)
 

@@ -14,7 +14,7 @@ _PASSING = (keras.layers.Identity, keras.layers.Dropout)
 
 
 def ending_of(tensor: Any) -> str:
-    """Which activation an output ends in: "softmax", "sigmoid" or "".
+    """Names the activation an output ends in: "softmax", "sigmoid" or "".
 
     Args:
         tensor: a symbolic output of a functional model.
@@ -24,7 +24,7 @@ def ending_of(tensor: Any) -> str:
 
 
 def ends_inside(tensor: Any) -> bool:
-    """Whether the activation is in a model that the tensor is an output of."""
+    """Tells whether the activation is in a model with this output."""
     is_inside = graph_of(tensor._keras_history.operation) is not None
     return is_inside and bool(ending_of(tensor))
 
@@ -108,7 +108,7 @@ def _check_axis(operation: Any, tensor: Any) -> None:
 
 
 def _name(operation: Any) -> str:
-    """What an operation's activation is called, such as "log_softmax"."""
+    """Names an operation's activation, such as "log_softmax"."""
     function = getattr(operation, "activation", None)
     if function is None:  # A `Lambda` layer's, or none.
         function = getattr(operation, "function", None)
@@ -119,7 +119,7 @@ def _name(operation: Any) -> str:
 
 
 def _is_activation(operation: Any) -> bool:
-    """Whether it is no more than an activation of its input."""
+    """Tells whether it is no more than an activation of its input."""
     alone = (
         keras.layers.Softmax,
         keras.layers.Activation,
@@ -157,7 +157,7 @@ def graph_of(model: Any) -> Any:
 
 
 def is_opaque(model: Any) -> bool:
-    """Whether a model shows no graph: a subclass of `keras.Model`."""
+    """Tells whether a model shows no graph: a subclass of `keras.Model`."""
     return isinstance(model, keras.Model) and graph_of(model) is None
 
 
@@ -196,7 +196,7 @@ class Opaque(keras.Model):
         return {f"{name}/0": self._logits(found[name]) for name in self.asked}
 
     def _logits(self, output: Any) -> Any:
-        """What the model says, before a softmax or a sigmoid if it has one."""
+        """Returns the model's output, before its softmax or sigmoid."""
         layers = list(_endings(self.model, output.shape[-1]))
         if not layers:
             return output

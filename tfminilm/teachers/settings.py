@@ -1,4 +1,4 @@
-"""What a Hugging Face `config.json` may say, and what is refused by name.
+"""Read a Hugging Face `config.json`, and refuse settings by name.
 
 A setting that changes a model's numbers is either carried over by who reads
 the folder, or refused here: none is left out in silence.
@@ -95,7 +95,7 @@ def activation(
 
 
 def huggingface_activation(name: str) -> str:
-    """What `transformers` calls one of our activations.
+    """Gives the name in `transformers` of one of our activations.
 
     Raises:
         UserError: it has none such.

@@ -1,4 +1,4 @@
-"""How texts become token ids: by the rules that a model was trained with."""
+"""Turn texts into token ids by the rules that a model was trained with."""
 
 from tfminilm.tokenizer.exact import (
     BERT,

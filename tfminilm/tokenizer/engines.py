@@ -135,7 +135,7 @@ def byte_pair(
 
 
 def is_bert(engine: Any) -> bool:
-    """Whether it has BERT's rules, with whatever vocabulary and case."""
+    """Tells whether it has BERT's rules, whatever its vocabulary and case."""
     content = json.loads(engine.to_str())
     normal = content["normalizer"] or {}
     return (

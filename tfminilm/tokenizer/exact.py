@@ -290,7 +290,7 @@ def _split(flat: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether KerasHub's rules and BERT's cut a text alike."""
+    """Tells whether KerasHub's rules and BERT's cut a text alike."""
     if not _ALIKE.fullmatch(text):
         return False
     return text.isascii() or not _LONG.search(text)

@@ -116,7 +116,7 @@ def with_bert_rules(tokenizer: Any, split_chinese: bool = True) -> Any:
 
 
 def is_known(tokenizer: Any) -> bool:
-    """Whether `tokenizers` cuts the texts of this kind."""
+    """Tells whether `tokenizers` cuts the texts of this kind."""
     import keras_hub
 
     return isinstance(

@@ -1,4 +1,4 @@
-"""What vocabularies have to be like, before native code is given them."""
+"""Check vocabularies before native code is given them."""
 
 import math
 from collections.abc import Sequence

@@ -187,7 +187,7 @@ class Checkpoints:
             files.remove(path, (_TENSORS, _META))
 
     def _is_own(self, path: pathlib.Path) -> bool:
-        """Whether this run wrote the checkpoint, as its description says."""
+        """Tells whether this run wrote the checkpoint, by its description."""
         if path.is_symlink() or not path.is_dir():
             return False
         meta = json_files.find(path / _META, {"step": int, "sha256": str})

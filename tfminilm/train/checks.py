@@ -170,7 +170,7 @@ def _check_bounds(
 
 
 def is_stage_name(name: str) -> bool:
-    """Whether a stage can be called so, as its folder would be."""
+    """Tells whether a stage can be called so, as its folder would be."""
     return bool(re.fullmatch(r"[A-Za-z0-9][\w-]*", name)) and name not in _TAKEN
 
 

@@ -191,7 +191,7 @@ def _listening(address: str) -> Iterator[None]:
 
 
 def _answers(address: str) -> bool:
-    """Whether a worker, or TensorFlow's server in it, says anything.
+    """Tells whether a worker, or TensorFlow's server in it, answers.
 
     The system takes connections for a process that is stopped.
     """

@@ -133,7 +133,7 @@ class SentenceStage(TextStage):
                 yield text, is_out
 
     def _scored(self) -> list:
-        """Those of the examples held out that the loss is measured on."""
+        """Picks the examples held out that the loss is measured on."""
         return sample(self.held_out, self.recipe.train.held_out_sequences)
 
     def _encoded(

@@ -29,7 +29,7 @@ LONGEST_TEXT = 128
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Where examples come from, and how many of a split are drawn.
+    """Says where examples come from, and how many of a split are drawn.
 
     `max_examples` (0: all) are those of `tasks.sample`, always the same ones.
     """

@@ -152,7 +152,7 @@ class Workdir:
             )
 
     def tokenizer_rules(self) -> str | None:
-        """What `load_tokenizer` is to be given in this run, in all its stages.
+        """Gives the rules for `load_tokenizer` in all stages of this run.
 
         A run that began before tokenizers had the rules of their source goes
         on with KerasHub's.

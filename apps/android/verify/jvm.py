@@ -79,7 +79,7 @@ def test_classes(
 
 @dataclasses.dataclass(frozen=True)
 class Tests:
-    """What the tests need, whatever they run on.
+    """Holds what the tests need, whatever they run on.
 
     Attributes:
         signed: the APK.

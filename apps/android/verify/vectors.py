@@ -118,7 +118,7 @@ def _is_new(text: str) -> bool:
 
 
 def _has_sorted(text: str) -> bool:
-    """Whether Unicode puts a mark elsewhere that is no accent.
+    """Tells whether Unicode puts a mark elsewhere that is no accent.
 
     In Hugging Face's places it stands where it was put, in ours where it was.
     """
@@ -130,7 +130,7 @@ def _has_sorted(text: str) -> bool:
 
 
 def _readable(line: str) -> str:
-    """What the app reads by KerasHub's rules.
+    """Writes what the app reads by KerasHub's rules.
 
     U+0000 parts words. TensorFlow's operations drop what is behind it.
     """

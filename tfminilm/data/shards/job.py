@@ -186,7 +186,7 @@ class Job:
 
 
 def is_job(folder: pathlib.Path) -> bool:
-    """Whether a preparation made this folder, or has only begun to."""
+    """Tells whether a preparation made this folder, or has begun to."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     if json_files.find(folder / _PLAN, _PLANNED) is not None:

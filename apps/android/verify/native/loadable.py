@@ -106,7 +106,7 @@ def patched(content: bytes) -> bytes:
 
 
 def _dynamic(data: bytearray) -> tuple[int, int]:
-    """Where the dynamic section lies in the file, and its bytes."""
+    """Returns the dynamic section's place in the file, and its bytes."""
     (table,) = struct.unpack_from("<Q", data, 32)
     step, count = struct.unpack_from("<HH", data, 54)
     for header in range(table, table + step * count, step):
