@@ -10,9 +10,13 @@ without weights; it needs `tokenizers` and `sentencepiece`. The second asks
 package, and stores the ids. Special tokens in a line are text to it, as here.
 """
 
+import gzip
+import io
 import json
 import pathlib
+import shutil
 import sys
+import tempfile
 import unicodedata
 
 HERE = pathlib.Path(__file__).parent / "token_ids"
@@ -64,13 +68,24 @@ def read() -> None:
 
     found = {}
     for family in FAMILIES:
-        other = transformers.AutoTokenizer.from_pretrained(
-            str(HERE / family), split_special_tokens=True
-        )
+        with tempfile.TemporaryDirectory() as beside:
+            folder = copy(family, pathlib.Path(beside, family))
+            other = transformers.AutoTokenizer.from_pretrained(
+                str(folder), split_special_tokens=True
+            )
         rows = other(list(LINES), add_special_tokens=False)["input_ids"]
         found[family] = rows
     text = json.dumps(found, separators=(",", ":"))
     (HERE / "golden.json").write_text(text + "\n")
+
+
+def copy(family: str, folder: pathlib.Path) -> pathlib.Path:
+    """Copies a family's folder, and unpacks what is packed in it."""
+    shutil.copytree(HERE / family, folder)
+    for packed in folder.glob("*.gz"):
+        packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+        packed.unlink()
+    return folder
 
 
 def _write_words(folder: pathlib.Path) -> None:
@@ -95,14 +110,17 @@ def _write_pieces(folder: pathlib.Path) -> None:
     import sentencepiece
 
     lines = [line.replace("\0", "") for line in LINES if line.strip()]
-    with (folder / "spiece.model").open("wb") as file:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter([*lines, *(x.lower() for x in lines)] * 5),
-            model_writer=file, vocab_size=450, hard_vocab_limit=False,
-            pad_piece="<pad>", pad_id=0, unk_id=1, bos_id=-1, eos_id=-1,
-            control_symbols="[CLS],[SEP],[MASK]", num_threads=1,
-            normalization_rule_name="nfkc", minloglevel=2,
-        )  # fmt: skip
+    file = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([*lines, *(x.lower() for x in lines)] * 5),
+        model_writer=file, vocab_size=450, hard_vocab_limit=False,
+        pad_piece="<pad>", pad_id=0, unk_id=1, bos_id=-1, eos_id=-1,
+        control_symbols="[CLS],[SEP],[MASK]", num_threads=1,
+        normalization_rule_name="nfkc", minloglevel=2,
+    )  # fmt: skip
+    # The rules of Unicode's normal forms take most of its room.
+    packed = gzip.compress(file.getvalue(), mtime=0)
+    (folder / "spiece.model.gz").write_bytes(packed)
     settings = {"tokenizer_class": "AlbertTokenizer", "do_lower_case": True}
     _dump(folder / "tokenizer_config.json", settings)
 

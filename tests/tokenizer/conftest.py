@@ -2,7 +2,6 @@
 
 import importlib.util
 import pathlib
-import shutil
 
 import numpy as np
 import pytest
@@ -36,8 +35,7 @@ def folder_of(tmp_path):
     """A function that copies a family's Hugging Face folder."""
 
     def make(family):
-        path = tmp_path / family
-        shutil.copytree(made.HERE / family, path)
+        path = made.copy(family, tmp_path / family)
         for file in path.iterdir():
             file.chmod(0o644)
         (path / "model.safetensors").touch()  # Nothing here reads it.
