@@ -27,7 +27,9 @@ def load(name):
 
 cases = load("cases")
 CASES = (*cases.CASES, *load("bundles").cases(cases.Case))
-_, *MORE = map(load, ("damages", "tables", "settings", "models", "workdirs"))
+_, *MORE = map(
+    load, ("damages", "tables", "texts", "settings", "models", "workdirs")
+)
 SPOILED = [case for module in MORE for case in module.CASES]
 
 

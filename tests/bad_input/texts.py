@@ -1,0 +1,75 @@
+"""Bad texts and word vectors."""
+
+import pathlib
+from collections.abc import Iterator
+
+from bad_input_damages import LONG, ODD, TEXT, Spoiled, content
+
+
+def texts() -> Iterator[Spoiled]:
+    """Text folders, `--texts` and word vectors that are spoiled."""
+
+    def corpus(folder: pathlib.Path) -> object:
+        from tfminilm.data import documents
+
+        return list(documents(folder / "text"))
+
+    def glove(folder: pathlib.Path) -> object:
+        from tfminilm.data.augment import word_vectors
+
+        return word_vectors.read_glove(folder / "vectors.txt")
+
+    def lines(folder: pathlib.Path) -> object:
+        from tfminilm.commands import search_flags
+
+        return search_flags._lines(folder / "own.txt")
+
+    long = {"long-line": content(b"so " * (LONG // 3 + 1) + b"\n")}
+    for kind, call, file in (
+        ("corpus", corpus, "text/a.txt"),
+        ("vectors", glove, "vectors.txt"),
+        ("texts", lines, "own.txt"),
+    ):
+        for name, spoil in (TEXT | ODD | long).items():
+            if kind == "corpus" and name in ("empty", "blank", "mark-alone"):
+                continue  # Of no text; what a run says of it is its own.
+
+            def prepare(folder: pathlib.Path, file=file, spoil=spoil) -> None:
+                (folder / file).parent.mkdir(exist_ok=True)
+                (folder / file).write_text("the 1 2\n")
+                spoil(folder / file)
+
+            whole = kind != "corpus" or name not in ODD
+            word = pathlib.Path(file).name if whole else "text"
+            yield Spoiled(
+                "texts", f"{kind}-{name}", (word,), prepare=prepare, call=call
+            )
+    for name, source in (
+        ("nowhere", "{}/gone"),
+        ("a-file", "{}/a.txt"),
+        ("empty-name", ""),
+        ("commas", "docs,,docs"),
+        ("gone-too", "docs,{}/gone"),
+        ("shards", "shards:{}/gone"),
+        ("no-files", "{}"),
+        ("device", "/dev/null"),
+        ("tfds-no-name", "tfds:"),
+        ("tfds-colons", "tfds:a:b:c:d"),
+        ("tfds-blank", "tfds: "),
+        ("tfds-path", "tfds:../../etc/passwd"),
+        ("tfds-capital", "tfds:IMDB-Reviews!"),
+        ("long", "x" * 5_000),
+        ("long-part", "docs," + "x" * 300),
+        ("null", "a\0b"),
+    ):
+        yield Spoiled(
+            "sources of text", name, ("",),
+            (
+                "prepare", f"--input={source}", "--output={}/out",
+                "--tokenizer=tiny:bert",
+            ),
+            lambda folder: (folder / "a.pdf").write_text("so"),  # type: ignore
+        )  # fmt: skip
+
+
+CASES = (*texts(),)
