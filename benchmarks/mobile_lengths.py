@@ -18,8 +18,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tfminilm.export import latency, litert
-from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.litert import latency
+from tfminilm.export.litert.convert import convert
+from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.report.machine import machine
 from tfminilm.tasks import heads
 from tfminilm.tasks.encode import encode
@@ -54,7 +55,7 @@ def measure(model, precision, encoded, options):
         encoders, sizes = [], []
         for lengths in (options.lengths, options.lengths[-1:]):
             path = pathlib.Path(folder, f"{len(lengths)}.tflite")
-            path.write_bytes(litert.convert(model, precision, lengths))
+            path.write_bytes(convert(model, precision, lengths))
             encoders.append(LiteRTEncoder(path, options.threads))
             sizes.append(path.stat().st_size)
         clock = latency.CLOCKS[options.clock]

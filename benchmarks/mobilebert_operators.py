@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tfminilm import students
-from tfminilm.export import latency, litert, profile
+from tfminilm.export.litert import latency, profile
+from tfminilm.export.litert.convert import convert
 from tfminilm.report.machine import machine
 
 # Published milliseconds.
@@ -66,9 +67,7 @@ def write_files(options, folder):
         for name, precision in _PRECISIONS.items():
             path = folder / f"{normalization}_{activation}_{name}.tflite"
             path.write_bytes(
-                litert.convert(
-                    model, precision, [options.length], ["sequence_output"]
-                )
+                convert(model, precision, [options.length], ["sequence_output"])
             )
             files[normalization, activation, name] = path
     return files

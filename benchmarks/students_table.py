@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tfminilm import students
-from tfminilm.export import latency, litert, profile, quantize
+from tfminilm.export.litert import latency, profile, quantize
+from tfminilm.export.litert.convert import convert
 from tfminilm.report.describe import describe
 from tfminilm.report.machine import machine
 
@@ -105,9 +106,7 @@ def _written(student: str, folder: pathlib.Path, options: Any) -> dict:
     backbone = build(vocabulary_size=_SMALL_VOCABULARY)
     described = describe(backbone, [options.length])
     content, half = (
-        litert.convert(
-            backbone, precision, [options.length], ("sequence_output",)
-        )
+        convert(backbone, precision, [options.length], ("sequence_output",))
         for precision in ("float32", "float16")
     )
     known = quantize.layers(content)

@@ -191,7 +191,7 @@ def manifest_faults():
     """What the published schema has against a bundle's manifest."""
     import jsonschema
 
-    schema = importlib.resources.files("tfminilm.export").joinpath(
+    schema = importlib.resources.files("tfminilm.export.bundle").joinpath(
         "manifest.schema.json"
     )
     content = json.loads(schema.read_text(encoding="utf-8"))

@@ -8,8 +8,8 @@ import keras_hub
 import numpy as np
 
 import tfminilm
-from tfminilm.export import runner
-from tfminilm.export.bundle import export_bundle
+from tfminilm.export.bundle.writer import export_bundle
+from tfminilm.export.litert import runner
 from tfminilm.export.target import Target
 
 

@@ -8,9 +8,9 @@ from keras import ops
 
 from tfminilm import checks, inputs, views
 from tfminilm.errors import UserError
-from tfminilm.layers import fused, jax_state, replicas
 from tfminilm.methods import config as method_config
 from tfminilm.methods.terms import Method, Term
+from tfminilm.private import fused, jax_state, replicas
 from tfminilm.teachers.expose import head_outputs
 
 _STUDENT_OUTPUT = "student_output"

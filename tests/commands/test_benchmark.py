@@ -10,7 +10,8 @@ import pytest
 from tfminilm import files
 from tfminilm.commands import benchmark
 from tfminilm.errors import UsageError, UserError
-from tfminilm.export import litert, trial
+from tfminilm.export.litert import trial
+from tfminilm.export.litert.convert import convert
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def file(tmp_path_factory):
         max_sequence_length=16,
     )
     path = tmp_path_factory.mktemp("bundle") / "model.tflite"
-    path.write_bytes(litert.convert(backbone, "float32", (8, 16)))
+    path.write_bytes(convert(backbone, "float32", (8, 16)))
     return path
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from tfminilm.commands import export, main
 from tfminilm.errors import UserError
-from tfminilm.export import calibration, parity, profile
-from tfminilm.export.evaluate import TaskExamples
-from tfminilm.export.opened import open_bundle
+from tfminilm.export.bundle.evaluate import TaskExamples
+from tfminilm.export.bundle.reader import open_bundle
+from tfminilm.export.check import calibration, parity
+from tfminilm.export.litert import profile
 from tfminilm.tasks import heads
 from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.task import get_task

@@ -10,8 +10,8 @@ import pytest
 from tfminilm import commands
 from tfminilm.commands import export
 from tfminilm.errors import UsageError, UserError
-from tfminilm.export import flatbuffer
-from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.litert import flatbuffer
+from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 from tfminilm.tokenizer.hugging_face import with_bert_rules
 

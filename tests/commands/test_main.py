@@ -197,7 +197,7 @@ def test_debug_of_a_usage_error():
 
 
 def test_tensorflow_is_imported_quietly():
-    code = "from tfminilm.commands import quiet; quiet.import_tensorflow()"
+    code = "from tfminilm import quiet; quiet.import_tensorflow()"
     clean = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=clean, capture_output=True, text=True

@@ -8,7 +8,7 @@ import pytest
 
 from tfminilm import methods
 from tfminilm.errors import UsageError, UserError
-from tfminilm.export import trained_ranges
+from tfminilm.export.litert import trained_ranges
 from tfminilm.tasks.task import get_task
 from tfminilm.train import assemble
 from tfminilm.train.distill import distill

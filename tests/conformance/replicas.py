@@ -16,11 +16,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfminilm.layers import fused
+from tfminilm.private import fused
+from tfminilm.private.layer_rates import set_layer_rates
 from tfminilm.tasks.task import get_task
 from tfminilm.train import finetune
 from tfminilm.train import strategy as strategies
-from tfminilm.train.layer_rates import set_layer_rates
 from tfminilm.train.team import Team
 
 path = pathlib.Path(__file__).with_name("cases.py")

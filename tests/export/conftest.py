@@ -5,7 +5,8 @@ import keras_hub
 import numpy as np
 import pytest
 
-from tfminilm.export import litert, quantize
+from tfminilm.export.litert import quantize
+from tfminilm.export.litert.convert import convert
 from tfminilm.tokenizer.hugging_face import with_bert_rules
 
 TEXT = (
@@ -150,14 +151,14 @@ def tokenizer():
 @pytest.fixture(scope="session")
 def float_file(backbone, tmp_path_factory):
     path = tmp_path_factory.mktemp("float32") / "model.tflite"
-    path.write_bytes(litert.convert(backbone, "float32", (8, 32)))
+    path.write_bytes(convert(backbone, "float32", (8, 32)))
     return path
 
 
 @pytest.fixture(scope="session")
 def int8_file(backbone, tmp_path_factory):
     path = tmp_path_factory.mktemp("int8") / "model.tflite"
-    path.write_bytes(litert.convert(backbone, "dynamic_wi8_afp32", (8, 32)))
+    path.write_bytes(convert(backbone, "dynamic_wi8_afp32", (8, 32)))
     return path
 
 
@@ -165,7 +166,7 @@ def int8_file(backbone, tmp_path_factory):
 def half_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("float16") / "model.tflite"
     backbone = _make_backbone(num_layers=1)
-    path.write_bytes(litert.convert(backbone, "float16", (8,)))
+    path.write_bytes(convert(backbone, "float16", (8,)))
     return path
 
 

@@ -9,9 +9,10 @@ import runpy
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import bundle, litert, ranges
-from tfminilm.export.opened import open_bundle
-from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.bundle import writer
+from tfminilm.export.bundle.reader import open_bundle
+from tfminilm.export.check import ranges
+from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 
 TARGET = Target(name="phone", lengths=(8, 32))
@@ -23,21 +24,21 @@ RECIPES = sorted(
 @pytest.fixture
 def converted(monkeypatch, float_file, backbone):
     """Exports without converting again, whatever changed since."""
-    content, convert = float_file.read_bytes(), litert.convert
+    content, convert = float_file.read_bytes(), writer.convert
 
     def converted(_, precision, lengths, outputs=None, **options):
         if outputs is None:
             return content
         return convert(backbone, precision, lengths, outputs)
 
-    monkeypatch.setattr(litert, "convert", converted)
+    monkeypatch.setattr(writer, "convert", converted)
 
 
 @pytest.mark.usefixtures("converted")
 class TestExport:
     def test_files(self, backbone, tokenizer, sentences, tmp_path):
         output = tmp_path / "new" / "bundle"
-        given = bundle.export_bundle(
+        given = writer.export_bundle(
             backbone, tokenizer, TARGET, output, sentences
         )
         manifest = json.loads((output / "manifest.json").read_text())
@@ -51,7 +52,7 @@ class TestExport:
             assert said["sha256"] == hashlib.sha256(content).hexdigest()
 
     def test_manifest(self, backbone, tokenizer, sentences, tmp_path):
-        manifest = bundle.export_bundle(
+        manifest = writer.export_bundle(
             backbone, tokenizer, TARGET, tmp_path / "b", sentences
         )
         assert manifest["task"] == "encoder"
@@ -103,7 +104,7 @@ class TestExport:
     def test_vocabulary_in_the_order_of_ids(
         self, backbone, tokenizer, sentences, tmp_path
     ):
-        bundle.export_bundle(
+        writer.export_bundle(
             backbone, tokenizer, TARGET, tmp_path / "b", sentences
         )
         words = (tmp_path / "b" / "vocab.txt").read_text().splitlines()
@@ -117,7 +118,7 @@ class TestExport:
         output = tmp_path / "b"
         for name in ("old", "new"):
             target = Target(name=name, lengths=(8, 32))
-            bundle.export_bundle(backbone, tokenizer, target, output, sentences)
+            writer.export_bundle(backbone, tokenizer, target, output, sentences)
         assert open_bundle(output).manifest["target"] == "new"
         assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
@@ -129,7 +130,7 @@ class TestExport:
         precious.write_text("years of work")
         for output in (tmp_path / "notes", precious):
             with pytest.raises(UserError, match="exists and"):
-                bundle.export_bundle(backbone, tokenizer, TARGET, output)
+                writer.export_bundle(backbone, tokenizer, TARGET, output)
         assert precious.read_text() == "years of work"
 
     def test_nor_a_bundle_with_something_else_in_it(
@@ -137,10 +138,10 @@ class TestExport:
     ):
         output = tmp_path / "b"
         given = (backbone, tokenizer, TARGET, output, sentences)
-        bundle.export_bundle(*given)
+        writer.export_bundle(*given)
         (output / "thesis.txt").write_text("years of work")
         with pytest.raises(UserError, match=r"holds thesis\.txt"):
-            bundle.export_bundle(*given)
+            writer.export_bundle(*given)
         assert (output / "thesis.txt").is_file()
 
     def test_what_differs_is_not_written(
@@ -150,7 +151,7 @@ class TestExport:
         bias = changed.transformer_layers[1]._feedforward_output_dense.bias
         bias.assign(bias * 1.01)
         with pytest.raises(UserError, match="LiteRT and Keras") as caught:
-            bundle.export_bundle(
+            writer.export_bundle(
                 changed, tokenizer, TARGET, tmp_path / "a" / "b", sentences
             )
         message = str(caught.value)
@@ -165,7 +166,7 @@ class TestExport:
         monkeypatch.setitem(ranges._STEPS, "int8", 2)
         target = dataclasses.replace(TARGET, precision="static_wi8_ai8")
         with pytest.raises(UserError, match="does not fit int8, which has 2"):
-            bundle.export_bundle(
+            writer.export_bundle(
                 backbone, tokenizer, target, tmp_path / "bundle", sentences
             )
         assert list(tmp_path.iterdir()) == []
@@ -173,7 +174,7 @@ class TestExport:
     def test_static_int8_needs_texts(self, backbone, tokenizer, tmp_path):
         target = dataclasses.replace(TARGET, precision="static_wi8_ai8")
         with pytest.raises(UserError, match="phone is calibrated on texts"):
-            bundle.export_bundle(backbone, tokenizer, target, tmp_path / "b")
+            writer.export_bundle(backbone, tokenizer, target, tmp_path / "b")
         assert list(tmp_path.iterdir()) == []
 
     def test_the_tokenizer_of_another_model(
@@ -181,7 +182,7 @@ class TestExport:
     ):
         small = make_backbone(vocabulary_size=20)
         with pytest.raises(UserError, match="expected the model's own"):
-            bundle.export_bundle(small, tokenizer, TARGET, tmp_path / "b")
+            writer.export_bundle(small, tokenizer, TARGET, tmp_path / "b")
         assert list(tmp_path.iterdir()) == []
 
 
@@ -191,7 +192,7 @@ def test_recipes_pass_their_own_gates(
     path, backbone, tokenizer, sentences, tmp_path
 ):
     target = Target.parse(runpy.run_path(str(path))["get_config"]("smoke"))
-    manifest = bundle.export_bundle(
+    manifest = writer.export_bundle(
         backbone, tokenizer, target, tmp_path / "bundle", sentences
     )
     assert manifest["target"] == path.stem
@@ -213,7 +214,7 @@ def test_the_real_teacher(tmp_path):
         min_cosine=0.99,
     )
     tokenizer = load.load_tokenizer(source)
-    manifest = bundle.export_bundle(
+    manifest = writer.export_bundle(
         load.load_backbone(source), tokenizer, target, tmp_path / "b"
     )
     size = manifest["files"]["model.tflite"]["bytes"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import calibration
+from tfminilm.export.check import calibration
 from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.example import Example, QAExample
 from tfminilm.teachers import load_tokenizer

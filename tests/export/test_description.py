@@ -7,8 +7,8 @@ import keras
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import mobile_graph
-from tfminilm.export.description import describe
+from tfminilm.export.bundle.description import describe
+from tfminilm.export.graph import mobile_graph
 
 BACKBONE = types.SimpleNamespace(
     vocabulary_size=30_522,

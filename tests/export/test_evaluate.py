@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import calibration, evaluate
-from tfminilm.export.evaluate import TaskExamples, run
+from tfminilm.export.bundle import evaluate
+from tfminilm.export.bundle.evaluate import TaskExamples, run
+from tfminilm.export.check import calibration
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import get_task
 from tfminilm.train.score import Data

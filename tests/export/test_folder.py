@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfminilm import files, students
 from tfminilm.errors import UserError
-from tfminilm.export import folder, serving
+from tfminilm.export.server import folder, serving
 from tfminilm.export.target import Target
 from tfminilm.tasks import heads
 from tfminilm.tasks.evaluate import Settings

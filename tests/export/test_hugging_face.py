@@ -11,7 +11,7 @@ import pytest
 
 from tfminilm import teachers
 from tfminilm.errors import UserError
-from tfminilm.export import hugging_face
+from tfminilm.export.server import hugging_face
 from tfminilm.teachers import backbones
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"

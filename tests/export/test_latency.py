@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import latency
+from tfminilm.export.litert import latency
 
 
 def test_files_in_turns(float_file, int8_file):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import flatbuffer, litert, mobile_graph, profile
-from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.graph import mobile_graph
+from tfminilm.export.litert import flatbuffer, profile
+from tfminilm.export.litert.convert import convert
+from tfminilm.export.litert.runner import LiteRTEncoder
 
 MEAN = ("sentence_embedding",)
 
@@ -79,9 +81,9 @@ def test_sizes(make_backbone):
         vocabulary_size=3000, num_layers=1, hidden_dim=64, num_heads=2
     )
     parameters = backbone.count_params()
-    whole = litert.convert(backbone, "float32", (16,))
-    small = litert.convert(backbone, "dynamic_wi8_afp32", (16,))
-    both = litert.convert(backbone, "dynamic_wi8_afp32", (16, 32))
+    whole = convert(backbone, "float32", (16,))
+    small = convert(backbone, "dynamic_wi8_afp32", (16,))
+    both = convert(backbone, "dynamic_wi8_afp32", (16, 32))
     assert len(whole) == pytest.approx(4 * parameters, rel=0.1)
     assert len(small) < 0.33 * len(whole)
     assert len(both) < 1.3 * len(small)
@@ -90,7 +92,7 @@ def test_sizes(make_backbone):
 def test_chosen_outputs_only(backbone, tmp_path):
     path = tmp_path / "model.tflite"
     outputs = mobile_graph.ATTENTION_OUTPUTS
-    path.write_bytes(litert.convert(backbone, "float32", (8,), outputs))
+    path.write_bytes(convert(backbone, "float32", (8,), outputs))
     assert set(LiteRTEncoder(path)([1, 2, 3])) == set(outputs)
     # Nothing above the last layer's projections is left in the file.
     assert profile.operators(path)["encode_8"]["FULLY_CONNECTED"] == 6 + 3
@@ -104,16 +106,16 @@ def test_foreign_operators_are_refused(make_backbone, monkeypatch):
     )
     given = make_backbone(num_layers=1), "float32", (4,), MEAN
     with pytest.raises(UserError, match="the graph needs Igamma, which a ph"):
-        litert.convert(*given)
+        convert(*given)
 
 
 def test_bad_requests(backbone):
     with pytest.raises(UserError, match="unknown precision 'int3'"):
-        litert.convert(backbone, "int3")
+        convert(backbone, "int3")
     with pytest.raises(UserError, match="no lengths"):
-        litert.convert(backbone, lengths=())
+        convert(backbone, lengths=())
     with pytest.raises(UserError, match="length 65"):
-        litert.convert(backbone, lengths=(65,))
+        convert(backbone, lengths=(65,))
 
 
 def test_int8_stays_near(float_file, int8_file):

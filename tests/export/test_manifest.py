@@ -5,7 +5,7 @@ import types
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import manifest
+from tfminilm.export.bundle import manifest
 from tfminilm.export.target import Target
 from tfminilm.tasks.evaluate import Settings
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfminilm import teachers
 from tfminilm.errors import UserError
-from tfminilm.export.mobile_graph import (
+from tfminilm.export.graph.mobile_graph import (
     ATTENTION_OUTPUTS,
     OUTPUTS,
     MobileGraph,

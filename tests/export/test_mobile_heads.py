@@ -7,8 +7,9 @@ import pytest
 
 from tfminilm import students
 from tfminilm.errors import UserError
-from tfminilm.export import litert, profile
-from tfminilm.export.mobile_graph import MobileGraph
+from tfminilm.export.graph.mobile_graph import MobileGraph
+from tfminilm.export.litert import profile
+from tfminilm.export.litert.convert import convert
 from tfminilm.tasks import heads
 from tfminilm.tasks.task import get_task
 
@@ -109,7 +110,7 @@ def test_encoders_without_segments(family, make, batch_for, run_graph):
 def test_a_file_with_a_head_is_one_partition(family, task, make, tmp_path):
     path = tmp_path / "model.tflite"
     model = make(family, task)
-    path.write_bytes(litert.convert(model, "dynamic_wi8_afp32", (16,)))
+    path.write_bytes(convert(model, "dynamic_wi8_afp32", (16,)))
     assert profile.partitions(path) == {"encode_16": 1}
     assert profile.custom_operators(path) == []
 

@@ -8,9 +8,12 @@ import pytest
 from tfminilm import students
 from tfminilm.commands import export
 from tfminilm.errors import UserError
-from tfminilm.export import bundle, calibration, litert, parity, profile
-from tfminilm.export.mobile_graph import ATTENTION_OUTPUTS, MobileGraph
-from tfminilm.export.opened import read_manifest
+from tfminilm.export.bundle import writer
+from tfminilm.export.bundle.reader import read_manifest
+from tfminilm.export.check import calibration, parity
+from tfminilm.export.graph.mobile_graph import ATTENTION_OUTPUTS, MobileGraph
+from tfminilm.export.litert import profile
+from tfminilm.export.litert.convert import convert
 from tfminilm.export.target import Target
 from tfminilm.teachers import expose
 
@@ -103,7 +106,7 @@ def large(make):
 @pytest.fixture(scope="module")
 def large_file(large, tmp_path_factory):
     path = tmp_path_factory.mktemp("mobilebert") / "model.tflite"
-    path.write_bytes(litert.convert(large, "float32", (8,)))
+    path.write_bytes(convert(large, "float32", (8,)))
     return path
 
 
@@ -131,7 +134,7 @@ def test_float16_names_the_layer_that_it_cannot_hold(
     with pytest.raises(
         UserError, match="float16, which ends at 65,504: hidden_states/1 reach"
     ):
-        bundle.export_bundle(
+        writer.export_bundle(
             large, tokenizer, target, tmp_path / "bundle", sentences
         )
     assert list(tmp_path.iterdir()) == []
@@ -174,7 +177,7 @@ def test_float16_names_a_length_that_is_too_long(
 ):
     target = Target(precision="float16", lengths=(33,))
     with pytest.raises(UserError, match="length 33 does not fit the model"):
-        bundle.export_bundle(
+        writer.export_bundle(
             large, tokenizer, target, tmp_path / "bundle", sentences
         )
 
@@ -187,7 +190,7 @@ def test_other_activations_are_refused(make):
 @pytest.mark.slow
 def test_layer_norm_stays(make):
     model = make("mobilebert_without_opt")
-    used = profile.operators(litert.convert(model, lengths=(8,)))["encode_8"]
+    used = profile.operators(convert(model, lengths=(8,)))["encode_8"]
     # Of the embeddings, two bottlenecks, the attention's output, four
     # feed-forward blocks, and the bottleneck at the exit.
     assert used["RSQRT"] == 1 + 2 + 1 + 4 + 1

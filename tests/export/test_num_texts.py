@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tfminilm.export import manifest
+from tfminilm.export.bundle import manifest
 from tfminilm.export.target import Target
 from tfminilm.tasks.evaluate import SETTINGS, Settings
 from tfminilm.teachers import load_backbone

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import calibration, parity
+from tfminilm.export.check import calibration, parity
 from tfminilm.export.target import Target
 
 TARGET = Target(name="phone")

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import flatbuffer, profile, target
+from tfminilm.export import target
+from tfminilm.export.litert import flatbuffer, profile
 
 
 def test_partitions_of_a_graph_that_falls_apart(tmp_path):

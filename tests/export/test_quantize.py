@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import flatbuffer, litert, profile, quantize
-from tfminilm.export.mobile_graph import MobileGraph
-from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.graph.mobile_graph import MobileGraph
+from tfminilm.export.litert import flatbuffer, profile, quantize
+from tfminilm.export.litert.convert import convert
+from tfminilm.export.litert.runner import LiteRTEncoder
 
 # Of the schema's TensorType.
 _BYTES = {0: "float32", 9: "int8", 17: "int4"}
@@ -140,11 +141,7 @@ def test_equal_scales_are_written_once(make_backbone):
     """A second signature adds no second set of a layer's scales."""
     backbone = make_backbone(num_layers=1, intermediate_dim=3000)
     sizes = [
-        len(
-            litert.convert(
-                backbone, "dynamic_wi8_afp32", lengths, ("pooled_output",)
-            )
-        )
+        len(convert(backbone, "dynamic_wi8_afp32", lengths, ("pooled_output",)))
         for lengths in ((4,), (4, 5))
     ]
     # 12 bytes an output; what the second graph adds of its own is less.
@@ -172,7 +169,7 @@ def test_bad_requests(model, backbone):
     with pytest.raises(UserError, match="measures its scales on sentences"):
         quantize.quantize(model, plan)
     with pytest.raises(UserError, match=r"no layer is named 'layer_9/.*tokens"):
-        litert.convert(
+        convert(
             backbone,
             "dynamic_wi8_afp32",
             (4,),
@@ -209,7 +206,7 @@ def test_a_channel_that_reaches_far_does_not_coarsen_the_others(
     def states(precision):
         path = tmp_path / "model.tflite"
         path.write_bytes(
-            litert.convert(
+            convert(
                 backbone, precision, (8,), ("sequence_output",), batch=batch
             )
         )

@@ -6,7 +6,7 @@ import pytest
 
 from tfminilm import students
 from tfminilm.errors import UserError
-from tfminilm.export.ranges import Range, activation_ranges, require_range
+from tfminilm.export.check.ranges import Range, activation_ranges, require_range
 from tfminilm.teachers import expose
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from tfminilm import files
 from tfminilm.errors import UserError
-from tfminilm.export.manifest import checksums
-from tfminilm.export.replaceable import require_replaceable
+from tfminilm.export.bundle.manifest import checksums
+from tfminilm.export.bundle.replaceable import require_replaceable
 
 
 def write_export(folder, kind="bundle", names=("model.tflite", "vocab.txt")):

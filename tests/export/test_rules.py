@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import opened, rules
+from tfminilm.export.bundle import reader, rules
 
 KNOWN = json.loads(
     pathlib.Path(__file__).with_name("manifest_cases.json").read_text("utf-8")
@@ -31,7 +31,7 @@ def changed(case):
 def refusal(folder, text):
     (folder / "manifest.json").write_text(text, "utf-8")
     with pytest.raises(UserError) as found:
-        opened.open_bundle(folder)
+        reader.open_bundle(folder)
     message = str(found.value)
     assert "export" in message
     assert "\n" not in message

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.litert.runner import LiteRTEncoder
 
 
 def test_the_shortest_signature_that_fits(float_file, monkeypatch):

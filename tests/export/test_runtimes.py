@@ -2,7 +2,8 @@
 
 import pytest
 
-from tfminilm.export import flatbuffer, litert, quantize, runtimes
+from tfminilm.export.litert import flatbuffer, quantize, runtimes
+from tfminilm.export.litert.convert import convert
 from tfminilm.tasks.heads import FirstTokenClassifier
 
 # Precision: tensorflow-lite, ai-edge-litert, and the file's own statement.
@@ -82,7 +83,7 @@ def test_in_words():
 def test_a_single_output_keeps_eight_bits(make_backbone, randomise):
     """LiteRT 1.1.2 and 1.2 refuse 4 bits with a single scale."""
     model = FirstTokenClassifier(make_backbone(num_layers=1), 1)
-    content = litert.convert(randomise(model), "dynamic_wi4_afp32", (4,))
+    content = convert(randomise(model), "dynamic_wi4_afp32", (4,))
     read = flatbuffer.read(content)
     (graph,) = read.subgraphs
     types = {

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import litert, quantize, search
+from tfminilm.export.litert import quantize, search
+from tfminilm.export.litert.convert import convert
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,7 @@ def model(make_backbone):
     layer._feedforward_output_dense.kernel.assign(
         1e-3 * layer._feedforward_output_dense.kernel
     )
-    return litert.convert(backbone, "float32", (8,))
+    return convert(backbone, "float32", (8,))
 
 
 @pytest.fixture(scope="module")

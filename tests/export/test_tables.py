@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from tfminilm.export import flatbuffer, litert, profile
-from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.litert import flatbuffer, profile
+from tfminilm.export.litert.convert import convert
+from tfminilm.export.litert.runner import LiteRTEncoder
 
 WORDS = np.arange(100)
 
@@ -30,9 +31,7 @@ def read_table(backbone, tmp_path_factory):
         states = ("hidden_states_0",)
         own = {} if precision == "float16" else {"tokens": precision}
         rest = "float16" if precision == "float16" else "float32"
-        read = flatbuffer.read(
-            litert.convert(backbone, rest, (1,), states, own)
-        )
+        read = flatbuffer.read(convert(backbone, rest, (1,), states, own))
         (graph,), (signature,) = read.subgraphs, read.signatureDefs
         (graph.outputs[0],) = _products(read, graph)
         signature.outputs[0].tensorIndex = graph.outputs[0]
@@ -89,7 +88,7 @@ def test_an_odd_width_is_no_pair(make_backbone, tmp_path):
     found = []
     for precision in ("float32", "dynamic_wi4_afp32"):
         given = "float32", (4,), ("hidden_states_0",), {"tokens": precision}
-        path.write_bytes(litert.convert(backbone, *given))
+        path.write_bytes(convert(backbone, *given))
         found.append(LiteRTEncoder(path)([5, 6, 7])["hidden_states_0"])
     assert 0.01 < np.abs(found[0] - found[1]).mean() < 0.3
 
@@ -99,7 +98,7 @@ def test_signatures_share_a_table(make_backbone):
     backbone = make_backbone(vocabulary_size=3000, num_layers=1)
     for precision in ("dynamic_wi4_afp32", "float16"):
         sizes = [
-            len(litert.convert(backbone, precision, lengths))
+            len(convert(backbone, precision, lengths))
             for lengths in ((4,), (4, 5))
         ]
         assert sizes[1] - sizes[0] < 3000 * 16

@@ -7,7 +7,8 @@ import pytest
 
 from tfminilm import students
 from tfminilm.errors import UserError
-from tfminilm.export import flatbuffer, litert, trained_ranges
+from tfminilm.export.litert import flatbuffer, trained_ranges
+from tfminilm.export.litert.convert import convert
 
 BOUNDS = {"outputs": [-3.0, 2.1]}
 
@@ -37,16 +38,16 @@ def test_scales_of_the_file(backbone, make_batch, tmp_path):
     (tmp_path / "ranges.json").write_text(json.dumps(content))
     known = trained_ranges.load(tmp_path, backbone)
 
-    def convert(ranges):
+    def scales_with(ranges):
         return scales(
-            litert.convert(
+            convert(
                 backbone, "static_wi8_ai8", (8,), ("sequence_output",),
                 batch=lambda length: make_batch([length, 5], length),
                 ranges=ranges,
             )
         )  # fmt: skip
 
-    measured, found = convert(None), convert(known)
+    measured, found = scales_with(None), scales_with(known)
     # -3 to 2.1 in 255 steps; a query's by the root of its width.
     written = found["layer_0/feedforward"]
     assert written == (pytest.approx(5.1 / 255), -128 + 150)
@@ -64,7 +65,7 @@ def test_units_of_the_file(backbone, make_batch, tmp_path):
     kernel = backbone.transformer_layers[0]._feedforward_output_dense.kernel
 
     def column_scales(ranges):
-        content = litert.convert(
+        content = convert(
             backbone, "static_wi8_ai8", (8,), ("sequence_output",),
             batch=lambda length: make_batch([length, 5], length), ranges=ranges,
         )  # fmt: skip

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import trial
+from tfminilm.export.litert import trial
 
 
 def test_a_whole_file(float_file):

@@ -9,8 +9,9 @@ import sentencepiece
 
 from tfminilm import students
 from tfminilm.errors import UserError
-from tfminilm.export import bundle, profile, vocabulary
-from tfminilm.export.opened import open_bundle
+from tfminilm.export.bundle import vocabulary, writer
+from tfminilm.export.bundle.reader import open_bundle
+from tfminilm.export.litert import profile
 from tfminilm.export.target import Target
 from tfminilm.teachers import load_backbone, load_tokenizer
 from tfminilm.tokenizer.hugging_face import with_bert_rules
@@ -151,7 +152,7 @@ def xlm_r(tmp_path_factory):
     model = students.xlm_roberta(
         1, 8, 2, vocabulary_size=tokenizer.vocabulary_size()
     )
-    bundle.export_bundle(model, tokenizer, Target(lengths=(16,)), folder)
+    writer.export_bundle(model, tokenizer, Target(lengths=(16,)), folder)
     return open_bundle(folder)
 
 

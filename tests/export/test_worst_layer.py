@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export import folder, hugging_face, litert, onnx, saved_model
-from tfminilm.export.runner import LiteRTEncoder
+from tfminilm.export.check.worst_layer import hidden_states, worst_layer
+from tfminilm.export.litert.convert import convert
+from tfminilm.export.litert.runner import LiteRTEncoder
+from tfminilm.export.server import folder, hugging_face, onnx, saved_model
 from tfminilm.export.target import Target
-from tfminilm.export.worst_layer import hidden_states, worst_layer
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,7 @@ def run(backbone, tmp_path_factory):
     """What a file has of the states of a model that nobody changed."""
     path = tmp_path_factory.mktemp("measuring") / "model.tflite"
     names = list(hidden_states(backbone).output)
-    path.write_bytes(litert.convert(backbone, "float32", (8,), names))
+    path.write_bytes(convert(backbone, "float32", (8,), names))
     encoder = LiteRTEncoder(path)
     return lambda batch: encoder(**{k: x[0] for k, x in batch.items()})
 

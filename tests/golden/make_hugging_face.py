@@ -88,7 +88,7 @@ def student(name):
 
 
 def write(folder):
-    from tfminilm.export import hugging_face
+    from tfminilm.export.server import hugging_face
 
     for name in CLASSES:
         (folder / name).mkdir(parents=True)

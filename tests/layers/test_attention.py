@@ -5,7 +5,8 @@ import keras_hub
 import numpy as np
 import pytest
 
-from tfminilm.layers import AttentionParts, ExposedEncoder, fused
+from tfminilm.layers import AttentionParts, ExposedEncoder
+from tfminilm.private import fused
 
 PARTS = ("queries", "keys", "values", "attention_scores", "attention_probs")
 LENGTHS = (6, 2)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tfminilm import students
-from tfminilm.export import bundle
-from tfminilm.export.opened import open_bundle
+from tfminilm.export.bundle import writer
+from tfminilm.export.bundle.reader import open_bundle
 from tfminilm.export.target import PRECISIONS, Target
 from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
@@ -106,7 +106,7 @@ def exported(randomise, tmp_path_factory):
                 min_cosine=-0.99,
                 min_agreement=0.0,
             )
-            bundle.export_bundle(
+            writer.export_bundle(
                 model, tokenizer, target, path, ENGLISH, settings
             )
         return open_bundle(path)

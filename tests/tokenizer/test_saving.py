@@ -9,7 +9,8 @@ import pytest
 
 from tfminilm.compress.vocabulary import trim_vocabulary, used_ids
 from tfminilm.errors import UserError
-from tfminilm.export import hugging_face, vocabulary
+from tfminilm.export.bundle import vocabulary
+from tfminilm.export.server import hugging_face
 from tfminilm.students import bert
 from tfminilm.teachers import load_tokenizer
 from tfminilm.tokenizer import rules_of

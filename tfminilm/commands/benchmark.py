@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from tfminilm.commands import quiet
+from tfminilm import quiet
 from tfminilm.errors import UsageError, UserError
 
 DESCRIPTION = "Times .tflite files: latency, memory, operators, partitions."
@@ -52,13 +52,13 @@ def run(flags: Any) -> None:
 
 def _file(name: str) -> pathlib.Path:
     """A file's path, or that in a bundle that is whole and runs rightly."""
-    from tfminilm.export import trial
+    from tfminilm.export.litert import trial
 
     path = pathlib.Path(name)
     if (path / "manifest.json").is_file():
         # Takes seconds to import, and files alone do not need it.
         quiet.import_tensorflow()
-        from tfminilm.export.opened import open_bundle
+        from tfminilm.export.bundle.reader import open_bundle
 
         bundle = open_bundle(path)
         trial.require_runs(path / "model.tflite")
@@ -97,7 +97,7 @@ def _latencies(
 
     "speed_up" is against the first file.
     """
-    from tfminilm.export import latency
+    from tfminilm.export.litert import latency
 
     rows = []
     for count in threads:
@@ -117,7 +117,7 @@ def _latencies(
 
 def _inside(path: pathlib.Path, operators: bool) -> dict[str, Any]:
     """Size, memory, partitions and operators of one file."""
-    from tfminilm.export import profile
+    from tfminilm.export.litert import profile
 
     inside: dict[str, Any] = {
         "bytes": path.stat().st_size,

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tfminilm.commands import quiet
+from tfminilm import quiet
 from tfminilm.errors import UsageError
 
 DESCRIPTION = "Prints parameters, FLOPs and sizes of a model or a student."

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tfminilm.commands import quiet, strategy_flags
+from tfminilm import quiet
+from tfminilm.commands import strategy_flags
 from tfminilm.errors import UsageError
 
 DESCRIPTION = "Runs a recipe in a workdir; started again, it goes on."

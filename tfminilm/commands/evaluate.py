@@ -4,8 +4,8 @@ import json
 import pathlib
 from typing import Any
 
-from tfminilm import json_files
-from tfminilm.commands import quiet, task_flags
+from tfminilm import json_files, quiet
+from tfminilm.commands import task_flags
 from tfminilm.errors import UsageError, UserError
 
 DESCRIPTION = "Scores a fine-tuned model on a task."
@@ -58,12 +58,12 @@ def run(flags: Any) -> None:
         )
     quiet.import_tensorflow()
     from tfminilm import files
-    from tfminilm.export import opened
+    from tfminilm.export.bundle import reader
     from tfminilm.report.machine import machine
     from tfminilm.train import score
 
     is_folder = pathlib.Path(flags.model).is_dir()
-    if opened.is_bundle(flags.model):
+    if reader.is_bundle(flags.model):
         output = pathlib.Path(flags.output or ".")
         task, runs = _bundle(output, flags)
     else:
@@ -90,13 +90,14 @@ def run(flags: Any) -> None:
 
 def _bundle(output: pathlib.Path, flags: Any) -> tuple[Any, dict[int, Any]]:
     """The task, and a bundle's metrics; predictions go into `output`."""
-    from tfminilm.export import opened, trial
-    from tfminilm.export.evaluate import score_bundle, score_embeddings
+    from tfminilm.export.bundle import reader
+    from tfminilm.export.bundle.evaluate import score_bundle, score_embeddings
+    from tfminilm.export.litert import trial
     from tfminilm.train import score
     from tfminilm.train.progress import Progress
 
-    bundle = opened.open_bundle(flags.model)
-    trial.require_runs(bundle.folder / opened.MODEL)
+    bundle = reader.open_bundle(flags.model)
+    trial.require_runs(bundle.folder / reader.MODEL)
     task = _task(flags, bundle.manifest["labels"])
     splits, data = _splits(task, flags), score.Data.of(flags)
     is_embedding = task.kind == "regression" and bundle.settings is None

@@ -4,8 +4,8 @@ import json
 import pathlib
 from typing import Any
 
-from tfminilm import json_files
-from tfminilm.commands import quiet, search_flags, task_flags
+from tfminilm import json_files, quiet
+from tfminilm.commands import search_flags, task_flags
 from tfminilm.errors import UsageError, UserError
 
 DESCRIPTION = "Writes a model for phones or servers, compared with Keras."
@@ -24,7 +24,7 @@ def define_flags(flags: Any) -> None:
     flags.DEFINE_config_file(
         "config", None, "Target, such as export/android_int8.py."
     )
-    flags.DEFINE_string("output", None, "Folder of the bundle.")
+    flags.DEFINE_string("output", None, "Folder of the writer.")
     flags.DEFINE_string(
         "description", None, "A sentence on the model; made up without it."
     )
@@ -54,8 +54,10 @@ def run(flags: Any) -> None:
 
     # TensorFlow takes seconds to import: after the flags are known to be good.
     quiet.import_tensorflow()
-    from tfminilm.export import bundle, calibration, description, folder
-    from tfminilm.export.replaceable import require_replaceable
+    from tfminilm.export.bundle import description, writer
+    from tfminilm.export.bundle.replaceable import require_replaceable
+    from tfminilm.export.check import calibration
+    from tfminilm.export.server import folder
 
     require_replaceable(pathlib.Path(flags.output))
     model, tokenizer, settings, ranges = _load(flags.model)
@@ -76,7 +78,7 @@ def run(flags: Any) -> None:
     )
     if target.format == "litert":
         evaluate = examples.evaluate if examples else None
-        manifest = bundle.export_bundle(*arguments, evaluate, ranges)
+        manifest = writer.export_bundle(*arguments, evaluate, ranges)
     else:
         manifest = folder.export_folder(*arguments)
     _print(manifest, flags.output)
@@ -84,7 +86,7 @@ def run(flags: Any) -> None:
 
 def _load(source: str) -> tuple[Any, Any, Any, Any]:
     """A model, its tokenizer, and how it was fine-tuned and rounded, if so."""
-    from tfminilm.export import trained_ranges
+    from tfminilm.export.litert import trained_ranges
     from tfminilm.tasks import heads
     from tfminilm.tasks.evaluate import SETTINGS, Settings
     from tfminilm.teachers import load
@@ -107,7 +109,7 @@ def _examples(flags: Any, settings: Any) -> Any:
         UsageError: the model is for no task.
         UserError: it is for another one.
     """
-    from tfminilm.export.evaluate import TaskExamples
+    from tfminilm.export.bundle.evaluate import TaskExamples
     from tfminilm.train import score
 
     if settings is None:

@@ -6,7 +6,8 @@ import shlex
 import sys
 from typing import Any
 
-from tfminilm.commands import quiet, strategy_flags, task_flags
+from tfminilm import quiet
+from tfminilm.commands import strategy_flags, task_flags
 from tfminilm.errors import UsageError, UserError
 
 DESCRIPTION = "Fine-tunes a backbone on a task and scores it."

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from tfminilm.commands import quiet
+from tfminilm import quiet
 from tfminilm.data.shards.settings import DUPLICATES
 from tfminilm.errors import UsageError
 

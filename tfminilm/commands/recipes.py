@@ -13,7 +13,7 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
-from tfminilm.commands import quiet
+from tfminilm import quiet
 from tfminilm.errors import UsageError
 
 # A checkout's top folder, or where a wheel puts its data files.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfminilm.commands import quiet
+from tfminilm import quiet
 from tfminilm.errors import UsageError
 
 DESCRIPTION = "Writes report.html: curves, tables, attention, trade-off."

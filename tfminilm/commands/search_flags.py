@@ -67,7 +67,7 @@ def texts(flags: Any, target: Any, own: Any, is_search: bool) -> Any:
         UsageError: texts of the task are needed and not there.
         UserError: the file cannot be read or is empty.
     """
-    from tfminilm.export import calibration
+    from tfminilm.export.check import calibration
 
     if flags.texts:
         return _lines(pathlib.Path(flags.texts))
@@ -84,7 +84,7 @@ def search(
     flags: Any, model: Any, tokenizer: Any, target: Any, rows: Any
 ) -> Any:
     """The target with the precisions that a search finds, and prints."""
-    from tfminilm.export.search import fit
+    from tfminilm.export.litert.search import fit
     from tfminilm.train.progress import Progress
 
     limits: dict[str, Any] = {"max_drop": flags.max_drop}

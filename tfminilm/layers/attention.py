@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfminilm.layers import fused
+from tfminilm.private import fused
 
 ATTENTION_PARTS = (
     "queries",

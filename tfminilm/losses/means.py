@@ -10,7 +10,7 @@ from typing import Any
 
 from keras import ops
 
-from tfminilm.layers import replicas
+from tfminilm.private import replicas
 
 
 def weighted_mean(values: Any, weights: Any = None) -> Any:

@@ -13,9 +13,9 @@ from typing import Any
 
 from keras import ops
 
-from tfminilm.layers import replicas
 from tfminilm.layers.attention import key_bias
 from tfminilm.losses.means import example_weights
+from tfminilm.private import replicas
 
 
 def score_divergence(

@@ -159,11 +159,11 @@ def _convert(
     A teacher may be of a family that only trains here: it is then left
     without a file, not the run without a report.
     """
-    from tfminilm.export import litert
+    from tfminilm.export.litert.convert import convert
 
     kind = _INT8 if precision == "int8" else precision
     try:
-        content = litert.convert(backbone, kind, lengths)
+        content = convert(backbone, kind, lengths)
     except UserError:
         return None
     path.write_bytes(content)
@@ -174,7 +174,7 @@ def _latencies(
     paths: Sequence[pathlib.Path | None], lengths: Sequence[int]
 ) -> list[dict[str, dict[str, float]] | None]:
     """Median and 95th percentile by length, in ms, on one thread."""
-    from tfminilm.export import latency
+    from tfminilm.export.litert import latency
 
     known = [path for path in paths if path]
     measured = {}
@@ -195,7 +195,7 @@ def _readers(
     models: _Models, folder: pathlib.Path, length: int
 ) -> list[quality.Reader]:
     """Of the teacher, the student in float32, and, if it can, in int8."""
-    from tfminilm.export import litert
+    from tfminilm.export.litert.convert import convert
 
     readers = [
         quality.keras_reader(models.teacher, models.teacher_layer),
@@ -203,7 +203,7 @@ def _readers(
     ]
     path = folder / "measuring.tflite"
     with contextlib.suppress(UserError):  # Its family only trains here.
-        content = litert.convert(
+        content = convert(
             models.student, _INT8, (length,), quality.LITERT_OUTPUTS
         )
         path.write_bytes(content)

@@ -83,7 +83,7 @@ def litert_reader(path: str | os.PathLike) -> Reader:
     Raises:
         UserError: it is no such file.
     """
-    from tfminilm.export.runner import LiteRTEncoder
+    from tfminilm.export.litert.runner import LiteRTEncoder
 
     encoder = LiteRTEncoder(path)
     names = LITERT_OUTPUTS

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfminilm import files, json_files
 from tfminilm.errors import UserError
-from tfminilm.layers import gradients
+from tfminilm.private import gradients
 from tfminilm.tasks import metrics, squad_metrics, submission, windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, encode

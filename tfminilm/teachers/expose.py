@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import keras
 
 from tfminilm.errors import UserError
-from tfminilm.layers import gradients
 from tfminilm.layers.attention import (
     ATTENTION_PARTS,
     AttentionParts,
@@ -15,6 +14,7 @@ from tfminilm.layers.attention import (
 )
 from tfminilm.layers.bottleneck import BottleneckEncoder
 from tfminilm.layers.bottleneck_parts import BottleneckParts, ExposedBottleneck
+from tfminilm.private import gradients
 from tfminilm.teachers.first_token import reads_first_token_only
 from tfminilm.teachers.logits import (
     ends_inside,

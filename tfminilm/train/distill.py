@@ -18,9 +18,9 @@ from tfminilm.compress import (
 from tfminilm.compress.optimization import import_tfmot
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
+from tfminilm.private.layer_rates import set_layer_rates
 from tfminilm.train import plan
 from tfminilm.train.assemble import assemble, kind_of
-from tfminilm.train.layer_rates import set_layer_rates
 from tfminilm.train.loop import Loop
 from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision

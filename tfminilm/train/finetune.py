@@ -11,7 +11,7 @@ import numpy as np
 
 from tfminilm import files, teachers
 from tfminilm.errors import UserError
-from tfminilm.layers import fused, replicas
+from tfminilm.private import fused, replicas
 from tfminilm.tasks import heads, windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, encode

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from tfminilm.distiller import Distiller
-from tfminilm.layers import gradients
+from tfminilm.private import gradients
 
 # Going back, a product needs one more for each of its two gradients.
 _PASSES = 3

@@ -14,7 +14,7 @@ import numpy as np
 from tfminilm import json_files
 from tfminilm.config import changes
 from tfminilm.errors import UserError
-from tfminilm.layers import replicas
+from tfminilm.private import replicas
 from tfminilm.train import cluster
 
 # Keras' name of the state of a `SeedGenerator`: a seed and a count.

@@ -76,7 +76,7 @@ def _export(
     lengths: tuple[int, ...],
     folder: pathlib.Path,
 ) -> None:
-    from tfminilm.export.bundle import export_bundle
+    from tfminilm.export.bundle.writer import export_bundle
     from tfminilm.export.target import Target
 
     model, tokenizer, settings = model

@@ -58,7 +58,7 @@ def write_pieces(
     chooses another of two ways to cut that are equally likely, as happens in
     long lines, by the rounding of sums.
     """
-    from tfminilm.export.opened import open_bundle
+    from tfminilm.export.bundle.reader import open_bundle
     from tfminilm.tasks import encode
 
     opened = open_bundle(bundle)
@@ -92,7 +92,7 @@ def _shifted(ids: Sequence[int], settings: dict[str, Any]) -> list[int]:
 
 
 def _references(bundle: pathlib.Path) -> Any:
-    from tfminilm.export.opened import open_bundle
+    from tfminilm.export.bundle.reader import open_bundle
     from tfminilm.tasks import encode
     from tfminilm.tasks.spans import span_tokenizer
 
@@ -169,8 +169,8 @@ def write_logits(
     Those are a classifier's logits, or an encoder's sentence embedding. A
     model of pairs reads each line with its successor, `other`.
     """
-    from tfminilm.export import evaluate
-    from tfminilm.export.opened import open_bundle
+    from tfminilm.export.bundle import evaluate
+    from tfminilm.export.bundle.reader import open_bundle
     from tfminilm.tasks import encode
 
     opened = open_bundle(bundle)
@@ -198,8 +198,8 @@ def write_answers(
     `answers` and their `scores`, the best one first; `no_answer` as the app
     has it; the `answer` after the threshold, and the number of `windows`.
     """
-    from tfminilm.export import evaluate
-    from tfminilm.export.opened import open_bundle
+    from tfminilm.export.bundle import evaluate
+    from tfminilm.export.bundle.reader import open_bundle
     from tfminilm.tasks.example import QAExample
     from tfminilm.tasks.windows import answers, make_windows
 

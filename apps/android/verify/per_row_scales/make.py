@@ -14,7 +14,7 @@ import keras_hub
 import numpy as np
 
 from tfminilm import files
-from tfminilm.export.bundle import export_bundle
+from tfminilm.export.bundle.writer import export_bundle
 from tfminilm.export.target import Target
 from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.heads import FirstTokenClassifier

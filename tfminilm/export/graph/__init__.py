@@ -1,0 +1,1 @@
+"""The graph that runs on a phone: weights rewritten for XNNPACK."""

@@ -1,0 +1,209 @@
+"""What the mobile graphs of all encoder families are made of.
+
+Tensors are `[1, length, width]`: dense layers keep their batch of one, as on
+`[length, width]` XNNPACK's int8 product took a tenth longer.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfminilm.export.graph import weights
+
+# By the names in `weights.ACTIVATIONS`.
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "relu": tf.nn.relu,
+    "gelu": lambda x: tf.nn.gelu(x, approximate=False),
+    "gelu_approximate": lambda x: tf.nn.gelu(x, approximate=True),
+}
+
+
+def scoped(call: Callable[..., Any]) -> Callable[..., Any]:
+    """Names what a module's method computes after it, inside its caller."""
+
+    @functools.wraps(call)
+    def named(self: tf.Module, *args: Any) -> Any:
+        with tf.name_scope(self.name):
+            return call(self, *args)
+
+    return named
+
+
+class Dense(tf.Module):
+    """x W + b; the name is that by which a target may choose its precision."""
+
+    def __init__(self, dense: weights.Dense, name: str):
+        super().__init__(name)
+        self._kernel = constant(dense.kernel)
+        self._bias = constant(dense.bias)
+
+    @scoped
+    def __call__(self, x):
+        return tf.matmul(x, self._kernel) + self._bias
+
+
+class ResidualDense(Dense):
+    """residual + (x W + b), if need be in units of its channels.
+
+    Where one scale serves a whole tensor, a channel that reaches a hundred
+    times further than the others leaves them two or three steps. `even_out`
+    divides W and b by what each channel reaches, and the sum is taken in these
+    units: `(residual / units + (x W + b)) * units`. A factor right behind the
+    product would be no help: the converter takes it into the weights.
+
+    Attributes:
+        reach: `[units]`, the largest magnitudes of x W + b, of all that was
+            computed eagerly.
+    """
+
+    def __init__(self, dense: weights.Dense, name: str):
+        super().__init__(dense, name)
+        self.reach = np.zeros(dense.bias.shape, "float32")
+        self._units = None
+
+    def __call__(self, x, residual):
+        if self._units is not None:
+            residual = residual * (1 / self._units)
+        written = super().__call__(x)
+        if tf.executing_eagerly():
+            found = tf.reduce_max(tf.abs(written), [0, 1]).numpy()
+            self.reach = np.maximum(self.reach, found)
+        total = residual + written
+        return total if self._units is None else total * self._units
+
+    def even_out(self, units: np.ndarray) -> None:
+        """Counts in `units` `[units]` from now on, positive numbers."""
+        self._units = constant(units)
+        self._kernel.assign(self._kernel / units)
+        self._bias.assign(self._bias / units)
+
+
+class Norm(tf.Module):
+    """Layer normalisation."""
+
+    def __init__(self, norm: weights.Norm):
+        super().__init__()
+        self._scale = constant(norm.scale)
+        self._shift = constant(norm.shift)
+        self._epsilon = norm.epsilon
+
+    def __call__(self, x):
+        centred = x - tf.reduce_mean(x, -1, keepdims=True)
+        variance = tf.reduce_mean(centred * centred, -1, keepdims=True)
+        inverse = tf.math.rsqrt(variance + self._epsilon)
+        # The scale comes before `inverse`: as the last factor, the converter
+        # would fold it into the dense layers that follow, and their inputs,
+        # rounded to int8 without it, lose a fifth of their precision.
+        return centred * self._scale * inverse + self._shift
+
+
+class Attention(tf.Module):
+    """Softmax attention of heads that lie side by side.
+
+    The scale of the scores sits in the query's weights.
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        query: weights.Dense,
+        key: weights.Dense,
+        value: weights.Dense,
+    ):
+        super().__init__()
+        self._num_heads = num_heads
+        self._head_dim = query.kernel.shape[1] // num_heads
+        scale = self._head_dim**-0.5
+        self._query = Dense(
+            weights.Dense(query.kernel * scale, query.bias * scale), "query"
+        )
+        self._key = Dense(key, "key")
+        self._value = Dense(value, "value")
+
+    def __call__(self, asking, mixed, mask, rows=None):
+        """Attends with queries and keys of `asking` to values of `mixed`.
+
+        Args:
+            asking: `[1, length, width]`.
+            mixed: `[1, length, width]`.
+            mask: `[1, 1, 1, length]`, added to the scores.
+            rows: how many of the first tokens ask; all of them if None.
+
+        Returns:
+            The heads' results side by side `[1, rows, units]`, and unscaled
+            queries `[1, heads, rows, head_dim]`, and keys and values
+            `[1, heads, length, head_dim]`.
+        """
+        asking_rows = first_rows(asking, rows)
+        queries = self._heads(self._query(asking_rows))
+        keys = self._heads(self._key(asking))
+        values = self._heads(self._value(mixed))
+        scores = tf.matmul(queries, keys, transpose_b=True) + mask
+        found = tf.matmul(tf.nn.softmax(scores), values)
+        units = self._num_heads * self._head_dim
+        found = tf.transpose(found, [0, 2, 1, 3])
+        found = tf.reshape(found, [1, asking_rows.shape[1], units])
+        return found, (queries * self._head_dim**0.5, keys, values)
+
+    def _heads(self, x):
+        """`[1, length, heads * head_dim]` to `[1, heads, length, head_dim]`."""
+        x = tf.reshape(x, [1, x.shape[1], self._num_heads, self._head_dim])
+        return tf.transpose(x, [0, 2, 1, 3])
+
+
+class Places(tf.Module):
+    """Positions and segments, to be added to a sentence's tokens.
+
+    Args:
+        positions: `[max_sequence_length, width]`.
+        segments: `[num_segments, width]`; None for a model that has none.
+    """
+
+    def __init__(self, positions: np.ndarray, segments: np.ndarray | None):
+        super().__init__()
+        self._positions = positions
+        self._segments = segments
+
+    def add(self, x, segment_ids):
+        """`x` `[1, length, width]` with its places' rows."""
+        length = x.shape[1]
+        rows = self._positions[:length]
+        if self._segments is None:
+            return x + rows
+        if len(self._segments) != 2:
+            return x + rows + tf.gather(self._segments, segment_ids)
+        # Two segments: the first is part of the constant, and the other a
+        # multiple (0 or 1) of the difference.
+        first, second = self._segments
+        share = tf.cast(segment_ids, tf.float32)
+        segments = tf.reshape(share, [1, length, 1]) * (second - first)
+        return x + (rows + first) + segments
+
+
+def first_rows(x, rows):
+    """The first `rows` of `[1, length, width]`; all of them if None."""
+    return x if rows is None else x[:, :rows]
+
+
+def constant(array: np.ndarray) -> tf.Variable:
+    """A variable, so that all signatures of a file share its buffer."""
+    return tf.Variable(array, trainable=False)
+
+
+@tf.function(experimental_implements="embedding_matmul")
+def _lookup(table, ids):
+    """Rows of a table; the converter writes it as one EMBEDDING_LOOKUP.
+
+    The quantiser knows that operator's table, and rounds it with a scale per
+    row; what the file has in its place then is written by `tables`.
+    """
+    return tf.gather(table, ids)
+
+
+def lookup(table, ids):
+    """Rows `[length, width]` of the table of tokens."""
+    with tf.name_scope("tokens"):
+        return _lookup(table, ids)

@@ -1,0 +1,112 @@
+"""Heads of tasks as parts of the mobile graph."""
+
+from typing import Any
+
+import keras
+import keras_hub
+import tensorflow as tf
+
+from tfminilm.errors import UserError
+from tfminilm.export.graph import blocks, weights
+from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
+
+_ACTIVATIONS = {
+    "linear": tf.identity,
+    "relu": tf.nn.relu,
+    "softmax": tf.nn.softmax,
+    "tanh": tf.tanh,
+}
+
+
+class FirstTokenHead(tf.Module):
+    """Class logits, or a score, from the first token's state."""
+
+    outputs = ("logits",)
+
+    def __init__(self, head: Any):
+        """Reads a text classifier of KerasHub, or a `FirstTokenClassifier`.
+
+        Raises:
+            UserError: one of its activations is not known here.
+        """
+        super().__init__()
+        # BERT's own stands on the backbone's pooler.
+        self._is_on_pooler = isinstance(
+            head, keras_hub.models.BertTextClassifier
+        )
+        self._layers = []
+        width = head.backbone.hidden_dim
+        for layer in _dense_layers(head):
+            dense = blocks.Dense(weights.dense(layer, width), layer.name)
+            self._layers.append((dense, _activation(layer)))
+            width = layer.units
+
+    def __call__(self, encoder, first, states, mask):
+        """The logits `[1, classes]` from the first state `[1, hidden_dim]`."""
+        x = encoder.pool(first) if self._is_on_pooler else first
+        for dense, activation in self._layers:
+            x = activation(dense(x))
+        return {"logits": x}
+
+
+class SpanHead(tf.Module):
+    """Where an answer starts and ends, from the states of all tokens."""
+
+    outputs = ("start_logits", "end_logits")
+
+    def __init__(self, head: SpanFinder):
+        super().__init__()
+        layer = head.get_layer("span_logits")
+        self._dense = blocks.Dense(
+            weights.dense(layer, head.backbone.hidden_dim), layer.name
+        )
+
+    def __call__(self, encoder, first, states, mask):
+        """Both `[1, length]`, of `[1, length, hidden_dim]`; padding is low."""
+        shape = [1, states.shape[1]]
+        sides = tf.split(self._dense(states), 2, axis=-1)
+        mask = tf.reshape(mask, shape)
+        return {
+            name: tf.reshape(side, shape) + mask
+            for name, side in zip(self.outputs, sides, strict=True)
+        }
+
+
+def mobile_head(model: keras.Model) -> FirstTokenHead | SpanHead | None:
+    """What stands on a model's backbone; None if the model is one.
+
+    Raises:
+        UserError: the head is of another kind.
+    """
+    if not isinstance(model, keras_hub.models.Task):
+        return None
+    if isinstance(model, SpanFinder):
+        return SpanHead(model)
+    if isinstance(
+        model, keras_hub.models.TextClassifier | FirstTokenClassifier
+    ):
+        return FirstTokenHead(model)
+    raise UserError(
+        f"cannot export a {type(model).__name__}: expected a text classifier, "
+        "a SpanFinder or a backbone"
+    )
+
+
+def _dense_layers(head: Any) -> list[keras.layers.Dense]:
+    """Those of the head itself, in the order in which they run."""
+    return [
+        layer
+        for layer in head.layers
+        if isinstance(layer, keras.layers.Dense)
+        and layer not in head.backbone.layers
+    ]
+
+
+def _activation(layer: keras.layers.Dense) -> Any:
+    name = getattr(layer.activation, "__name__", repr(layer.activation))
+    if name not in _ACTIVATIONS:
+        raise UserError(
+            f"cannot export the activation {name} of the head's layer "
+            f"{layer.name}: expected {' or '.join(_ACTIVATIONS)}"
+        )
+    return _ACTIVATIONS[name]

@@ -1,0 +1,187 @@
+"""The graph that runs on a phone: a model's weights, rewritten for XNNPACK.
+
+KerasHub's own graph is built for training: it masks with a boolean tensor
+(SELECT_V2, which XNNPACK does not take, so that the graph falls into many
+delegate partitions), scales the queries at run time, and looks positions up.
+Here the batch is one sentence, the mask is one additive tensor computed once,
+the query scale sits in the query's weights, and positions are constants. What
+no output reads is not computed: under a classifier the last layer has one row.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfminilm.errors import UserError
+from tfminilm.export.graph import blocks, mobilebert, transformer
+from tfminilm.export.graph.heads import mobile_head
+
+INPUTS = ("token_ids", "segment_ids", "padding_mask")
+OUTPUTS = ("sequence_output", "pooled_output", "sentence_embedding")
+ATTENTION_OUTPUTS = ("queries", "keys", "values")
+HIDDEN_STATES = "hidden_states"
+
+# Added to the scores of padded keys. Far below any score, so that exp() of
+# it is exactly 0 in float32 and padding has no say; as far as float16 goes
+# (65504), since scores grow where no norm bounds them; finite, so that a row
+# of padding alone gives no NaN.
+MASK = -6e4
+
+# By the name of the backbone's class, or of one that it is made from.
+_FAMILIES = {
+    "BertBackbone": transformer.Transformer,
+    "DistilBertBackbone": transformer.Transformer,
+    "MobileBertBackbone": mobilebert.MobileBert,
+    "RobertaBackbone": transformer.Transformer,  # And XLM-R's.
+}
+
+# They need the last layer's first row alone.
+_OF_FIRST_TOKEN = {"logits", "pooled_output"}
+
+
+class MobileGraph(tf.Module):
+    """A model for one sentence at a time, with fixed lengths.
+
+    Variables are made once; every `signature` of the same object shares them.
+    """
+
+    def __init__(
+        self, model: keras.Model, outputs: Sequence[str] | None = None
+    ):
+        """Reads the weights of a model.
+
+        Args:
+            model: a backbone of KerasHub's BERT, DistilBERT, RoBERTa or
+                XLM-R, a MobileBERT of `tfminilm.students`, or a model of
+                `tasks.heads.build_head` on one of them.
+            outputs: names; by default the head's, "logits" or "start_logits"
+                and "end_logits", or all of a backbone's out of `OUTPUTS`.
+                For measuring there are those of `ATTENTION_OUTPUTS`, the last
+                layer's, unscaled, `[1, heads, length, head_dim]`, and
+                "hidden_states_0", the embeddings, "hidden_states_1" and so
+                on, the layers' outputs.
+
+        Raises:
+            UserError: the model's family is not known here, or an output.
+        """
+        super().__init__(name="mobile_graph")
+        backbone = getattr(model, "backbone", model)
+        self._encoder = _family(backbone)(backbone)
+        self._head = mobile_head(model)
+        self._hidden_dim = backbone.hidden_dim
+        self._longest = backbone.max_sequence_length
+        self._inputs = [name for name in INPUTS if name in backbone.input]
+        own: tuple[str, ...] = OUTPUTS
+        if self._head is not None:
+            own = self._head.outputs
+        elif not isinstance(backbone.output, dict):
+            own = tuple(name for name in OUTPUTS if name != "pooled_output")
+        self.outputs = own if outputs is None else tuple(outputs)
+        for name in self.outputs:
+            if name not in own + ATTENTION_OUTPUTS + self._states():
+                raise UserError(
+                    f"unknown output {name!r}, expected "
+                    f"{', '.join(own + ATTENTION_OUTPUTS)}"
+                )
+
+    def signature(self, length: int) -> tf.types.experimental.ConcreteFunction:
+        """The graph for sentences padded to `length` tokens.
+
+        Takes int32 `[1, length]` tensors named as `INPUTS`, returns a dict.
+
+        Raises:
+            UserError: the position table has no `length` rows.
+        """
+        if not 1 <= length <= self._longest:
+            raise UserError(
+                f"length {length} does not fit the model: expected 1 to "
+                f"{self._longest}, the rows of its position table"
+            )
+
+        def call(**inputs):
+            return self._call(length=length, **inputs)
+
+        specs = {
+            name: tf.TensorSpec([1, length], tf.int32, name)
+            for name in self._inputs
+        }
+        return tf.function(call).get_concrete_function(**specs)
+
+    def even_out(
+        self,
+        batch: Mapping[str, np.ndarray],
+        known: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        """Lets all channels of a feed-forward block's output reach alike.
+
+        Before static scales are measured: see `blocks.ResidualDense`.
+
+        Args:
+            batch: inputs `[sentences, length]`, on which it is measured how
+                far they reach.
+            known: what they reach, `[hidden_dim]`, by names such as
+                "layer_0/feedforward", where that is known.
+        """
+        given = {name: np.asarray(batch[name]) for name in self._inputs}
+        for row in range(len(given["token_ids"])):
+            one = {
+                name: tf.constant(x[row : row + 1]) for name, x in given.items()
+            }
+            self._call(length=one["token_ids"].shape[1], **one)
+        for layer in self._encoder.layers:
+            for dense in layer.submodules:
+                if isinstance(dense, blocks.ResidualDense):
+                    name = f"{layer.name}/{dense.name}"
+                    least = 1e-3 * (dense.reach.max() or 1)
+                    units = np.maximum(dense.reach, least)
+                    dense.even_out((known or {}).get(name, units))
+
+    def _states(self) -> tuple[str, ...]:
+        """The names of all hidden states, the embeddings' first."""
+        count = len(self._encoder.layers) + 1
+        return tuple(f"{HIDDEN_STATES}_{index}" for index in range(count))
+
+    def _call(self, token_ids, padding_mask, length, segment_ids=None):
+        real = tf.cast(padding_mask, tf.float32)
+        mask = tf.reshape((1.0 - real) * MASK, [1, 1, 1, length])
+        x = self._encoder.embed(token_ids, segment_ids, real)
+        *lower, last = self._encoder.layers
+        states = [x]
+        for layer in lower:
+            x, _ = layer(x, mask)
+            states.append(x)
+        rows = 1 if _OF_FIRST_TOKEN.issuperset(self.outputs) else None
+        x, parts = last(x, mask, rows)
+        made = dict(zip(ATTENTION_OUTPUTS, parts, strict=True))
+        made |= dict(zip(self._states(), [*states, x], strict=True))
+        made["sequence_output"] = x
+        # A slice that drops an axis is one XNNPACK does not take.
+        first = tf.reshape(x[:, :1], [1, self._hidden_dim])
+        if self._head is not None:
+            made |= self._head(self._encoder, first, x, mask)
+        if "pooled_output" in self.outputs:
+            made["pooled_output"] = self._encoder.pool(first)
+        if "sentence_embedding" in self.outputs:
+            made["sentence_embedding"] = _mean_of_real(x, real, length)
+        # Each output is a tensor of its own: LiteRT cannot give one twice.
+        return {name: tf.identity(made[name], name) for name in self.outputs}
+
+
+def _family(backbone: keras.Model) -> Any:
+    """The class that writes this backbone's graph."""
+    for name, family in _FAMILIES.items():
+        if any(cls.__name__ == name for cls in type(backbone).__mro__):
+            return family
+    raise UserError(
+        f"cannot export a {type(backbone).__name__}: expected a "
+        f"{' or '.join(_FAMILIES)}"
+    )
+
+
+def _mean_of_real(x, real, length):
+    """Mean over real tokens: `[1, length, hidden]` to `[1, hidden]`."""
+    count = tf.maximum(tf.reduce_sum(real, -1, keepdims=True), 1.0)
+    return tf.reduce_sum(x * tf.reshape(real / count, [1, length, 1]), 1)

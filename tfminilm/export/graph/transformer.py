@@ -1,0 +1,65 @@
+"""BERT, DistilBERT, RoBERTa and XLM-R as mobile graphs."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from tfminilm.export.graph import blocks, weights
+
+
+class Transformer(tf.Module):
+    """The embeddings, layers and pooler, if any, of a `keras_hub` encoder."""
+
+    def __init__(self, backbone: Any):
+        super().__init__()
+        encoder = weights.read_encoder(backbone)
+        self._hidden_dim = encoder.hidden_dim
+        self._tokens = blocks.constant(encoder.tokens)
+        self._places = blocks.Places(encoder.positions, encoder.segments)
+        self._norm = blocks.Norm(encoder.embeddings_norm)
+        self.layers = [
+            _Layer(layer, encoder.num_heads, f"layer_{index}")
+            for index, layer in enumerate(encoder.layers)
+        ]
+        self._pooler = None
+        if encoder.pooler is not None:
+            self._pooler = blocks.Dense(encoder.pooler, "pooler")
+
+    def embed(self, token_ids, segment_ids, real):
+        """Embeddings `[1, length, hidden_dim]`, normalised."""
+        length = token_ids.shape[1]
+        tokens = blocks.lookup(self._tokens, tf.reshape(token_ids, [length]))
+        tokens = tf.reshape(tokens, [1, length, self._hidden_dim])
+        return self._norm(self._places.add(tokens, segment_ids))
+
+    def pool(self, first):
+        """The pooled output `[1, hidden_dim]` of the first token's state."""
+        return first if self._pooler is None else tf.tanh(self._pooler(first))
+
+
+class _Layer(tf.Module):
+    """One transformer layer on `[1, length, hidden_dim]`."""
+
+    def __init__(self, layer, num_heads, name):
+        super().__init__(name)
+        self._activation = blocks.ACTIVATIONS[layer.activation]
+        layer, num_heads = weights.without_silent_heads(layer, num_heads)
+        self._attention = blocks.Attention(
+            num_heads, layer.query, layer.key, layer.value
+        )
+        self._output = blocks.Dense(layer.output, "attention_output")
+        self._attention_norm = blocks.Norm(layer.attention_norm)
+        self._intermediate = blocks.Dense(layer.intermediate, "intermediate")
+        self._feedforward = blocks.ResidualDense(
+            layer.feedforward, "feedforward"
+        )
+        self._feedforward_norm = blocks.Norm(layer.feedforward_norm)
+
+    @blocks.scoped
+    def __call__(self, x, mask, rows=None):
+        """The first `rows` states, or all, and what else `Attention` gives."""
+        mixed, parts = self._attention(x, x, mask, rows)
+        x = blocks.first_rows(x, rows)
+        x = self._attention_norm(x + self._output(mixed))
+        inner = self._activation(self._intermediate(x))
+        return self._feedforward_norm(self._feedforward(inner, x)), parts

@@ -1,0 +1,1 @@
+"""LiteRT files: written, quantized, run and timed."""

@@ -1,0 +1,150 @@
+"""Runs a LiteRT encoder the way an app does."""
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfminilm.errors import UserError
+from tfminilm.export import ids
+from tfminilm.quiet import quiet
+
+# Where the length stands in each output; the others have none.
+_LENGTH_AXIS = {
+    "sequence_output": 1,
+    "start_logits": 1,
+    "end_logits": 1,
+    "queries": 2,
+    "keys": 2,
+    "values": 2,
+}
+
+
+class LiteRTEncoder:
+    """An encoder in a `.tflite` file, for one sentence at a time.
+
+    A file has one signature per length. A sentence runs in the shortest one
+    that it fits, padded; the outputs are cut back to its own length.
+    """
+
+    def __init__(self, path: str | os.PathLike, num_threads: int = 1):
+        """Opens a file written by `tfminilm.export`, or one like it.
+
+        Raises:
+            UserError: no LiteRT file, or none of its signatures takes
+                `token_ids` `[1, length]`.
+        """
+        self.interpreter = open_interpreter(path, num_threads)
+        self._runners = {}
+        for name in self.interpreter.get_signature_list():
+            runner = self.interpreter.get_signature_runner(name)
+            shape = runner.get_input_details().get("token_ids", {}).get("shape")
+            if shape is not None and len(shape) == 2:
+                self._runners[int(shape[1])] = runner
+        if not self._runners:
+            raise UserError(
+                f"{path} is no encoder: expected a signature with an input "
+                "token_ids [1, length]"
+            )
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The lengths of the signatures, shortest first."""
+        return tuple(sorted(self._runners))
+
+    def __call__(
+        self,
+        token_ids: Sequence[int] | np.ndarray,
+        segment_ids: Sequence[int] | np.ndarray | None = None,
+        padding_mask: Sequence[int] | np.ndarray | None = None,
+        length: int | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Runs one sentence.
+
+        Args:
+            token_ids: int `[n]`.
+            segment_ids: int `[n]`; zeros when left out.
+            padding_mask: int `[n]`, 1 for a real token; ones when left out.
+            length: the signature to use instead of the shortest that fits.
+
+        Returns:
+            The file's outputs by name, `[1, n, hidden_dim]`, `[1, n]` and the
+            like.
+
+        Raises:
+            UserError: no signature is long enough, or an id has no row in
+                the model's tables.
+        """
+        given: dict[str, np.ndarray] = {"token_ids": np.asarray(token_ids)}
+        count = given["token_ids"].shape[0]
+        given["segment_ids"] = np.asarray(
+            np.zeros(count) if segment_ids is None else segment_ids
+        )
+        given["padding_mask"] = np.asarray(
+            np.ones(count) if padding_mask is None else padding_mask
+        )
+        ids.require(given)
+        runner = self.runner(self._fitting(count, length))
+        with ids.explained(given, "LiteRT"):
+            outputs = runner(**_padded(given, runner.get_input_details()))
+        return {
+            name: _cut(value, _LENGTH_AXIS.get(name), count)
+            for name, value in outputs.items()
+        }
+
+    def runner(self, length: int) -> Any:
+        """The interpreter's own runner of the signature of this length."""
+        return self._runners[length]
+
+    def _fitting(self, count: int, length: int | None) -> int:
+        wanted = self.lengths if length is None else (length,)
+        for known in wanted:
+            if known in self._runners and known >= count:
+                return known
+        raise UserError(
+            f"{count} tokens do not fit length {length or self.lengths[-1]}: "
+            f"the file has lengths {', '.join(map(str, self.lengths))}"
+        )
+
+
+def open_interpreter(path: str | os.PathLike, num_threads: int = 1) -> Any:
+    """An `ai_edge_litert` interpreter for a file.
+
+    Raises:
+        UserError: the file is missing or no LiteRT file.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    if not pathlib.Path(path).is_file():
+        raise UserError(f"no such file: {path}; expected a .tflite file")
+    try:
+        with quiet():
+            interpreter = Interpreter(str(path), num_threads=num_threads)
+            # Now, as the delegate announces itself here.
+            interpreter.allocate_tensors()
+        return interpreter
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{path} is no LiteRT file, or part of one: expected what "
+            "`tfminilm export` writes"
+        ) from error
+
+
+def _padded(
+    given: Mapping[str, np.ndarray], wanted: Mapping[str, Mapping]
+) -> dict[str, np.ndarray]:
+    """Those of the given rows which a signature wants, in its shapes.
+
+    By name: a signature's inputs come in alphabetical order, not in ours.
+    """
+    padded = {}
+    for name, detail in wanted.items():
+        padded[name] = np.zeros(detail["shape"], detail["dtype"])
+        padded[name][0, : given[name].shape[0]] = given[name]
+    return padded
+
+
+def _cut(value: np.ndarray, axis: int | None, count: int) -> np.ndarray:
+    return value if axis is None else value.take(np.arange(count), axis)

@@ -1,0 +1,1 @@
+"""Models for servers: ONNX, SavedModel and Hugging Face folders."""

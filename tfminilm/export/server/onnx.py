@@ -1,0 +1,98 @@
+"""ONNX, for onnxruntime on a server: any batch, any length."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfminilm import files
+from tfminilm.errors import UserError
+from tfminilm.export import ids
+from tfminilm.export.server.serving import ServingGraph
+from tfminilm.quiet import quiet
+
+FILE = "model.onnx"
+OPSET = 17
+
+
+def write(model: keras.Model, folder: pathlib.Path) -> None:
+    """Writes `model.onnx`: inputs and outputs as `ServingGraph` has them."""
+    import tf2onnx
+
+    function = ServingGraph(model).function
+    with quiet():
+        proto, _ = tf2onnx.convert.from_function(
+            function,
+            function.input_signature,
+            opset=OPSET,
+            custom_op_handlers={"Erfc": (_write_erfc, [])},
+        )
+    for value in (*proto.graph.input, *proto.graph.output):
+        _name_dimensions(value.type.tensor_type.shape.dim)
+    files.write_bytes(folder / FILE, proto.SerializeToString())
+
+
+class Runner:
+    """Runs the file in onnxruntime, on the processor.
+
+    Raises:
+        UserError: tf2onnx wrote what onnxruntime cannot read.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # Errors are raised.
+        with _explained():
+            self._session = onnxruntime.InferenceSession(
+                str(folder / FILE), options, providers=["CPUExecutionProvider"]
+            )
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name, for int32 `[batch, length]` inputs by name.
+
+        Raises:
+            UserError: an id has no row in the model's tables, or tf2onnx
+                wrote what onnxruntime cannot run.
+        """
+        ids.require(batch)
+        names = [value.name for value in self._session.get_inputs()]
+        outputs = [value.name for value in self._session.get_outputs()]
+        given = {name: batch[name] for name in names}
+        with _explained(f" on token ids up to {batch['token_ids'].max()}"):
+            found = self._session.run(outputs, given)
+        return dict(zip(outputs, found, strict=True))
+
+
+@contextlib.contextmanager
+def _explained(given: str = "") -> Iterator[None]:
+    """Says of any error of onnxruntime that it is one."""
+    try:
+        yield
+    except Exception as error:  # It raises kinds of its own.
+        # So it is where biases are all 0: tf2onnx then joins reshapes that do
+        # not belong together.
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"onnxruntime cannot run this model as tf2onnx writes it{given}: "
+            f"{reason}; a student that was never trained is such a one"
+        ) from error
+
+
+def _write_erfc(graph: Any, node: Any, name: str, _: Any) -> None:
+    """1 - erf(x), a part of the exact GELU: ONNX has no erfc."""
+    one = graph.make_const(f"{name}/one", np.array(1, np.float32))
+    erf = graph.make_node("Erf", list(node.input))
+    node.type = "Sub"
+    graph.replace_inputs(node, [one.output[0], erf.output[0]])
+
+
+def _name_dimensions(dimensions: Any) -> None:
+    """Says what the sizes are that the file leaves open."""
+    for dimension, name in zip(dimensions, ("batch", "length"), strict=False):
+        if not dimension.dim_value:
+            dimension.dim_param = name
