@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from tfminilm.errors import UserError
+from tfminilm.typing import Tensor
 
 _SIGN = "tfminilm"
 _ASSERTED = re.compile(rf"\[{_SIGN}\] \[(.*?)\] \[(.*?)\] \[(.*?)\]", re.DOTALL)
@@ -16,7 +17,7 @@ _ASSERTED = re.compile(rf"\[{_SIGN}\] \[(.*?)\] \[(.*?)\] \[(.*?)\]", re.DOTALL)
 _BOLD = re.compile(r"\x1b\[1m(.*?)\x1b\[0m", re.DOTALL)
 
 
-def refuse(is_wrong: Any, values: Any, before: str, after: str) -> None:
+def refuse(is_wrong: Any, values: Tensor, before: str, after: str) -> None:
     """Refuses a tensor of which some values are wrong.
 
     A value that is there is looked at. In a graph of TensorFlow an operation
@@ -42,7 +43,9 @@ def refuse(is_wrong: Any, values: Any, before: str, after: str) -> None:
         raise UserError(f"{before}{found}{after}")
 
 
-def _refuse_later(is_wrong: Any, values: Any, before: str, after: str) -> None:
+def _refuse_later(
+    is_wrong: Any, values: Tensor, before: str, after: str
+) -> None:
     if keras.backend.backend() != "tensorflow":
         return
     import tensorflow as tf

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import ml_collections
 
 from tfminilm.errors import UsageError
+from tfminilm.typing import Json
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ def one_of(classes: Callable[[], Mapping[str, type]], default: str) -> Any:
     )
 
 
-def to_dict(value: Any) -> Any:
+def to_dict(value: object) -> Any:
     """A dataclass as the nested mappings that `parse` reads."""
     if isinstance(value, Mapping):
         return {key: to_dict(item) for key, item in value.items()}
@@ -60,7 +61,7 @@ def to_dict(value: Any) -> Any:
     return found
 
 
-def parse(cls: type[T], config: Any, kind: str) -> T:
+def parse(cls: type[T], config: Json, kind: str) -> T:
     """Reads a mapping, or a `ConfigDict`, into the dataclass `cls`.
 
     Fields that are dataclasses, and the values of fields that are mappings,
@@ -87,7 +88,7 @@ def changes(found: Any, wanted: Any, key: str = "") -> Iterator[tuple]:
         yield key.removeprefix("."), found, wanted
 
 
-def _parse(cls: Any, config: Any, kind: str, prefix: str) -> Any:
+def _parse(cls: Any, config: Json, kind: str, prefix: str) -> Any:
     hints = typing.get_type_hints(cls)
     known = {field.name: field.metadata for field in dataclasses.fields(cls)}
     _require_mapping(config, known, kind, prefix)
@@ -102,7 +103,7 @@ def _parse(cls: Any, config: Any, kind: str, prefix: str) -> Any:
     return cls(**values)
 
 
-def _one(about: Mapping, config: Any, kind: str, prefix: str) -> Any:
+def _one(about: Mapping, config: Json, kind: str, prefix: str) -> Any:
     """An instance of the class that the mapping names."""
     classes = about["classes"]()
     _require_mapping(config, ("name",), kind, prefix)
@@ -124,7 +125,7 @@ def _one(about: Mapping, config: Any, kind: str, prefix: str) -> Any:
 
 
 def _require_mapping(
-    config: Any, known: Iterable[str], kind: str, prefix: str
+    config: Json, known: Iterable[str], kind: str, prefix: str
 ) -> None:
     if not isinstance(config, Mapping):
         raise UsageError(
@@ -142,7 +143,7 @@ def _require_known(
         raise UsageError(f"{kind}unknown key {prefix}{key}{hint}")
 
 
-def _value(expected: Any, value: Any, kind: str, name: str) -> Any:
+def _value(expected: Any, value: Json, kind: str, name: str) -> Any:
     if dataclasses.is_dataclass(expected):
         return _parse(expected, value, kind, name + ".")
     origin, inside = typing.get_origin(expected), typing.get_args(expected)

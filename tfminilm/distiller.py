@@ -12,6 +12,7 @@ from tfminilm.methods import config as method_config
 from tfminilm.methods.terms import Method, Term
 from tfminilm.private import fused, jax_state, replicas
 from tfminilm.teachers.expose import head_outputs
+from tfminilm.typing import Tensor, Tensors
 
 _STUDENT_OUTPUT = "student_output"
 
@@ -97,7 +98,7 @@ class Distiller(
 
     def compile(
         self,
-        optimizer: Any = "adamw",
+        optimizer: keras.optimizers.Optimizer = "adamw",
         loss: Any = None,
         loss_weights: Any = None,
         metrics: Any = None,
@@ -148,7 +149,7 @@ class Distiller(
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def call(self, x: Any, training: bool | None = None) -> Any:
+    def call(self, x: Tensors, training: bool | None = None) -> Any:
         model = self._student_view if self._is_distilling else self.student
         return model(inputs.read(model, x), training=training)
 
@@ -160,10 +161,10 @@ class Distiller(
 
     def compute_loss(
         self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
+        x: Tensors | None = None,
+        y: Tensors | None = None,
+        y_pred: Tensors | None = None,
+        sample_weight: Tensors | None = None,
         training: bool = True,
     ) -> Any:
         """The weighted sum of the terms, and what Keras would add, a scalar."""
@@ -196,7 +197,11 @@ class Distiller(
         return self._aggregate_additional_loss(total)
 
     def compute_metrics(
-        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+        self,
+        x: Tensors,
+        y: Tensors,
+        y_pred: Tensors,
+        sample_weight: Tensors | None = None,
     ) -> dict[str, Any]:
         # Keras also calls this before it traces a step, on the plain output.
         if isinstance(y_pred, dict):
@@ -283,7 +288,10 @@ class Distiller(
         return cls(teacher, student, method, name=config["name"])
 
     def preprocess(
-        self, x: Any, y: Any = None, sample_weight: Any = None
+        self,
+        x: Tensors,
+        y: Tensors | None = None,
+        sample_weight: Tensors | None = None,
     ) -> Any:
         """Texts as what both models read; see `inputs.preprocess`."""
         return inputs.preprocess(
@@ -316,14 +324,16 @@ class Distiller(
             self.projections[term.projection], learnt
         )
 
-    def _weight(self, term: Term, sample_weight: Any) -> Any:
+    def _weight(self, term: Term, sample_weight: Tensors) -> Any:
         """The weights that a term's loss gets."""
         heads = head_outputs(self.student)
         of_tokens = any(len(output.shape) == 3 for output in heads.values())
         name = term.student[0]
         return inputs.weights(sample_weight, name, name in heads, of_tokens)
 
-    def _own_loss(self, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def _own_loss(
+        self, x: Tensors, y: Tensors, y_pred: Tensors, sample_weight: Tensors
+    ) -> Any:
         """The replica's share of the loss that `compile` got."""
         y = inputs.own_labels(x, y, y_pred)
         if y is None:
@@ -357,7 +367,9 @@ class Distiller(
             self._is_distilling = False
 
 
-def _value(term: Term, target: Any, learnt: Any, mask: Any, weight: Any) -> Any:
+def _value(
+    term: Term, target: Any, learnt: Any, mask: Tensor, weight: Tensor
+) -> Any:
     """Computes a term's loss."""
     if not isinstance(term.loss, keras.distillation.DistillationLoss):
         return term.loss(target, learnt, mask, sample_weight=weight)

@@ -11,6 +11,7 @@ from keras import ops
 
 from tfminilm.errors import UserError
 from tfminilm.teachers.logits import graph_of
+from tfminilm.typing import Tensors
 
 # Hugging Face's names of columns, and KerasHub's.
 NAMES = {
@@ -23,7 +24,7 @@ LABELS = ("labels", "label")
 _PARTS = ("x", "y", "sample_weight")
 
 
-def read(model: keras.Model, x: Any) -> Any:
+def read(model: keras.Model, x: Tensors) -> Any:
     """Picks what this model reads of `x`; the other may read more, or less.
 
     Args:
@@ -58,14 +59,14 @@ def read(model: keras.Model, x: Any) -> Any:
     return keras.tree.pack_sequence_as(graph.input, list(found.values()))
 
 
-def column(x: Any, name: str) -> Any:
+def column(x: Tensors, name: str) -> Any:
     """The column of this name, or of the other library's; `None` if none."""
     if not isinstance(x, dict):
         return None
     return x.get(name, x.get(_OTHER_NAMES.get(name)))
 
 
-def padding_mask(x: Any) -> Any:
+def padding_mask(x: Tensors) -> Any:
     """Nonzero at real tokens `[batch, length]`; all are, if none is given."""
     mask = column(x, "padding_mask")
     if mask is not None:
@@ -76,12 +77,12 @@ def padding_mask(x: Any) -> Any:
     return ops.ones(ops.shape(tokens)[:2], "int32")
 
 
-def rows(x: Any) -> Any:
+def rows(x: Tensors) -> Any:
     """Counts the examples of a batch."""
     return ops.shape(next(v for v in keras.tree.flatten(x) if v is not None))[0]
 
 
-def labels(name: str, output: str, x: Any, y: Any) -> Any:
+def labels(name: str, output: str, x: Tensors, y: Tensors) -> Any:
     """The labels that a term compares an output of the student with.
 
     Args:
@@ -105,7 +106,7 @@ def labels(name: str, output: str, x: Any, y: Any) -> Any:
     return y
 
 
-def own_labels(x: Any, y: Any, y_pred: Any) -> Any:
+def own_labels(x: Tensors, y: Tensors, y_pred: Tensors) -> Any:
     """The labels for losses and metrics of the student's own output.
 
     Args:
@@ -119,7 +120,7 @@ def own_labels(x: Any, y: Any, y_pred: Any) -> Any:
     return y
 
 
-def _given_labels(x: Any, y: Any) -> Any:
+def _given_labels(x: Tensors, y: Tensors) -> Any:
     """`y`, or the labels among the columns, as in Hugging Face's data sets."""
     if y is not None and 0 not in getattr(y, "shape", ())[1:]:
         return y
@@ -129,7 +130,7 @@ def _given_labels(x: Any, y: Any) -> Any:
 
 
 def weights(
-    sample_weight: Any, output: str, is_head: bool, of_tokens: bool
+    sample_weight: Tensors, output: str, is_head: bool, of_tokens: bool
 ) -> Any:
     """The weights of a batch that a term's loss gets.
 
@@ -240,7 +241,10 @@ class ReadsTexts:
 
 
 def preprocess(
-    models: Sequence[keras.Model], x: Any, y: Any, sample_weight: Any
+    models: Sequence[keras.Model],
+    x: Tensors,
+    y: Tensors,
+    sample_weight: Tensors,
 ) -> Any:
     """Texts as the first model that has a preprocessor reads them.
 
@@ -278,7 +282,7 @@ def _check_tokenizers(models: list[Any]) -> None:
             )
 
 
-def _arrays(x: Any) -> Any:
+def _arrays(x: Tensors) -> Any:
     """Mappings as dicts, of lists as arrays."""
     if isinstance(x, Mapping):
         return {
@@ -298,12 +302,12 @@ def _weighed(rest: list[Any]) -> list[Any]:
     return [no_labels, *rest[1:]]
 
 
-def _is_text(x: Any) -> bool:
+def _is_text(x: Tensors) -> bool:
     """Tells whether there is text among the leaves."""
     return any(map(_is_text_leaf, keras.tree.flatten(x)))
 
 
-def _is_text_leaf(x: Any) -> bool:
+def _is_text_leaf(x: Tensors) -> bool:
     if isinstance(x, str | bytes):
         return True
     if isinstance(x, np.ndarray):
@@ -312,6 +316,6 @@ def _is_text_leaf(x: Any) -> bool:
     return "string" in str(getattr(x, "dtype", ""))
 
 
-def _is_dataset_of_texts(x: Any) -> bool:
+def _is_dataset_of_texts(x: Tensors) -> bool:
     spec = getattr(x, "element_spec", None)
     return spec is not None and hasattr(x, "map") and _is_text(spec)

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from tfminilm import files
 from tfminilm.errors import UserError
+from tfminilm.typing import Json
 
 MOST_DEPTH = 64
 _MOST_DIGITS = 18  # They fit into 64 bits.
@@ -37,7 +38,7 @@ _NAMES: dict[Any, str] = {
 
 def read(
     path: str | os.PathLike,
-    shape: Any = dict,
+    shape: Json = dict,
     remedy: str = "remove it and run the command that writes it again",
     most: int = files.MOST_BYTES,
 ) -> Any:
@@ -65,7 +66,7 @@ def read(
 def parse(
     text: str | bytes,
     name: str,
-    shape: Any,
+    shape: Json,
     remedy: str,
     finite: bool = True,
 ) -> Any:
@@ -105,7 +106,7 @@ def parse(
 
 def read_lines(
     path: str | os.PathLike,
-    shape: Any,
+    shape: Json,
     remedy: str,
     skips: Literal["", "last", "all"] = "",
     finite: bool = True,
@@ -141,7 +142,7 @@ def read_lines(
     return found
 
 
-def require(value: Any, shape: Any, place: str = "") -> None:
+def require(value: Json, shape: Json, place: str = "") -> None:
     """Raises `ValueError`, naming the place, for a value of another shape.
 
     Args:
@@ -152,7 +153,7 @@ def require(value: Any, shape: Any, place: str = "") -> None:
     _require_shape(value, shape, place)
 
 
-def find(path: str | os.PathLike, shape: Any = dict) -> Any:
+def find(path: str | os.PathLike, shape: Json = dict) -> Any:
     """As `read`, but `None` where there is no such file or it is damaged."""
     try:
         return read(path, shape)
@@ -176,7 +177,7 @@ def _real(digits: str) -> float:
     return value
 
 
-def _require_plain(value: Any, has_surrogates: bool) -> None:
+def _require_plain(value: Json, has_surrogates: bool) -> None:
     """Raises `ValueError` for what is nested too deep or is no text."""
     level = [value]
     for _ in range(MOST_DEPTH):
@@ -204,7 +205,7 @@ def _require_text(text: str) -> None:
         ) from None
 
 
-def _require_shape(value: Any, shape: Any, place: str) -> None:
+def _require_shape(value: Json, shape: Json, place: str) -> None:
     """Raises `ValueError`, naming the place, for another shape."""
     if shape is object:
         return
@@ -230,7 +231,7 @@ def _require_shape(value: Any, shape: Any, place: str) -> None:
                 raise ValueError(f"{_joined(place, name)} is missing")
 
 
-def _fits(value: Any, shape: Any) -> bool:
+def _fits(value: Json, shape: Json) -> bool:
     try:
         _require_shape(value, shape, "")
     except ValueError:
@@ -238,7 +239,7 @@ def _fits(value: Any, shape: Any) -> bool:
     return True
 
 
-def _is_of_type(value: Any, shape: Any) -> bool:
+def _is_of_type(value: Json, shape: Json) -> bool:
     if shape is None:
         return value is None
     if shape in (int, float):
@@ -249,12 +250,12 @@ def _is_of_type(value: Any, shape: Any) -> bool:
     return isinstance(value, type(shape))
 
 
-def _unexpected(value: Any, expected: str, place: str) -> ValueError:
+def _unexpected(value: Json, expected: str, place: str) -> ValueError:
     given = _shortened(json.dumps(value, ensure_ascii=False))
     return ValueError(f"{place or 'it'} is {given}, expected {expected}")
 
 
-def _called(shape: Any) -> str:
+def _called(shape: Json) -> str:
     if isinstance(shape, dict | list):
         return _NAMES[type(shape)]
     return _NAMES[shape]

@@ -5,13 +5,13 @@ from typing import Any
 
 import keras
 
-from tfminilm.methods.terms import Tensor, Term
+from tfminilm.methods.terms import TensorName, Term
 from tfminilm.teachers.expose import expose, num_indices, with_output
 from tfminilm.teachers.logits import Opaque, is_opaque
 
 
 def view(
-    model: keras.Model, tensors: list[Tensor], output: str = ""
+    model: keras.Model, tensors: list[TensorName], output: str = ""
 ) -> keras.Model:
     """The model exposed for these tensors, and for its own output as well."""
     outputs: dict[str, list[int]] = {}
@@ -25,7 +25,7 @@ def view(
     return expose(model, outputs)
 
 
-def pick(model: keras.Model, tensor: Tensor, tensors: Any) -> Any:
+def pick(model: keras.Model, tensor: TensorName, tensors: Any) -> Any:
     """A term's tensor, or list of them, among those of the model's view."""
     name, index = tensor
     count = num_indices(model, name)
@@ -41,7 +41,7 @@ def projection(
     theirs, ours = (
         view(model, [tensor]).outputs[0].shape[-1]
         for model, tensor in (
-            (teacher, typing.cast(Tensor, term.teacher)),
+            (teacher, typing.cast(TensorName, term.teacher)),
             (student, term.student),
         )
     )

@@ -97,7 +97,9 @@ def _overview() -> str:
     return "\n".join([*lines, "", "tfminilm COMMAND --help lists its flags."])
 
 
-def _help(name: str, command: Any, values: Any, config: Any) -> str:
+def _help(
+    name: str, command: Any, values: flags.FlagValues, config: Any
+) -> str:
     lines = [f"tfminilm {name}: {command.DESCRIPTION}", ""]
     # Its own come first, those that it shares with others after them.
     modules = {command.__name__: None, **values.flags_by_module_dict()}

@@ -5,6 +5,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from absl import flags
+
 from tfminilm import quiet
 from tfminilm.errors import UsageError, UserError
 
@@ -13,7 +15,7 @@ DESCRIPTION = "Times .tflite files: latency, memory, operators, partitions."
 _MOST = {"lengths": 1_000_000, "threads": 1_000, "repeats": 1_000_000}
 
 
-def define_flags(flags: Any) -> None:
+def define_flags(flags: flags.FlagValues) -> None:
     """Defines the command's flags."""
     flags.DEFINE_list("model", None, ".tflite files or bundles to compare.")
     flags.DEFINE_list("lengths", None, "Lengths in tokens (default: all).")
@@ -24,7 +26,7 @@ def define_flags(flags: Any) -> None:
     flags.DEFINE_string("output", None, "JSON file to write as well.")
 
 
-def run(flags: Any) -> None:
+def run(flags: flags.FlagValues) -> None:
     """Measures, prints tables, and writes JSON where `--output` says.
 
     Raises:
@@ -91,7 +93,7 @@ def _latencies(
     paths: Sequence[pathlib.Path],
     lengths: Sequence[int] | None,
     threads: Sequence[int],
-    flags: Any,
+    flags: flags.FlagValues,
 ) -> list[dict[str, Any]]:
     """One row per file, length and number of threads.
 

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from absl import flags
+
 from tfminilm import quiet
 from tfminilm.errors import UsageError
 
@@ -12,7 +14,7 @@ DESCRIPTION = "Prints parameters, FLOPs and sizes of a model or a student."
 _VOCABULARY_SIZES = {"bert": 30_522, "xlm_roberta": 250_002}
 
 
-def define_flags(flags: Any) -> None:
+def define_flags(flags: flags.FlagValues) -> None:
     """Defines the command's flags."""
     flags.DEFINE_string(
         "model",
@@ -33,7 +35,7 @@ def define_flags(flags: Any) -> None:
     flags.DEFINE_bool("json", False, "Print JSON instead of a table.")
 
 
-def run(flags: Any) -> None:
+def run(flags: flags.FlagValues) -> None:
     """Describes `--model` or the student of `--config`.
 
     Raises:

@@ -1,6 +1,6 @@
 """`tfminilm distill`: runs a recipe, or goes on with a run."""
 
-from typing import Any
+from absl import flags
 
 from tfminilm import quiet
 from tfminilm.commands import strategy_flags
@@ -9,7 +9,7 @@ from tfminilm.errors import UsageError
 DESCRIPTION = "Runs a recipe in a workdir; started again, it goes on."
 
 
-def define_flags(flags: Any) -> None:
+def define_flags(flags: flags.FlagValues) -> None:
     """Defines the command's flags."""
     flags.DEFINE_config_file(
         "config",
@@ -23,7 +23,7 @@ def define_flags(flags: Any) -> None:
     strategy_flags.define(flags)
 
 
-def run(flags: Any) -> None:
+def run(flags: flags.FlagValues) -> None:
     """Distils.
 
     Raises:

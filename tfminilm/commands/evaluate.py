@@ -2,7 +2,10 @@
 
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import Any
+
+from absl import flags
 
 from tfminilm import json_files, quiet
 from tfminilm.commands import task_flags
@@ -11,8 +14,9 @@ from tfminilm.errors import UsageError, UserError
 DESCRIPTION = "Scores a fine-tuned model on a task."
 
 
-def define_flags(flags: Any) -> None:
+def define_flags(flags: flags.FlagValues) -> None:
     """Defines the command's flags."""
+
     flags.DEFINE_string(
         "model",
         None,
@@ -41,7 +45,7 @@ def define_flags(flags: Any) -> None:
     )
 
 
-def run(flags: Any) -> None:
+def run(flags: flags.FlagValues) -> None:
     """Scores `--model`, and prints and writes the metrics.
 
     Raises:
@@ -88,7 +92,9 @@ def run(flags: Any) -> None:
     print(json.dumps(shown, indent=2))
 
 
-def _bundle(output: pathlib.Path, flags: Any) -> tuple[Any, dict[int, Any]]:
+def _bundle(
+    output: pathlib.Path, flags: flags.FlagValues
+) -> tuple[Any, dict[int, Any]]:
     """The task, and a bundle's metrics; predictions go into `output`."""
     from tfminilm.export.bundle import reader
     from tfminilm.export.bundle.evaluate import score_bundle, score_embeddings
@@ -114,7 +120,9 @@ def _bundle(output: pathlib.Path, flags: Any) -> tuple[Any, dict[int, Any]]:
     return task, {-1: found}
 
 
-def _keras(output: pathlib.Path, flags: Any) -> tuple[Any, dict[int, Any]]:
+def _keras(
+    output: pathlib.Path, flags: flags.FlagValues
+) -> tuple[Any, dict[int, Any]]:
     """The task, and metrics of Keras models by seed."""
     from tfminilm.tasks.evaluate import Settings
 
@@ -134,7 +142,7 @@ def _keras(output: pathlib.Path, flags: Any) -> tuple[Any, dict[int, Any]]:
     )
 
 
-def _task(flags: Any, labels: Any) -> Any:
+def _task(flags: flags.FlagValues, labels: Sequence[str] | None) -> Any:
     """The task; classes of csv:FILE are those that the model knows."""
     is_own = flags.task[:4] == "csv:"
     return task_flags.parse(
@@ -146,7 +154,7 @@ def _scores(
     task: Any,
     models: dict[int, pathlib.Path],
     output: pathlib.Path,
-    flags: Any,
+    flags: flags.FlagValues,
 ) -> dict[int, Any]:
     """Metrics of fine-tuned models by seed; predictions go into `output`."""
     from tfminilm.train import score
@@ -168,7 +176,7 @@ def _scores(
 
 
 def _similarity(
-    task: Any, source: str | pathlib.Path, flags: Any
+    task: Any, source: str | pathlib.Path, flags: flags.FlagValues
 ) -> dict[str, dict[str, float]]:
     """Metrics of a backbone's embeddings."""
     from tfminilm.train import score
@@ -185,7 +193,7 @@ def _similarity(
         )
 
 
-def _splits(task: Any, flags: Any) -> list[str]:
+def _splits(task: Any, flags: flags.FlagValues) -> list[str]:
     return flags.splits or task.eval_splits or task.test_splits
 
 

@@ -4,6 +4,8 @@ import json
 import pathlib
 from typing import Any
 
+from absl import flags
+
 from tfminilm import json_files, quiet
 from tfminilm.commands import search_flags, task_flags
 from tfminilm.errors import UsageError, UserError
@@ -13,7 +15,7 @@ DESCRIPTION = "Writes a model for phones or servers, compared with Keras."
 _HELD_OUT_SENTENCES = 32
 
 
-def define_flags(flags: Any) -> None:
+def define_flags(flags: flags.FlagValues) -> None:
     """Defines the command's flags."""
     flags.DEFINE_string(
         "model",
@@ -32,7 +34,7 @@ def define_flags(flags: Any) -> None:
     task_flags.define(flags)
 
 
-def run(flags: Any) -> None:
+def run(flags: flags.FlagValues) -> None:
     """Writes the bundle and prints how far it is from Keras.
 
     Raises:
@@ -102,7 +104,7 @@ def _load(source: str) -> tuple[Any, Any, Any, Any]:
     return model, tokenizer, settings, trained_ranges.load(folder, model)
 
 
-def _examples(flags: Any, settings: Any) -> Any:
+def _examples(flags: flags.FlagValues, settings: Any) -> Any:
     """Those of the task that the flags name.
 
     Raises:

@@ -6,6 +6,8 @@ import shlex
 import sys
 from typing import Any
 
+from absl import flags
+
 from tfminilm import quiet
 from tfminilm.commands import strategy_flags, task_flags
 from tfminilm.errors import UsageError, UserError
@@ -13,7 +15,7 @@ from tfminilm.errors import UsageError, UserError
 DESCRIPTION = "Fine-tunes a backbone on a task and scores it."
 
 
-def define_flags(flags: Any) -> None:
+def define_flags(flags: flags.FlagValues) -> None:
     """Defines the command's flags."""
     flags.DEFINE_string(
         "model",
@@ -51,7 +53,7 @@ def define_flags(flags: Any) -> None:
     )
 
 
-def run(flags: Any) -> None:
+def run(flags: flags.FlagValues) -> None:
     """Fine-tunes, and writes and prints the results.
 
     Raises:

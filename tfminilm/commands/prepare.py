@@ -3,7 +3,8 @@
 import dataclasses
 import time
 from collections.abc import Sequence
-from typing import Any
+
+from absl import flags
 
 from tfminilm import quiet
 from tfminilm.data.shards.settings import DUPLICATES
@@ -14,7 +15,7 @@ DESCRIPTION = "Tokenises, packs and shards text, on many cores or machines."
 TAKES_MORE = True
 
 
-def define_flags(flags: Any) -> None:
+def define_flags(flags: flags.FlagValues) -> None:
     """Defines the command's flags."""
     flags.DEFINE_string(
         "input",
@@ -57,7 +58,7 @@ def define_flags(flags: Any) -> None:
     )
 
 
-def run(flags: Any, beam_flags: Sequence[str] = ()) -> None:
+def run(flags: flags.FlagValues, beam_flags: Sequence[str] = ()) -> None:
     """Prepares, or goes on, and prints what the folder holds.
 
     Raises:

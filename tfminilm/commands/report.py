@@ -1,6 +1,6 @@
 """`tfminilm report`: measures a run and shows it as one page."""
 
-from typing import Any
+from absl import flags
 
 from tfminilm import quiet
 from tfminilm.errors import UsageError
@@ -8,7 +8,7 @@ from tfminilm.errors import UsageError
 DESCRIPTION = "Writes report.html: curves, tables, attention, trade-off."
 
 
-def define_flags(flags: Any) -> None:
+def define_flags(flags: flags.FlagValues) -> None:
     """Defines the command's flags."""
     flags.DEFINE_string(
         "workdir", None, "Workdir of a run of `tfminilm distill`."
@@ -18,7 +18,7 @@ def define_flags(flags: Any) -> None:
     )
 
 
-def run(flags: Any) -> None:
+def run(flags: flags.FlagValues) -> None:
     """Evaluates the run if that is due, writes the page, prints the table.
 
     A run without a student yet gets a page of what there is; of a run of

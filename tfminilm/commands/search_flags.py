@@ -6,10 +6,14 @@ And `--texts`, what damage is measured and scales are calibrated on.
 import pathlib
 from typing import Any
 
+import keras
+from absl import flags
+
 from tfminilm.errors import UsageError
+from tfminilm.typing import Tokenizer
 
 
-def define(flags: Any) -> None:
+def define(flags: flags.FlagValues) -> None:
     """Defines the flags."""
     flags.DEFINE_string(
         "texts",
@@ -35,7 +39,7 @@ def define(flags: Any) -> None:
     )
 
 
-def is_search(flags: Any, target: Any) -> bool:
+def is_search(flags: flags.FlagValues, target: Any) -> bool:
     """Whether precisions are to be searched.
 
     Raises:
@@ -54,7 +58,9 @@ def is_search(flags: Any, target: Any) -> bool:
     return bool(given)
 
 
-def texts(flags: Any, target: Any, own: Any, is_search: bool) -> Any:
+def texts(
+    flags: flags.FlagValues, target: Any, own: Any, is_search: bool
+) -> Any:
     """What the bundle is compared and calibrated on.
 
     Args:
@@ -81,7 +87,11 @@ def texts(flags: Any, target: Any, own: Any, is_search: bool) -> Any:
 
 
 def search(
-    flags: Any, model: Any, tokenizer: Any, target: Any, rows: Any
+    flags: flags.FlagValues,
+    model: keras.Model,
+    tokenizer: Tokenizer,
+    target: Any,
+    rows: Any,
 ) -> Any:
     """The target with the precisions that a search finds, and prints."""
     from tfminilm.export.litert.search import fit

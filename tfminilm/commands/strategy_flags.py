@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from absl import flags
+
 from tfminilm.errors import UsageError
 from tfminilm.train.cluster import KINDS, MOST_SECONDS, STRATEGIES, WAIT_SECONDS
 
 
-def define(flags: Any) -> None:
+def define(flags: flags.FlagValues) -> None:
     """Defines them."""
     flags.DEFINE_enum(
         "strategy",
@@ -38,7 +40,7 @@ def define(flags: Any) -> None:
     )
 
 
-def parse(flags: Any) -> Any:
+def parse(flags: flags.FlagValues) -> Any:
     """The `Team` that the flags name; waits for all workers.
 
     Raises:

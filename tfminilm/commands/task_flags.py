@@ -1,12 +1,16 @@
 """The flags that say which task, and where its data lies."""
 
+from collections.abc import Sequence
 from typing import Any
+
+from absl import flags
 
 from tfminilm.errors import UsageError
 
 
-def define(flags: Any) -> None:
+def define(flags: flags.FlagValues) -> None:
     """Defines the flags of a task's data."""
+
     flags.DEFINE_string(
         "task",
         None,
@@ -49,7 +53,9 @@ def define(flags: Any) -> None:
     )
 
 
-def parse(flags: Any, command: str, labels: Any = None) -> Any:
+def parse(
+    flags: flags.FlagValues, command: str, labels: Sequence[str] | None = None
+) -> Any:
     """The task that the flags name.
 
     Args:

@@ -26,6 +26,7 @@ from keras import ops
 
 from tfminilm.compress.optimization import import_tfmot
 from tfminilm.teachers.expose import encoder_calls
+from tfminilm.typing import Tensor
 
 # A file in the student's folder.
 RANGES = "ranges.json"
@@ -101,7 +102,7 @@ class FakeQuantization:
 class _Rounding:
     """How one dense layer rounds; its quantizers take it for a layer."""
 
-    def __init__(self, layer: Any):
+    def __init__(self, layer: keras.layers.Layer):
         known = import_tfmot().quantization.keras.quantizers
         self.variables: list[keras.Variable] = []
         self.measures = ""
@@ -127,12 +128,16 @@ class _Rounding:
         }
 
     def add_weight(
-        self, name: str, initializer: Any, trainable: bool, shape: Any = None
+        self,
+        name: str,
+        initializer: Any,
+        trainable: bool,
+        shape: int | None = None,
     ) -> Any:
         """A variable of a quantizer."""
-        shape = () if shape is None else (shape,)
+        sizes = () if shape is None else (shape,)
         variable = keras.Variable(
-            np.zeros(shape, "float32"), trainable=trainable, name=name
+            np.zeros(sizes, "float32"), trainable=trainable, name=name
         )
         self.variables.append(variable)
         return variable.value
@@ -146,14 +151,14 @@ class _Rounding:
             found["units"] = ops.convert_to_numpy(self._units).tolist()
         return found
 
-    def kernel(self, kernel: Any) -> Any:
+    def kernel(self, kernel: Tensor) -> Any:
         """The kernel with each column on the grid of its own scale."""
         flat = ops.reshape(ops.cast(kernel, "float32"), (-1, self._width))
         # Always the scale of these very weights.
         rounded = self._of_kernel(flat, training=True, weights=self._kernel)
         return ops.cast(ops.reshape(rounded, kernel.shape), kernel.dtype)
 
-    def states(self, name: str, x: Any) -> Any:
+    def states(self, name: str, x: Tensor) -> Any:
         """ "inputs" or "outputs" on a grid of 256 numbers from their range."""
         if name == "inputs" or self._units is None:
             return self._rounded(name, x)
@@ -168,7 +173,7 @@ class _Rounding:
         units = ops.cast(self._units, x.dtype)
         return self._rounded(name, x / units) * units
 
-    def _rounded(self, name: str, x: Any) -> Any:
+    def _rounded(self, name: str, x: Tensor) -> Any:
         if self.measures == "units":
             return x
         rounded = self._of_states(
@@ -188,28 +193,28 @@ class _Rounded:
     def kernel(self) -> Any:
         return self._rounding.kernel(super().kernel)  # type: ignore[misc]
 
-    def prepared(self, x: Any) -> Any:
+    def prepared(self, x: Tensor) -> Any:
         """Inputs as the product takes them."""
         return self._rounding.states("inputs", x)
 
-    def written(self, x: Any) -> Any:
+    def written(self, x: Tensor) -> Any:
         """A product that is on the outputs' grid as soon as it has its bias."""
         bias = self.bias  # type: ignore[attr-defined]
         return self._rounding.states("outputs", x + bias) - bias
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Any:
         x = self._multiply(self.prepared(inputs))  # type: ignore[attr-defined]
         x = self.written(x) + self.bias  # type: ignore[attr-defined]
         return self.activation(x)  # type: ignore[attr-defined]
 
 
 class _RoundedDense(_Rounded, keras.layers.Dense):
-    def _multiply(self, x: Any) -> Any:
+    def _multiply(self, x: Tensor) -> Any:
         return ops.matmul(x, self.kernel)
 
 
 class _RoundedEinsumDense(_Rounded, keras.layers.EinsumDense):
-    def _multiply(self, x: Any) -> Any:
+    def _multiply(self, x: Tensor) -> Any:
         return ops.einsum(self.equation, x, self.kernel)
 
 

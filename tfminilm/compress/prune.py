@@ -147,7 +147,10 @@ def importance(
 
 
 def _sums(
-    layer: Any, found: Mapping[str, Any], index: int, real: np.ndarray
+    layer: keras.layers.Layer,
+    found: Mapping[str, Any],
+    index: int,
+    real: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Over real tokens: of 1 - cosine, and of the squares of what is added."""
     before, after = (found[f"hidden_states/{i}"] for i in (index, index + 1))
@@ -225,7 +228,7 @@ def require_fit(student: keras.Model, source: keras.Model) -> None:
         )
 
 
-def _require_of(kept: int, name: str, backbone: Any) -> None:
+def _require_of(kept: int, name: str, backbone: keras.Model) -> None:
     most = getattr(backbone, name)
     if not 1 <= kept <= most:
         raise UserError(
@@ -243,5 +246,5 @@ def _cosines(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return (before * after).sum(-1) / norms
 
 
-def _array(variable: Any) -> np.ndarray:
+def _array(variable: keras.Variable) -> np.ndarray:
     return ops.convert_to_numpy(variable)

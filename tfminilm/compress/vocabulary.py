@@ -16,10 +16,11 @@ from tfminilm.data import packing
 from tfminilm.errors import UserError
 from tfminilm.tasks import heads
 from tfminilm.tokenizer import Exact, trim
+from tfminilm.typing import Tokenizer
 
 
 def trim_vocabulary(
-    model: keras.Model, tokenizer: Any, used: Iterable[int]
+    model: keras.Model, tokenizer: Tokenizer, used: Iterable[int]
 ) -> tuple[keras.Model, Any]:
     """A copy that knows only the word pieces which are used.
 
@@ -61,7 +62,7 @@ def trim_vocabulary(
     return smaller, trimmed
 
 
-def used_ids(tokenizer: Any, texts: Iterable[str]) -> set[int]:
+def used_ids(tokenizer: Tokenizer, texts: Iterable[str]) -> set[int]:
     """The token ids that occur in texts, such as a language's."""
     documents = packing.encode(([text] for text in texts), tokenizer)
     return {int(i) for each in documents for i in np.unique(each.token_ids)}

@@ -15,6 +15,7 @@ import numpy as np
 
 from tfminilm import files, json_files
 from tfminilm.tokenizer import Exact, engine_digest, rules_of
+from tfminilm.typing import Tokenizer
 
 _ABOUT = "entry.json"
 _SHAPE = {"identity": dict, "bytes": {str: int}, "facts": dict}
@@ -73,7 +74,7 @@ def save(
         files.write_json(beside / _ABOUT, about)
 
 
-def tokenizer_identity(tokenizer: Any) -> dict[str, Any]:
+def tokenizer_identity(tokenizer: Tokenizer) -> dict[str, Any]:
     """What decides a tokenizer's output: class, settings and vocabulary."""
     settings = tokenizer.get_config()
     for name in ("name", "trainable", "dtype", "config_file"):

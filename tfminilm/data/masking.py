@@ -17,6 +17,7 @@ from tfminilm.data import batches
 from tfminilm.data.next_sentence import SentencePairs
 from tfminilm.data.packing import PackedText
 from tfminilm.errors import UserError
+from tfminilm.typing import Tokenizer
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -64,7 +65,7 @@ class Masking:
 
     @classmethod
     def of(
-        cls, tokenizer: Any, rate: float = 0.15, whole_words: bool = True
+        cls, tokenizer: Tokenizer, rate: float = 0.15, whole_words: bool = True
     ) -> "Masking":
         """Reads the vocabulary of a KerasHub tokenizer.
 
@@ -256,7 +257,7 @@ def masked(
     return x, {"logits": labels, "next_sentence_logits": follows}, weights
 
 
-def whole_words(tokenizer: Any) -> list[str]:
+def whole_words(tokenizer: Tokenizer) -> list[str]:
     """The words of letters that are one token, each at the place of its id.
 
     At the ids of other tokens (pieces of words, marks, special ones) there
@@ -275,7 +276,7 @@ def _random(seed: int, step: int, purpose: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([seed, step, purpose]))
 
 
-def _pieces(tokenizer: Any) -> list[str]:
+def _pieces(tokenizer: Tokenizer) -> list[str]:
     """The vocabulary, in the order of its ids."""
     import keras_hub
 

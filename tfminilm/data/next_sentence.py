@@ -6,12 +6,12 @@ give way to the beginnings of other sequences.
 """
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
 from tfminilm.data.packing import special_ids
 from tfminilm.errors import UserError
+from tfminilm.typing import Tokenizer
 
 _ENDS = frozenset(".!?…。")
 
@@ -31,7 +31,7 @@ class SentencePairs:
     ends_sentence: np.ndarray
 
     @classmethod
-    def of(cls, tokenizer: Any) -> "SentencePairs":
+    def of(cls, tokenizer: Tokenizer) -> "SentencePairs":
         """Reads the vocabulary of a KerasHub WordPiece tokenizer."""
         pieces = [str(piece) for piece in tokenizer.get_vocabulary()]
         is_special = np.zeros(len(pieces), bool)

@@ -5,13 +5,13 @@ import dataclasses
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.tokenizer import Exact
 from tfminilm.tokenizer.graph import in_graph
+from tfminilm.typing import Tokenizer
 
 # Long batches keep the tokenizer's native code busy; a few of them at once
 # keep every core busy while the next documents are being read.
@@ -54,7 +54,7 @@ class PackedText:
 
 
 def encode(
-    documents: Iterable[list[str]], tokenizer: Any
+    documents: Iterable[list[str]], tokenizer: Tokenizer
 ) -> Iterator[EncodedDocument]:
     """Tokenises documents in large batches, in their order.
 
@@ -78,7 +78,7 @@ def encode(
             yield from _encoded(batch, *result.result())
 
 
-def special_ids(tokenizer: Any) -> tuple[int, int]:
+def special_ids(tokenizer: Tokenizer) -> tuple[int, int]:
     """The ids that open and close a sequence, `[CLS]` and `[SEP]` or alike.
 
     Raises:
@@ -97,7 +97,7 @@ def special_ids(tokenizer: Any) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def unknown_id(tokenizer: Any) -> int | None:
+def unknown_id(tokenizer: Tokenizer) -> int | None:
     """The id of what cannot be spelled; `None` where bytes spell all."""
     try:
         return tokenizer.token_to_id(getattr(tokenizer, "oov_token", "<unk>"))
@@ -107,7 +107,7 @@ def unknown_id(tokenizer: Any) -> int | None:
 
 def pack(
     documents: Iterable[EncodedDocument],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     sequence_length: int,
     name: str = "the text",
 ) -> PackedText:
@@ -143,7 +143,9 @@ def pack(
 
 
 def pack_part(
-    documents: Iterable[EncodedDocument], tokenizer: Any, sequence_length: int
+    documents: Iterable[EncodedDocument],
+    tokenizer: Tokenizer,
+    sequence_length: int,
 ) -> tuple[PackedText, list[EncodedDocument]]:
     """Packs a part of a text, as `pack` does, and leaves what fills nothing.
 
@@ -250,7 +252,7 @@ def _sequence_starts(size: int, ends: np.ndarray, room: int) -> list[int]:
 
 
 def _function(
-    tokenizer: Any,
+    tokenizer: Tokenizer,
 ) -> Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]:
     """Returns a function that makes ids of many texts, and their lengths."""
     if isinstance(tokenizer, Exact):

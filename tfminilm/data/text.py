@@ -13,6 +13,7 @@ from tfminilm.data import cache, corpus, packing
 from tfminilm.data.packing import EncodedDocument, PackedText
 from tfminilm.data.sentences import is_prose, words
 from tfminilm.errors import UserError
+from tfminilm.typing import Tokenizer
 
 _MOST_SENTENCES = 256
 _SENTENCE_WORDS = range(5, 61)
@@ -33,7 +34,7 @@ class TextData:
 
 def text_data(
     source: str | os.PathLike,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     sequence_length: int,
     seed: int = 0,
     held_out_fraction: float = 0.02,
@@ -130,7 +131,7 @@ def _split(
 def _pack(
     train: list[EncodedDocument],
     held_out: list[EncodedDocument],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     sequence_length: int,
     source: str | os.PathLike,
     fraction: float,

@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from tfminilm.private import fused
+from tfminilm.typing import Tensor
 
 ATTENTION_PARTS = (
     "queries",
@@ -70,7 +71,9 @@ class AttentionParts(keras.layers.Layer):
         self.projections = {name: projections[name] for name in needed}
         self.built = True
 
-    def call(self, hidden_states: Any, padding_mask: Any) -> dict[str, Any]:
+    def call(
+        self, hidden_states: Tensor, padding_mask: Tensor
+    ) -> dict[str, Any]:
         if self.input_norm is not None:
             hidden_states = self.input_norm(hidden_states)
         tensors = {
@@ -116,8 +119,8 @@ class ExposedEncoder(keras.layers.Layer):
 
     def call(
         self,
-        hidden_states: Any,
-        padding_mask: Any,
+        hidden_states: Tensor,
+        padding_mask: Tensor,
         training: bool | None = None,
     ) -> dict[str, Any]:
         encoder = self.encoder
@@ -154,7 +157,7 @@ class ExposedEncoder(keras.layers.Layer):
             "hidden_states": self._feed_forward(x, training)
         }
 
-    def _feed_forward(self, residual: Any, training: bool | None) -> Any:
+    def _feed_forward(self, residual: Tensor, training: bool | None) -> Any:
         encoder = self.encoder
         x = residual
         if encoder.normalize_first:
@@ -174,9 +177,9 @@ class ExposedEncoder(keras.layers.Layer):
 
     def _add(
         self,
-        x: Any,
-        bias: Any,
-        residual: Any,
+        x: Tensor,
+        bias: Tensor,
+        residual: Tensor,
         dropout: Any,
         norm: Any,
         training: bool | None,
@@ -198,7 +201,7 @@ def needed_projections(parts: Sequence[str]) -> list[str]:
 
 
 def attention_parts(
-    parts: Sequence[str], tensors: dict[str, Any], padding_mask: Any
+    parts: Sequence[str], tensors: dict[str, Any], padding_mask: Tensor
 ) -> dict[str, Any]:
     """The parts, made of what `needed_projections` asks for.
 
@@ -216,7 +219,7 @@ def attention_parts(
     return {part: tensors[part] for part in parts}
 
 
-def scaled_scores(queries: Any, keys: Any) -> Any:
+def scaled_scores(queries: Tensor, keys: Tensor) -> Any:
     """Q K^T / sqrt(head_dim), before mask and softmax, in float32.
 
     Args:
@@ -231,7 +234,7 @@ def scaled_scores(queries: Any, keys: Any) -> Any:
     return ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2)))
 
 
-def masked_softmax(scores: Any, padding_mask: Any) -> Any:
+def masked_softmax(scores: Tensor, padding_mask: Tensor) -> Any:
     """Softmax over the real keys: padded ones get probability zero.
 
     Args:
@@ -241,7 +244,7 @@ def masked_softmax(scores: Any, padding_mask: Any) -> Any:
     return ops.softmax(scores + key_bias(padding_mask), axis=-1)
 
 
-def key_bias(padding_mask: Any) -> Any:
+def key_bias(padding_mask: Tensor) -> Any:
     """What to add to scores so that padded keys vanish behind a softmax.
 
     Returns:
@@ -253,14 +256,16 @@ def key_bias(padding_mask: Any) -> Any:
     return -1e38 * is_padded[:, None, None, :]
 
 
-def _product(layer: Any, x: Any, kernel: Any) -> Any:
+def _product(layer: keras.layers.Layer, x: Tensor, kernel: Tensor) -> Any:
     """What a dense layer adds its bias to; of rounded numbers, if it rounds."""
     if not hasattr(layer, "prepared"):
         return ops.matmul(x, kernel)
     return layer.written(ops.matmul(layer.prepared(x), kernel))
 
 
-def _dropout(x: Any, layer: Any, training: bool | None) -> Any:
+def _dropout(
+    x: Tensor, layer: keras.layers.Layer, training: bool | None
+) -> Any:
     """`layer(x)`, with fewer random numbers."""
     if not training or not layer.rate:
         return x
@@ -268,6 +273,6 @@ def _dropout(x: Any, layer: Any, training: bool | None) -> Any:
     return fused.dropout(layer.rate)(x, bits)
 
 
-def _heads_first(x: Any) -> Any:
+def _heads_first(x: Tensor) -> Any:
     """Swaps the length and the heads axis, either way."""
     return ops.transpose(x, (0, 2, 1, 3))

@@ -8,6 +8,7 @@ from keras import ops
 
 from tfminilm.layers.attention import masked_softmax, scaled_scores
 from tfminilm.layers.no_norm import EPSILON, norm
+from tfminilm.typing import Shape, Tensor
 
 ATTENTION_INPUTS = ("shared", "block", "bottleneck")
 _INITIALIZER_STDDEV = 0.02
@@ -62,7 +63,10 @@ class NormedDense(keras.layers.Layer):
         self.norm.build((*x_shape[:-1], self.dense.units))
 
     def call(
-        self, x: Any, residual: Any = None, training: bool | None = None
+        self,
+        x: Tensor,
+        residual: Tensor | None = None,
+        training: bool | None = None,
     ) -> Any:
         x = self.dropout(self.dense(x), training=training)
         return self.norm(x if residual is None else x + residual)
@@ -104,7 +108,7 @@ class FeedForward(keras.layers.Layer):
         inner = (*x_shape[:-1], self.intermediate.units)
         self.output_dense.build(inner, x_shape)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Any:
         return self.output_dense(self.activation(self.intermediate(x)), x)
 
 
@@ -214,7 +218,7 @@ class BottleneckEncoder(keras.layers.Layer):
         )
 
     def _normed(
-        self, name: str, shape: Any, units: int = 0, dropout: float = 0.0
+        self, name: str, shape: Shape, units: int = 0, dropout: float = 0.0
     ) -> NormedDense:
         layer = NormedDense(
             units or self.bottleneck_dim,
@@ -229,16 +233,16 @@ class BottleneckEncoder(keras.layers.Layer):
 
     def call(
         self,
-        hidden_states: Any,
-        padding_mask: Any,
+        hidden_states: Tensor,
+        padding_mask: Tensor,
         training: bool | None = None,
     ) -> Any:
         return self.run(hidden_states, padding_mask, training)["hidden_states"]
 
     def run(
         self,
-        hidden_states: Any,
-        padding_mask: Any,
+        hidden_states: Tensor,
+        padding_mask: Tensor,
         training: bool | None = None,
         first_token_only: bool = False,
     ) -> dict[str, Any]:
@@ -274,11 +278,11 @@ class BottleneckEncoder(keras.layers.Layer):
         )
         return parts | {"hidden_states": output}
 
-    def project(self, part: str, x: Any) -> Any:
+    def project(self, part: str, x: Tensor) -> Any:
         """Queries, keys or values `[batch, heads, length, head_dim]` of x."""
         return split_heads(self.projections[part](x), self.num_heads)
 
-    def _attention_inputs(self, hidden_states: Any, inner: Any) -> Any:
+    def _attention_inputs(self, hidden_states: Tensor, inner: Any) -> Any:
         """What queries and keys read, and what values do."""
         if self.shared_bottleneck is not None:
             return self.shared_bottleneck(hidden_states), hidden_states
@@ -306,21 +310,21 @@ class BottleneckEncoder(keras.layers.Layer):
         }
 
 
-def split_heads(x: Any, num_heads: int) -> Any:
+def split_heads(x: Tensor, num_heads: int) -> Any:
     """`[batch, length, width]` to `[batch, heads, length, head_dim]`."""
     batch, length, width = ops.shape(x)
     x = ops.reshape(x, (batch, length, num_heads, width // num_heads))
     return ops.transpose(x, (0, 2, 1, 3))
 
 
-def _merge_heads(x: Any) -> Any:
+def _merge_heads(x: Tensor) -> Any:
     """`[batch, heads, length, head_dim]` to `[batch, length, width]`."""
     batch, heads, length, size = ops.shape(x)
     x = ops.transpose(x, (0, 2, 1, 3))
     return ops.reshape(x, (batch, length, heads * size))
 
 
-def _dense(units: int, dtype: Any, name: str) -> keras.layers.Dense:
+def _dense(units: int, dtype: str | None, name: str) -> keras.layers.Dense:
     return keras.layers.Dense(
         units, kernel_initializer=initializer(), dtype=dtype, name=name
     )

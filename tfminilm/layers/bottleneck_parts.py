@@ -14,6 +14,7 @@ from tfminilm.layers.attention import (
     needed_projections,
 )
 from tfminilm.layers.bottleneck import BottleneckEncoder, split_heads
+from tfminilm.typing import Tensor
 
 
 class BottleneckParts(keras.layers.Layer):
@@ -43,7 +44,9 @@ class BottleneckParts(keras.layers.Layer):
         self.bottleneck = bottleneck if self.through else None
         self.built = True
 
-    def call(self, hidden_states: Any, padding_mask: Any) -> dict[str, Any]:
+    def call(
+        self, hidden_states: Tensor, padding_mask: Tensor
+    ) -> dict[str, Any]:
         inner = None
         if self.bottleneck is not None:
             inner = self.bottleneck(hidden_states)
@@ -59,8 +62,8 @@ class ExposedBottleneck(ExposedEncoder):
 
     def call(
         self,
-        hidden_states: Any,
-        padding_mask: Any,
+        hidden_states: Tensor,
+        padding_mask: Tensor,
         training: bool | None = None,
     ) -> dict[str, Any]:
         tensors = self.encoder.run(

@@ -7,6 +7,7 @@ from keras import ops
 
 from tfminilm.layers.bottleneck import activation_function, initializer
 from tfminilm.layers.no_norm import EPSILON, norm
+from tfminilm.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="tfminilm")
@@ -66,7 +67,7 @@ class FactorisedMaskedLMHead(keras.layers.Layer):
             shape=(table.input_dim,), initializer="zeros", name="bias"
         )
 
-    def call(self, states: Any, mask_positions: Any) -> Any:
+    def call(self, states: Tensor, mask_positions: Any) -> Any:
         x = ops.take_along_axis(states, mask_positions[:, :, None], axis=1)
         activate = activation_function(self.activation)
         x = self.norm(activate(self.dense(x)))

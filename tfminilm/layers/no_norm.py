@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfminilm.typing import Shape
+
 NORMALIZATIONS = ("no_norm", "layer_norm")
 EPSILON = 1e-12
 
@@ -24,7 +26,7 @@ class NoNorm(keras.layers.Layer):
         The same shape.
     """
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         shape = (input_shape[-1],)
         self.gamma = self.add_weight(
             shape=shape, initializer="ones", name="gamma"

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfminilm.typing import Tensor
+
 
 @keras.saving.register_keras_serializable(package="tfminilm")
 class Trigrams(keras.layers.Layer):
@@ -24,7 +26,7 @@ class Trigrams(keras.layers.Layer):
         `[batch, length, 3 * width]`.
     """
 
-    def call(self, vectors: Any, padding_mask: Any) -> Any:
+    def call(self, vectors: Tensor, padding_mask: Tensor) -> Any:
         is_real = ops.not_equal(padding_mask, 0)[:, :, None]
         vectors = ops.where(is_real, vectors, ops.zeros_like(vectors))
         beyond = ops.zeros_like(vectors[:, :1])

@@ -9,13 +9,14 @@ from typing import Any
 from keras import ops
 
 from tfminilm.losses.means import masked_mean, token_mean, weighted_mean
+from tfminilm.typing import Tensor
 
 
 def hidden_mse(
-    teacher_hidden: Any,
-    student_hidden: Any,
-    padding_mask: Any,
-    sample_weight: Any = None,
+    teacher_hidden: Tensor,
+    student_hidden: Tensor,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     """TinyBERT's L_hidn and L_embd, behind the learned projection.
 
@@ -34,10 +35,10 @@ def hidden_mse(
 
 
 def attention_scores_mse(
-    teacher_scores: Any,
-    student_scores: Any,
-    padding_mask: Any,
-    sample_weight: Any = None,
+    teacher_scores: Tensor,
+    student_scores: Tensor,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     """TinyBERT's L_attn (equation 7): on the scores before the softmax.
 
@@ -58,10 +59,10 @@ def attention_scores_mse(
 
 
 def cosine_distance(
-    teacher_hidden: Any,
-    student_hidden: Any,
-    padding_mask: Any,
-    sample_weight: Any = None,
+    teacher_hidden: Tensor,
+    student_hidden: Tensor,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     """DistilBERT's L_cos: 1 - cos of the hidden states of a token.
 
@@ -81,7 +82,9 @@ def cosine_distance(
 
 
 def patient(
-    teacher_cls: Any, student_cls: Any, sample_weight: Any = None
+    teacher_cls: Tensor,
+    student_cls: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     """BERT-PKD's L_PT (equation 7): on the [CLS] states of several layers.
 
@@ -100,11 +103,11 @@ def patient(
     return weighted_mean(squares, sample_weight)
 
 
-def _constant(x: Any) -> Any:
+def _constant(x: Tensor) -> Any:
     return ops.stop_gradient(ops.cast(x, "float32"))
 
 
-def _unit(x: Any) -> Any:
+def _unit(x: Tensor) -> Any:
     """L2-normalised along the last axis; a zero vector stays zero."""
     squared = ops.sum(ops.square(x), axis=-1, keepdims=True)
     return x * ops.rsqrt(ops.maximum(squared, 1e-24))

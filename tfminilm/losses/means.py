@@ -11,9 +11,10 @@ from typing import Any
 from keras import ops
 
 from tfminilm.private import replicas
+from tfminilm.typing import Tensor
 
 
-def weighted_mean(values: Any, weights: Any = None) -> Any:
+def weighted_mean(values: Tensor, weights: Tensor | None = None) -> Any:
     """sum(weights * values) / count(values).
 
     Args:
@@ -40,7 +41,9 @@ def weighted_mean(values: Any, weights: Any = None) -> Any:
     return _ratio(_weighted_sum(values, weights), replicas.mean(count))
 
 
-def masked_mean(values: Any, mask: Any, sample_weight: Any = None) -> Any:
+def masked_mean(
+    values: Tensor, mask: Tensor, sample_weight: Tensor | None = None
+) -> Any:
     """sum(weights * mask * values) / count(mask).
 
     An example of weight 0 in which the mask is 0 fills up a batch. It counts
@@ -73,7 +76,9 @@ def masked_mean(values: Any, mask: Any, sample_weight: Any = None) -> Any:
     return _ratio(total, count * _ratio(rows, rows_there))
 
 
-def token_mean(values: Any, padding_mask: Any, sample_weight: Any) -> Any:
+def token_mean(
+    values: Tensor, padding_mask: Tensor, sample_weight: Tensor | None
+) -> Any:
     """`masked_mean` over real tokens.
 
     Args:
@@ -84,7 +89,7 @@ def token_mean(values: Any, padding_mask: Any, sample_weight: Any) -> Any:
     return masked_mean(values, padding_mask, sample_weight)
 
 
-def example_weights(sample_weight: Any, rank: int = 1) -> Any:
+def example_weights(sample_weight: Tensor, rank: int = 1) -> Any:
     """The weights of examples as float32 `[batch, 1, ...]` of this rank.
 
     Args:
@@ -104,18 +109,18 @@ def example_weights(sample_weight: Any, rank: int = 1) -> Any:
     return ops.reshape(weights, (-1,) + (1,) * (rank - 1))
 
 
-def _are_of_tokens(weights: Any, values: Any) -> bool:
+def _are_of_tokens(weights: Tensor, values: Tensor) -> bool:
     """Tells whether there is one for each token, not for each example."""
     if len(values.shape) < 2 or len(weights.shape) != len(values.shape):
         return False
     return weights.shape[-1] != 1 or values.shape[-1] == 1
 
 
-def _all_but_first(x: Any) -> tuple[int, ...]:
+def _all_but_first(x: Tensor) -> tuple[int, ...]:
     return tuple(range(1, len(x.shape)))
 
 
-def _weighted_sum(values: Any, weights: Any) -> Any:
+def _weighted_sum(values: Tensor, weights: Tensor) -> Any:
     # What has no weight may be anything, infinite too.
     return ops.sum(weights * ops.where(weights != 0, values, 0.0))
 

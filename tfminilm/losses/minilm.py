@@ -3,13 +3,14 @@
 from typing import Any
 
 from tfminilm.losses.relations import score_divergence, vector_divergence
+from tfminilm.typing import Tensor
 
 
 def attention_transfer(
-    teacher_scores: Any,
-    student_scores: Any,
-    padding_mask: Any,
-    sample_weight: Any = None,
+    teacher_scores: Tensor,
+    student_scores: Tensor,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     """Self-attention distribution transfer, L_AT (equation 4).
 
@@ -33,10 +34,10 @@ def attention_transfer(
 
 
 def value_relation(
-    teacher_values: Any,
-    student_values: Any,
-    padding_mask: Any,
-    sample_weight: Any = None,
+    teacher_values: Tensor,
+    student_values: Tensor,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     """Self-attention value-relation transfer, L_VR (equations 5 and 6).
 

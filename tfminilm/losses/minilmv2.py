@@ -8,14 +8,15 @@ from typing import Any
 from keras import ops
 
 from tfminilm.losses.relations import vector_divergence
+from tfminilm.typing import Tensor
 
 
 def relation(
-    teacher_vectors: Any,
-    student_vectors: Any,
-    padding_mask: Any,
+    teacher_vectors: Tensor,
+    student_vectors: Tensor,
+    padding_mask: Tensor,
     num_relation_heads: int,
-    sample_weight: Any = None,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     """Self-attention relation transfer (equations 5 to 7).
 
@@ -47,7 +48,7 @@ def relation(
     )
 
 
-def split_again(vectors: Any, num_heads: int) -> Any:
+def split_again(vectors: Tensor, num_heads: int) -> Any:
     """Joins the heads of `[batch, heads, length, head_dim]`, and splits anew.
 
     Returns:

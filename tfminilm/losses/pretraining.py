@@ -5,9 +5,10 @@ from typing import Any
 from keras import ops
 
 from tfminilm.losses.means import weighted_mean
+from tfminilm.typing import Tensor
 
 
-def masked_lm(logits: Any, labels: Any, weights: Any) -> Any:
+def masked_lm(logits: Tensor, labels: Tensor, weights: Tensor) -> Any:
     """Cross-entropy of the masked tokens.
 
     Args:
@@ -21,7 +22,9 @@ def masked_lm(logits: Any, labels: Any, weights: Any) -> Any:
     return weighted_mean(cross_entropy(logits, labels), weights)
 
 
-def next_sentence(logits: Any, labels: Any, sample_weight: Any = None) -> Any:
+def next_sentence(
+    logits: Tensor, labels: Tensor, sample_weight: Tensor | None = None
+) -> Any:
     """Cross-entropy of whether the second text follows the first.
 
     Args:
@@ -35,7 +38,7 @@ def next_sentence(logits: Any, labels: Any, sample_weight: Any = None) -> Any:
     return weighted_mean(cross_entropy(logits, labels), sample_weight)
 
 
-def cross_entropy(logits: Any, labels: Any) -> Any:
+def cross_entropy(logits: Tensor, labels: Tensor) -> Any:
     """-log softmax(logits) at the label, without a mean.
 
     Args:

@@ -16,13 +16,14 @@ from keras import ops
 from tfminilm.layers.attention import key_bias
 from tfminilm.losses.means import example_weights
 from tfminilm.private import replicas
+from tfminilm.typing import Tensor
 
 
 def score_divergence(
-    teacher_scores: Any,
-    student_scores: Any,
-    padding_mask: Any,
-    sample_weight: Any = None,
+    teacher_scores: Tensor,
+    student_scores: Tensor,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     """Mean KL divergence between the softmaxes of two sets of scores.
 
@@ -71,10 +72,10 @@ def score_divergence(
 
 
 def vector_divergence(
-    teacher_vectors: Any,
-    student_vectors: Any,
-    padding_mask: Any,
-    sample_weight: Any = None,
+    teacher_vectors: Tensor,
+    student_vectors: Tensor,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     """`score_divergence` of how alike a layer's vectors are to each other.
 
@@ -127,9 +128,9 @@ def vector_divergence(
 
 
 def _compare(
-    teacher_scores: Any,
+    teacher_scores: Tensor,
     student_scores: Callable[[Any], Any],
-    bias: Any,
+    bias: Tensor,
     gap: Callable[[Any], Any],
 ) -> tuple[Any, Any]:
     """KL of each row, and softmax(student) - softmax(teacher).
@@ -146,7 +147,7 @@ def _compare(
     return rows + log_sum, student_probs - teacher_probs
 
 
-def _softmax(scores: Any, bias: Any) -> tuple[Any, Any]:
+def _softmax(scores: Tensor, bias: Tensor) -> tuple[Any, Any]:
     """The softmax over real keys, and the logarithm of its denominator.
 
     Step by step, since each step can work in place of the one before.
@@ -160,23 +161,25 @@ def _softmax(scores: Any, bias: Any) -> tuple[Any, Any]:
     return exponentials / total, log_sum
 
 
-def _self_relation(vectors: Any) -> Any:
+def _self_relation(vectors: Tensor) -> Any:
     scale = vectors.shape[-1] ** -0.5
     return ops.matmul(vectors * scale, ops.transpose(vectors, (0, 1, 3, 2)))
 
 
-def _expected(probs: Any, vectors: Any) -> Any:
+def _expected(probs: Tensor, vectors: Tensor) -> Any:
     """Each row's mean self-relation under `probs`."""
     scale = vectors.shape[-1] ** -0.5
     return ops.sum(vectors * scale * ops.matmul(probs, vectors), axis=-1)
 
 
-def _upstream(args: Any, upstream: Any) -> Any:
+def _upstream(args: Any, upstream: Tensor) -> Any:
     """The gradient from above, which backends hand over differently."""
     return args[0] if upstream is None else upstream
 
 
-def _row_weights(padding_mask: Any, scores: Any, sample_weight: Any) -> Any:
+def _row_weights(
+    padding_mask: Tensor, scores: Tensor, sample_weight: Tensor | None
+) -> Any:
     """`[batch, 1, length]`: what each query's row adds to the mean."""
     real = ops.cast(ops.cast(padding_mask, "bool"), "float32")
     lengths = ops.sum(real, axis=-1, keepdims=True)

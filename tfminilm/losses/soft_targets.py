@@ -9,13 +9,14 @@ from keras import ops
 
 from tfminilm.losses.means import weighted_mean
 from tfminilm.losses.pretraining import cross_entropy
+from tfminilm.typing import Tensor
 
 
 def soft_targets(
-    teacher_logits: Any,
-    student_logits: Any,
+    teacher_logits: Tensor,
+    student_logits: Tensor,
     temperature: float = 1.0,
-    sample_weight: Any = None,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     """T² KL(softmax(teacher / T) || softmax(student / T)).
 
@@ -50,7 +51,7 @@ def soft_targets(
 
 
 def hard_labels(
-    labels: Any, student_logits: Any, sample_weight: Any = None
+    labels: Tensor, student_logits: Tensor, sample_weight: Tensor | None = None
 ) -> Any:
     """Cross-entropy of the true classes, at temperature 1.
 
@@ -68,7 +69,9 @@ def hard_labels(
 
 
 def logits_mse(
-    teacher_logits: Any, student_logits: Any, sample_weight: Any = None
+    teacher_logits: Tensor,
+    student_logits: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     """Squared distance of the logits themselves.
 

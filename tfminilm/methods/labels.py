@@ -7,9 +7,12 @@ from keras import ops
 from tfminilm import checks
 from tfminilm.errors import UserError
 from tfminilm.losses.means import example_weights
+from tfminilm.typing import Tensor
 
 
-def classes(labels: Any, logits: Any, sample_weight: Any = None) -> Any:
+def classes(
+    labels: Tensor, logits: Tensor, sample_weight: Tensor | None = None
+) -> Any:
     """Labels as `losses.hard_labels` takes them.
 
     Args:
@@ -45,7 +48,7 @@ def classes(labels: Any, logits: Any, sample_weight: Any = None) -> Any:
     return labels
 
 
-def numbers(labels: Any, outputs: Any) -> Any:
+def numbers(labels: Tensor, outputs: Any) -> Any:
     """Scores to reach, in the shape `[batch, 1]` of the outputs.
 
     Raises:
@@ -60,7 +63,7 @@ def numbers(labels: Any, outputs: Any) -> Any:
     return ops.reshape(labels, ops.shape(outputs))
 
 
-def _numeric(labels: Any) -> Any:
+def _numeric(labels: Tensor) -> Any:
     labels = ops.convert_to_tensor(labels)
     if "string" in str(labels.dtype):
         raise UserError(
@@ -70,7 +73,9 @@ def _numeric(labels: Any) -> Any:
     return labels
 
 
-def _check_range(labels: Any, count: Any, sample_weight: Any) -> None:
+def _check_range(
+    labels: Tensor, count: int, sample_weight: Tensor | None
+) -> None:
     numbers = ops.cast(labels, "int32")
     is_wrong = (numbers < 0) | (numbers >= count)
     if sample_weight is not None:

@@ -25,6 +25,7 @@ from tfminilm.teachers.logits import (
     is_opaque,
     num_classes,
 )
+from tfminilm.typing import Tensor
 
 # The output on next sentences. It learns from labels alone.
 NEXT_SENTENCE = "next_sentence_logits"
@@ -192,10 +193,10 @@ def _terms(
 
 
 def _soft(
-    teacher: Any,
-    student: Any,
-    padding_mask: Any,
-    sample_weight: Any = None,
+    teacher: keras.Model,
+    student: keras.Model,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
     *,
     temperature: float,
     is_over_tokens: bool,
@@ -208,10 +209,10 @@ def _soft(
 
 
 def _hard(
-    labels: Any,
-    student: Any,
-    padding_mask: Any,
-    sample_weight: Any = None,
+    labels: Tensor,
+    student: keras.Model,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
     *,
     is_over_tokens: bool,
 ) -> Any:
@@ -222,7 +223,10 @@ def _hard(
 
 
 def _next_sentence(
-    labels: Any, student: Any, padding_mask: Any, sample_weight: Any = None
+    labels: Tensor,
+    student: keras.Model,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     # Weights of masked tokens say nothing of pairs.
     is_of_pairs = sample_weight is not None and len(sample_weight.shape) == 1
@@ -232,14 +236,20 @@ def _next_sentence(
 
 
 def _squared(
-    teacher: Any, student: Any, padding_mask: Any, sample_weight: Any = None
+    teacher: keras.Model,
+    student: keras.Model,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     _check_shapes(teacher, student)
     return losses.logits_mse(teacher, student, sample_weight)
 
 
 def _squared_over_tokens(
-    teacher: Any, student: Any, padding_mask: Any, sample_weight: Any = None
+    teacher: keras.Model,
+    student: keras.Model,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     mask = ops.cast(padding_mask, "bool")
     teacher, student = (
@@ -252,18 +262,21 @@ def _squared_over_tokens(
 
 
 def _squared_labels(
-    labels: Any, student: Any, padding_mask: Any, sample_weight: Any = None
+    labels: Tensor,
+    student: keras.Model,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     labels = label_forms.numbers(labels, student)
     return _squared(labels, student, padding_mask, sample_weight)
 
 
-def _without_padding(logits: Any, padding_mask: Any) -> Any:
+def _without_padding(logits: Tensor, padding_mask: Tensor) -> Any:
     mask = ops.cast(padding_mask, "bool")
     return ops.where(mask, ops.cast(logits, "float32"), _NEVER)
 
 
-def _check_shapes(teacher: Any, student: Any) -> None:
+def _check_shapes(teacher: keras.Model, student: keras.Model) -> None:
     """Raises `UserError` if the two have other classes, as far as is known."""
     theirs, ours = (tuple(x.shape) for x in (teacher, student))
     if len(theirs) != len(ours) or theirs[-1] != ours[-1]:

@@ -13,6 +13,7 @@ from tfminilm import losses
 from tfminilm.errors import UserError
 from tfminilm.methods.terms import Term, require
 from tfminilm.teachers.expose import encoder_calls
+from tfminilm.typing import Tensor
 
 _RELATIONS = {
     "query_relation": "queries",
@@ -111,10 +112,10 @@ class MiniLMv2:
 
 
 def _relation(
-    teacher: Any,
-    student: Any,
-    padding_mask: Any,
-    sample_weight: Any = None,
+    teacher: keras.Model,
+    student: keras.Model,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
     *,
     num_relation_heads: int,
 ) -> Any:

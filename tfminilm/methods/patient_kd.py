@@ -15,6 +15,7 @@ from tfminilm.methods import logits
 from tfminilm.methods.layer_map import layer_map
 from tfminilm.methods.terms import Term, require
 from tfminilm.teachers.expose import encoder_calls
+from tfminilm.typing import Tensor
 
 _MAPS = ("skip", "last")
 
@@ -115,8 +116,8 @@ class PatientKD:
 def _patient(
     teacher: list[Any],
     student: list[Any],
-    padding_mask: Any,
-    sample_weight: Any = None,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
 ) -> Any:
     """L_PT of the first token's states. No padding is a first token."""
     theirs, ours = (

@@ -11,6 +11,7 @@ from tfminilm import losses
 from tfminilm.errors import UserError
 from tfminilm.methods.terms import Term, require
 from tfminilm.teachers.expose import encoder_calls
+from tfminilm.typing import Tensor
 
 _POOLINGS = ("mean", "cls")
 _LOSSES = ("mse", "cosine")
@@ -81,7 +82,7 @@ class SentenceEmbedding:
             )
 
 
-def pooled(states: Any, padding_mask: Any, pooling: str = "mean") -> Any:
+def pooled(states: Tensor, padding_mask: Tensor, pooling: str = "mean") -> Any:
     """The embedding of a text, as a sequence of one.
 
     Args:
@@ -103,10 +104,10 @@ def pooled(states: Any, padding_mask: Any, pooling: str = "mean") -> Any:
 
 
 def _embedding_loss(
-    teacher: Any,
-    student: Any,
-    padding_mask: Any,
-    sample_weight: Any = None,
+    teacher: keras.Model,
+    student: keras.Model,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
     *,
     compare: Any,
     pooling: str,

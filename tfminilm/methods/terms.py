@@ -10,7 +10,7 @@ from tfminilm.errors import UsageError
 
 # A tensor's name and its layer's index, as `tfminilm.expose` takes them; with
 # a tuple of indices the loss gets a list of tensors.
-Tensor = tuple[str, int | tuple[int, ...]]
+TensorName = tuple[str, int | tuple[int, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Term:
 
     name: str
     loss: Callable[..., Any] | Any
-    teacher: Tensor | None
-    student: Tensor
+    teacher: TensorName | None
+    student: TensorName
     weight: float = 1.0
     projection: str = ""
 

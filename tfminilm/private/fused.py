@@ -16,6 +16,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfminilm.typing import Shape, Tensor
+
 # Elements of a variable from which on one pass is worth a compilation.
 _LARGE = 2**17
 # Dropout compares random integers of 16 bits with a threshold.
@@ -56,7 +58,7 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def after(value: Any) -> contextlib.AbstractContextManager:
+def after(value: object) -> contextlib.AbstractContextManager:
     """In this context, TensorFlow computes only once `value` is there.
 
     It would run independent terms of a loss side by side, and hold the
@@ -96,18 +98,20 @@ def fuse_updates(
     decay = optimizer._apply_weight_decay
     compiled: dict[int, Any] = {}
 
-    def is_large(variable: Any) -> bool:
+    def is_large(variable: keras.Variable) -> bool:
         return math.prod(variable.shape) >= least_elements
 
     def apply_weight_decay(variables: Any) -> None:
         decay([v for v in variables if not is_large(v)])
 
-    def update_step(gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(
+        gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
+    ) -> None:
         if not is_large(variable):
             plain(gradient, variable, learning_rate)
             return
 
-        def update(gradient: Any, learning_rate: Any) -> None:
+        def update(gradient: Tensor, learning_rate: Tensor) -> None:
             if is_alone:
                 decay([variable])
             plain(gradient, variable, learning_rate)
@@ -126,7 +130,7 @@ def fuse_updates(
         optimizer._apply_weight_decay = apply_weight_decay
 
 
-def dropout_bits(layer: keras.layers.Dropout, shape: Any) -> Any:
+def dropout_bits(layer: keras.layers.Dropout, shape: Shape) -> Any:
     """Random integers below 2**16 by which `dropped` drops as `layer` does.
 
     TensorFlow draws half as many random numbers for them as for the floats
@@ -147,7 +151,7 @@ def dropout_bits(layer: keras.layers.Dropout, shape: Any) -> Any:
     return tf.reshape(halves[:count], shape)
 
 
-def dropped(x: Any, bits: Any, rate: float) -> Any:
+def dropped(x: Tensor, bits: Tensor, rate: float) -> Any:
     """`x` with the share `rate` set to zero, and the others scaled up."""
     threshold = round(rate * 2**_BITS)
     scale = 2**_BITS / (2**_BITS - threshold)

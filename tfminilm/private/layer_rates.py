@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from tfminilm.train.build import layers_of
+from tfminilm.typing import Tensor
 
 
 def set_layer_rates(
@@ -42,12 +43,14 @@ def set_layer_rates(
     # would find what another has set.
     whole = inner.weight_decay
 
-    def share_of(variable: Any) -> float:
+    def share_of(variable: keras.Variable) -> float:
         # A step sees what is inside the variable that the model has.
         index = inner._get_variable_index(variable)
         return shares.get(id(inner._trainable_variables[index]), 1.0)
 
-    def update_step(gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(
+        gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
+    ) -> None:
         step(gradient, variable, learning_rate * share_of(variable))
 
     def apply_weight_decay(variables: Any) -> None:

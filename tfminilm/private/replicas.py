@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from tfminilm.private import gradients
+from tfminilm.typing import Tensor
 
 # Whether what is traced now is one worker's own affair.
 _is_apart = False
@@ -63,7 +64,9 @@ class Mean(keras.metrics.Mean):
     each has. `sample_weight` is the number of the replica's own.
     """
 
-    def update_state(self, values: Any, sample_weight: Any = 1) -> None:
+    def update_state(
+        self, values: Tensor, sample_weight: Tensor | int = 1
+    ) -> None:
         examples = mean(ops.cast(sample_weight, "float32"))
         super().update_state(values, sample_weight=examples)
 

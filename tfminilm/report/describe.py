@@ -5,6 +5,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import keras
+
 from tfminilm.errors import UserError
 
 PRECISIONS = ("float32", "float16", "int8")
@@ -63,7 +65,9 @@ class Description:
         return content
 
 
-def describe(backbone: Any, lengths: Sequence[int] = (32, 128)) -> Description:
+def describe(
+    backbone: keras.Model, lengths: Sequence[int] = (32, 128)
+) -> Description:
     """Counts a KerasHub encoder's parameters, FLOPs and bytes.
 
     A FLOP count is two per multiply-add of the encoder's matrix products at
@@ -113,7 +117,7 @@ def describe(backbone: Any, lengths: Sequence[int] = (32, 128)) -> Description:
     )
 
 
-def _reading(backbone: Any) -> str:
+def _reading(backbone: keras.Model) -> str:
     """Which MobileBERT it is; nothing of another model."""
     if not hasattr(backbone, "attention_input"):
         return ""
@@ -122,7 +126,9 @@ def _reading(backbone: Any) -> str:
     )
 
 
-def _describe_bilstm(backbone: Any, lengths: Sequence[int]) -> Description:
+def _describe_bilstm(
+    backbone: keras.Model, lengths: Sequence[int]
+) -> Description:
     """One layer of two directions; the ReLU layer runs once a sequence.
 
     An LSTM has four gates, each of which reads a word vector and a state.
@@ -168,7 +174,7 @@ def parse_lengths(lengths: Iterable[str | int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _transformer(backbone: Any) -> list[Any]:
+def _transformer(backbone: keras.Model) -> list[Any]:
     """The transformer layers, each once (ALBERT nests them in groups)."""
     layers: list[Any] = []
     for layer in backbone.transformer_layers:
@@ -176,7 +182,7 @@ def _transformer(backbone: Any) -> list[Any]:
     return layers
 
 
-def _flops(backbone: Any, length: int) -> int:
+def _flops(backbone: keras.Model, length: int) -> int:
     if hasattr(backbone, "bottleneck_dim"):
         return _bottleneck_flops(backbone, length)
     hidden = backbone.hidden_dim
@@ -190,7 +196,7 @@ def _flops(backbone: Any, length: int) -> int:
     return 2 * length * (runs * (dense + attention) + projection)
 
 
-def _bottleneck_flops(backbone: Any, length: int) -> int:
+def _bottleneck_flops(backbone: keras.Model, length: int) -> int:
     attention = 2 * length * backbone.bottleneck_dim * backbone.num_layers
     dense = sum(
         math.prod(weight.shape)
@@ -204,8 +210,8 @@ def _bottleneck_flops(backbone: Any, length: int) -> int:
     return 2 * length * (dense + attention)
 
 
-def _bytes(backbone: Any, precision: str) -> int:
-    def width(weight: Any) -> int:
+def _bytes(backbone: keras.Model, precision: str) -> int:
+    def width(weight: keras.Variable) -> int:
         if precision == "int8":
             # The biases of Keras' attention have two axes: heads, features.
             vector = len(weight.shape) < 2 or weight.name == "bias"
@@ -215,7 +221,7 @@ def _bytes(backbone: Any, precision: str) -> int:
     return sum(math.prod(w.shape) * width(w) for w in backbone.weights)
 
 
-def _check_encoder(backbone: Any) -> None:
+def _check_encoder(backbone: keras.Model) -> None:
     needed = (
         "transformer_layers",
         "token_embedding",
@@ -233,7 +239,7 @@ def _check_encoder(backbone: Any) -> None:
         )
 
 
-def _check_lengths(backbone: Any, lengths: Sequence[int]) -> None:
+def _check_lengths(backbone: keras.Model, lengths: Sequence[int]) -> None:
     most = getattr(backbone, "max_sequence_length", None)
     for length in lengths:
         if length < 1 or (most is not None and length > most):

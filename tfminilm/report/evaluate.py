@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from tfminilm import files
@@ -17,6 +18,7 @@ from tfminilm.report.machine import machine
 from tfminilm.report.run_files import Run, is_number, read_run
 from tfminilm.train.checks import is_stage_name
 from tfminilm.train.recipe import Recipe
+from tfminilm.typing import Tokenizer
 
 LENGTHS = (32, 128)
 _INT8 = "dynamic_wi8_afp32"
@@ -152,7 +154,10 @@ def _costs(
 
 
 def _convert(
-    backbone: Any, precision: str, lengths: Sequence[int], path: pathlib.Path
+    backbone: keras.Model,
+    precision: str,
+    lengths: Sequence[int],
+    path: pathlib.Path,
 ) -> int | None:
     """Writes a LiteRT file; returns its bytes.
 
@@ -266,7 +271,9 @@ def _start(run: Run) -> dict[str, float | None]:
 
 
 def _example(
-    readers: Sequence[quality.Reader], sentences: Sequence[str], tokenizer: Any
+    readers: Sequence[quality.Reader],
+    sentences: Sequence[str],
+    tokenizer: Tokenizer,
 ) -> dict[str, Any]:
     """Attention `[heads][query][key]` of teacher and student (float32)."""
     sentence, tokens, batch = held_out.example(sentences, tokenizer)

@@ -2,13 +2,13 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from tfminilm import json_files
 from tfminilm.errors import UserError
 from tfminilm.report.quality import Batch
+from tfminilm.typing import Tokenizer
 
 _EXAMPLE_TOKENS = range(8, 19)
 
@@ -33,7 +33,10 @@ def read_sentences(workdir: pathlib.Path) -> list[str]:
 
 
 def sentence_batches(
-    sentences: Sequence[str], tokenizer: Any, length: int, batch_size: int = 32
+    sentences: Sequence[str],
+    tokenizer: Tokenizer,
+    length: int,
+    batch_size: int = 32,
 ) -> list[Batch]:
     """One sentence a row, cut to `length` tokens, the shortest first.
 
@@ -49,7 +52,10 @@ def sentence_batches(
 
 
 def text_batches(
-    sentences: Sequence[str], tokenizer: Any, length: int, batch_size: int = 8
+    sentences: Sequence[str],
+    tokenizer: Tokenizer,
+    length: int,
+    batch_size: int = 8,
 ) -> list[Batch]:
     """The sentences packed as for training: rows of exactly `length` tokens.
 
@@ -69,7 +75,7 @@ def text_batches(
 
 
 def token_ids(
-    sentences: Sequence[str], tokenizer: Any, length: int
+    sentences: Sequence[str], tokenizer: Tokenizer, length: int
 ) -> list[np.ndarray]:
     """`[CLS] sentence [SEP]` as ids, at most `length` of them each."""
     from tfminilm.data import packing
@@ -84,7 +90,7 @@ def token_ids(
 
 
 def example(
-    sentences: Sequence[str], tokenizer: Any
+    sentences: Sequence[str], tokenizer: Tokenizer
 ) -> tuple[str, list[str], Batch]:
     """A sentence that shows well: short, and of words that are one token.
 

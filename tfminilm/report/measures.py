@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import keras
+
 from tfminilm.report.run_files import Run, is_number
 
 MISSING = "-"
@@ -26,7 +28,7 @@ class Measure:
     group: str
 
 
-def count(value: Any) -> str:
+def count(value: object) -> str:
     """22713216 as `22.7 M`; FLOPs alike, with B for 10^9."""
     if not is_number(value):
         return MISSING
@@ -37,24 +39,24 @@ def count(value: Any) -> str:
     return f"{value:g}"
 
 
-def megabytes(value: Any) -> str:
+def megabytes(value: object) -> str:
     """Bytes in MB (10^6)."""
     return f"{value / 1e6:.1f} MB" if is_number(value) else MISSING
 
 
-def milliseconds(value: Any) -> str:
+def milliseconds(value: object) -> str:
     """Milliseconds with as many digits as a timing is good for."""
     if not is_number(value):
         return MISSING
     return f"{value:.2f} ms" if value < 10 else f"{value:.1f} ms"
 
 
-def ratio(value: Any) -> str:
+def ratio(value: object) -> str:
     """A KL divergence or a correlation: three decimals."""
     return f"{value:.3f}" if is_number(value) else MISSING
 
 
-def times(teacher: Any, student: Any, word: str) -> str:
+def times(teacher: keras.Model, student: keras.Model, word: str) -> str:
     """`4.2x smaller`; empty where nothing is known or nothing was gained."""
     if not (is_number(teacher) and is_number(student)) or student <= 0:
         return ""

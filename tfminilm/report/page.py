@@ -383,7 +383,7 @@ def _of_stage(run: Run) -> str:
     return f", stage {stage}" if stage else ""
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     # A name from the command line may hold bytes that are no text.
     text = str(value).encode("utf-8", "replace").decode("utf-8")
     return html.escape(text)

@@ -3,8 +3,9 @@
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import keras
 import numpy as np
 
 Batch = Mapping[str, np.ndarray]
@@ -44,7 +45,7 @@ class Quality:
     rank_correlation: float
 
 
-def keras_reader(backbone: Any, layer: int = -1) -> Reader:
+def keras_reader(backbone: keras.Model, layer: int = -1) -> Reader:
     """Reads a KerasHub encoder at `layer` (negative: from the top).
 
     Raises:

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import os
 import pathlib
-from typing import Any
+from typing import Any, TypeGuard
 
 from tfminilm import json_files
 from tfminilm.errors import UserError
@@ -134,7 +134,7 @@ def read_stages(workdir: str | os.PathLike) -> list[Run]:
     return begun
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value of a row is a finite number."""
     return (
         isinstance(value, (int, float))

@@ -2,13 +2,13 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from tfminilm.data import masking, packing
+from tfminilm.typing import Tokenizer
 
 # Each length is a shape to trace.
 _LENGTH_STEP = 16
@@ -30,7 +30,7 @@ class MaskedWords:
     def __init__(
         self,
         model: keras.Model,
-        tokenizer: Any,
+        tokenizer: Tokenizer,
         count: int,
         max_length: int,
         batch_size: int = 64,

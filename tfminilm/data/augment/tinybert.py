@@ -9,7 +9,6 @@ candidates of a word are those of the original text, found once.
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from tfminilm.data.augment import words
 from tfminilm.data.augment.masked_words import MaskedWords
 from tfminilm.data.augment.word_vectors import WordVectors
 from tfminilm.errors import UserError
+from tfminilm.typing import Tokenizer
 
 # What may stand in a word's place, by its number among the text's words.
 Candidates = dict[int, list[str]]
@@ -166,7 +166,7 @@ class Augmenter:
                     yield copy
 
 
-def spell(texts: Iterable[str], tokenizer: Any) -> dict[str, np.ndarray]:
+def spell(texts: Iterable[str], tokenizer: Tokenizer) -> dict[str, np.ndarray]:
     """The token ids of each word and mark of the texts, by itself."""
     found = sorted({word.text for text in texts for word in words.split(text)})
     if not found:

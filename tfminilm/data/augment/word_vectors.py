@@ -3,7 +3,6 @@
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from tfminilm import files
 from tfminilm.data import masking, packing
 from tfminilm.data.augment import words
 from tfminilm.errors import UserError
+from tfminilm.typing import Tokenizer
 
 # Files have the frequent words first, and few texts use the rest.
 _MOST_WORDS = 100_000
@@ -120,7 +120,7 @@ def read_glove(path: str | os.PathLike) -> WordVectors:
 
 
 def vectors_of_pieces(
-    table: np.ndarray, tokenizer: Any, pieces: Mapping[str, np.ndarray]
+    table: np.ndarray, tokenizer: Tokenizer, pieces: Mapping[str, np.ndarray]
 ) -> WordVectors:
     """A model's own vectors, of its vocabulary's whole words.
 

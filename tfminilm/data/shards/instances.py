@@ -5,7 +5,6 @@ masks nothing itself; each time a sequence comes, one of its copies is drawn.
 """
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from tfminilm.data import masking
 from tfminilm.data.masking import MaskedBatch, Masking
 from tfminilm.data.next_sentence import SentencePairs
 from tfminilm.data.shards.settings import Settings
+from tfminilm.typing import Tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Layout:
 
 def make(
     token_ids: np.ndarray,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     settings: Settings,
     random: np.random.Generator,
 ) -> np.ndarray:

@@ -231,7 +231,7 @@ def _load(path: pathlib.Path) -> np.ndarray:
         ) from error
 
 
-def _digest(value: Any) -> str:
+def _digest(value: object) -> str:
     text = json.dumps(value, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

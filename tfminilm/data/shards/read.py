@@ -20,6 +20,7 @@ from tfminilm.data.shards.settings import Settings
 from tfminilm.data.text import TextData
 from tfminilm.errors import UserError
 from tfminilm.tokenizer import KERAS_HUB, rules_of
+from tfminilm.typing import Tokenizer
 
 PREFIX = "shards:"
 # That a process has open beside shards.
@@ -28,7 +29,7 @@ _OTHER_FILES = 200
 
 def open_shards(
     folder: str | os.PathLike,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     sequence_length: int,
     max_tokens: int = 0,
     progress: Callable[[int], None] | None = None,
@@ -196,7 +197,7 @@ def _text(
 
 
 def _require_tokenizer(
-    folder: pathlib.Path, manifest: Manifest, tokenizer: Any
+    folder: pathlib.Path, manifest: Manifest, tokenizer: Tokenizer
 ) -> None:
     # The classes differ: DistilBERT's tokenizer is BERT's.
     ours = cache.tokenizer_identity(tokenizer)

@@ -20,12 +20,13 @@ from tfminilm.data.shards.instances import Layout
 from tfminilm.data.shards.manifest import SPLITS, Shard, Split
 from tfminilm.data.shards.read import Rows
 from tfminilm.data.shards.settings import Settings
+from tfminilm.typing import Tokenizer
 
 # Single records are read at random, and ids hardly compress.
 _OPTIONS = "group_size:1,uncompressed"
 
 
-def dtype_of(tokenizer: Any) -> str:
+def dtype_of(tokenizer: Tokenizer) -> str:
     """The smallest type of a record that holds every id."""
     return "<u2" if tokenizer.vocabulary_size() <= 2**16 else "<i4"
 
@@ -34,7 +35,7 @@ def write_part(
     folder: pathlib.Path,
     number: int,
     documents: Iterable[tuple[list[str], list[str]]],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     settings: Settings,
 ) -> dict[str, Any]:
     """Writes the shards of one part.
@@ -81,7 +82,7 @@ def write_part(
 def finish(
     folder: pathlib.Path,
     records: list[dict[str, Any]],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     settings: Settings,
 ) -> tuple[dict[str, Split], list[str]]:
     """Packs what the parts left together into one more shard of each split.
@@ -125,7 +126,7 @@ def _write_split(
     name: str,
     number: int,
     documents: list[EncodedDocument],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     settings: Settings,
 ) -> dict[str, Any]:
     packed, rest = packing.pack_part(
@@ -154,7 +155,7 @@ def _pack_rest(
     name: str,
     rest: list[EncodedDocument],
     shards: list[Shard],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     settings: Settings,
 ) -> np.ndarray:
     """Sequences of what fills none by itself; the last one goes on with the
@@ -177,7 +178,7 @@ def _write(
     name: str,
     number: int,
     rows: np.ndarray,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     settings: Settings,
 ) -> Shard:
     """Writes sequences, with masked copies if that is set, one a record."""
