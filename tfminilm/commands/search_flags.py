@@ -4,13 +4,15 @@ And `--texts`, what damage is measured and scales are calibrated on.
 """
 
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 from absl import flags
 
 from tfminilm.errors import UsageError
 from tfminilm.typing import Tokenizer
+
+if TYPE_CHECKING:
+    import keras
 
 
 def define(flags: flags.FlagValues) -> None:
@@ -88,7 +90,7 @@ def texts(
 
 def search(
     flags: flags.FlagValues,
-    model: keras.Model,
+    model: "keras.Model",
     tokenizer: Tokenizer,
     target: Any,
     rows: Any,
