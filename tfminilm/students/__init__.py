@@ -1,16 +1,16 @@
 """Students: how they are built, and how they start."""
 
-from tfminilm.students.bert import bert
-from tfminilm.students.bilstm import bilstm
-from tfminilm.students.distilbert import distilbert
-from tfminilm.students.init import init_from_teacher
-from tfminilm.students.mobilebert import (
+from tfminilm.families.bert import bert
+from tfminilm.families.bilstm.build import bilstm
+from tfminilm.families.distilbert import distilbert
+from tfminilm.families.mobilebert.build import (
     ib_bert,
     mobilebert,
     mobilebert_tiny,
     mobilebert_without_opt,
 )
-from tfminilm.students.xlm_roberta import xlm_roberta
+from tfminilm.families.xlm_roberta import xlm_roberta
+from tfminilm.students.init import init_from_teacher
 
 __all__ = [
     "bert",

@@ -16,10 +16,10 @@ from keras import ops
 
 from tfminilm import json_files
 from tfminilm.errors import UserError
+from tfminilm.families.bilstm.model import BiLSTMClassifier
 
 # The backbones are imported to be known to KerasHub, which loads by name.
-from tfminilm.students import mobilebert_model  # noqa: F401
-from tfminilm.students.bilstm_model import BiLSTMClassifier
+from tfminilm.families.mobilebert import model as mobilebert_model  # noqa: F401
 from tfminilm.tasks.task import Task
 from tfminilm.teachers.backbones import TEXT_CLASSIFIERS
 

@@ -60,9 +60,10 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     """
     import keras_hub
 
+    from tfminilm.families.bilstm.model import BiLSTMBackbone
+
     # Imported to be known to KerasHub, which loads them by name.
-    from tfminilm.students import mobilebert_model  # noqa: F401
-    from tfminilm.students.bilstm_model import BiLSTMBackbone
+    from tfminilm.families.mobilebert import model as mobilebert_model  # noqa: F401
     from tfminilm.teachers import backbones  # noqa: F401
     from tfminilm.teachers.expose import encoder_calls
 

@@ -42,7 +42,7 @@ def build_masked_lm(
     """
     import keras_hub
 
-    from tfminilm.students.mobilebert_model import MobileBertMaskedLM
+    from tfminilm.families.mobilebert.model import MobileBertMaskedLM
     from tfminilm.teachers.backbones import MASKED_LMS
 
     models = keras_hub.models
@@ -86,7 +86,7 @@ def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     from keras_hub.src.utils import preset_utils
 
     # Imported to be known to KerasHub, which loads it by name.
-    from tfminilm.students import mobilebert_model  # noqa: F401
+    from tfminilm.families.mobilebert import model as mobilebert_model  # noqa: F401
     from tfminilm.teachers import backbones  # noqa: F401
 
     if is_tiny(source):

@@ -105,7 +105,7 @@ def load_masked_lm(
     Raises:
         UserError: it is damaged, or its variables are not the model's.
     """
-    from tfminilm.students.mobilebert_model import MobileBertMaskedLM
+    from tfminilm.families.mobilebert.model import MobileBertMaskedLM
 
     checkpoint = open_checkpoint(pathlib.Path(folder))
     if not any(re.match(_HEAD, name) for name in checkpoint.shapes):
@@ -138,7 +138,7 @@ def _build(
     checkpoint: Checkpoint, dtype: Any, masked_lm: bool = False
 ) -> keras.Model:
     """A model of these settings, with random weights."""
-    from tfminilm.students.mobilebert_model import MobileBertBackbone
+    from tfminilm.families.mobilebert.model import MobileBertBackbone
 
     path = checkpoint.settings_file
     defaults = _TF1_DEFAULTS if checkpoint.is_tf1 else _DEFAULTS

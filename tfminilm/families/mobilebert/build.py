@@ -58,7 +58,7 @@ def mobilebert(
     Raises:
         UserError: sizes do not fit, or there is no such `attention_input`.
     """
-    from tfminilm.students.mobilebert_model import MobileBertBackbone
+    from tfminilm.families.mobilebert.model import MobileBertBackbone
 
     return MobileBertBackbone(
         vocabulary_size=vocabulary_size,

@@ -36,7 +36,7 @@ def bilstm(
         `token_ids`, `padding_mask` and, for pairs, `segment_ids`, all
         `[batch, length]` integers; its output is `[batch, hidden_dim]`.
     """
-    from tfminilm.students.bilstm_model import BiLSTMBackbone
+    from tfminilm.families.bilstm.model import BiLSTMBackbone
 
     return BiLSTMBackbone(
         vocabulary_size=vocabulary_size,

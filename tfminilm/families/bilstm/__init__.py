@@ -1,0 +1,1 @@
+"""Distilled BiLSTM: two recurrent layers, no attention."""

@@ -1,0 +1,1 @@
+"""MobileBERT and its teacher, IB-BERT."""
