@@ -80,6 +80,21 @@ def test_dataset_from_a_later_step_is_the_tail():
         np.testing.assert_array_equal(one["token_ids"], other["token_ids"])
 
 
+def test_dataset_without_steps_is_an_epoch_and_then_the_next_one():
+    text = packed(7)
+    batches = dataset(text, 3)
+    assert batches.cardinality() == 3
+    for epoch in range(3):
+        found = [
+            one["token_ids"][:, 0].tolist()
+            for one in batches.as_numpy_iterator()
+        ]
+        steps = range(3 * epoch, 3 * epoch + 3)
+        assert found == [drawn(text, step, 3, 0) for step in steps]
+        if epoch == 0:
+            assert set(itertools.chain.from_iterable(found)) == set(range(7))
+
+
 def test_dataset_is_fast_and_starts_anywhere_at_once():
     text = packed(5000, length=128)
     start = time.perf_counter()

@@ -15,6 +15,7 @@ from tfminilm.data import (
     masked_dataset,
     masked_held_out_batches,
 )
+from tfminilm.errors import UserError
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused0]"]
 PAD, _, CLS, SEP, MASK, UNUSED = range(6)
@@ -154,6 +155,23 @@ def test_the_dataset_has_the_same_batches(packed, word_piece):
             assert x[name].shape == value.shape
         np.testing.assert_array_equal(y, expected[1])
         np.testing.assert_array_equal(weights, expected[2])
+
+
+def test_without_steps_each_reading_is_another_epoch(packed, word_piece):
+    masking = Masking.of(word_piece)
+    epochs = masked_dataset(packed, 5, masking=masking)
+    length = -(-packed.num_sequences // 5)
+    for first in (0, length):
+        found = [labels for _, labels, _ in epochs]
+        assert len(found) == epochs.cardinality() == length
+        for step, labels in enumerate(found, first):
+            expected = masked_batch(packed, step, 5, 0, masking)
+            np.testing.assert_array_equal(labels, expected[1])
+
+
+def test_a_masked_dataset_without_masking_is_refused(packed):
+    with pytest.raises(UserError, match=r"give masking=Masking\.of"):
+        masked_dataset(packed, 4)
 
 
 def test_held_out_batches_are_always_the_same(packed, word_piece):

@@ -5,6 +5,7 @@ step k.
 """
 
 import functools
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,11 +38,23 @@ def batch(
 def dataset(
     packed: PackedText,
     batch_size: int,
-    seed: int,
-    first_step: int,
-    num_steps: int,
+    seed: int = 0,
+    first_step: int = 0,
+    num_steps: int | None = None,
 ) -> "tf.data.Dataset":
-    """The batches of `num_steps` steps from `first_step` on, shapes static.
+    """Return the batches of a text as a `tf.data.Dataset`, shapes static.
+
+    Without `num_steps` it is one epoch: as many batches as hold all sequences.
+    Read again, as `fit(..., epochs=3)` does, it goes on with the batches of the
+    next epoch, in another order. Made anew, it begins again.
+
+    Args:
+        packed: the text, `TextData.train` for example.
+        batch_size: sequences in a batch. All batches are full: the last one
+            of an epoch also has the first sequences of the next epoch.
+        seed: decides the order.
+        first_step: the step to begin with, counted from 0.
+        num_steps: batches to give, the same ones each time it is read.
 
     Raises:
         UserError: there is no sequence to draw from.
@@ -62,8 +75,27 @@ def dataset(
             "padding_mask": tf.ones(shape, tf.int32),
         }
 
-    steps = tf.data.Dataset.range(first_step, first_step + num_steps)
+    steps = steps_dataset(packed, batch_size, first_step, num_steps)
     return steps.map(inputs).prefetch(tf.data.AUTOTUNE)
+
+
+def steps_dataset(
+    packed: PackedText, batch_size: int, first_step: int, num_steps: int | None
+) -> "tf.data.Dataset":
+    """Return the numbers of the steps of `dataset`, int64 scalars."""
+    import tensorflow as tf
+
+    if num_steps is not None:
+        return tf.data.Dataset.range(first_step, first_step + num_steps)
+    length = -(-packed.num_sequences // batch_size)
+    starts = itertools.count(first_step, length)
+
+    def epoch(_: tf.Tensor) -> tf.data.Dataset:
+        start = tf.numpy_function(lambda: next(starts), [], tf.int64)
+        return tf.data.Dataset.range(start, start + length)
+
+    steps = tf.data.Dataset.range(1).flat_map(epoch)
+    return steps.apply(tf.data.experimental.assert_cardinality(length))
 
 
 def held_out_batches(

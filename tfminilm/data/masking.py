@@ -187,18 +187,35 @@ def masked_batch(
 def masked_dataset(
     packed: PackedText,
     batch_size: int,
-    seed: int,
-    first_step: int,
-    num_steps: int,
-    masking: Masks,
+    seed: int = 0,
+    first_step: int = 0,
+    num_steps: int | None = None,
+    masking: Masks | None = None,
     pairs: SentencePairs | None = None,
 ) -> "tf.data.Dataset":
-    """The masked batches of `num_steps` steps from `first_step` on.
+    """Return the masked batches of a text as a `tf.data.Dataset`.
+
+    Args:
+        packed: the text, `TextData.train` for example.
+        batch_size: sequences in a batch.
+        seed: decides the order and the masks.
+        first_step: the step to begin with, counted from 0.
+        num_steps: batches to give; None: one epoch each time it is read, as
+            `dataset` has it. Each epoch is masked anew.
+        masking: what to mask, such as `Masking.of(tokenizer)`. Needed.
+        pairs: makes pairs of texts for next-sentence prediction; see
+            `masked_batch`.
 
     Raises:
-        UserError: there is no sequence to draw from.
+        UserError: there is no sequence to draw from, or no `masking`.
     """
     import tensorflow as tf
+
+    if masking is None:
+        raise UserError(
+            "masked_dataset has no masking, expected what chooses the tokens "
+            "to mask; give masking=Masking.of(tokenizer)"
+        )
 
     def make(step: int) -> MaskedBatch:
         return masked_batch(packed, step, batch_size, seed, masking, pairs)
@@ -219,7 +236,7 @@ def masked_dataset(
         ]
         return tf.nest.pack_sequence_as(first, flat)
 
-    steps = tf.data.Dataset.range(first_step, first_step + num_steps)
+    steps = batches.steps_dataset(packed, batch_size, first_step, num_steps)
     return steps.map(parts).prefetch(tf.data.AUTOTUNE)
 
 
