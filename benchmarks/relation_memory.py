@@ -104,7 +104,7 @@ def _loss_and_gradient(tensors, mask):
     import tensorflow as tf
 
     from tfminilm import losses
-    from tfminilm.private import fused
+    from tfminilm.layers import fused
 
     terms = {
         "scores": losses.attention_transfer,

@@ -10,6 +10,7 @@ from keras import ops
 import tfminilm
 from tfminilm import losses
 from tfminilm.methods import MiniLM, Term
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.teachers import expose
 
 TERMS = ("attention_transfer", "value_relation")
@@ -136,10 +137,10 @@ def test_nothing_above_the_last_tensor_counts(
     batch = make_batch(teacher)
     expected = test(make_distiller(teacher, student, method), batch)
     for model, tapped in ((teacher, 0), (student, 1)):
-        attention = model.transformer_layers[tapped]._self_attention_layer
+        attention = encoder_parts(model.transformer_layers[tapped]).attention
         parts = [
             attention.output_dense,
-            model.transformer_layers[tapped]._feedforward_intermediate_dense,
+            encoder_parts(model.transformer_layers[tapped]).intermediate,
             *model.transformer_layers[tapped + 1 :],
             model.pooled_dense,
         ]
@@ -173,7 +174,7 @@ def test_trains_what_a_loss_depends_on_and_no_more(
     }
     trained = {w.path for w in distiller.trainable_variables}
     first, second, _ = student.transformer_layers
-    attention = second._self_attention_layer
+    attention = encoder_parts(second).attention
     expected = {w.path for w in first.weights}
     for part in ("query_dense", "key_dense", "value_dense"):
         expected |= {w.path for w in getattr(attention, part).weights}

@@ -8,9 +8,10 @@ from keras import ops
 
 from tfminilm import checks, inputs, views
 from tfminilm.errors import UserError
+from tfminilm.layers import fused
 from tfminilm.methods import config as method_config
 from tfminilm.methods.terms import Method, Term
-from tfminilm.private import fused, jax_state, replicas
+from tfminilm.private import optimizers, replicas, trainers
 from tfminilm.teachers.expose import head_outputs
 from tfminilm.typing import Tensor, Tensors
 
@@ -19,7 +20,7 @@ _STUDENT_OUTPUT = "student_output"
 
 @keras.saving.register_keras_serializable(package="tfminilm")
 class Distiller(
-    inputs.ReadsTexts, jax_state.Restored, replicas.OnWorkers, keras.Model
+    inputs.ReadsTexts, trainers.Restored, trainers.OnWorkers, keras.Model
 ):
     """Trains a student to reproduce what a method reads from a teacher.
 
@@ -123,7 +124,7 @@ class Distiller(
             **kwargs: what else `keras.Model.compile` takes, such as
                 `steps_per_execution`.
         """
-        self._compile_loss = self._compile_metrics = None
+        trainers.forget_compiled(self)
         super().compile(
             optimizer=optimizer,
             loss=loss,
@@ -133,10 +134,8 @@ class Distiller(
             jit_compile=jit_compile,
             **kwargs,
         )
-        fused.fuse_updates(self.optimizer)
-        replicas.sum_gradients(self.optimizer)
-        # Set past Keras, which would list it a second time.
-        object.__setattr__(self, "_loss_tracker", replicas.Mean(name="loss"))
+        optimizers.prepare(self.optimizer)
+        trainers.set_loss_tracker(self, replicas.Mean(name="loss"))
         self._student_view = self._lower_view
         if not (loss is metrics is weighted_metrics is None):
             self._whole_view = self._whole_view or views.view(
@@ -163,7 +162,7 @@ class Distiller(
         self,
         x: Tensors | None = None,
         y: Tensors | None = None,
-        y_pred: Tensors | None = None,
+        y_pred: Tensors = None,
         sample_weight: Tensors | None = None,
         training: bool = True,
     ) -> Any:
@@ -188,13 +187,13 @@ class Distiller(
                 value = _value(term, target, learnt, mask, weight)
             tracker.update_state(value, sample_weight=inputs.rows(x))
             total = total + term.weight * value
-        if self._compile_loss is not None:
+        if trainers.compiled_loss(self) is not None:
             output = y_pred[_STUDENT_OUTPUT]
             own = self._own_loss(x, y, output, sample_weight)
             self._own_tracker.update_state(own, sample_weight=inputs.rows(x))
             total = total + own
         # Replicas add up their gradients: each brings its share of the mean.
-        return self._aggregate_additional_loss(total)
+        return trainers.share_of_loss(self, total)
 
     def compute_metrics(
         self,
@@ -212,7 +211,8 @@ class Distiller(
     @property
     def metrics(self) -> list[Any]:
         """Lists what `fit` reports: loss, terms, and what `compile` got."""
-        unused = self._own_tracker if self._compile_loss is None else None
+        is_alone = trainers.compiled_loss(self) is None
+        unused = self._own_tracker if is_alone else None
         return [metric for metric in super().metrics if metric is not unused]
 
     @property
@@ -227,7 +227,7 @@ class Distiller(
         They are the student's, but for those above the last tensor that a
         loss reads, and those of the projections.
         """
-        has_own = self._compile_loss is not None
+        has_own = trainers.compiled_loss(self) is not None
         read = [self._whole_view if has_own else self._lower_view]
         return [
             variable
@@ -341,8 +341,7 @@ class Distiller(
                 "compile got a loss, but the batch has no labels for it: give "
                 "(x, y), or leave the loss out"
             )
-        compile_loss: Any = self._compile_loss
-        value = compile_loss(y, y_pred, sample_weight)
+        value = trainers.compiled_loss(self)(y, y_pred, sample_weight)
         # Keras takes each replica's mean for an equal part of the whole.
         rows = ops.cast(inputs.rows(x), "float32")
         all_rows = ops.maximum(replicas.mean(rows), 1e-9)

@@ -6,6 +6,7 @@ import pytest
 
 from tfminilm import students
 from tfminilm.compress.fake_quantization import FakeQuantization
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.teachers import expose
 from tfminilm.teachers.faster import faster
 
@@ -61,7 +62,7 @@ def rounded_in(measured, x):
 
 def test_the_query_is_of_rounded_numbers(student, batch):
     before = states(student, batch)
-    layer = student.transformer_layers[0]._self_attention_layer._query_dense
+    layer = encoder_parts(student.transformer_layers[0]).attention.query_dense
     bias = layer.bias.numpy()
     kernel = layer.kernel.numpy().reshape(8, 8).astype(np.float64)
     FakeQuantization(student, [batch])
@@ -129,7 +130,7 @@ def test_its_ranges_are_named_and_hold_what_was_read(student, batch):
 
 def test_what_feedforward_blocks_write_is_in_units_of_channels(student, batch):
     (layer,) = student.transformer_layers
-    dense = layer._feedforward_output_dense
+    dense = encoder_parts(layer).output
     kernel = dense.kernel.numpy()
     kernel[:, 3] *= 1000
     dense.kernel.assign(kernel)
@@ -149,7 +150,7 @@ def test_what_feedforward_blocks_write_is_in_units_of_channels(student, batch):
 
 def test_a_block_that_writes_nothing(student, batch):
     (layer,) = student.transformer_layers
-    for weight in layer._feedforward_output_dense.weights:
+    for weight in encoder_parts(layer).output.weights:
         weight.assign(0 * weight)
     FakeQuantization(student, [batch])
     assert np.isfinite(states(student, batch)).all()

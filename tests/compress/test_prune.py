@@ -8,6 +8,7 @@ import pytest
 from tfminilm import students
 from tfminilm.compress.prune import importance, prune, prune_into
 from tfminilm.errors import UserError
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.tasks import heads
 from tfminilm.tasks.task import get_task
 
@@ -66,21 +67,21 @@ def test_importance_is_what_parts_do_to_the_states(model, batches):
         before, after = (np.array(x, float) for x in states(batch))
         mask = batch["padding_mask"].astype(bool)
         given = before.astype("float32")
-        inner, scores = layer._self_attention_layer(
+        inner, scores = encoder_parts(layer).attention(
             given,
             given,
             attention_mask=mask[:, None, :],
             return_attention_scores=True,
         )
-        values = np.array(layer._self_attention_layer._value_dense(given))
-        output = layer._self_attention_layer._output_dense.kernel
+        values = np.array(encoder_parts(layer).attention.value_dense(given))
+        output = encoder_parts(layer).attention.output_dense.kernel
         heard = np.einsum(
             "bhqk,bkhd,hdw->bqhw", scores, values, output, dtype=float
         )
         attended.append(heard[mask])
-        inner = layer._self_attention_layer_norm(inner + before)
-        up = layer._feedforward_intermediate_dense
-        down = np.array(layer._feedforward_output_dense.kernel, float)
+        inner = encoder_parts(layer).attention_norm(inner + before)
+        up = encoder_parts(layer).intermediate
+        down = np.array(encoder_parts(layer).output.kernel, float)
         active = gelu(np.array(inner, float) @ np.array(up.kernel) + up.bias)
         adds.append((active[..., None] * down)[mask])
         cosine = (before * after).sum(-1) / (
@@ -99,9 +100,9 @@ def test_of_a_model_whose_other_parts_do_nothing(model, batches):
     source = heads.rebuilt(model)
     source.set_weights(model.get_weights())
     for layer in source.backbone.transformer_layers:
-        kernel = np.array(layer._feedforward_output_dense.kernel)
+        kernel = np.array(encoder_parts(layer).output.kernel)
         kernel[[0, 2, 5]] = 0
-        layer._feedforward_output_dense.kernel.assign(kernel)
+        encoder_parts(layer).output.kernel.assign(kernel)
     smaller = prune(source, batches, intermediate_dim=3)
     np.testing.assert_allclose(
         smaller(batches[0]), source(batches[0]), atol=1e-5
@@ -114,8 +115,8 @@ def test_of_a_model_whose_other_parts_do_nothing(model, batches):
 
 def given_by(head, layer):
     """A head's values, their bias, and its rows of the output kernel."""
-    attention = layer._self_attention_layer
-    value, output = attention._value_dense, attention._output_dense
+    attention = encoder_parts(layer).attention
+    value, output = attention.value_dense, attention.output_dense
     parts = value.kernel[:, head], value.bias[head], output.kernel[head]
     return [np.array(part) for part in parts]
 
@@ -126,7 +127,7 @@ def test_heads_that_add_least_fall_silent(model, batches):
     useless = (1, 0, 1)
     layers = source.backbone.transformer_layers
     for head, layer in zip(useless, layers, strict=True):
-        kernel = layer._self_attention_layer._output_dense.kernel
+        kernel = encoder_parts(layer).attention.output_dense.kernel
         value = np.array(kernel)
         value[head] *= 1e-6
         kernel.assign(value)
@@ -165,8 +166,8 @@ def test_the_layer_that_changes_nothing_goes_first(model, batches):
     source.set_weights(model.get_weights())
     layer = source.backbone.transformer_layers[1]
     for dense in (
-        layer._self_attention_layer._output_dense,
-        layer._feedforward_output_dense,
+        encoder_parts(layer).attention.output_dense,
+        encoder_parts(layer).output,
     ):
         for weight in dense.weights:
             weight.assign(np.zeros(weight.shape))

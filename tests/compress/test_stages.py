@@ -9,6 +9,7 @@ import pytest
 from tfminilm import methods
 from tfminilm.errors import UsageError, UserError
 from tfminilm.export.litert import trained_ranges
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.tasks.task import get_task
 from tfminilm.train import assemble
 from tfminilm.train.distill import distill
@@ -57,14 +58,14 @@ def test_a_pruned_student_is_made_of_its_teacher(tmp_path, monkeypatch):
     student = distill(recipe(init="pruned", kept_heads=5), tmp_path / "run")
     (teacher,) = teachers
     parts = [
-        columns(layer._feedforward_intermediate_dense.kernel)
+        columns(encoder_parts(layer).intermediate.kernel)
         for layer in teacher.backbone.transformer_layers
     ]
     found = []
     for layer in student.backbone.transformer_layers:
-        output = np.array(layer._self_attention_layer._output_dense.kernel)
+        output = np.array(encoder_parts(layer).attention.output_dense.kernel)
         assert output.any((1, 2)).sum() == 5
-        kept = columns(layer._feedforward_intermediate_dense.kernel)
+        kept = columns(encoder_parts(layer).intermediate.kernel)
         assert len(kept) == 24
         found.append([kept <= part for part in parts].index(True))
     assert found == sorted(set(found))
@@ -141,9 +142,9 @@ def test_what_is_sparse_and_rounded_goes_on_after_a_kill(tmp_path):
     assert len(ranges) == 6 * 2
     assert (ranges["layer_1/feedforward"].units > 0).all()
     layer = student.backbone.transformer_layers[0]
-    heads = layer._self_attention_layer._output_dense.kernel.numpy()
+    heads = encoder_parts(layer).attention.output_dense.kernel.numpy()
     assert heads.any((1, 2)).sum() == 5
-    values = layer._feedforward_output_dense.kernel.numpy()
+    values = encoder_parts(layer).output.kernel.numpy()
     assert np.mean(values == 0) >= 0.5
     steps = values / (np.abs(values).max(0) / 127)
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)

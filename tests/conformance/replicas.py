@@ -16,11 +16,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfminilm.private import fused
-from tfminilm.private.layer_rates import set_layer_rates
+from tfminilm.private import optimizers
 from tfminilm.tasks.task import get_task
 from tfminilm.train import finetune
 from tfminilm.train import strategy as strategies
+from tfminilm.train.build import shares_of
 from tfminilm.train.team import Team
 
 path = pathlib.Path(__file__).with_name("cases.py")
@@ -61,10 +61,11 @@ def train(case, strategy):
         optimizer = keras.optimizers.SGD(0.01)
         if case is cases.METHODS["MiniLM"]:
             optimizer = keras.optimizers.AdamW(0.01, global_clipnorm=0.1)
-            set_layer_rates(
-                optimizer, distiller.student, {"embeddings": 0.1, 0: 0.5}
+            shares = {"embeddings": 0.1, 0: 0.5}
+            optimizers.set_rates(
+                optimizer, shares_of(distiller.student, shares)
             )
-            fused.fuse_updates(optimizer, LARGE)
+            optimizers.prepare(optimizer, LARGE)
         distiller.compile(optimizer)
     data = tf.data.Dataset.from_tensors(uneven(cases.batch(case.method)))
     # The last batch has one row, and a replica none.

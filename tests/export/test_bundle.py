@@ -14,6 +14,7 @@ from tfminilm.export.bundle.reader import open_bundle
 from tfminilm.export.check import ranges
 from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.export.target import Target
+from tfminilm.private.encoders import encoder_parts
 
 TARGET = Target(name="phone", lengths=(8, 32))
 RECIPES = sorted(
@@ -148,7 +149,7 @@ class TestExport:
         self, make_backbone, tokenizer, sentences, tmp_path
     ):
         changed = make_backbone()
-        bias = changed.transformer_layers[1]._feedforward_output_dense.bias
+        bias = encoder_parts(changed.transformer_layers[1]).output.bias
         bias.assign(bias * 1.01)
         with pytest.raises(UserError, match="LiteRT and Keras") as caught:
             writer.export_bundle(

@@ -12,6 +12,7 @@ import pytest
 from tfminilm import teachers
 from tfminilm.errors import UserError
 from tfminilm.export.server import hugging_face
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.teachers import backbones
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
@@ -108,11 +109,11 @@ def test_what_it_computes_with_is_written(activation, tmp_path):
 def test_two_ways_to_compute_are_refused(tmp_path):
     student = made.student("bert")
     layer = student.transformer_layers[1]
-    layer._feedforward_layer_norm.epsilon = 0.1
+    encoder_parts(layer).feedforward_norm.epsilon = 0.1
     with pytest.raises(UserError, match=r"an epsilon, and .* 1e-12, 0\.1"):
         hugging_face.write(student, made.tokenizer(), tmp_path)
-    layer._feedforward_layer_norm.epsilon = 1e-12
-    layer._feedforward_intermediate_dense.activation = keras.ops.relu
+    encoder_parts(layer).feedforward_norm.epsilon = 1e-12
+    encoder_parts(layer).intermediate.activation = keras.ops.relu
     text = "an activation, and .* gelu_approximate, relu"
     with pytest.raises(UserError, match=text):
         hugging_face.write(student, made.tokenizer(), tmp_path)

@@ -12,6 +12,7 @@ from tfminilm.export.graph.mobile_graph import (
     OUTPUTS,
     MobileGraph,
 )
+from tfminilm.private.encoders import encoder_parts
 
 
 @pytest.mark.parametrize("length", [2, 16, 64])
@@ -42,7 +43,7 @@ def test_other_activations(
     batch = make_batch([12], 12)
     before = run_keras(backbone, batch)["sequence_output"]
     for layer, name in zip(backbone.transformer_layers, names, strict=True):
-        dense = layer._feedforward_intermediate_dense
+        dense = encoder_parts(layer).intermediate
         dense.activation = keras.activations.get(name)
     wanted = run_keras(backbone, batch)
     assert np.abs(before - wanted["sequence_output"]).max() > 1e-4
@@ -58,8 +59,8 @@ def test_other_epsilons(
     before = run_keras(backbone, batch)["sequence_output"]
     first, second = backbone.transformer_layers
     backbone.embeddings_layer_norm.epsilon = 0.01
-    first._self_attention_layer_norm.epsilon = 0.1
-    second._feedforward_layer_norm.epsilon = 0.2
+    encoder_parts(first).attention_norm.epsilon = 0.1
+    encoder_parts(second).feedforward_norm.epsilon = 0.2
     wanted = run_keras(backbone, batch)
     assert np.abs(before - wanted["sequence_output"]).max() > 1e-2
     got = run_graph(MobileGraph(backbone), batch)
@@ -69,7 +70,7 @@ def test_other_epsilons(
 def test_an_unknown_activation_is_refused(make_backbone):
     backbone = make_backbone()
     last = backbone.transformer_layers[-1]
-    last._feedforward_intermediate_dense.activation = keras.ops.silu
+    encoder_parts(last).intermediate.activation = keras.ops.silu
     with pytest.raises(UserError, match="expected relu or gelu or gelu_app"):
         MobileGraph(backbone)
 
@@ -98,7 +99,7 @@ def test_silent_heads_are_left_out(
     for layer, silent in zip(
         backbone.transformer_layers, ([1, 3], [0, 1, 2, 3]), strict=True
     ):
-        kernel = layer._self_attention_layer._output_dense.kernel
+        kernel = encoder_parts(layer).attention.output_dense.kernel
         value = np.array(kernel)
         value[silent] = 0
         kernel.assign(value)
@@ -152,7 +153,7 @@ def test_a_model_of_another_family():
 def spike(backbone, channel=5, factor=200.0):
     """Lets one channel of the feed-forward outputs reach far beyond others."""
     for layer in backbone.transformer_layers:
-        kernel = layer._feedforward_output_dense.kernel
+        kernel = encoder_parts(layer).output.kernel
         value = np.array(kernel)
         value[:, channel] *= factor
         kernel.assign(value)
@@ -182,7 +183,7 @@ def test_channels_that_reach_alike_compute_the_same(
 
 def test_a_block_that_writes_nothing(make_backbone, make_batch, run_graph):
     backbone = make_backbone(num_layers=1)
-    dense = backbone.transformer_layers[0]._feedforward_output_dense
+    dense = encoder_parts(backbone.transformer_layers[0]).output
     for weight in dense.weights:
         weight.assign(0 * weight)
     graph = MobileGraph(backbone, ("pooled_output",))

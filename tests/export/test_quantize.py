@@ -8,6 +8,7 @@ from tfminilm.export.graph.mobile_graph import MobileGraph
 from tfminilm.export.litert import flatbuffer, profile, quantize
 from tfminilm.export.litert.convert import convert
 from tfminilm.export.litert.runner import LiteRTEncoder
+from tfminilm.private.encoders import encoder_parts
 
 # Of the schema's TensorType.
 _BYTES = {0: "float32", 9: "int8", 17: "int4"}
@@ -200,7 +201,7 @@ def test_a_channel_that_reaches_far_does_not_coarsen_the_others(
 ):
     backbone = make_backbone(num_layers=1)
     layer = backbone.transformer_layers[0]
-    bias = layer._feedforward_output_dense.bias
+    bias = encoder_parts(layer).output.bias
     bias.assign(np.where(np.arange(32) == 5, 200, np.array(bias)))
 
     def states(precision):

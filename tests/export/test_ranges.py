@@ -7,6 +7,7 @@ import pytest
 from tfminilm import students
 from tfminilm.errors import UserError
 from tfminilm.export.check.ranges import Range, activation_ranges, require_range
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.teachers import expose
 
 
@@ -113,9 +114,9 @@ def test_float16_sees_inside_of_bert(make_encoder, make_batch):
     batches = [make_batch([8, 5], 8)]
     layer = model.transformer_layers[1]
     for part in (
-        layer._self_attention_layer._output_dense,
-        layer._feedforward_intermediate_dense,  # GELU makes 0 of it.
-        layer._feedforward_output_dense,
+        encoder_parts(layer).attention.output_dense,
+        encoder_parts(layer).intermediate,  # GELU makes 0 of it.
+        encoder_parts(layer).output,
     ):
         bias = np.array(keras.ops.convert_to_numpy(part.bias))
         bias[0] = -1e6

@@ -6,6 +6,7 @@ import pytest
 from tfminilm.errors import UserError
 from tfminilm.export.litert import quantize, search
 from tfminilm.export.litert.convert import convert
+from tfminilm.private.encoders import encoder_parts
 
 
 @pytest.fixture(scope="module")
@@ -13,8 +14,8 @@ def model(make_backbone):
     """The feed-forward's second matrix, which adds little, suffers least."""
     backbone = make_backbone(num_layers=1, max_sequence_length=8)
     (layer,) = backbone.transformer_layers
-    layer._feedforward_output_dense.kernel.assign(
-        1e-3 * layer._feedforward_output_dense.kernel
+    encoder_parts(layer).output.kernel.assign(
+        1e-3 * encoder_parts(layer).output.kernel
     )
     return convert(backbone, "float32", (8,))
 

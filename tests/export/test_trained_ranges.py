@@ -9,6 +9,7 @@ from tfminilm import students
 from tfminilm.errors import UserError
 from tfminilm.export.litert import flatbuffer, trained_ranges
 from tfminilm.export.litert.convert import convert
+from tfminilm.private.encoders import encoder_parts
 
 BOUNDS = {"outputs": [-3.0, 2.1]}
 
@@ -62,7 +63,7 @@ def test_units_of_the_file(backbone, make_batch, tmp_path):
     units = np.arange(1, 33, dtype="float32")
     content = {"layer_0/feedforward_output_dense": BOUNDS | {"units": [*units]}}
     (tmp_path / "ranges.json").write_text(json.dumps(content, default=float))
-    kernel = backbone.transformer_layers[0]._feedforward_output_dense.kernel
+    kernel = encoder_parts(backbone.transformer_layers[0]).output.kernel
 
     def column_scales(ranges):
         content = convert(

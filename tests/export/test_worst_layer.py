@@ -9,6 +9,7 @@ from tfminilm.export.litert.convert import convert
 from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.export.server import folder, hugging_face, onnx, saved_model
 from tfminilm.export.target import Target
+from tfminilm.private.encoders import encoder_parts
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def where(run, make_backbone, make_batch):
 
 def test_a_layer(where):
     def change(model):
-        bias = model.transformer_layers[1]._feedforward_output_dense.bias
+        bias = encoder_parts(model.transformer_layers[1]).output.bias
         bias.assign(bias * 1.3)
 
     assert where(change).startswith("the worst layer is layer 2 of 2: its")
@@ -46,7 +47,7 @@ def test_a_layer_is_not_blamed_for_what_it_was_given(where):
         for layer, factor in zip(
             model.transformer_layers, (1.3, 1.6), strict=True
         ):
-            kernel = layer._feedforward_output_dense.kernel
+            kernel = encoder_parts(layer).output.kernel
             kernel.assign(kernel * factor)
 
     assert where(change).startswith("the worst layer is layer 1 of 2: its")
@@ -88,7 +89,7 @@ def test_a_folder_names_it_as_well(
     model, write = make_backbone(), writer.write
 
     def write_wrongly(written, *args):
-        bias = model.transformer_layers[1]._feedforward_output_dense.bias
+        bias = encoder_parts(model.transformer_layers[1]).output.bias
         right = np.array(bias)
         bias.assign(right * 1.3)
         write(written, *args)

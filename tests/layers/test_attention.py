@@ -5,8 +5,8 @@ import keras_hub
 import numpy as np
 import pytest
 
-from tfminilm.layers import AttentionParts, ExposedEncoder
-from tfminilm.private import fused
+from tfminilm.layers import AttentionParts, ExposedEncoder, fused
+from tfminilm.private.encoders import encoder_parts
 
 PARTS = ("queries", "keys", "values", "attention_scores", "attention_probs")
 LENGTHS = (6, 2)
@@ -50,9 +50,9 @@ def numpy_parts(encoder, states, mask):
     """Queries, keys, values, scores and probabilities in NumPy float64."""
     if encoder.normalize_first:
         states = keras.ops.convert_to_numpy(
-            encoder._self_attention_layer_norm(states)
+            encoder_parts(encoder).attention_norm(states)
         )
-    attention = encoder._self_attention_layer
+    attention = encoder_parts(encoder).attention
     parts = {
         name: np.einsum(
             "bti,ihd->bhtd",
@@ -145,9 +145,9 @@ def test_returns_what_was_asked_for(layer, encoder, states, mask):
 
 
 def test_parts_hold_no_weights_beyond_their_own(encoder):
-    attention = encoder._self_attention_layer
+    attention = encoder_parts(encoder).attention
     norm = (
-        encoder._self_attention_layer_norm.weights
+        encoder_parts(encoder).attention_norm.weights
         if encoder.normalize_first
         else []
     )

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tfminilm.private import fused
+from tfminilm.layers import fused
+from tfminilm.private import optimizers
 
 WIDTH = 8
 SHAPE = (2, 3, WIDTH)
@@ -130,8 +131,8 @@ def test_large_tables_are_updated_alike(weight_decay):
         optimizer = keras.optimizers.AdamW(0.1, weight_decay=weight_decay)
         optimizer.build([table])
         if fuse:
-            fused.fuse_updates(optimizer, 8)
-            fused.fuse_updates(optimizer, 8)  # Once more changes nothing.
+            optimizers.prepare(optimizer, 8)
+            optimizers.prepare(optimizer, 8)  # Once more changes nothing.
         for slope in gradients:
             optimizer.apply([ops.convert_to_tensor(slope)])
         tables.append(ops.convert_to_numpy(table))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UsageError, UserError
-from tfminilm.private import fused
-from tfminilm.private.layer_rates import set_layer_rates
+from tfminilm.private import optimizers
+from tfminilm.train.build import shares_of
 from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.recipe import Recipe, TrainSpec
 
@@ -28,9 +28,9 @@ def step(model, rates, optimizer, weight_decay):
         layer_rates=rates,
     )
     made = build_optimizer(spec)
-    set_layer_rates(made, model, spec.shares())
+    optimizers.set_rates(made, shares_of(model, spec.shares()))
     # The token table alone is so large that one pass updates it.
-    fused.fuse_updates(made, 800)
+    optimizers.prepare(made, 800)
     random = np.random.default_rng(0)
     variables = model.trainable_variables
     gradients = [random.normal(size=v.shape).astype("f4") for v in variables]
@@ -88,7 +88,7 @@ def test_replicas_that_take_turns_decay_alike(model):
             made._apply_weight_decay(variables)
 
     made._apply_weight_decay = decay
-    set_layer_rates(made, model, {0: 0.1})
+    optimizers.set_rates(made, shares_of(model, {0: 0.1}))
     variables = model.transformer_layers[0].trainable_variables
     made.build(variables)
     made._apply_weight_decay(variables)
@@ -98,4 +98,4 @@ def test_replicas_that_take_turns_decay_alike(model):
 
 def test_refuses_layers_that_are_not_there(model):
     with pytest.raises(UserError, match="layer_rates names layer 2, but the s"):
-        set_layer_rates(build_optimizer(TrainSpec()), model, {2: 0.1})
+        shares_of(model, {2: 0.1})

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import tfminilm
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.students import init_from_teacher
 from tfminilm.teachers.expose import encoder_calls
 
@@ -92,7 +93,7 @@ def test_layers_with_another_activation_are_refused(make_encoder, student):
 
     def take(function, layers="uniform"):
         for call in encoder_calls(teacher):
-            call.layer._feedforward_intermediate_dense.activation = function
+            encoder_parts(call.layer).intermediate.activation = function
         init_from_teacher(student, teacher, layers)
 
     take(keras.activations.gelu)  # The exact one, or nearly the student's.

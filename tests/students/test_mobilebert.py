@@ -9,6 +9,7 @@ import pytest
 
 import tfminilm
 from tfminilm import students
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder, plain
 from tfminilm.teachers import build_masked_lm, expose
 from tfminilm.teachers.expose import encoder_calls
@@ -218,24 +219,24 @@ def test_an_ib_bert_takes_of_a_bert_what_fits(make, make_encoder):
     for ours, theirs in zip(
         model.transformer_layers, bert.transformer_layers, strict=True
     ):
-        output = theirs._self_attention_layer.output_dense
+        output = encoder_parts(theirs).attention.output_dense
         kernel = start(output)[0].reshape(16, 16)
         np.testing.assert_array_equal(
             start(ours.attention_output.dense)[0], kernel
         )
         for mine, its in (
-            (ours.attention_output.norm, theirs._self_attention_layer_norm),
+            (ours.attention_output.norm, encoder_parts(theirs).attention_norm),
             (
                 ours.feedforwards[0].intermediate,
-                theirs._feedforward_intermediate_dense,
+                encoder_parts(theirs).intermediate,
             ),
             (
                 ours.feedforwards[0].output_dense.dense,
-                theirs._feedforward_output_dense,
+                encoder_parts(theirs).output,
             ),
             (
                 ours.feedforwards[0].output_dense.norm,
-                theirs._feedforward_layer_norm,
+                encoder_parts(theirs).feedforward_norm,
             ),
         ):
             for weight, value in zip(start(mine), start(its), strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tfminilm
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.teachers import expose
 from tfminilm.teachers.expose import encoder_calls
 
@@ -47,7 +48,7 @@ def test_a_changed_weight_shows(make_encoder, make_batch, run):
     model = expose(encoder, {"values": [1], "hidden_states": [0]})
     batch = make_batch(encoder)
     before = run(model, batch)
-    attention = encoder.transformer_layers[1]._self_attention_layer
+    attention = encoder_parts(encoder.transformer_layers[1]).attention
     attention.value_dense.bias.assign(attention.value_dense.bias + 1.0)
     after = run(model, batch)
     np.testing.assert_allclose(
@@ -83,7 +84,7 @@ def test_holds_only_what_an_output_needs(
         needed += layer.variables
     for name in top:
         layer = encoder.transformer_layers[num_layers]
-        dense = getattr(layer._self_attention_layer, f"{name}_dense")
+        dense = getattr(encoder_parts(layer).attention, f"{name}_dense")
         needed += dense.variables
     weights = {v.path for v in needed if "seed" not in v.path}
     held = {v.path for v in model.variables if "seed" not in v.path}
@@ -108,10 +109,10 @@ def test_computes_only_what_an_output_needs(
     _, second, third = encoder.transformer_layers
     assert id(encoder.token_embedding) in ran
     for part in (
-        second._self_attention_layer.key_dense,
-        second._self_attention_layer.value_dense,
-        second._self_attention_layer.output_dense,
-        second._feedforward_intermediate_dense,
+        encoder_parts(second).attention.key_dense,
+        encoder_parts(second).attention.value_dense,
+        encoder_parts(second).attention.output_dense,
+        encoder_parts(second).intermediate,
         third,
         *third._flatten_layers(),
         encoder.pooled_dense,

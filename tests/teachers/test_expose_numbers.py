@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tfminilm import teachers
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.teachers import expose
 from tfminilm.teachers.expose import encoder_calls
 
@@ -123,12 +124,14 @@ def test_values_are_those_that_attention_mixes(encoder, make_batch, run):
     for i, call in enumerate(encoder_calls(encoder)):
         layer = call.layer
         context = outputs[f"attention_probs/{i}"] @ outputs[f"values/{i}"]
-        x = layer._self_attention_layer.output_dense(context.swapaxes(1, 2))
+        x = encoder_parts(layer).attention.output_dense(context.swapaxes(1, 2))
         x = x + keras.ops.convert_to_tensor(outputs[f"hidden_states/{i}"])
-        middle = layer._self_attention_layer_norm(x)
-        x = layer._feedforward_intermediate_dense(middle)
-        x = layer._feedforward_output_dense(x) + middle
-        state = keras.ops.convert_to_numpy(layer._feedforward_layer_norm(x))
+        middle = encoder_parts(layer).attention_norm(x)
+        x = encoder_parts(layer).intermediate(middle)
+        x = encoder_parts(layer).output(x) + middle
+        state = keras.ops.convert_to_numpy(
+            encoder_parts(layer).feedforward_norm(x)
+        )
         assert_close(
             {"hidden_states": outputs[f"hidden_states/{i + 1}"]},
             {"hidden_states": state},

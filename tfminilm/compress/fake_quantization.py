@@ -25,6 +25,8 @@ import numpy as np
 from keras import ops
 
 from tfminilm.compress.optimization import import_tfmot
+from tfminilm.private import graphs
+from tfminilm.private.layers import become
 from tfminilm.teachers.expose import encoder_calls
 from tfminilm.typing import Tensor
 
@@ -58,13 +60,13 @@ class FakeQuantization:
         self._layers: list[Any] = []
         self._named: dict[str, Any] = {}
         for index, call in enumerate(encoder_calls(student)):
-            for layer in call.layer._flatten_layers(include_self=False):
+            for layer in graphs.inner_layers(call.layer, include_self=False):
                 if type(layer) in _CLASSES:
                     self._layers.append(layer)
                     self._named[f"layer_{index}/{layer.name}"] = layer
         for layer in self._layers:
             layer._rounding = _Rounding(layer)
-            layer.__class__ = _CLASSES[type(layer)]
+            become(layer, _CLASSES[type(layer)])
         batches = list(batches)
         for measures in ("units", "ranges", ""):
             for layer in self._layers:
@@ -94,7 +96,7 @@ class FakeQuantization:
         """Leaves plain layers, whose kernels are on the grid of integers."""
         for layer in self._layers:
             kernel = ops.convert_to_numpy(layer.kernel)
-            layer.__class__ = _PLAIN[type(layer)]
+            become(layer, _PLAIN[type(layer)])
             del layer._rounding
             layer.kernel.assign(kernel)
 

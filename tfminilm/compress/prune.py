@@ -20,6 +20,7 @@ import numpy as np
 from keras import ops
 
 from tfminilm.errors import UserError
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.tasks import heads
 from tfminilm.teachers import expose
 from tfminilm.teachers.expose import encoder_calls
@@ -102,7 +103,7 @@ def prune_into(
         neurons = _most(found.neurons[index], backbone.intermediate_dim)
         _copy_layer(layer, theirs[index], neurons)
         silent = _most(-found.heads[index], backbone.num_heads - kept_heads)
-        _silence(layer._self_attention_layer, silent)
+        _silence(encoder_parts(layer).attention, silent)
     others = _others(source)
     for name, layer in _others(student).items():
         layer.set_weights(others[name].get_weights())
@@ -157,14 +158,15 @@ def _sums(
     probs, values = found[f"attention_probs/{index}"], found[f"values/{index}"]
     context = ops.matmul(ops.cast(probs, values.dtype), values)
     context = ops.transpose(context, (0, 2, 1, 3))
-    project = layer._self_attention_layer._output_dense
-    x = layer._self_attention_layer_norm(before + project(context))
-    active = layer._feedforward_intermediate_dense(x)
+    parts = encoder_parts(layer)
+    project = parts.attention.output_dense
+    x = parts.attention_norm(before + project(context))
+    active = parts.intermediate(x)
     before, after, context, active = (
         _array(x)[real].astype(np.float64)
         for x in (before, after, context, active)
     )
-    down = _array(layer._feedforward_output_dense.kernel)
+    down = _array(parts.output.kernel)
     neurons = np.square(active).sum(0) * np.square(down).sum(1)
     kernels = _array(project.kernel)  # [heads, head_dim, hidden_dim]
     products = kernels @ kernels.swapaxes(1, 2)
@@ -176,10 +178,11 @@ def _sums(
 
 def _copy_layer(ours: Any, theirs: Any, neurons: np.ndarray) -> None:
     """All weights of a layer, and of its feed-forward block some columns."""
+    parts = encoder_parts(ours)
     narrow = {
-        id(ours._feedforward_intermediate_dense.kernel): 1,
-        id(ours._feedforward_intermediate_dense.bias): 0,
-        id(ours._feedforward_output_dense.kernel): 0,
+        id(parts.intermediate.kernel): 1,
+        id(parts.intermediate.bias): 0,
+        id(parts.output.kernel): 0,
     }
     for weight, source in zip(ours.weights, theirs.weights, strict=True):
         value = _array(source)
@@ -190,7 +193,7 @@ def _copy_layer(ours: Any, theirs: Any, neurons: np.ndarray) -> None:
 
 def _silence(attention: Any, heads: np.ndarray) -> None:
     """Zeroes what heads give, where training cannot move it."""
-    values, project = attention._value_dense, attention._output_dense
+    values, project = attention.value_dense, attention.output_dense
     for weight, axis in (
         (values.kernel, 1), (values.bias, 0), (project.kernel, 0)
     ):  # fmt: skip

@@ -14,6 +14,7 @@ import numpy as np
 
 from tfminilm.data import packing
 from tfminilm.errors import UserError
+from tfminilm.private.tokenizers import extra_special_tokens
 from tfminilm.tasks import heads
 from tfminilm.tokenizer import Exact, trim
 from tfminilm.typing import Tokenizer
@@ -94,7 +95,7 @@ def _trimmed(tokenizer: Any, used: set[int]) -> tuple[np.ndarray, Any]:
 def _named(tokenizer: Any) -> set[str]:
     """Words that stand in a text as they are, or for what is unknown."""
     named = {*tokenizer.special_tokens, tokenizer.oov_token}
-    named.update(tokenizer._init_special_tokens or ())
+    named.update(extra_special_tokens(tokenizer))
     if isinstance(tokenizer, Exact):
         added = tokenizer.engine.get_added_tokens_decoder()
         named.update(token.content for token in added.values())

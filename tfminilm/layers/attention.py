@@ -10,7 +10,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfminilm.private import fused
+from tfminilm.layers import fused
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.typing import Tensor
 
 ATTENTION_PARTS = (
@@ -57,11 +58,11 @@ class AttentionParts(keras.layers.Layer):
         super().__init__(dtype=encoder.dtype_policy, **kwargs)
         self.parts = tuple(parts)
         self.input_norm = (
-            encoder._self_attention_layer_norm
+            encoder_parts(encoder).attention_norm
             if encoder.normalize_first
             else None
         )
-        attention = encoder._self_attention_layer
+        attention = encoder_parts(encoder).attention
         projections = {
             "queries": attention.query_dense,
             "keys": attention.key_dense,
@@ -123,11 +124,11 @@ class ExposedEncoder(keras.layers.Layer):
         padding_mask: Tensor,
         training: bool | None = None,
     ) -> dict[str, Any]:
-        encoder = self.encoder
-        attention = encoder._self_attention_layer
+        encoder = encoder_parts(self.encoder)
+        attention = encoder.attention
         x = hidden_states
-        if encoder.normalize_first:
-            x = encoder._self_attention_layer_norm(x)
+        if self.encoder.normalize_first:
+            x = encoder.attention_norm(x)
         asking = x[:, :1] if self.first_token_only else x
         tensors = {
             "queries": _heads_first(attention.query_dense(asking)),
@@ -139,7 +140,7 @@ class ExposedEncoder(keras.layers.Layer):
         tensors |= {"attention_scores": scores, "attention_probs": probs}
         probs = ops.cast(probs, self.compute_dtype)
         if attention.dropout > 0:
-            probs = _dropout(probs, attention._dropout_layer, training)
+            probs = _dropout(probs, encoder.probs_dropout, training)
         context = _heads_first(ops.matmul(probs, tensors["values"]))
         output = attention.output_dense
         width = output.kernel.shape[-1]
@@ -149,8 +150,8 @@ class ExposedEncoder(keras.layers.Layer):
             _product(output, context, kernel),
             output.bias,
             hidden_states[:, :1] if self.first_token_only else hidden_states,
-            encoder._self_attention_dropout,
-            encoder._self_attention_layer_norm,
+            encoder.attention_dropout,
+            encoder.attention_norm,
             training,
         )
         return {part: tensors[part] for part in self.parts} | {
@@ -158,20 +159,19 @@ class ExposedEncoder(keras.layers.Layer):
         }
 
     def _feed_forward(self, residual: Tensor, training: bool | None) -> Any:
-        encoder = self.encoder
+        encoder = encoder_parts(self.encoder)
         x = residual
-        if encoder.normalize_first:
-            x = encoder._feedforward_layer_norm(x)
-        wide = encoder._feedforward_intermediate_dense
-        narrow = encoder._feedforward_output_dense
+        if self.encoder.normalize_first:
+            x = encoder.feedforward_norm(x)
+        wide, narrow = encoder.intermediate, encoder.output
         activate = fused.bias_activation(wide.activation)
         x = activate(_product(wide, x, wide.kernel), wide.bias)
         return self._add(
             _product(narrow, x, narrow.kernel),
             narrow.bias,
             residual,
-            encoder._feedforward_dropout,
-            encoder._feedforward_layer_norm,
+            encoder.feedforward_dropout,
+            encoder.feedforward_norm,
             training,
         )
 

@@ -12,6 +12,7 @@ import keras
 from tfminilm import losses
 from tfminilm.errors import UserError
 from tfminilm.methods.terms import Term, require
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.teachers.expose import encoder_calls
 from tfminilm.typing import Tensor
 
@@ -94,7 +95,7 @@ class MiniLMv2:
         """Raises `UserError` unless the relation heads divide both widths."""
         for role, model in (("teacher", teacher), ("student", student)):
             layer = encoder_calls(model)[0].layer
-            width = layer._self_attention_layer.value_dense.kernel.shape[1:]
+            width = encoder_parts(layer).attention.value_dense.kernel.shape[1:]
             size = width[0] * width[1]
             if size % self.num_relation_heads:
                 fits = [h for h in range(1, size + 1) if size % h == 0]

@@ -1,4 +1,23 @@
-"""All that touches private parts of Keras and TensorFlow.
+"""All that touches private parts of Keras, KerasHub and TensorFlow.
 
 A release of theirs may change those without notice: only here is code to mend.
+Each module names what it uses, and a test compares that with the versions that
+are installed.
 """
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Use:
+    """A private name of another library.
+
+    Attributes:
+        owner: the class or module that has it.
+        name: the private name.
+        why: what it is used for, and why nothing public serves.
+    """
+
+    owner: str
+    name: str
+    why: str

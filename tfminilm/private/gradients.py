@@ -5,6 +5,16 @@ from collections.abc import Iterator
 
 import keras
 
+from tfminilm.private import Use
+
+USES = (
+    Use(
+        "tensorflow.python.framework.ops",
+        "gradient_registry",
+        "custom gradients, which TensorFlow keeps for ever",
+    ),
+)
+
 
 @contextlib.contextmanager
 def forgotten() -> Iterator[None]:

@@ -8,6 +8,7 @@ import keras
 from tfminilm.errors import UserError
 from tfminilm.layers.bottleneck import BottleneckEncoder
 from tfminilm.layers.no_norm import NoNorm
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.students.init_bottleneck import pairs_from_bert
 from tfminilm.teachers.expose import encoder_calls
 
@@ -70,7 +71,7 @@ def _require_same_activation(layer: Any, source: Any) -> None:
     probe = keras.ops.linspace(-4.0, 4.0, 33)
     ours, theirs = (
         keras.ops.convert_to_numpy(
-            one._feedforward_intermediate_dense.activation(probe)
+            encoder_parts(one).intermediate.activation(probe)
         )
         for one in (layer, source)
     )

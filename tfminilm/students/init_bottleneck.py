@@ -9,6 +9,7 @@ import numpy as np
 from tfminilm.errors import UserError
 from tfminilm.layers.bottleneck import BottleneckEncoder
 from tfminilm.layers.no_norm import NoNorm
+from tfminilm.private.encoders import encoder_parts
 
 
 def pairs_from_bert(
@@ -61,16 +62,16 @@ def _embeddings(student: Any, teacher: Any) -> list[tuple[Any, Any]]:
 
 
 def _layer(ours: BottleneckEncoder, theirs: Any) -> list[tuple[Any, Any]]:
-    attention, block = theirs._self_attention_layer, ours.feedforwards[0]
+    attention, block = encoder_parts(theirs).attention, ours.feedforwards[0]
     return [
         (ours.projections["queries"], attention.query_dense),
         (ours.projections["keys"], attention.key_dense),
         (ours.projections["values"], attention.value_dense),
         (ours.attention_output.dense, attention.output_dense),
-        (ours.attention_output.norm, theirs._self_attention_layer_norm),
-        (block.intermediate, theirs._feedforward_intermediate_dense),
-        (block.output_dense.dense, theirs._feedforward_output_dense),
-        (block.output_dense.norm, theirs._feedforward_layer_norm),
+        (ours.attention_output.norm, encoder_parts(theirs).attention_norm),
+        (block.intermediate, encoder_parts(theirs).intermediate),
+        (block.output_dense.dense, encoder_parts(theirs).output),
+        (block.output_dense.norm, encoder_parts(theirs).feedforward_norm),
     ]
 
 

@@ -14,6 +14,8 @@ import keras
 import keras_hub
 
 from tfminilm.layers.bottleneck import activation_function
+from tfminilm.private import graphs
+from tfminilm.private.encoders import encoder_parts, head_parts
 
 # What KerasHub's own classes compute with, for each of these.
 OWN_SETTINGS: Mapping[str, tuple[str, float]] = {
@@ -75,17 +77,17 @@ def _compute_with(layer: Any, activation: str, epsilon: float) -> None:
     Keras reads both in every call, so that a graph that is built takes them.
     """
     function = activation_function(activation)
-    for part in layer._flatten_layers():
+    for part in graphs.inner_layers(layer):
         if isinstance(part, keras.layers.LayerNormalization):
             part.epsilon = epsilon
         elif isinstance(part, keras_hub.layers.TransformerEncoder):
             part.activation = function
             part.layer_norm_epsilon = epsilon
-            part._feedforward_intermediate_dense.activation = function
+            encoder_parts(part).intermediate.activation = function
         elif isinstance(part, keras_hub.layers.MaskedLMHead):
             part.intermediate_activation = function
             part.layer_norm_epsilon = epsilon
-            part._intermediate_dense.activation = function
+            head_parts(part).dense.activation = function
 
 
 def _derived(own: type, name: str, **attributes: Any) -> Any:

@@ -14,7 +14,7 @@ from tfminilm.layers.attention import (
 )
 from tfminilm.layers.bottleneck import BottleneckEncoder
 from tfminilm.layers.bottleneck_parts import BottleneckParts, ExposedBottleneck
-from tfminilm.private import gradients
+from tfminilm.private import gradients, graphs
 from tfminilm.teachers.first_token import reads_first_token_only
 from tfminilm.teachers.logits import (
     ends_inside,
@@ -152,11 +152,11 @@ def encoder_calls(model: keras.Model) -> list[EncoderCall]:
         )
     by_input: dict[int, Any] = {}
     for layer in layers:
-        for node in layer._inbound_nodes:
+        for node in graphs.calls(layer):
             by_input.setdefault(id(node.arguments.args[0]), node)
     # The backbone's own first call; calls made by `expose` come after it and
     # start from tensors of their own, so the walk never meets them.
-    node = layers[0]._inbound_nodes[0]
+    node = graphs.calls(layers[0])[0]
     calls = []
     while node is not None:
         inputs, output = node.arguments.args[0], node.outputs[0]
@@ -276,8 +276,8 @@ def _replay(tensor: Any, known: dict[int, Any]) -> Any:
     """
     if id(tensor) in known:
         return known[id(tensor)]
-    operation, node_index, place = tensor._keras_history
-    node = operation._inbound_nodes[node_index]
+    operation, node_index, place = graphs.history(tensor)
+    node = graphs.calls(operation)[node_index]
     if node.is_input:
         return tensor
     graph = graph_of(operation)

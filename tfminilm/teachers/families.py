@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from tfminilm.private.encoders import encoder_parts
+
 
 class Family(NamedTuple):
     """A kind of model: its settings and its tensors in a Hugging Face folder.
@@ -183,16 +185,16 @@ def modules(family: Family, backbone: Any) -> Iterator[tuple[str, Any]]:
         projection = backbone.embeddings_projection
         yield "encoder.embedding_hidden_mapping_in", projection
     for place, layer in _layers(backbone):
-        attention = layer._self_attention_layer
+        attention = encoder_parts(layer).attention
         parts = (
-            attention._query_dense,
-            attention._key_dense,
-            attention._value_dense,
-            attention._output_dense,
-            layer._self_attention_layer_norm,
-            layer._feedforward_intermediate_dense,
-            layer._feedforward_output_dense,
-            layer._feedforward_layer_norm,
+            attention.query_dense,
+            attention.key_dense,
+            attention.value_dense,
+            attention.output_dense,
+            encoder_parts(layer).attention_norm,
+            encoder_parts(layer).intermediate,
+            encoder_parts(layer).output,
+            encoder_parts(layer).feedforward_norm,
         )
         for name, part in zip(family.layer, parts, strict=True):
             yield f"{family.stack}.{place}.{name}", part

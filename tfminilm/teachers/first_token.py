@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from tfminilm.private import graphs
+
 
 def reads_first_token_only(model: keras.Model, states: Any) -> bool:
     """Whether the output needs `states` at `[CLS]` alone.
@@ -22,8 +24,8 @@ def reads_first_token_only(model: keras.Model, states: Any) -> bool:
     readers = []
     while waiting:
         tensor = waiting.pop()
-        operation, node_index, _ = tensor._keras_history
-        node = operation._inbound_nodes[node_index]
+        operation, node_index, _ = graphs.history(tensor)
+        node = graphs.calls(operation)[node_index]
         inner = _inner(tensor)
         if inner is not tensor:
             waiting.append(inner)
@@ -38,10 +40,10 @@ def reads_first_token_only(model: keras.Model, states: Any) -> bool:
 
 def _inner(tensor: Any) -> Any:
     """What a model inside the graph itself calls its output `tensor`."""
-    operation, _, place = tensor._keras_history
+    operation, _, place = graphs.history(tensor)
     while isinstance(operation, keras.Model):
         tensor = keras.tree.flatten(operation.output)[place]
-        operation, _, place = tensor._keras_history
+        operation, _, place = graphs.history(tensor)
     return tensor
 
 

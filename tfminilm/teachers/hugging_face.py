@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.private.encoders import head_parts
 from tfminilm.teachers import settings
 from tfminilm.teachers.checkpoint import (
     Checkpoint,
@@ -69,9 +70,12 @@ def load_masked_lm(
     head = model.masked_lm_head
     bias, copy = f"{logits}.bias", f"{family.decoder}.bias"
     slots = [
-        *layer_slots(dense, head._intermediate_dense),
-        *layer_slots(norm, head._intermediate_layer_norm),
-        Slot(head._bias, copy if copy in names and bias not in names else bias),
+        *layer_slots(dense, head_parts(head).dense),
+        *layer_slots(norm, head_parts(head).norm),
+        Slot(
+            head_parts(head).bias,
+            copy if copy in names and bias not in names else bias,
+        ),
     ]
     is_copy = rf"{family.decoder}\.(weight|bias)$"
     _fill(checkpoint, family, backbone, slots, is_copy)

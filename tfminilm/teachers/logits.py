@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from tfminilm.errors import UserError
+from tfminilm.private import graphs
 
 SOFTMAX, SIGMOID = "softmax", "sigmoid"
 # These give on what they get, apart from its dtype and name.
@@ -25,7 +26,7 @@ def ending_of(tensor: Any) -> str:
 
 def ends_inside(tensor: Any) -> bool:
     """Tells whether the activation is in a model with this output."""
-    is_inside = graph_of(tensor._keras_history.operation) is not None
+    is_inside = graph_of(graphs.history(tensor)[0]) is not None
     return is_inside and bool(ending_of(tensor))
 
 
@@ -77,8 +78,8 @@ def _as_classes(logits: Any, kind: str) -> Any:
 
 def _last(tensor: Any) -> tuple[Any, Any]:
     """The operation that decides what an output is, and its call."""
-    operation, node_index, place = tensor._keras_history
-    node = operation._inbound_nodes[node_index]
+    operation, node_index, place = graphs.history(tensor)
+    node = graphs.calls(operation)[node_index]
     if node.is_input:
         return None, node
     graph = graph_of(operation)
@@ -220,7 +221,7 @@ def _endings(model: keras.Model, width: int) -> Iterator[Any]:
         else:
             yield from (
                 part
-                for part in layer._flatten_layers()
+                for part in graphs.inner_layers(layer)
                 if _kind(part) and getattr(part, "units", None) == width
             )
 

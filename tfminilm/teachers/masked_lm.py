@@ -7,6 +7,7 @@ import keras
 
 from tfminilm.errors import UserError
 from tfminilm.layers.factorised_head import FactorisedMaskedLMHead
+from tfminilm.private.encoders import head_parts
 from tfminilm.teachers import hugging_face, mobilebert, tiny
 from tfminilm.teachers.load import (
     hugging_face_folder,
@@ -149,5 +150,11 @@ def _head_weights(head: Any) -> list[Any]:
         layers = head.dense, head.norm
         own = [weight for layer in layers for weight in layer.weights]
         return [*own, head.kernel, head.bias]
-    dense, norm = head._intermediate_dense, head._intermediate_layer_norm
-    return [dense.kernel, dense.bias, norm.gamma, norm.beta, head._bias]
+    dense, norm = head_parts(head).dense, head_parts(head).norm
+    return [
+        dense.kernel,
+        dense.bias,
+        norm.gamma,
+        norm.beta,
+        head_parts(head).bias,
+    ]

@@ -1,5 +1,6 @@
 """Students as stages describe them: built, initialised, partly frozen."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -107,6 +108,30 @@ def layers_of(
         f"recipe: {key} names layer {part}, but the student has layers 0 to "
         f"{count - 1}"
     )
+
+
+def shares_of(
+    student: keras.Model, shares: Mapping[str | int, float]
+) -> list[tuple[keras.Variable, float]]:
+    """Return a student's variables with their shares of the learning rate.
+
+    A step of AdamW is linear in its rate, weight decay included: a part with
+    a share of 0.1 makes a tenth of it. So is one of LAMB but for its ratio,
+    which is of weights that have decayed a tenth as far.
+
+    Args:
+        student: a backbone, or a model with a head on one.
+        shares: by "embeddings", or a layer's index as in `layers_of`.
+
+    Raises:
+        UserError: the student has no such layer.
+    """
+    return [
+        (variable, share)
+        for part, share in shares.items()
+        for layer in layers_of(student, part, "train.layer_rates")
+        for variable in layer.trainable_variables
+    ]
 
 
 def _freeze(student: keras.Model, parts: list[str | int]) -> None:

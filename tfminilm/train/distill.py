@@ -18,9 +18,10 @@ from tfminilm.compress import (
 from tfminilm.compress.optimization import import_tfmot
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
-from tfminilm.private.layer_rates import set_layer_rates
+from tfminilm.private import optimizers
 from tfminilm.train import plan
 from tfminilm.train.assemble import assemble, kind_of
+from tfminilm.train.build import shares_of
 from tfminilm.train.loop import Loop
 from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision
@@ -160,7 +161,8 @@ class _Stage:
         train, team = self.recipe.train, self.folder.team
         with team.scope():
             optimizer = build_optimizer(train, precision)
-            set_layer_rates(optimizer, distiller.student, train.shares())
+            shares = shares_of(distiller.student, train.shares())
+            optimizers.set_rates(optimizer, shares)
             distiller.compile(
                 optimizer,
                 jit_compile=team.jit_compile(distiller),

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfminilm import files, teachers
 from tfminilm.errors import UserError
-from tfminilm.private import fused, replicas
+from tfminilm.private import optimizers, trainers
 from tfminilm.tasks import heads, windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, encode
@@ -311,12 +311,11 @@ def compile_for(
     model.compile(
         optimizer, loss=loss, loss_weights=weights, jit_compile=jit_compile
     )
-    fused.fuse_updates(model.optimizer, _FUSED_ELEMENTS)
-    replicas.sum_gradients(model.optimizer)
+    optimizers.prepare(model.optimizer, _FUSED_ELEMENTS)
     optimizer.build(model.trainable_variables)
 
 
-class OnTask(replicas.OnWorkers, keras.Model):
+class OnTask(trainers.OnWorkers, keras.Model):
     """A model with a head, as `fit` trains it."""
 
 

@@ -40,13 +40,6 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-def learning_rate(optimizer: keras.optimizers.Optimizer, count: int) -> float:
-    """The learning rate of the last of the next `count` iterations."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    rate = optimizer._learning_rate(optimizer._iterations + (count - 1))
-    return float(keras.ops.convert_to_numpy(rate))
-
-
 def build_optimizer(
     spec: TrainSpec, precision: str = "float32"
 ) -> keras.optimizers.Optimizer:

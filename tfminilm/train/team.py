@@ -14,7 +14,7 @@ import numpy as np
 from tfminilm import json_files
 from tfminilm.config import changes
 from tfminilm.errors import UserError
-from tfminilm.private import replicas
+from tfminilm.private import graphs, replicas
 from tfminilm.train import cluster
 
 # Keras' name of the state of a `SeedGenerator`: a seed and a count.
@@ -104,7 +104,7 @@ class Team:
         """
         if not self.is_compiled:
             return "auto"
-        layers = model._flatten_layers()
+        layers = graphs.inner_layers(model)
         if odd := [layer.name for layer in layers if not layer.supports_jit]:
             raise UserError(
                 f"XLA cannot compile {', '.join(odd)}, as --xla and "

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from tfminilm.errors import Interrupted
+from tfminilm.private.optimizers import learning_rate
 from tfminilm.report.machine import peak_memory
-from tfminilm.train.optimizer import learning_rate
 from tfminilm.train.progress import StepBar
 from tfminilm.train.signals import Signals
 

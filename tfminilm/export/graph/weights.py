@@ -9,6 +9,7 @@ import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.layers.bottleneck import activation_function
+from tfminilm.private.encoders import encoder_parts
 
 # Those that a mobile graph can have.
 ACTIVATIONS = ("relu", "gelu", "gelu_approximate")
@@ -126,21 +127,18 @@ def without_silent_heads(
 
 
 def _layer(layer: Any, hidden_dim: int) -> EncoderLayer:
-    attention = layer._self_attention_layer
+    parts = encoder_parts(layer)
+    attention = parts.attention
     return EncoderLayer(
-        query=dense(attention._query_dense, hidden_dim),
-        key=dense(attention._key_dense, hidden_dim),
-        value=dense(attention._value_dense, hidden_dim),
-        output=dense(attention._output_dense, hidden_dim),
-        attention_norm=norm(layer._self_attention_layer_norm),
-        intermediate=dense(layer._feedforward_intermediate_dense, hidden_dim),
-        feedforward=dense(
-            layer._feedforward_output_dense, layer.intermediate_dim
-        ),
-        feedforward_norm=norm(layer._feedforward_layer_norm),
-        activation=activation_name(
-            layer._feedforward_intermediate_dense.activation
-        ),
+        query=dense(attention.query_dense, hidden_dim),
+        key=dense(attention.key_dense, hidden_dim),
+        value=dense(attention.value_dense, hidden_dim),
+        output=dense(attention.output_dense, hidden_dim),
+        attention_norm=norm(parts.attention_norm),
+        intermediate=dense(parts.intermediate, hidden_dim),
+        feedforward=dense(parts.output, layer.intermediate_dim),
+        feedforward_norm=norm(parts.feedforward_norm),
+        activation=activation_name(parts.intermediate.activation),
     )
 
 

@@ -24,6 +24,7 @@ import numpy as np
 from tfminilm.errors import UserError
 from tfminilm.export.litert import flatbuffer
 from tfminilm.export.litert.runner import open_interpreter
+from tfminilm.private.runtimes import operator_names
 
 PRODUCTS = ("FULLY_CONNECTED", "BATCH_MATMUL")
 
@@ -72,8 +73,7 @@ def partitions(path: str | os.PathLike) -> dict[str, int]:
     for name, index in flatbuffer.signatures(read).items():
         # The interpreter lists the nodes of its first graph only.
         interpreter = _interpreter(_with_graph(read, read.subgraphs[index]))
-        nodes = [node["op_name"] for node in interpreter._get_ops_details()]
-        counts[name] = nodes.count("DELEGATE")
+        counts[name] = operator_names(interpreter).count("DELEGATE")
     return counts
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.export.graph import weights
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
 from tfminilm.teachers import families, mobilebert
 from tfminilm.teachers.checkpoint import pytorch_name
@@ -125,11 +126,11 @@ def _bert_settings(backbone: Any) -> dict[str, Any]:
     layers = backbone.transformer_layers
     norms = [backbone.embeddings_layer_norm]
     for layer in layers:
-        norms += [layer._self_attention_layer_norm]
-        norms += [layer._feedforward_layer_norm]
+        norms += [encoder_parts(layer).attention_norm]
+        norms += [encoder_parts(layer).feedforward_norm]
     activations = {
         weights.activation_name(
-            layer._feedforward_intermediate_dense.activation,
+            encoder_parts(layer).intermediate.activation,
             tuple(dict.fromkeys(ACTIVATIONS.values())),
         )
         for layer in layers

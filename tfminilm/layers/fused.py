@@ -9,7 +9,6 @@ in between is kept. JAX does this for the whole step by itself.
 
 import contextlib
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +17,6 @@ from keras import ops
 
 from tfminilm.typing import Shape, Tensor
 
-# Elements of a variable from which on one pass is worth a compilation.
-_LARGE = 2**17
 # Dropout compares random integers of 16 bits with a threshold.
 _BITS = 16
 
@@ -69,65 +66,6 @@ def after(value: object) -> contextlib.AbstractContextManager:
     import tensorflow as tf
 
     return tf.control_dependencies([value])
-
-
-def fuse_updates(
-    optimizer: keras.optimizers.Optimizer, least_elements: int = _LARGE
-) -> None:
-    """Makes the optimizer update large variables in one pass.
-
-    AdamW takes eleven passes over its embedding table where one will do.
-    Where there are replicas, each updates its own copy so, but for the weight
-    decay, which Keras takes from all copies at once. Without effect on other
-    backends.
-
-    Args:
-        optimizer: is changed in place.
-        least_elements: of a variable for which it is compiled, which takes
-            a tenth of a second each.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return
-    import tensorflow as tf
-
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if hasattr(optimizer, "_plain_update_step"):
-        return
-    is_alone = not tf.distribute.has_strategy()
-    plain = optimizer._plain_update_step = optimizer.update_step
-    decay = optimizer._apply_weight_decay
-    compiled: dict[int, Any] = {}
-
-    def is_large(variable: keras.Variable) -> bool:
-        return math.prod(variable.shape) >= least_elements
-
-    def apply_weight_decay(variables: Any) -> None:
-        decay([v for v in variables if not is_large(v)])
-
-    def update_step(
-        gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
-    ) -> None:
-        if not is_large(variable):
-            plain(gradient, variable, learning_rate)
-            return
-
-        def update(gradient: Tensor, learning_rate: Tensor) -> None:
-            if is_alone:
-                decay([variable])
-            plain(gradient, variable, learning_rate)
-
-        if id(variable) not in compiled:
-            compiled[id(variable)] = tf.function(
-                update, jit_compile=True, autograph=False
-            )
-        compiled[id(variable)](
-            tf.convert_to_tensor(gradient),  # An embedding's is sparse.
-            tf.convert_to_tensor(learning_rate),
-        )
-
-    optimizer.update_step = update_step
-    if is_alone:
-        optimizer._apply_weight_decay = apply_weight_decay
 
 
 def dropout_bits(layer: keras.layers.Dropout, shape: Shape) -> Any:

@@ -1,0 +1,20 @@
+"""Layers that compute otherwise for a while, with the same variables."""
+
+from typing import Any
+
+import keras
+
+from tfminilm.private import Use
+
+USES = (
+    Use(
+        "keras.Layer",
+        "__class__",
+        "a layer inside KerasHub's encoder cannot be replaced by another",
+    ),
+)
+
+
+def become(layer: keras.layers.Layer, other: type[Any]) -> None:
+    """Let a layer compute as another class of the same attributes does."""
+    layer.__class__ = other

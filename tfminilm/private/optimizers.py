@@ -1,0 +1,177 @@
+"""What Keras' optimizers are made to do beside their update.
+
+Three changes, from the inside to the outside: `set_rates` scales the learning
+rate of some variables; `prepare` lets one compiled pass update a large
+variable, and adds up the gradients of replicas before they are clipped.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from tfminilm.private import Use, replicas
+from tfminilm.typing import Tensor
+
+_OPTIMIZER = "keras.optimizers.Optimizer"
+USES = (
+    Use(_OPTIMIZER, "update_step", "the update of one variable, replaced"),
+    Use(_OPTIMIZER, "_apply_weight_decay", "decay of some variables alone"),
+    Use(_OPTIMIZER, "_get_variable_index", "a variable's share, in a step"),
+    Use(_OPTIMIZER, "_trainable_variables", "a variable's share, in a step"),
+    Use(_OPTIMIZER, "_all_reduce_sum_gradients", "replicas' sum, made first"),
+    Use(_OPTIMIZER, "_learning_rate", "the rate of a step to come"),
+    Use(_OPTIMIZER, "_iterations", "the rate of a step to come"),
+)
+# Elements of a variable from which on one pass is worth a compilation.
+_LARGE = 2**17
+
+
+def prepare(
+    optimizer: keras.optimizers.Optimizer, least_elements: int = _LARGE
+) -> None:
+    """Let an optimizer update large variables in one pass, on all replicas.
+
+    To be called once it is compiled into its model, which may wrap it; a
+    second call changes nothing.
+
+    Args:
+        optimizer: is changed in place.
+        least_elements: of a variable for which an update is compiled, which
+            takes a tenth of a second each.
+    """
+    _fuse_updates(optimizer, least_elements)
+    _sum_gradients(optimizer)
+
+
+def learning_rate(optimizer: keras.optimizers.Optimizer, count: int) -> float:
+    """Return the learning rate of the last of the next `count` iterations."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    rate = optimizer._learning_rate(optimizer._iterations + (count - 1))
+    return float(keras.ops.convert_to_numpy(rate))
+
+
+def set_rates(
+    optimizer: keras.optimizers.Optimizer,
+    shares: Sequence[tuple[keras.Variable, float]],
+) -> None:
+    """Let variables learn at a share of the learning rate.
+
+    Args:
+        optimizer: is changed in place, before `compile` and its first step.
+        shares: variables, each with its share; others have 1.
+    """
+    share_by_id = {id(variable): share for variable, share in shares}
+    if not share_by_id:
+        return
+    inner: Any = getattr(optimizer, "inner_optimizer", optimizer)
+    step, decay = inner.update_step, inner._apply_weight_decay
+    # Read once: replicas take turns within a pass over the variables, and one
+    # would find what another has set.
+    whole = inner.weight_decay
+
+    def share_of(variable: keras.Variable) -> float:
+        # A step sees what is inside the variable that the model has.
+        index = inner._get_variable_index(variable)
+        return share_by_id.get(id(inner._trainable_variables[index]), 1.0)
+
+    def update_step(
+        gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
+    ) -> None:
+        step(gradient, variable, learning_rate * share_of(variable))
+
+    def apply_weight_decay(variables: Any) -> None:
+        for variable in variables:
+            inner.weight_decay = whole * share_of(variable)
+            decay([variable])
+        inner.weight_decay = whole
+
+    inner.update_step = update_step
+    inner._apply_weight_decay = apply_weight_decay
+
+
+def _fuse_updates(
+    optimizer: keras.optimizers.Optimizer, least_elements: int
+) -> None:
+    """Make the optimizer update large variables in one pass.
+
+    AdamW takes eleven passes over its embedding table where one will do.
+    Where there are replicas, each updates its own copy so, but for the weight
+    decay, which Keras takes from all copies at once. Without effect on other
+    backends.
+
+    Args:
+        optimizer: is changed in place.
+        least_elements: of a variable for which it is compiled, which takes
+            a tenth of a second each.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if hasattr(optimizer, "_plain_update_step"):
+        return
+    is_alone = not tf.distribute.has_strategy()
+    plain = optimizer._plain_update_step = optimizer.update_step
+    decay = optimizer._apply_weight_decay
+    compiled: dict[int, Any] = {}
+
+    def is_large(variable: keras.Variable) -> bool:
+        return math.prod(variable.shape) >= least_elements
+
+    def apply_weight_decay(variables: Any) -> None:
+        decay([v for v in variables if not is_large(v)])
+
+    def update_step(
+        gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
+    ) -> None:
+        if not is_large(variable):
+            plain(gradient, variable, learning_rate)
+            return
+
+        def update(gradient: Tensor, learning_rate: Tensor) -> None:
+            if is_alone:
+                decay([variable])
+            plain(gradient, variable, learning_rate)
+
+        if id(variable) not in compiled:
+            compiled[id(variable)] = tf.function(
+                update, jit_compile=True, autograph=False
+            )
+        compiled[id(variable)](
+            tf.convert_to_tensor(gradient),  # An embedding's is sparse.
+            tf.convert_to_tensor(learning_rate),
+        )
+
+    optimizer.update_step = update_step
+    if is_alone:
+        optimizer._apply_weight_decay = apply_weight_decay
+
+
+def _sum_gradients(optimizer: keras.optimizers.Optimizer) -> None:
+    """Make an optimizer add up the replicas' gradients before it uses them.
+
+    Keras adds them up last: each replica would clip its own, and look for
+    numbers that are not finite in its own alone.
+
+    Args:
+        optimizer: is changed in place.
+    """
+    if not replicas.is_tensorflow():
+        return
+    import tensorflow as tf
+
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if not tf.distribute.has_strategy() or hasattr(inner, "_plain_sum"):
+        return
+    plain = inner._plain_sum = inner._all_reduce_sum_gradients
+    apply = optimizer.apply
+
+    def summed(grads: Any, trainable_variables: Any = None) -> None:
+        pairs = plain(zip(grads, trainable_variables, strict=True))
+        apply([gradient for gradient, _ in pairs], trainable_variables)
+
+    optimizer.apply = summed
+    inner._all_reduce_sum_gradients = list

@@ -1,0 +1,18 @@
+"""What LiteRT's interpreter knows of its operators."""
+
+from typing import Any
+
+from tfminilm.private import Use
+
+USES = (
+    Use(
+        "ai_edge_litert.interpreter.Interpreter",
+        "_get_ops_details",
+        "which operators a delegate took over",
+    ),
+)
+
+
+def operator_names(interpreter: Any) -> list[str]:
+    """Return the operators of an interpreter's first graph, in order."""
+    return [node["op_name"] for node in interpreter._get_ops_details()]

@@ -1,0 +1,18 @@
+"""What KerasHub's tokenizers keep to themselves."""
+
+from typing import Any
+
+from tfminilm.private import Use
+
+USES = (
+    Use(
+        "keras_hub.tokenizers.WordPieceTokenizer",
+        "_init_special_tokens",
+        "words that stand in a text as they are",
+    ),
+)
+
+
+def extra_special_tokens(tokenizer: Any) -> list[str]:
+    """Return the special tokens that a tokenizer was made with."""
+    return list(tokenizer._init_special_tokens or ())
