@@ -10,9 +10,6 @@ from tfminilm.errors import UsageError
 
 DESCRIPTION = "Prints parameters, FLOPs and sizes of a model or a student."
 
-# BERT's English vocabulary, which the papers' tables assume, and XLM-R's.
-_VOCABULARY_SIZES = {"bert": 30_522, "xlm_roberta": 250_002}
-
 
 def define_flags(flags: flags.FlagValues) -> None:
     """Defines the command's flags."""
@@ -68,13 +65,15 @@ def _student(config: Any, vocabulary_size: int | None) -> tuple[str, Any]:
     """The student of a recipe, of its last stage: no weights are made."""
     import keras
 
+    from tfminilm import families
     from tfminilm.train.build import build_student
     from tfminilm.train.recipe import Recipe
 
     recipe = Recipe.parse(config)
     *_, last = recipe.runs().values()
-    usual = _VOCABULARY_SIZES["bert"]
-    size = _VOCABULARY_SIZES.get(last.student.kind, usual)
+    family = families.of_student(last.student.kind)
+    # The published one's, which the papers' tables assume.
+    size = family.tokens.vocabulary_size
     with keras.StatelessScope():
         backbone = build_student(last.student, vocabulary_size or size)
     return f"{recipe.name or 'recipe'} (student)", backbone

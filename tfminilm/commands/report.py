@@ -30,11 +30,14 @@ def run(flags: flags.FlagValues) -> None:
     """
     if not flags.workdir:
         raise UsageError("report: expected --workdir=D, the workdir of a run")
+    from tfminilm import families
     from tfminilm.report import evaluate, page, run_files, terminal
 
     last = run_files.read_stages(flags.workdir)[-1]
     # What is measured is inside an encoder.
-    is_encoder = last.recipe.get("student", {}).get("kind") != "bilstm"
+    student = last.recipe.get("student", {})
+    kind = student.get("kind", families.DEFAULT_KIND)
+    is_encoder = families.of_student(kind).is_encoder
     is_due = (last.workdir / "student").is_dir() and is_encoder
     if flags.evaluate and is_due and not evaluate.is_current(last.workdir):
         quiet.import_tensorflow()

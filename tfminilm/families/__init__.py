@@ -1,1 +1,117 @@
-"""Families of encoders, a file or a folder each."""
+"""Families of models: a file or a folder each, and this list of them.
+
+What differs between families stands in their own files alone, as the fields
+of a `Family`; everyone else looks a model's family up here and asks it.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tfminilm.errors import UserError
+from tfminilm.families import (
+    albert,
+    bert,
+    bilstm,
+    distilbert,
+    electra,
+    mobilebert,
+    roberta,
+    xlm_roberta,
+)
+from tfminilm.families.family import Exposure, Family
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfminilm.typing import Tokenizer
+
+# A new family is one line here. In this order they are named to users.
+FAMILIES: tuple[Family, ...] = (
+    bert.FAMILY,
+    distilbert.FAMILY,
+    xlm_roberta.FAMILY,
+    bilstm.FAMILY,
+    mobilebert.FAMILY,
+    albert.FAMILY,
+    electra.FAMILY,
+    roberta.FAMILY,
+)
+# What a recipe may call a student's kind, and the one that it is by default.
+STUDENT_KINDS = tuple(kind for family in FAMILIES for kind in family.students)
+DEFAULT = bert.FAMILY
+DEFAULT_KIND = STUDENT_KINDS[0]
+
+
+def of_student(kind: str) -> Family:
+    """Return the family of a student's kind.
+
+    Raises:
+        UserError: `kind` is none of `STUDENT_KINDS`.
+    """
+    for family in FAMILIES:
+        if kind in family.students:
+            return family
+    raise UserError(
+        f"no student is a {kind!r}: expected {' or '.join(STUDENT_KINDS)}"
+    )
+
+
+def of_backbone(backbone: "keras.Model") -> Family | None:
+    """Return a model's family, or that of a class that it is made from.
+
+    Returns:
+        `None` for a model of no known family.
+    """
+    return _of_class(type(backbone), {f.backbone: f for f in FAMILIES})
+
+
+def of_tokenizer(tokenizer: "Tokenizer") -> Family | None:
+    """Return a family that reads the tokens of such a tokenizer, if any."""
+    return _of_class(type(tokenizer), {f.tokens.tokenizer: f for f in FAMILIES})
+
+
+def separators(tokenizer: "Tokenizer") -> int:
+    """Count the end tokens between two texts that are read together."""
+    family = of_tokenizer(tokenizer)
+    return 1 if family is None else family.tokens.separators
+
+
+def tiny_models() -> dict[str, Family]:
+    """Return the families of the small random models `tiny:NAME`, by name."""
+    return {f.name: f for f in FAMILIES if f.tokens.tiny == f.name}
+
+
+def exportable() -> list[str]:
+    """Return the names of the backbones that a phone can run."""
+    return sorted(f.backbone for f in FAMILIES if f.mobile_graph)
+
+
+@functools.cache
+def exposures() -> tuple[Exposure, ...]:
+    """Return the classes that show the inside of encoder layers, once each."""
+    known = [f.exposure() for f in FAMILIES if f.exposure is not None]
+    return tuple(dict.fromkeys(known))
+
+
+def register() -> None:
+    """Import the classes that Keras and KerasHub load by their names."""
+    masked_lms()
+    text_classifiers()
+
+
+def masked_lms() -> list[Any]:
+    """Return this package's masked language models."""
+    return [f.masked_lm() for f in FAMILIES if f.masked_lm is not None]
+
+
+def text_classifiers() -> list[Any]:
+    """Return this package's text classifiers."""
+    return [
+        f.text_classifier() for f in FAMILIES if f.text_classifier is not None
+    ]
+
+
+def _of_class(cls: type, families: Mapping[str, Family]) -> Family | None:
+    names = [base.__name__ for base in cls.__mro__]
+    return next((families[name] for name in names if name in families), None)

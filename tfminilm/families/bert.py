@@ -1,8 +1,12 @@
 """Students of BERT's shape: fewer layers, narrower, otherwise the same."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
+from tfminilm.families import post_norm, tiny
+from tfminilm.families.family import Family, Tokens
+
+if TYPE_CHECKING:
+    import keras
 
 
 def bert(
@@ -14,7 +18,7 @@ def bert(
     max_sequence_length: int = 512,
     dropout: float = 0.1,
     **kwargs: Any,
-) -> keras.Model:
+) -> "keras.Model":
     """A randomly initialised `keras_hub.models.BertBackbone`.
 
     Nothing of this package is inside: it saves, loads and fine-tunes like any
@@ -47,3 +51,17 @@ def bert(
         max_sequence_length=max_sequence_length,
         **kwargs,
     )
+
+
+WORD_PIECES = Tokens(
+    "BertTokenizer", 30_522, tiny="bert", tiny_tokenizer=tiny.word_pieces
+)
+FAMILY = Family(
+    name="bert",
+    backbone="BertBackbone",
+    tokens=WORD_PIECES,
+    students={"bert": bert},
+    arguments=post_norm.arguments,
+    exposure=post_norm.exposure,
+    mobile_graph="post_norm",
+)

@@ -1,8 +1,14 @@
 """DistilBERT's student: BERT without segment embedding and pooler."""
 
-from typing import Any
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
-import keras
+from tfminilm.families import post_norm
+from tfminilm.families.bert import WORD_PIECES
+from tfminilm.families.family import Family
+
+if TYPE_CHECKING:
+    import keras
 
 
 def distilbert(
@@ -14,7 +20,7 @@ def distilbert(
     max_sequence_length: int = 512,
     dropout: float = 0.1,
     **kwargs: Any,
-) -> keras.Model:
+) -> "keras.Model":
     """A randomly initialised `keras_hub.models.DistilBertBackbone`.
 
     `init_from_teacher` starts it from a BERT teacher of its width, and
@@ -48,3 +54,14 @@ def distilbert(
         max_sequence_length=max_sequence_length,
         **kwargs,
     )
+
+
+FAMILY = Family(
+    name="distilbert",
+    backbone="DistilBertBackbone",
+    tokens=dataclasses.replace(WORD_PIECES, tokenizer="DistilBertTokenizer"),
+    students={"distilbert": distilbert},
+    arguments=post_norm.arguments,
+    exposure=post_norm.exposure,
+    mobile_graph="post_norm",
+)

@@ -1,8 +1,12 @@
 """Students of XLM-R's shape: its vocabulary, its inputs, fewer layers."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
+from tfminilm.families import post_norm, tiny
+from tfminilm.families.family import Family, Tokens
+
+if TYPE_CHECKING:
+    import keras
 
 
 def xlm_roberta(
@@ -14,7 +18,7 @@ def xlm_roberta(
     max_sequence_length: int = 512,
     dropout: float = 0.1,
     **kwargs: Any,
-) -> keras.Model:
+) -> "keras.Model":
     """A randomly initialised `keras_hub.models.XLMRobertaBackbone`.
 
     It has no segment table and no pooler, and goes with XLM-R's tokenizer in
@@ -47,3 +51,21 @@ def xlm_roberta(
         max_sequence_length=max_sequence_length,
         **kwargs,
     )
+
+
+FAMILY = Family(
+    name="xlm_roberta",
+    backbone="XLMRobertaBackbone",
+    tokens=Tokens(
+        "XLMRobertaTokenizer",
+        250_002,
+        # It was trained with two of them between the texts, as RoBERTa.
+        separators=2,
+        tiny="xlm_roberta",
+        tiny_tokenizer=tiny.sentence_pieces,
+    ),
+    students={"xlm_roberta": xlm_roberta},
+    arguments=post_norm.arguments,
+    exposure=post_norm.exposure,
+    mobile_graph="post_norm",
+)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tfminilm import families
 from tfminilm.data import cache, packing
 from tfminilm.errors import UserError
 from tfminilm.tasks.example import Example
@@ -190,9 +191,8 @@ def tokens_of(
 def special_ids(tokenizer: Any, num_texts: int = 2) -> tuple[int, int, int]:
     """The start's and the end's id, and how many ends part two texts."""
     start, end = packing.special_ids(tokenizer)
-    # RoBERTa and XLM-R were trained with two of them between the texts.
-    count = 2 if "Roberta" in type(tokenizer).__name__ else 1
-    return start, end, count if num_texts == 2 else 0
+    between = families.separators(tokenizer) if num_texts == 2 else 0
+    return start, end, between
 
 
 def _tokenise(

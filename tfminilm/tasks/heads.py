@@ -14,15 +14,12 @@ import keras
 import keras_hub
 from keras import ops
 
-from tfminilm import json_files
+from tfminilm import families, json_files
 from tfminilm.errors import UserError
-from tfminilm.families.bilstm.model import BiLSTMClassifier
-
-# The backbones are imported to be known to KerasHub, which loads by name.
-from tfminilm.families.mobilebert import model as mobilebert_model  # noqa: F401
 from tfminilm.tasks.task import Task
 from tfminilm.teachers.backbones import TEXT_CLASSIFIERS
 
+families.register()  # KerasHub loads backbones by their names.
 _INITIALIZER_STDDEV = 0.02
 _SHAPE = {"class_name": str, "config": dict}
 # Behind a softmax nothing, and still far from float32's end.
@@ -183,7 +180,11 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
         name = json_files.read(path / "task.json", _SHAPE)["class_name"]
         own = {
             cls.__name__: cls
-            for cls in (FirstTokenClassifier, SpanFinder, BiLSTMClassifier)
+            for cls in (
+                FirstTokenClassifier,
+                SpanFinder,
+                *families.text_classifiers(),
+            )
         }
         cls = own.get(name, keras_hub.models.TextClassifier)
         return cls.from_preset(str(path), compile=False)
@@ -265,7 +266,7 @@ def _classifiers() -> dict[type, Any]:
         for name in dir(models)
         if name.endswith("TextClassifier") and name != "TextClassifier"
     ]
-    found += [*TEXT_CLASSIFIERS.values(), BiLSTMClassifier]
+    found += [*TEXT_CLASSIFIERS.values(), *families.text_classifiers()]
     return {cls.backbone_cls: cls for cls in found}
 
 

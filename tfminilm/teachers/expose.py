@@ -6,14 +6,10 @@ from typing import Any, NamedTuple
 
 import keras
 
+from tfminilm import families
 from tfminilm.errors import UserError
-from tfminilm.layers.attention import (
-    ATTENTION_PARTS,
-    AttentionParts,
-    ExposedEncoder,
-)
-from tfminilm.layers.bottleneck import BottleneckEncoder
-from tfminilm.layers.bottleneck_parts import BottleneckParts, ExposedBottleneck
+from tfminilm.families.family import Exposure
+from tfminilm.layers.attention import ATTENTION_PARTS
 from tfminilm.private import gradients, graphs
 from tfminilm.teachers.first_token import reads_first_token_only
 from tfminilm.teachers.logits import (
@@ -136,9 +132,7 @@ def encoder_calls(model: keras.Model) -> list[EncoderCall]:
     Raises:
         UserError: `model` is no KerasHub encoder.
     """
-    import keras_hub
-
-    kinds = keras_hub.layers.TransformerEncoder, BottleneckEncoder
+    kinds = tuple(exposure.layer for exposure in families.exposures())
     layers = [
         layer
         for layer in getattr(_backbone(model), "layers", ())
@@ -236,9 +230,9 @@ def _outputs(
     found = {(STATES, 0): state}
     for index, call in enumerate(calls[: top + 1]):
         parts = [name for name, at in wanted if at == index and name != STATES]
-        whole_layer, parts_alone = _exposing(call.layer)
+        exposure = _exposure(call.layer)
         if index < top:
-            layer = whole_layer(
+            layer = exposure.whole(
                 call.layer,
                 parts,
                 first_token_only=last_is_short and call is calls[-1],
@@ -248,7 +242,7 @@ def _outputs(
             state = tensors[STATES]
             found[STATES, index + 1] = state
         elif parts:
-            layer = parts_alone(
+            layer = exposure.parts(
                 call.layer, parts, name=f"{call.layer.name}_parts_{index}"
             )
             tensors = layer(state, call.padding_mask)
@@ -256,11 +250,13 @@ def _outputs(
     return found
 
 
-def _exposing(layer: keras.layers.Layer) -> tuple[Any, Any]:
-    """The classes that show the inside of a whole layer, and its parts."""
-    if isinstance(layer, BottleneckEncoder):
-        return ExposedBottleneck, BottleneckParts
-    return ExposedEncoder, AttentionParts
+def _exposure(layer: keras.layers.Layer) -> Exposure:
+    """Find the classes that show the inside of such an encoder layer."""
+    return next(
+        exposure
+        for exposure in families.exposures()
+        if isinstance(layer, exposure.layer)
+    )
 
 
 def _replay(tensor: Any, known: dict[int, Any]) -> Any:

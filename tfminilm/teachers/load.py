@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from tfminilm import json_files
+from tfminilm import families, json_files
 from tfminilm.errors import UserError
 from tfminilm.teachers import hugging_face, mobilebert, tiny
 from tfminilm.teachers.checkpoint import (
@@ -60,13 +60,11 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     """
     import keras_hub
 
-    from tfminilm.families.bilstm.model import BiLSTMBackbone
-
     # Imported to be known to KerasHub, which loads them by name.
-    from tfminilm.families.mobilebert import model as mobilebert_model  # noqa: F401
     from tfminilm.teachers import backbones  # noqa: F401
     from tfminilm.teachers.expose import encoder_calls
 
+    families.register()
     if is_tiny(source):
         return tiny.backbone(os.fspath(source), dtype)
     folder = hugging_face_folder(resolve(source))
@@ -79,7 +77,8 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     backbone = _from_preset(
         keras_hub.models.Backbone, folder, source, "model", **options
     )
-    if not isinstance(backbone, BiLSTMBackbone):
+    family = families.of_backbone(backbone)
+    if family is None or family.is_encoder:
         encoder_calls(backbone)  # Refuses what is no encoder.
     return backbone
 

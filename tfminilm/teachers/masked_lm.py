@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from tfminilm import families
 from tfminilm.errors import UserError
 from tfminilm.layers.factorised_head import FactorisedMaskedLMHead
 from tfminilm.private.encoders import head_parts
@@ -43,17 +44,16 @@ def build_masked_lm(
     """
     import keras_hub
 
-    from tfminilm.families.mobilebert.model import MobileBertMaskedLM
     from tfminilm.teachers.backbones import MASKED_LMS
 
     models = keras_hub.models
-    found = [
+    classes = [
         getattr(models, name)
         for name in dir(models)
         if name.endswith("MaskedLM") and name != "MaskedLM"
     ]
-    found += [*MASKED_LMS.values(), MobileBertMaskedLM]
-    kinds = {cls.backbone_cls: cls for cls in found}
+    classes += [*MASKED_LMS.values(), *families.masked_lms()]
+    kinds = {cls.backbone_cls: cls for cls in classes}
     if type(backbone) not in kinds:
         raise UserError(
             "there is no masked language model on a "
@@ -62,7 +62,8 @@ def build_masked_lm(
         )
     kind, options = kinds[type(backbone)], {}
     if next_sentence:
-        if kind is not MobileBertMaskedLM:
+        family = families.of_backbone(backbone)
+        if family is None or not family.predicts_next_sentence:
             raise UserError(
                 f"a {kind.__name__} predicts no next sentences, only a "
                 "MobileBERT or an IB-BERT does: expected one of these, or a "
@@ -87,9 +88,9 @@ def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     from keras_hub.src.utils import preset_utils
 
     # Imported to be known to KerasHub, which loads it by name.
-    from tfminilm.families.mobilebert import model as mobilebert_model  # noqa: F401
     from tfminilm.teachers import backbones  # noqa: F401
 
+    families.register()
     if is_tiny(source):
         return build_masked_lm(tiny.backbone(os.fspath(source), dtype))
     folder = hugging_face_folder(resolve(source))

@@ -2,6 +2,7 @@
 
 import keras
 
+from tfminilm import families
 from tfminilm.compress import prune
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
@@ -31,9 +32,11 @@ def kind_of(recipe: Recipe) -> TextStage:
         )
     if reads == "labels":
         stage = TaskStage(recipe)
-        if recipe.student.kind == "bilstm" and stage.task.kind == "qa":
+        kind = recipe.student.kind
+        is_encoder = families.of_student(kind).is_encoder
+        if stage.task.kind == "qa" and not is_encoder:
             raise UserError(
-                f"recipe: a bilstm finds no answers in texts, as {task} asks: "
+                f"recipe: a {kind} finds no answers in texts, as {task} asks: "
                 "expected a task of classes or scores"
             )
         return stage

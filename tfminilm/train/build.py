@@ -5,10 +5,10 @@ from typing import Any
 
 import keras
 
-from tfminilm import students
+from tfminilm import families, students
 from tfminilm.errors import UserError
 from tfminilm.teachers.expose import encoder_calls
-from tfminilm.train.stage import MOBILEBERTS, StudentSpec
+from tfminilm.train.stage import StudentSpec
 
 
 def build_student(
@@ -25,40 +25,9 @@ def build_student(
         dtype: the dtype policy to compute in.
         pairs: whether it reads pairs of texts; only a BiLSTM need know.
     """
-    options: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
-    if spec.kind == "bilstm":
-        return students.bilstm(
-            vocabulary_size=vocabulary_size,
-            embedding_dim=spec.embedding_dim,
-            lstm_units=spec.lstm_units,
-            hidden_dim=spec.hidden_dim,
-            pairs=pairs,
-            dropout=spec.dropout,
-            **options,
-        )
-    if spec.kind in MOBILEBERTS:
-        own = {
-            "num_feedforwards": spec.num_feedforwards,
-            "attention_input": spec.attention_input,
-        }
-        options |= {
-            "bottleneck_dim": spec.bottleneck_dim,
-            "embedding_dim": spec.embedding_dim,
-            "attention_dropout": spec.dropout,
-            **{name: value for name, value in own.items() if value},
-        }
-    # As published, MobileBERT drops nothing else, and its teacher does.
-    drops_states = not spec.kind.startswith("mobilebert")
-    return getattr(students, spec.kind)(
-        num_layers=spec.num_layers,
-        hidden_dim=spec.hidden_dim,
-        num_heads=spec.num_heads,
-        intermediate_dim=spec.intermediate_dim,
-        vocabulary_size=vocabulary_size,
-        max_sequence_length=spec.max_sequence_length,
-        dropout=spec.dropout if drops_states else 0.0,
-        **options,
-    )
+    options = {} if dtype is None else {"dtype": dtype}
+    family = families.of_student(spec.kind)
+    return family.build(spec, vocabulary_size, pairs, **options)
 
 
 def start_student(

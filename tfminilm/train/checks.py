@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tfminilm import families
 from tfminilm.errors import UsageError
 from tfminilm.train.stage import (
     ATTENTION_INPUTS,
     AUGMENTATIONS,
-    KINDS,
     LABEL_KINDS,
-    MOBILEBERTS,
     OPTIMIZERS,
     PRECISIONS,
     SPARSITY_SCHEDULES,
@@ -84,18 +83,18 @@ def check_ranges(stage: Stage, prefix: str) -> None:
         require(value(name) >= 0, name, "0 or more")
     for name, most in _AT_MOST.items():
         require(value(name) <= most, name, f"{most:,} or less")
-    _check_student(stage, require)
-    _check_bounds(stage, require)
     for name, known in (
         ("train.optimizer", OPTIMIZERS),
         ("train.precision", PRECISIONS),
-        ("student.kind", KINDS),
+        ("student.kind", families.STUDENT_KINDS),
         ("student.attention_input", ATTENTION_INPUTS),
         ("data.augmentation", AUGMENTATIONS),
         ("data.label_kind", LABEL_KINDS),
         ("compress.sparsity_schedule", SPARSITY_SCHEDULES),
     ):
         require(value(name) in known, name, " or ".join(filter(None, known)))
+    _check_student(stage, require)
+    _check_bounds(stage, require)
     student = stage.student
     for read in (student.init_layers, student.frozen_parts, stage.train.shares):
         try:
@@ -110,24 +109,38 @@ def _check_student(
 ) -> None:
     """The student's shape, and what it cannot be together."""
     student, compress = stage.student, stage.compress
-    is_bilstm = student.kind == "bilstm"
-    fine = not is_bilstm or (student.init == "random" and not student.frozen)
-    require(fine, "student.kind", "an encoder, to be initialised or frozen")
-    fine = not (compress.sparsity or compress.quantization_aware)
+    family = families.of_student(student.kind)
+    is_new = student.init == "random" and not student.frozen
     require(
-        not is_bilstm or fine, "student.kind", "an encoder, to be compressed"
+        family.is_encoder or is_new,
+        "student.kind",
+        "an encoder, to be initialised or frozen",
     )
-    fine = student.init != "pruned" or not student.init_from
-    require(fine, "student.init_from", "nothing: the teacher is pruned")
-    fine = student.init == "pruned" or not student.kept_heads
-    require(fine, "student.kept_heads", "0, or student.init=pruned")
-    most = student.num_heads
-    fine = 0 <= student.kept_heads <= most
-    require(fine, "student.kept_heads", f"0 to {most}")
-    is_mobile = student.kind in MOBILEBERTS
-    width = "bottleneck_dim" if is_mobile else "hidden_dim"
+    is_compressed = compress.sparsity or compress.quantization_aware
     require(
-        is_bilstm or getattr(student, width) % student.num_heads == 0,
+        family.is_encoder or not is_compressed,
+        "student.kind",
+        "an encoder, to be compressed",
+    )
+    is_pruned = student.init == "pruned"
+    require(
+        not is_pruned or not student.init_from,
+        "student.init_from",
+        "nothing: the teacher is pruned",
+    )
+    require(
+        is_pruned or not student.kept_heads,
+        "student.kept_heads",
+        "0, or student.init=pruned",
+    )
+    most = student.num_heads
+    require(
+        0 <= student.kept_heads <= most, "student.kept_heads", f"0 to {most}"
+    )
+    width = family.split_width
+    is_divisible = getattr(student, width) % student.num_heads == 0
+    require(
+        not family.is_encoder or is_divisible,
         f"student.{width}",
         f"a multiple of student.num_heads ({student.num_heads})",
     )

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tfminilm import teachers
+from tfminilm import families, teachers
 from tfminilm.tasks.example import Example, QAExample
 from tfminilm.tasks.task import Task
 from tfminilm.train.stage import INITS, Stage, StudentSpec
@@ -51,6 +51,7 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
     student = _student(stage.student)
     if student.init_from not in stages:
         student = dataclasses.replace(student, init_from="")
+    masked_lm = teachers.TINY + families.DEFAULT.tokens.tiny
     data = dataclasses.replace(
         stage.data,
         source=stage.data.source if stage.data.task else "docs",
@@ -60,7 +61,7 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
         max_examples=64,
         augment_copies=min(stage.data.augment_copies, 1),
         replace_words=False,
-        masked_lm=stage.data.masked_lm and teachers.TINY + "bert",
+        masked_lm=stage.data.masked_lm and masked_lm,
         word_vectors="",
         held_out_fraction=0.2,
     )
@@ -75,8 +76,8 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
         held_out_sequences=2,
         precision="float32",
     )
-    is_multilingual = stage.student.kind == "xlm_roberta"
-    tiny = teachers.TINY + ("xlm_roberta" if is_multilingual else "bert")
+    family = families.of_student(stage.student.kind)
+    tiny = teachers.TINY + family.tokens.tiny
     layer = getattr(stage.method, "layer", None) or 0
     return dataclasses.replace(
         stage,

@@ -5,16 +5,10 @@ import math
 from typing import Any
 
 import tfminilm.config
+from tfminilm import families
 from tfminilm.errors import UsageError
 
 INITS = ("uniform", "bottom", "embeddings", "pruned", "random")
-MOBILEBERTS = (
-    "ib_bert",
-    "mobilebert",
-    "mobilebert_tiny",
-    "mobilebert_without_opt",
-)
-KINDS = ("bert", "distilbert", "xlm_roberta", "bilstm", *MOBILEBERTS)
 ATTENTION_INPUTS = ("", "shared", "block", "bottleneck")
 OPTIMIZERS = ("adamw", "lamb")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
@@ -43,13 +37,12 @@ def known_methods() -> dict[str, Any]:
 class StudentSpec(tfminilm.config.Typed):
     """The student's shape, and where its first weights come from.
 
-    `kind` is the architecture: "bert", "distilbert", "xlm_roberta" for the
-    vocabulary of XLM-R, or "bilstm", whose sizes are `embedding_dim`,
-    `lstm_units` and `hidden_dim`. "mobilebert", "mobilebert_tiny",
-    "mobilebert_without_opt" and "ib_bert" have an `embedding_dim` and a
-    `bottleneck_dim` as well; 0 `num_feedforwards` and no `attention_input`
-    stand for the paper's, and `dropout` is that of attention alone, but for
-    IB-BERT.
+    `kind` is the architecture, one of `families.STUDENT_KINDS`: for example
+    bert, xlm_roberta for the vocabulary of XLM-R, or bilstm, whose sizes are
+    `embedding_dim`, `lstm_units` and `hidden_dim`. MobileBERT's kinds and
+    ib_bert have an `embedding_dim` and a `bottleneck_dim` as well; 0
+    `num_feedforwards` and no `attention_input` stand for the paper's, and
+    `dropout` is that of attention alone, but for IB-BERT.
 
     `init` is "uniform" (embeddings and every k-th layer of the model that it
     comes from), "bottom" (embeddings and the lowest layers), "embeddings"
@@ -65,7 +58,7 @@ class StudentSpec(tfminilm.config.Typed):
     (negative from the top), or both, such as "embeddings,0,1".
     """
 
-    kind: str = "bert"
+    kind: str = families.DEFAULT_KIND
     num_layers: int = 6
     hidden_dim: int = 384
     num_heads: int = 12

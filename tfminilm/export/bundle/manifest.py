@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from tfminilm import files
+from tfminilm import families, files
 from tfminilm.errors import UserError
 from tfminilm.export.litert.convert import signature_length
 from tfminilm.export.target import Target
@@ -18,14 +18,6 @@ from tfminilm.tasks.evaluate import Settings
 
 FORMAT = "tfminilm-bundle"
 FORMAT_VERSION = 2
-
-# RoBERTa's is XLM-R's as well.
-_FAMILIES = (
-    "BertBackbone",
-    "DistilBertBackbone",
-    "MobileBertBackbone",
-    "RobertaBackbone",
-)
 
 # Between two texts and at their ends, at most.
 _SPECIAL_TOKENS = 4
@@ -87,7 +79,7 @@ def shape(backbone: Any) -> dict[str, int]:
     if not all(hasattr(backbone, name) for name in names):
         raise UserError(
             f"cannot export a {type(backbone).__name__}: expected a "
-            f"{' or '.join(_FAMILIES)}"
+            f"{' or '.join(families.exportable())}"
         )
     if getattr(backbone, "num_segments", 2) < 2:
         raise UserError(

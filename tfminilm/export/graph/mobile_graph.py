@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfminilm import families
 from tfminilm.errors import UserError
 from tfminilm.export.graph import blocks, mobilebert, transformer
 from tfminilm.export.graph.heads import mobile_head
@@ -30,12 +31,10 @@ HIDDEN_STATES = "hidden_states"
 # of padding alone gives no NaN.
 MASK = -6e4
 
-# By the name of the backbone's class, or of one that it is made from.
-_FAMILIES = {
-    "BertBackbone": transformer.Transformer,
-    "DistilBertBackbone": transformer.Transformer,
-    "MobileBertBackbone": mobilebert.MobileBert,
-    "RobertaBackbone": transformer.Transformer,  # And XLM-R's.
+# By what a family says of itself in `mobile_graph`.
+_ENCODERS: dict[str, Any] = {
+    "bottleneck": mobilebert.MobileBert,
+    "post_norm": transformer.Transformer,
 }
 
 # They need the last layer's first row alone.
@@ -69,7 +68,7 @@ class MobileGraph(tf.Module):
         """
         super().__init__(name="mobile_graph")
         backbone = getattr(model, "backbone", model)
-        self._encoder = _family(backbone)(backbone)
+        self._encoder = _encoder(backbone)
         self._head = mobile_head(model)
         self._hidden_dim = backbone.hidden_dim
         self._longest = backbone.max_sequence_length
@@ -170,15 +169,15 @@ class MobileGraph(tf.Module):
         return {name: tf.identity(made[name], name) for name in self.outputs}
 
 
-def _family(backbone: keras.Model) -> Any:
-    """The class that writes this backbone's graph."""
-    for name, family in _FAMILIES.items():
-        if any(cls.__name__ == name for cls in type(backbone).__mro__):
-            return family
-    raise UserError(
-        f"cannot export a {type(backbone).__name__}: expected a "
-        f"{' or '.join(_FAMILIES)}"
-    )
+def _encoder(backbone: keras.Model) -> Any:
+    """Write the graph of a backbone."""
+    family = families.of_backbone(backbone)
+    if family is None or not family.mobile_graph:
+        raise UserError(
+            f"cannot export a {type(backbone).__name__}: expected a "
+            f"{' or '.join(families.exportable())}"
+        )
+    return _ENCODERS[family.mobile_graph](backbone)
 
 
 def _mean_of_real(x, real, length):

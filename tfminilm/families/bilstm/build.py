@@ -1,8 +1,9 @@
 """Distilled BiLSTM's student (arXiv 1903.12136, section 3.1)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
+if TYPE_CHECKING:
+    import keras
 
 
 def bilstm(
@@ -13,7 +14,7 @@ def bilstm(
     pairs: bool = False,
     dropout: float = 0.1,
     **kwargs: Any,
-) -> keras.Model:
+) -> "keras.Model":
     """A randomly initialised `BiLSTMBackbone`: 10.1M parameters.
 
     The last states f of a bidirectional LSTM over word vectors go through a

@@ -1,8 +1,9 @@
 """MobileBERT's students and their teacher's architecture (arXiv 2004.02984)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
+if TYPE_CHECKING:
+    import keras
 
 
 def mobilebert(
@@ -17,7 +18,7 @@ def mobilebert(
     vocabulary_size: int = 30522,
     max_sequence_length: int = 512,
     **kwargs: Any,
-) -> keras.Model:
+) -> "keras.Model":
     """A randomly initialised MobileBERT: 24.6M parameters.
 
     A layer squeezes its states of `hidden_dim` to `bottleneck_dim`, attends
@@ -75,7 +76,7 @@ def mobilebert(
     )
 
 
-def mobilebert_tiny(**kwargs: Any) -> keras.Model:
+def mobilebert_tiny(**kwargs: Any) -> "keras.Model":
     """A `mobilebert` of 15.5M parameters, the paper's smallest.
 
     Queries, keys and values all read the bottleneck, and two feed-forward
@@ -88,7 +89,7 @@ def mobilebert_tiny(**kwargs: Any) -> keras.Model:
     return mobilebert(**settings | kwargs)
 
 
-def mobilebert_without_opt(**kwargs: Any) -> keras.Model:
+def mobilebert_without_opt(**kwargs: Any) -> "keras.Model":
     """A `mobilebert` with layer normalisation and GELU.
 
     The paper's "w/o OPT": as good or better, and three times as slow on a
@@ -101,7 +102,7 @@ def mobilebert_without_opt(**kwargs: Any) -> keras.Model:
     return mobilebert(**settings | kwargs)
 
 
-def ib_bert(**kwargs: Any) -> keras.Model:
+def ib_bert(**kwargs: Any) -> "keras.Model":
     """A randomly initialised IB-BERT, MobileBERT's teacher: 294M parameters.
 
     Between layers its states are as wide as MobileBERT's, so that they can be

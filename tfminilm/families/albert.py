@@ -1,0 +1,11 @@
+"""ALBERT: layers that share their weights, and a narrow token table."""
+
+from tfminilm.families import post_norm
+from tfminilm.families.family import Family, Tokens
+
+FAMILY = Family(
+    name="albert",
+    backbone="AlbertBackbone",
+    tokens=Tokens("AlbertTokenizer", 30_000),
+    exposure=post_norm.exposure,
+)

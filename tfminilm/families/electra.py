@@ -1,0 +1,14 @@
+"""ELECTRA: BERT's shape, pre-trained to tell replaced tokens."""
+
+import dataclasses
+
+from tfminilm.families import post_norm
+from tfminilm.families.bert import WORD_PIECES
+from tfminilm.families.family import Family
+
+FAMILY = Family(
+    name="electra",
+    backbone="ElectraBackbone",
+    tokens=dataclasses.replace(WORD_PIECES, tokenizer="ElectraTokenizer"),
+    exposure=post_norm.exposure,
+)

@@ -1,0 +1,149 @@
+"""What the package asks about a family of models, as one record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from tfminilm.families import counts
+
+if TYPE_CHECKING:  # A recipe is checked without Keras, which takes seconds.
+    import keras
+
+    from tfminilm.typing import Tokenizer
+
+
+class StudentShape(Protocol):
+    """The sizes of a student, as a recipe's `StudentSpec` has them."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def num_layers(self) -> int: ...
+    @property
+    def hidden_dim(self) -> int: ...
+    @property
+    def num_heads(self) -> int: ...
+    @property
+    def intermediate_dim(self) -> int: ...
+    @property
+    def embedding_dim(self) -> int: ...
+    @property
+    def lstm_units(self) -> int: ...
+    @property
+    def bottleneck_dim(self) -> int: ...
+    @property
+    def num_feedforwards(self) -> int: ...
+    @property
+    def attention_input(self) -> str: ...
+    @property
+    def max_sequence_length(self) -> int: ...
+    @property
+    def dropout(self) -> float: ...
+
+
+class Exposure(NamedTuple):
+    """The classes by which `teachers.expose` shows an encoder layer's inside.
+
+    Attributes:
+        layer: of the encoder's layers.
+        whole: takes such a layer and names of tensors; computes its output
+            and these, as `layers.attention.ExposedEncoder` does.
+        parts: computes these alone, as `layers.attention.AttentionParts`.
+    """
+
+    layer: Any
+    whole: Callable[..., Any]
+    parts: Callable[..., Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokens:
+    """The tokens that a family was made for.
+
+    Attributes:
+        tokenizer: the name of KerasHub's class.
+        vocabulary_size: of the published models.
+        separators: end tokens between two texts that are read together.
+        tiny: the small random model with such tokens, as in `tiny:bert`;
+            empty if there is none.
+        tiny_tokenizer: makes its tokenizer.
+    """
+
+    tokenizer: str
+    vocabulary_size: int
+    separators: int = 1
+    tiny: str = ""
+    tiny_tokenizer: Callable[[], Tokenizer] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A family of models: everything that differs from other families.
+
+    Attributes:
+        name: what it is called in recipes.
+        backbone: the name of its class, KerasHub's or this package's.
+        tokens: what it reads.
+        students: functions that build one, by their `student.kind`.
+        arguments: of these functions, but for `vocabulary_size` and `dtype`,
+            from a student's shape and whether it reads pairs of texts.
+        split_width: the size that attention splits into heads.
+        exposure: gives the classes that show the inside of its layers; `None`
+            for a model without attention, which has no states of tokens.
+        masked_lm: gives this package's masked language model, where KerasHub
+            has none.
+        predicts_next_sentence: whether that model has such a head.
+        text_classifier: gives this package's classifier, if KerasHub has none.
+        mobile_graph: how a phone computes it: a name in
+            `export.graph.mobile_graph`. Empty if it cannot.
+        sizes: gives a backbone's layers, heads and widths.
+        flops: of one sequence, from a backbone and a length in tokens: two
+            for each multiply-add of the encoder's matrix products.
+        reading: which of several models of the same name a backbone is.
+    """
+
+    name: str
+    backbone: str
+    tokens: Tokens
+    students: Mapping[str, Callable[..., keras.Model]] = dataclasses.field(
+        default_factory=dict
+    )
+    arguments: Callable[[StudentShape, bool], dict[str, Any]] | None = None
+    split_width: str = "hidden_dim"
+    exposure: Callable[[], Exposure] | None = None
+    masked_lm: Callable[[], Any] | None = None
+    predicts_next_sentence: bool = False
+    text_classifier: Callable[[], Any] | None = None
+    mobile_graph: str = ""
+    sizes: Callable[[keras.Model], dict[str, int]] = counts.sizes
+    flops: Callable[[keras.Model, int], int] = counts.flops
+    reading: Callable[[keras.Model], str] = counts.reading
+
+    @property
+    def is_encoder(self) -> bool:
+        """Whether it has a state of each token, made by attention."""
+        return self.exposure is not None
+
+    def build(
+        self,
+        shape: StudentShape,
+        vocabulary_size: int,
+        pairs: bool = False,
+        **options: Any,
+    ) -> keras.Model:
+        """Build a student with random weights.
+
+        Args:
+            shape: its kind, one of `students`, and its sizes.
+            vocabulary_size: rows of its token table.
+            pairs: whether it reads pairs of texts.
+            **options: what else the kind takes, such as `dtype`.
+        """
+        assert self.arguments is not None
+        return self.students[shape.kind](
+            vocabulary_size=vocabulary_size,
+            **self.arguments(shape, pairs),
+            **options,
+        )
