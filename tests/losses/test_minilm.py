@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tfminilm import losses
+from tfminilm.losses import relations as relations_of
 
 LENGTHS = (7, 3, 1)
 HEADS = 2
@@ -86,6 +87,29 @@ def test_equals_the_papers_equations(loss, seed):
     np.testing.assert_allclose(
         value, expected(loss, teacher, student, LENGTHS), rtol=1e-5
     )
+
+
+def test_equals_the_reference(gradient):
+    teacher, student, mask = inputs(losses.attention_transfer)
+    fused, plain = (
+        relations_of.score_divergence,
+        relations_of.reference_divergence,
+    )
+    values = [
+        float(divergence(teacher, student, mask))
+        for divergence in (fused, plain)
+    ]
+    assert values[0] == pytest.approx(values[1], rel=1e-5)
+    slopes = [
+        gradient(lambda x, f=f: f(teacher, x, mask), student)[0]
+        for f in (fused, plain)
+    ]
+    np.testing.assert_allclose(*slopes, atol=1e-6)
+    # And so the vectors' one is the reference of their self-relations.
+    teacher, student, mask = inputs(losses.value_relation)
+    wanted = plain(relations(teacher), relations(student), mask)
+    made = relations_of.vector_divergence(teacher, student, mask)
+    assert float(made) == pytest.approx(float(wanted), rel=1e-5)
 
 
 @PARAMETRIZE_LOSSES

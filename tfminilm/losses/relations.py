@@ -1,11 +1,13 @@
-"""How far two sets of distributions over token pairs are apart.
+"""The KL divergence between two sets of distributions over token pairs.
 
-The common ground of MiniLM's losses (arXiv 2002.10957, equations 4 to 6):
+MiniLM's losses (arXiv 2002.10957, equations 4 to 6) are all
 
     1/(A |x|) sum_a sum_t KL(teacher_{a,t} || student_{a,t})
 
 over A heads and the |x| real queries of an example, each a softmax over its
-real keys; then the mean over the batch.
+real keys; then the mean over the batch. `reference_divergence` is that
+equation. `score_divergence` and `vector_divergence` compute the same with a
+third of the memory, and are what trains.
 """
 
 from collections.abc import Callable
@@ -19,13 +21,38 @@ from tfminilm.private import replicas
 from tfminilm.typing import Tensor
 
 
+def reference_divergence(
+    teacher_scores: Tensor, student_scores: Tensor, padding_mask: Tensor
+) -> Any:
+    """Compute the divergence as the equation stands.
+
+    Args:
+        teacher_scores: `[batch, heads, length, length]`, scaled, before mask
+            and softmax; rows are queries, columns are keys.
+        student_scores: the same shape.
+        padding_mask: `[batch, length]`, nonzero at real tokens.
+
+    Returns:
+        A float32 scalar.
+    """
+    real = ops.cast(ops.cast(padding_mask, "bool"), "float32")
+    bias = key_bias(padding_mask)
+    log_p = ops.log_softmax(ops.cast(teacher_scores, "float32") + bias)
+    log_q = ops.log_softmax(ops.cast(student_scores, "float32") + bias)
+    kl = ops.sum(ops.exp(log_p) * (log_p - log_q), axis=-1)
+    heads_and_queries = ops.shape(kl)[1] * ops.sum(real, axis=-1)
+    return ops.mean(
+        ops.sum(kl * real[:, None, :], axis=(1, 2)) / heads_and_queries
+    )
+
+
 def score_divergence(
     teacher_scores: Tensor,
     student_scores: Tensor,
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    """Mean KL divergence between the softmaxes of two sets of scores.
+    """Compute the mean KL divergence between the softmaxes of two scores.
 
     Gradients reach `student_scores` only. In them, the divergence of a row
     has the gradient softmax(student) - softmax(teacher), so this difference
@@ -77,11 +104,10 @@ def vector_divergence(
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    """`score_divergence` of how alike a layer's vectors are to each other.
+    """Compute `score_divergence` of the scores X X^T / sqrt(head_dim).
 
-    The scores are X X^T / sqrt(head_dim). They are needed for the softmaxes
-    only: the expected score of a row under its distribution p is X (p X)^T,
-    which takes no tensor of their size.
+    The scores are needed for the softmaxes only: the expected score of a row
+    under its distribution p is X (p X)^T, without a tensor of their size.
 
     Args:
         teacher_vectors: `[batch, heads, length, head_dim]`: queries, keys or
@@ -111,8 +137,8 @@ def vector_divergence(
             gap,
         )
 
-        # Taken here, and by the zero added to the result, so that nothing of
-        # the scores' size outlives this.
+        # Compute the gradient now; adding 0 * max(slope) forces it before the
+        # result, so no score-sized tensor stays alive.
         scores = difference * ops.expand_dims(weights, -1)
         as_query = ops.matmul(scores, vectors)
         as_key = ops.einsum("bhqk,bhqd->bhkd", scores, vectors)
@@ -133,27 +159,27 @@ def _compare(
     bias: Tensor,
     gap: Callable[[Any], Any],
 ) -> tuple[Any, Any]:
-    """KL of each row, and softmax(student) - softmax(teacher).
+    """Return the KL of each row, and softmax(student) - softmax(teacher).
 
     sum p (log p - log q) = sum p (teacher - student) - log_sum_exp(teacher)
     + log_sum_exp(student), of which `gap(p)` is the first sum.
     """
     teacher_probs, log_sum = _softmax(teacher_scores, bias)
     rows = gap(teacher_probs) - log_sum
-    # TensorFlow would work on both models at once, and hold the tensors of
-    # both: this zero makes the student's wait for the teacher's.
+    # Without this zero TensorFlow computes both models' softmaxes at once, and
+    # holds the tensors of both; with it the student's waits for the teacher's.
     after = 0.0 * ops.max(rows, initial=0.0)
     student_probs, log_sum = _softmax(student_scores(after), bias + after)
     return rows + log_sum, student_probs - teacher_probs
 
 
 def _softmax(scores: Tensor, bias: Tensor) -> tuple[Any, Any]:
-    """The softmax over real keys, and the logarithm of its denominator.
+    """Return the softmax over real keys, and its denominator's logarithm.
 
-    Step by step, since each step can work in place of the one before.
+    Written step by step, so that each step can reuse the memory of the last.
     """
     scores = ops.cast(scores, "float32") + bias
-    # A replica may have no example, of which there is no largest score.
+    # A replica may have no example; `initial` lets the maximum of none exist.
     largest = ops.max(scores, -1, keepdims=True, initial=float("-inf"))
     exponentials = ops.exp(scores - largest)
     total = ops.sum(exponentials, axis=-1, keepdims=True)
@@ -167,26 +193,26 @@ def _self_relation(vectors: Tensor) -> Any:
 
 
 def _expected(probs: Tensor, vectors: Tensor) -> Any:
-    """Each row's mean self-relation under `probs`."""
+    """Return each row's mean self-relation under `probs`."""
     scale = vectors.shape[-1] ** -0.5
     return ops.sum(vectors * scale * ops.matmul(probs, vectors), axis=-1)
 
 
 def _upstream(args: Any, upstream: Tensor) -> Any:
-    """The gradient from above, which backends hand over differently."""
+    """Return the upstream gradient, which backends pass differently."""
     return args[0] if upstream is None else upstream
 
 
 def _row_weights(
     padding_mask: Tensor, scores: Tensor, sample_weight: Tensor | None
 ) -> Any:
-    """`[batch, 1, length]`: what each query's row adds to the mean."""
+    """Return the weight of each query's row in the mean: [batch, 1, length]."""
     real = ops.cast(ops.cast(padding_mask, "bool"), "float32")
     lengths = ops.sum(real, axis=-1, keepdims=True)
     weights = real / ops.maximum(lengths, 1.0)
     if sample_weight is not None:
         weights = weights * example_weights(sample_weight, 2)
-    # Those of all replicas: this one may have no example at all.
+    # The mean over all replicas, as this one may have no example at all.
     count = replicas.mean(ops.cast(ops.shape(real)[0], "float32"))
     num_heads = ops.cast(ops.shape(scores)[1], "float32")
     weights = weights * (1.0 / ops.maximum(count, 1e-9)) / num_heads
