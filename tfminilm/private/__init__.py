@@ -2,7 +2,8 @@
 
 A release of theirs may change those without notice: only here is code to mend.
 Each module names what it uses, and a test compares that with the versions that
-are installed.
+are installed; it has passed with Keras 3.13 and KerasHub 0.30 (the oldest that
+we allow), and with 3.15 and 0.32.
 """
 
 import dataclasses
