@@ -25,6 +25,7 @@ from tfminilm.tasks import heads
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import encode
 from tfminilm.tasks.examples import read
+from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers.faster import faster
 from tfminilm.train import finetune
@@ -97,7 +98,7 @@ def _products(data, options):
     """
     import tensorflow as tf
 
-    is_class = get_task(options.task).kind != "qa"
+    is_class = not kind_of(get_task(options.task)).reads_all_tokens
     dtype = keras.DTypePolicy(options.dtype).compute_dtype
 
     def random(*shape):

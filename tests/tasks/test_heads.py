@@ -7,6 +7,7 @@ import pytest
 from tfminilm.errors import UserError
 from tfminilm.layers import ExposedEncoder
 from tfminilm.tasks import heads
+from tfminilm.tasks.kinds import KINDS, Scale
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers.expose import with_output
 from tfminilm.teachers.faster import faster
@@ -99,11 +100,11 @@ def test_rows_that_a_method_reads_are_computed(make_encoder, make_batch):
         assert found[name].shape[-2] == 9
 
 
-def test_rescale(encoder, make_batch, randomise):
+def test_a_score_gets_its_scale_back(encoder, make_batch, randomise):
     head = randomise(heads.build_head(get_task("stsb"), encoder))
     inputs = make_batch(encoder)
     (standardised,) = outputs(head, inputs)
-    heads.rescale(head, mean=20.0, deviation=3.0)
+    KINDS["regression"].restore_scale(head, Scale(20.0, 3.0))
     (scores,) = outputs(head, inputs)
     np.testing.assert_allclose(scores, 3 * standardised + 20, rtol=1e-5)
 

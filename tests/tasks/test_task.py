@@ -2,6 +2,7 @@ import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.tasks import TASKS, get_task
+from tfminilm.tasks.kinds import kind_of
 
 
 def test_every_benchmark_is_there():
@@ -19,7 +20,7 @@ def test_declarations_are_whole():
         known = {split for layout in task.files for split in layout.names}
         assert known == set(task.splits)
         assert (task.train_split is None) == (task.train_task is not None)
-        assert bool(task.labels) == (task.kind == "classification")
+        assert bool(task.labels) == kind_of(task).has_classes
         assert len(task.file_labels) in (0, len(task.labels))
         assert set(task.submission) <= set(task.test_splits)
         assert task.train_task is None or task.train_task in TASKS
@@ -34,7 +35,9 @@ def test_classes_are_in_the_order_of_tfds():
 
 
 def test_a_head_has_an_output_for_each_class():
-    outputs = {name: task.num_outputs for name, task in TASKS.items()}
+    outputs = {
+        name: kind_of(task).num_outputs(task) for name, task in TASKS.items()
+    }
     assert outputs["mnli"] == 3
     assert outputs["cola"] == 2
     assert outputs["stsb"] == 1

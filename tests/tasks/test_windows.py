@@ -119,10 +119,8 @@ def test_a_tokenizer_of_another_kind():
 
 
 def rows(found):
-    flat = found.encoded
-    return [
-        own.tolist() for own in np.split(flat.token_ids, flat.offsets[1:-1])
-    ]
+    parts = np.split(found.token_ids, found.offsets[1:-1])
+    return [part.tolist() for part in parts]
 
 
 def test_windows_overlap():
@@ -136,10 +134,10 @@ def test_windows_overlap():
         [*head, c, d, e, f, SEP],
         [*head, e, f, g, SEP],
     ]
-    segments = found.encoded.segment_ids
+    segments = found.segment_ids
     assert segments[:9].tolist() == [0] * 4 + [1] * 5
-    assert found.encoded.labels["start_logits"].tolist() == [0, 6, 4]
-    assert found.encoded.labels["end_logits"].tolist() == [0, 6, 4]
+    assert found.labels["start_logits"].tolist() == [0, 6, 4]
+    assert found.labels["end_logits"].tolist() == [0, 6, 4]
     assert found.question.tolist() == [0, 0, 0]
     assert found.first.tolist() == [4, 4, 4]
     assert found.count.tolist() == [4, 4, 3]
@@ -151,14 +149,14 @@ def test_an_answer_that_a_window_cuts_is_not_in_it():
     found = make_windows(
         [question("a b c d e f", "d e")], tokenizer(), 9, doc_stride=2
     )
-    labels = found.encoded.labels
+    labels = found.labels
     assert labels["start_logits"].tolist() == [0, 5]
     assert labels["end_logits"].tolist() == [0, 6]
 
 
 def test_an_answer_inside_a_word_is_the_word():
     found = make_windows([question("a (under) b", "nd")], tokenizer(), 32)
-    labels = found.encoded.labels
+    labels = found.labels
     assert found.characters(
         0, labels["start_logits"][0], labels["end_logits"][0]
     ) == (3, 8)
@@ -167,7 +165,7 @@ def test_an_answer_inside_a_word_is_the_word():
 def test_an_answer_ends_where_the_next_token_starts():
     context = "a (under) b"
     found = make_windows([question(context, "under")], tokenizer(), 32)
-    labels = found.encoded.labels
+    labels = found.labels
     start, end = found.characters(
         0, labels["start_logits"][0], labels["end_logits"][0]
     )
@@ -176,7 +174,7 @@ def test_an_answer_ends_where_the_next_token_starts():
 
 def test_questions_without_an_answer():
     found = make_windows([question("a b"), question("c")], tokenizer(), 32)
-    assert found.encoded.labels["start_logits"].tolist() == [0, 0]
+    assert found.labels["start_logits"].tolist() == [0, 0]
     assert rows(found)[1] == [CLS, 5, 6, SEP, 7, SEP]
 
 
@@ -259,12 +257,12 @@ def test_the_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(windows, "_cut", None)
     again = make_windows([example], tokenizer(), 9, 2, tmp_path)
     assert rows(again) == rows(first)
-    assert again.encoded.labels["start_logits"].tolist() == [7, 5]
+    assert again.labels["start_logits"].tolist() == [7, 5]
 
 
 def logits_of(found, start, end):
     """All -9 but what is given as {(window, place): logit}."""
-    lengths = found.encoded.lengths + 2  # As if it was padded.
+    lengths = found.lengths + 2  # As if it was padded.
     both = [np.full((2, length), -9.0) for length in lengths]
     for side, given in enumerate((start, end)):
         for (window, place), value in given.items():
@@ -323,8 +321,8 @@ def test_gold_answers_of_squad_come_back(real_words, capsys):
     examples = read(get_task("squad"), "validation", REAL)
     found = make_windows(examples, real_words, 384)
     got = {}
-    starts = found.encoded.labels["start_logits"]
-    ends = found.encoded.labels["end_logits"]
+    starts = found.labels["start_logits"]
+    ends = found.labels["end_logits"]
     for window in np.flatnonzero(starts):
         own = examples[found.question[window]]
         start, end = found.characters(window, starts[window], ends[window])

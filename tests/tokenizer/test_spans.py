@@ -37,8 +37,8 @@ def test_a_gold_answer_comes_back(tokenizer, answer):
     start = CONTEXT.index(answer)
     asked = QAExample("q", "is it?", CONTEXT, (answer,), (start,), False)
     found = make_windows([asked], tokenizer, max_length=256)
-    labels = found.encoded.labels
-    size = int(found.encoded.lengths[0])
+    labels = found.labels
+    size = int(found.lengths[0])
     logits = np.zeros((2, size))
     for row, side in zip(logits, ("start", "end"), strict=True):
         place = int(labels[f"{side}_logits"][0])

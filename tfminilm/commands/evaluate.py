@@ -99,6 +99,7 @@ def _bundle(
     from tfminilm.export.bundle import reader
     from tfminilm.export.bundle.evaluate import score_bundle, score_embeddings
     from tfminilm.export.litert import trial
+    from tfminilm.tasks.kinds import kind_of
     from tfminilm.train import score
     from tfminilm.train.progress import Progress
 
@@ -106,7 +107,8 @@ def _bundle(
     trial.require_runs(bundle.folder / reader.MODEL)
     task = _task(flags, bundle.manifest["labels"])
     splits, data = _splits(task, flags), score.Data.of(flags)
-    is_embedding = task.kind == "regression" and bundle.settings is None
+    compares_texts = kind_of(task).compares_texts
+    is_embedding = compares_texts and bundle.settings is None
     if is_embedding and flags.pooling != "mean":
         raise UsageError(
             f"evaluate: a bundle's sentence_embedding is the mean, not "
@@ -124,14 +126,15 @@ def _keras(
     output: pathlib.Path, flags: flags.FlagValues
 ) -> tuple[Any, dict[int, Any]]:
     """The task, and metrics of Keras models by seed."""
-    from tfminilm.tasks.evaluate import Settings
+    from tfminilm.tasks.kinds import kind_of
+    from tfminilm.tasks.settings import Settings
 
     models = _models(flags.model)
     first = next(iter(models.values()))
     labels = Settings.load(first).labels if _has_head(first) else None
     task = _task(flags, labels)
     is_folder = pathlib.Path(flags.model).is_dir()
-    if task.kind == "regression" and not _has_head(first):
+    if kind_of(task).compares_texts and not _has_head(first):
         source = first if is_folder else flags.model
         return task, {-1: _similarity(task, source, flags)}
     if is_folder:

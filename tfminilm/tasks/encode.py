@@ -258,7 +258,7 @@ def _labels(task: Task, examples: Sequence[Example]) -> dict[str, np.ndarray]:
     found = [example.label for example in examples]
     if any(label is None for label in found):
         return {}
-    dtype = np.float32 if task.kind == "regression" else np.int32
+    dtype = np.int32 if task.labels else np.float32  # Classes, or scores.
     return {"labels": np.array(found, dtype)}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from tfminilm.errors import UserError
 from tfminilm.tasks.example import Example, QAExample
+from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.readers import csv_file, imdb, paths, squad, tfds, tsv
 from tfminilm.tasks.task import Task
 
@@ -31,7 +32,7 @@ def read(
             offset, and questions that have no other, and log how many.
 
     Returns:
-        A list of `Example`, or of `QAExample` if `task.kind` is "qa".
+        A list of `Example`, or of `QAExample` for a task of kind "qa".
 
     Raises:
         UserError: the data is missing, cut, or not the task's. The message is
@@ -64,8 +65,8 @@ def _language(task: Task, language: str | None) -> str:
     if not task.languages:
         raise UserError(f"{task.name} has one language only; give none")
     pair = language.split("-")
-    longest = 2 if task.kind == "qa" else 1
-    if len(pair) > longest or not set(pair) <= set(task.languages):
+    most = kind_of(task).most_languages
+    if len(pair) > most or not set(pair) <= set(task.languages):
         raise UserError(
             f"{task.name} has no language {language!r}, only "
             f"{', '.join(task.languages)}"

@@ -34,12 +34,12 @@ def compute(
             examples have no labels, the lengths differ, there are none, or a
             prediction is no class of the task or no finite number.
     """
-    given = np.asarray(predictions, float)
-    _check(task, np.asarray(labels, object), given)
-    kind = int if task.kind == "classification" else float
-    expected = np.asarray(labels, kind)
-    given = given.astype(kind)
-    return {name: _METRICS[name](expected, given) for name in task.metrics}
+    values = np.asarray(predictions, float)
+    _check(task, np.asarray(labels, object), values)
+    dtype = int if task.labels else float  # Class indices, or scores.
+    expected = np.asarray(labels, dtype)
+    values = values.astype(dtype)
+    return {name: _METRICS[name](expected, values) for name in task.metrics}
 
 
 def _check(task: Task, labels: np.ndarray, predictions: np.ndarray) -> None:
@@ -63,10 +63,7 @@ def _check(task: Task, labels: np.ndarray, predictions: np.ndarray) -> None:
     if not np.isfinite(predictions).all():
         raise UserError(f"{task.name}: a prediction is not a finite number")
     classes = range(len(task.labels))
-    if (
-        task.kind == "classification"
-        and not np.isin(predictions, classes).all()
-    ):
+    if task.labels and not np.isin(predictions, classes).all():
         raise UserError(
             f"{task.name}: a prediction is not one of the classes 0 to "
             f"{len(classes) - 1}"

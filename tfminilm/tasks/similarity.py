@@ -16,6 +16,7 @@ from tfminilm.tasks.encode import Encoded, encode
 from tfminilm.tasks.evaluate import BATCH_SIZE, Result, predict
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.heads import token_states
+from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.task import Task
 
 
@@ -68,7 +69,8 @@ def score_similarity(
         UserError: the task does not compare two texts, or a model's output
             is not finite.
     """
-    if task.kind != "regression" or any(len(e.texts) != 2 for e in examples):
+    compares = kind_of(task).compares_texts
+    if not compares or any(len(e.texts) != 2 for e in examples):
         raise UserError(
             f"{task.name} does not ask how alike two texts are: fine-tune the "
             "model first, with tfminilm finetune"

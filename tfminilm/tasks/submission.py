@@ -1,13 +1,28 @@
 """Predictions in the form that the leaderboards of GLUE and SQuAD take."""
 
-import math
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
 from tfminilm import files
 from tfminilm.errors import UserError
+from tfminilm.tasks.kinds import Result, kind_of
 from tfminilm.tasks.task import Task
+
+
+def write(
+    task: Task, split: str, result: Result, folder: str | os.PathLike
+) -> pathlib.Path | None:
+    """Write predictions as the task's own leaderboard takes them.
+
+    Returns:
+        The file, or `None` if there is no such form for the split.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    format = _FORMATS[kind_of(task).submission]
+    return format(task, split, result, pathlib.Path(folder))
 
 
 def write_glue(
@@ -52,7 +67,7 @@ def write_glue(
             raise UserError(
                 f"{task.name}: id {name!r} is not an index, or comes twice"
             )
-        rows[int(name)] = _written(task, prediction)
+        rows[int(name)] = kind_of(task).written_label(task, prediction)
     lines = ["index\tprediction"]
     lines += [f"{index}\t{rows[index]}" for index in sorted(rows)]
     path = pathlib.Path(folder).expanduser() / task.submission[split]
@@ -84,16 +99,26 @@ def write_squad(
         files.write_json(no_answer_path, probs)
 
 
-def _written(task: Task, prediction: int | float) -> str:
-    if task.kind == "classification":
-        names = task.file_labels or task.labels
-        if prediction not in range(len(names)):
-            raise UserError(
-                f"{task.name}: prediction {prediction} is not one of the "
-                f"classes 0 to {len(names) - 1}"
-            )
-        return names[int(prediction)]
-    if not math.isfinite(prediction):
-        raise UserError(f"{task.name}: prediction {prediction} is not finite")
-    least, greatest = task.score_range or (-math.inf, math.inf)
-    return f"{min(max(float(prediction), least), greatest):.3f}"
+def _glue(
+    task: Task, split: str, result: Result, folder: pathlib.Path
+) -> pathlib.Path | None:
+    if split not in task.submission:
+        return None
+    return write_glue(task, split, result.ids, result.predictions, folder)
+
+
+def _squad(
+    task: Task, split: str, result: Result, folder: pathlib.Path
+) -> pathlib.Path:
+    path = folder / f"{task.name}-{split}-predictions.json"
+    answers = dict(zip(result.ids, result.predictions, strict=True))
+    if result.no_answer is None:
+        write_squad(answers, path)
+        return path
+    no_answer = dict(zip(result.ids, result.no_answer, strict=True))
+    other = folder / f"{task.name}-{split}-no-answer.json"
+    write_squad(answers, path, no_answer, other)
+    return path
+
+
+_FORMATS = {"glue": _glue, "squad": _squad}

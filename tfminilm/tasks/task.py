@@ -30,7 +30,8 @@ class Task:
 
     Attributes:
         name: what `--task` calls it.
-        kind: "classification", "regression" or "qa".
+        kind: the name of one of `tfminilm.tasks.kinds.KINDS`:
+            "classification", "regression" or "qa".
         metrics: names of its metrics, the one that papers report first; none
             for a task that has no public labels.
         labels: the classes' names by index, in the order of TFDS.
@@ -51,6 +52,10 @@ class Task:
         tfds_texts: the texts' names there; `texts` unless given.
         languages: the codes that `read` takes; the first is the default.
         submission: the leaderboard's file name for each split.
+        epochs: rounds of fine-tuning; small sets need more than BERT's 3.
+        batch_size: sequences of a step of fine-tuning. A step of 32 short
+            sentences keeps no core busy, so that large sets have 64.
+        max_length: tokens of the longest sequence.
     """
 
     name: str
@@ -72,13 +77,9 @@ class Task:
     tfds_texts: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     submission: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def num_outputs(self) -> int:
-        """How many numbers a head gives: classes, one score, start and end."""
-        if self.kind == "classification":
-            return len(self.labels)
-        return 1 if self.kind == "regression" else 2
+    epochs: int = 3
+    batch_size: int = 32
+    max_length: int = 128
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -90,6 +91,8 @@ class Task:
 _NLI = ("entailment", "neutral", "contradiction")
 _TWO_WAY_NLI = ("entailment", "not_entailment")
 _ZERO_ONE = ("0", "1")
+# In tokens, of texts of several sentences.
+_LONG = 384
 
 
 def _glue_files(
@@ -137,6 +140,7 @@ def _squad(name: str, version: str, tfds: str) -> Task:
         texts=("question", "context"),
         has_impossible=version == "2.0",
         tfds=tfds,
+        max_length=_LONG,
     )
 
 
@@ -157,6 +161,7 @@ _TABLE = (
             ),
             _glue_files("CoLA", "test"),
         ),
+        epochs=5,
     ),
     _glue(
         "sst2",
@@ -164,6 +169,7 @@ _TABLE = (
         labels=("negative", "positive"),
         file_labels=_ZERO_ONE,
         texts=("sentence",),
+        batch_size=64,
     ),
     _glue(
         "mrpc",
@@ -174,6 +180,7 @@ _TABLE = (
         texts=("#1 String", "#2 String"),
         label="Quality",
         tfds_texts=("sentence1", "sentence2"),
+        epochs=5,
     ),
     _glue(
         "stsb",
@@ -182,6 +189,7 @@ _TABLE = (
         metrics=("spearman", "pearson"),
         label="score",
         score_range=(0.0, 5.0),
+        epochs=5,
     ),
     _glue(
         "qqp",
@@ -192,6 +200,7 @@ _TABLE = (
         texts=("question1", "question2"),
         label="is_duplicate",
         drops_broken_rows=True,
+        batch_size=64,
     ),
     _glue(
         "mnli",
@@ -215,9 +224,16 @@ _TABLE = (
             "test_matched": "MNLI-m.tsv",
             "test_mismatched": "MNLI-mm.tsv",
         },
+        batch_size=64,
     ),
-    _glue("qnli", "QNLI", labels=_TWO_WAY_NLI, texts=("question", "sentence")),
-    _glue("rte", "RTE", labels=_TWO_WAY_NLI),
+    _glue(
+        "qnli",
+        "QNLI",
+        labels=_TWO_WAY_NLI,
+        texts=("question", "sentence"),
+        batch_size=64,
+    ),
+    _glue("rte", "RTE", labels=_TWO_WAY_NLI, epochs=10),
     _glue(
         "wnli",
         "WNLI",
@@ -266,6 +282,7 @@ _TABLE = (
             ),
         ),
         tfds="imdb_reviews",
+        max_length=_LONG,
     ),
     Task(
         name="xnli",
@@ -302,6 +319,7 @@ _TABLE = (
         tfds="xnli",
         tfds_texts=("premise", "hypothesis"),
         languages=tuple("en ar bg de el es fr hi ru sw th tr ur vi zh".split()),
+        batch_size=64,
     ),
     Task(
         name="mlqa",
@@ -326,6 +344,7 @@ _TABLE = (
         ),
         tfds="mlqa/{language}",
         languages=("en", "ar", "de", "es", "hi", "vi", "zh"),
+        max_length=_LONG,
     ),
 )
 

@@ -28,27 +28,22 @@ NUM_BEST = 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Windows:
+class Windows(Encoded):
     """Windows `[CLS] question [SEP] a part of the context [SEP]`.
 
-    `encoded` has a sequence for each window; its labels `start_logits` and
-    `end_logits` are the places of the first gold answer, both 0 (`[CLS]`)
-    where the window does not hold it. Window w belongs to example
+    Each window is a sequence. The labels `start_logits` and `end_logits` are
+    the places of the first gold answer, both 0 (`[CLS]`) where the window
+    does not hold it. Window w belongs to example
     `question[w]`; `count[w]` tokens from its place `first[w]` on are the
     context's, and stand for the characters `spans[token[w]]`,
     `spans[token[w] + 1]`, ... of it.
     """
 
-    encoded: Encoded
     question: np.ndarray  # int32 [windows]
     first: np.ndarray  # int32 [windows]
     count: np.ndarray  # int32 [windows]
     token: np.ndarray  # int64 [windows]
     spans: np.ndarray  # int32 [tokens of all contexts, 2]
-
-    def __len__(self) -> int:
-        """The number of windows."""
-        return len(self.question)
 
     def characters(self, window: int, start: int, end: int) -> tuple[int, int]:
         """The characters of the tokens from place `start` to `end`, both in.
@@ -99,14 +94,12 @@ def make_windows(
         },
         lambda: _cut(examples, tokenizer, max_length, doc_stride),
     )
-    names = ("token_ids", "segment_ids", "offsets")
-    encoded = Encoded(
-        **{name: arrays[name] for name in names},
-        labels={f"{side}_logits": arrays[side] for side in ("start", "end")},
+    sides = ("start", "end")
+    return Windows(
+        **{name: arrays[name] for name in arrays if name not in sides},
+        labels={f"{side}_logits": arrays[side] for side in sides},
         pad_id=encode.pad_id(tokenizer),
     )
-    others = ("question", "first", "count", "token", "spans")
-    return Windows(encoded, **{name: arrays[name] for name in others})
 
 
 def _parts(examples: Sequence[QAExample]) -> Iterable[str]:

@@ -6,6 +6,7 @@ from tfminilm import families
 from tfminilm.compress import prune
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
+from tfminilm.tasks import kinds
 from tfminilm.train.build import build_student, layers_of, start_student
 from tfminilm.train.example_stage import (
     SentenceStage,
@@ -34,7 +35,7 @@ def kind_of(recipe: Recipe) -> TextStage:
         stage = TaskStage(recipe)
         kind = recipe.student.kind
         is_encoder = families.of_student(kind).is_encoder
-        if stage.task.kind == "qa" and not is_encoder:
+        if kinds.kind_of(stage.task).reads_all_tokens and not is_encoder:
             raise UserError(
                 f"recipe: a {kind} finds no answers in texts, as {task} asks: "
                 "expected a task of classes or scores"

@@ -17,10 +17,12 @@ from tfminilm.errors import UserError
 from tfminilm.tasks import heads, windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, encode, join
-from tfminilm.tasks.evaluate import Settings, evaluate
+from tfminilm.tasks.evaluate import evaluate
 from tfminilm.tasks.example import Example
+from tfminilm.tasks.kinds import kind_of, kind_of_head
 from tfminilm.tasks.readers.csv_file import csv_task
 from tfminilm.tasks.sample import sample
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task, get_task
 from tfminilm.train import augmented, smoke
 from tfminilm.train.finetune import TaskLoop
@@ -155,7 +157,8 @@ class TaskTextStage(SentenceStage):
                 f"recipe: data.source is {recipe.data.source}, which has no "
                 "examples of its own to train on"
             )
-        if recipe.data.augment_copies and self.task.kind == "qa":
+        is_augmentable = kind_of(self.task).is_augmentable
+        if recipe.data.augment_copies and not is_augmentable:
             raise UserError(
                 f"recipe: data.augment_copies is {recipe.data.augment_copies}, "
                 f"but changed words would be no answers to {self.task.name}: "
@@ -214,25 +217,14 @@ class TaskTextStage(SentenceStage):
     def _encoded(
         self, examples: list, tokenizer: Any, folder: Workdir
     ) -> Encoded:
-        if self.task.kind != "qa":
-            return super()._encoded(examples, tokenizer, folder)
-        length = self.recipe.data.sequence_length
-        stride = self._settings().doc_stride
-        return windows.make_windows(
-            examples, tokenizer, length, stride, folder.text
-        ).encoded
+        return kind_of(self.task).encode(
+            self.task, examples, tokenizer, self._settings(), folder.text
+        )
 
     def _settings(self) -> Settings:
         length = self.recipe.data.sequence_length
-        return Settings(
-            task=self.task.name,
-            kind=self.task.kind,
-            labels=self.task.labels,
-            max_length=length,
-            doc_stride=min(windows.DOC_STRIDE, length // 3),
-            null_threshold=0.0 if self.task.name == "squad_v2" else None,
-            num_texts=len(self.task.texts),
-        )
+        stride = min(windows.DOC_STRIDE, length // 3)
+        return Settings.of(self.task, length, stride)
 
 
 class TaskStage(TaskTextStage):
@@ -250,9 +242,7 @@ class TaskStage(TaskTextStage):
 
     def as_teacher(self, student: keras.Model) -> keras.Model:
         name = self.recipe.teacher
-        if not isinstance(student, heads.SpanFinder) and not hasattr(
-            student, "num_classes"
-        ):
+        if kind_of_head(student) is None:
             raise UserError(
                 f"{name} gives another head than {self.task.name} asks for: "
                 "distil it on that task"
@@ -265,10 +255,7 @@ class TaskStage(TaskTextStage):
     ) -> keras.Model:
         spec = self.recipe.student
         student = heads.build_head(self.task, backbone, spec.dropout)
-        if self.task.kind == "regression":
-            # AdamW would take long to get from 0 to the mean of the scores.
-            own, other = (_last_bias(model) for model in (student, teacher))
-            own.assign(other)
+        kind_of(self.task).init_head(student, teacher)
         return student
 
     def read(
@@ -283,8 +270,7 @@ class TaskStage(TaskTextStage):
             )
 
     def score(self, student: keras.Model) -> dict[str, float]:
-        # Answers to questions take minutes to find.
-        if self.task.kind == "qa":
+        if not kind_of(self.task).is_scored_in_training:
             return {}
         return evaluate(
             self.task,
@@ -338,12 +324,6 @@ def texts_of(example: Any) -> tuple[str, ...]:
     if hasattr(example, "texts"):
         return example.texts
     return (example.question,)
-
-
-def _last_bias(head: keras.Model) -> keras.Variable:
-    """The bias of the layer that gives the score."""
-    *_, last = (x for x in head.layers if isinstance(x, keras.layers.Dense))
-    return last.bias
 
 
 class _ExampleLoop(TaskLoop):

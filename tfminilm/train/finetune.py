@@ -14,8 +14,10 @@ from tfminilm.errors import UserError
 from tfminilm.private import optimizers, trainers
 from tfminilm.tasks import heads, windows
 from tfminilm.tasks.batches import Batches
-from tfminilm.tasks.encode import Encoded, encode
-from tfminilm.tasks.evaluate import Settings, evaluate
+from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.evaluate import evaluate
+from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task, get_task
 from tfminilm.teachers.faster import faster
 from tfminilm.train.loop import Loop
@@ -27,11 +29,6 @@ from tfminilm.train.score import Data, Scores, score_splits
 from tfminilm.train.team import ALONE, Team
 from tfminilm.train.workdir import Workdir
 
-# Small sets need more rounds; the others are BERT's.
-_EPOCHS = {"cola": 5, "mrpc": 5, "stsb": 5, "rte": 10}
-# A step of 32 short sentences keeps no core busy.
-_LARGE = ("sst2", "qqp", "mnli", "xnli", "qnli")
-_LONG_TEXTS = ("imdb", "squad", "squad_v2", "mlqa")
 # Short texts make steps in which the update is a fifth: all kernels count.
 _FUSED_ELEMENTS = 2**16
 _MOST_STEPS_BETWEEN_CHECKPOINTS = 1000
@@ -87,12 +84,11 @@ class FineTuning:
         _require(0 <= self.dropout < 1, self, "dropout", "0 to below 1")
         _require(self.warmup <= 1, self, "warmup", "0 to 1")
         _require(0 <= self.seed < 2**32, self, "seed", "0 to 2**32 - 1")
-        long = 384 if task.name in _LONG_TEXTS else 128
         return dataclasses.replace(
             self,
-            epochs=self.epochs or _EPOCHS.get(task.name, 3),
-            batch_size=self.batch_size or (64 if task.name in _LARGE else 32),
-            max_length=self.max_length or long,
+            epochs=self.epochs or task.epochs,
+            batch_size=self.batch_size or task.batch_size,
+            max_length=self.max_length or task.max_length,
         )
 
 
@@ -169,12 +165,13 @@ def _train(
         head, tokenizer = _models(
             task, spec, precision, folder.tokenizer_rules()
         )
-    settings = _settings(task, spec)
+    kind = kind_of(task)
+    settings = Settings.of(task, spec.max_length, spec.doc_stride)
     with progress.working("reading examples"), folder.team.chief_first():
         # All of them: a mistake is to be found before hours of training.
         dev = {name: _data(spec).read(task, name) for name in task.eval_splits}
-        encoded = _training_data(task, spec, tokenizer, cache)
-        encoded, mean, deviation = _standardised(task, encoded)
+        encoded = _training_data(task, spec, tokenizer, settings, cache)
+        encoded, scale = kind.standardise(encoded)
     buckets = folder.team.buckets(spec.max_length)
     batches = Batches(encoded, spec.batch_size, spec.seed, buckets)
     progress.say(
@@ -195,15 +192,14 @@ def _train(
             task, head, tokenizer, examples, settings, cache
         ).metrics
 
-    # Questions take minutes; the last step's model is scored when saved.
-    scored = score if task.kind != "qa" and dev else None
+    # The last step's model is always scored, once it is saved.
+    scored = score if kind.is_scored_in_training and dev else None
     with folder.hold():
         TaskLoop(train, folder, model, head, batches, scored, progress).run()
         if not folder.team.is_chief:
             return
         whole = heads.plain(head)
-        if task.kind == "regression":
-            heads.rescale(whole, mean, deviation)
+        kind.restore_scale(whole, scale)
         _save(whole, tokenizer, settings, folder)
         folder.tell("finished", train.steps)
 
@@ -229,34 +225,12 @@ def _save(
         settings.save(beside)
 
 
-def _standardised(task: Task, encoded: Encoded) -> tuple[Encoded, float, float]:
-    """Scores with mean 0 and deviation 1; and their own of both.
-
-    AdamW moves a weight by the learning rate at most: to reach scores about
-    2.7, and the more about 1000, it would spend many steps on their mean.
-    """
-    if task.kind != "regression":
-        return encoded, 0.0, 1.0
-    scores = encoded.labels["labels"]
-    mean, deviation = float(scores.mean()), float(scores.std()) or 1.0
-    labels = {"labels": (scores - mean) / deviation}
-    return dataclasses.replace(encoded, labels=labels), mean, deviation
-
-
-def _settings(task: Task, spec: FineTuning) -> Settings:
-    return Settings(
-        task=task.name,
-        kind=task.kind,
-        labels=task.labels,
-        max_length=spec.max_length,
-        doc_stride=spec.doc_stride,
-        null_threshold=0.0 if task.name == "squad_v2" else None,
-        num_texts=len(task.texts),
-    )
-
-
 def _training_data(
-    task: Task, spec: FineTuning, tokenizer: Any, cache: pathlib.Path
+    task: Task,
+    spec: FineTuning,
+    tokenizer: Any,
+    settings: Settings,
+    cache: pathlib.Path,
 ) -> Encoded:
     source = task
     if task.train_split is None:
@@ -266,10 +240,7 @@ def _training_data(
         _data(spec), language=spec.language if source is task else None
     )
     examples = data.read(source, source.train_split or "train")
-    arguments = (examples, tokenizer, spec.max_length)
-    if task.kind == "qa":
-        return windows.make_windows(*arguments, spec.doc_stride, cache).encoded
-    encoded = encode(source, *arguments, cache)
+    encoded = kind_of(task).encode(source, examples, tokenizer, settings, cache)
     if not encoded.labels:
         raise UserError(f"{task.name}: its training examples have no labels")
     return encoded
@@ -298,19 +269,8 @@ def compile_for(
     jit_compile: bool | str = "auto",
 ) -> None:
     """Makes a model ready to train on the batches of a `TaskLoop`."""
-    losses = keras.losses
-    loss: Any
-    if task.kind == "regression":
-        loss = losses.MeanSquaredError()
-    else:
-        loss = losses.SparseCategoricalCrossentropy(from_logits=True)
-    weights = None
-    if task.kind == "qa":
-        loss = {name: loss for name in model.output}
-        weights = {name: 0.5 for name in model.output}
-    model.compile(
-        optimizer, loss=loss, loss_weights=weights, jit_compile=jit_compile
-    )
+    losses = kind_of(task).losses(model)
+    model.compile(optimizer, **losses, jit_compile=jit_compile)
     optimizers.prepare(model.optimizer, _FUSED_ELEMENTS)
     optimizer.build(model.trainable_variables)
 

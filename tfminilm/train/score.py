@@ -8,15 +8,12 @@ from typing import Any
 
 from tfminilm import teachers
 from tfminilm.errors import UserError
-from tfminilm.tasks import heads, similarity
-from tfminilm.tasks.evaluate import (
-    Result,
-    Settings,
-    evaluate,
-    write_predictions,
-)
+from tfminilm.tasks import heads, similarity, submission
+from tfminilm.tasks.evaluate import evaluate
 from tfminilm.tasks.examples import read
+from tfminilm.tasks.kinds import Result
 from tfminilm.tasks.sample import sample
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.train.progress import Progress
 
@@ -56,10 +53,6 @@ class Data:
         )
         return sample(found, self.max_examples)
 
-    def answer_language(self, task: Task) -> str | None:
-        """Of the answers, whose articles MLQA's normalisation leaves out."""
-        return self.language if task.name == "mlqa" else None
-
 
 def score_splits(
     task: Task,
@@ -86,7 +79,6 @@ def score_splits(
         tokenizer = teachers.load_tokenizer(model)
 
     def score(examples: Sequence[Any], count: Count) -> Result:
-        language = data.answer_language(task)
         return evaluate(
             task,
             head,
@@ -95,7 +87,7 @@ def score_splits(
             settings,
             cache_dir,
             count,
-            language,
+            data.language,
         )
 
     return score_each(score, task, splits, data, output, progress)
@@ -131,7 +123,7 @@ def score_each(
         with progress.counting("predicting", "sequences") as count:
             result = score(examples, count)
         scores[split] = result.metrics
-        path = output and write_predictions(task, split, result, output)
+        path = output and submission.write(task, split, result, output)
         progress.say(
             f"{task.name} {split}{how}: {_line(result)} "
             f"({len(examples):,} examples)"

@@ -5,14 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfminilm import families, teachers
-from tfminilm.tasks.example import Example, QAExample
+from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.task import Task
 from tfminilm.train.stage import INITS, Stage, StudentSpec
 
 _COUNT = 12
 _LAYERS = 2
-_TEXT = "The small student reads what its teacher {} and learns from it."
-_WORDS = ("wrote", "said", "knows", "drew", "meant", "saw")
 
 
 def shrink(stages: Mapping[str, Stage]) -> dict[str, Any]:
@@ -25,26 +23,9 @@ def shrink(stages: Mapping[str, Stage]) -> dict[str, Any]:
 
 
 def examples(task: Task) -> list[Any]:
-    """A few examples of a task, made up."""
-    return [_example(task, index) for index in range(_COUNT)]
-
-
-def _example(task: Task, index: int) -> Any:
-    word = _WORDS[index % len(_WORDS)]
-    text = _TEXT.format(word)
-    if task.kind == "qa":
-        return QAExample(
-            id=str(index),
-            question=f"What is it that the teacher {word}?",
-            context=text,
-            answers=(word,),
-            answer_starts=(text.index(word),),
-            is_impossible=False,
-        )
-    label: int | float = float(index % 5)
-    if task.kind == "classification":
-        label = index % len(task.labels)
-    return Example(str(index), (text,) * len(task.texts), label)
+    """Make up a few examples of a task."""
+    kind = kind_of(task)
+    return [kind.made_up_example(task, index) for index in range(_COUNT)]
 
 
 def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:

@@ -7,13 +7,14 @@ from typing import Any
 import tfminilm.config
 from tfminilm import families
 from tfminilm.errors import UsageError
+from tfminilm.tasks.kinds import COLUMN_KINDS
 
 INITS = ("uniform", "bottom", "embeddings", "pruned", "random")
 ATTENTION_INPUTS = ("", "shared", "block", "bottleneck")
 OPTIMIZERS = ("adamw", "lamb")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 AUGMENTATIONS = ("bilstm", "tinybert")
-LABEL_KINDS = ("classification", "regression")
+LABEL_KINDS = COLUMN_KINDS
 SPARSITY_SCHEDULES = ("polynomial", "constant")
 TASK = "task:"
 # Instead of a masked language model: word vectors do all of its work.

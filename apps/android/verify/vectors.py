@@ -220,7 +220,7 @@ def write_answers(
         *(examples, opened.tokenizer, opened.encoder.lengths[-1]),
         doc_stride=settings["document_stride"],
     )
-    rows = evaluate.run(opened.encoder, windows.encoded)
+    rows = evaluate.run(opened.encoder, windows)
     logits = {
         index: (row["start_logits"], row["end_logits"])
         for index, row in enumerate(rows)

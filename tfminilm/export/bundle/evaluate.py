@@ -15,7 +15,9 @@ from tfminilm.export.check import calibration
 from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.tasks import similarity
 from tfminilm.tasks.encode import Encoded
-from tfminilm.tasks.evaluate import Result, Settings, evaluate_with
+from tfminilm.tasks.evaluate import evaluate_with
+from tfminilm.tasks.kinds import Result
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task, get_task
 from tfminilm.train import score
 from tfminilm.train.progress import Progress
@@ -51,7 +53,7 @@ def score_bundle(
             bundle.tokenizer,
             examples,
             settings,
-            language=data.answer_language(task),
+            language=data.language,
         )
 
     return score.score_each(evaluate, task, splits, data, output, progress)

@@ -13,14 +13,12 @@ from tfminilm import families, files
 from tfminilm.errors import UserError
 from tfminilm.export.litert.convert import signature_length
 from tfminilm.export.target import Target
-from tfminilm.tasks import windows
-from tfminilm.tasks.evaluate import Settings
+from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.settings import Settings
 
 FORMAT = "tfminilm-bundle"
 FORMAT_VERSION = 2
-
-# Between two texts and at their ends, at most.
-_SPECIAL_TOKENS = 4
+ENCODER = "encoder"  # The task of a model without a head.
 
 
 def identity(
@@ -41,16 +39,15 @@ def identity(
         UserError: the target's lengths leave no room behind a question, or the
             model is no encoder.
     """
-    kind, name = "encoder", None
+    kind, name = ENCODER, None
     labels = answers = None
     num_texts = 1
     if settings is not None:
-        num_texts = settings.num_texts
-        kind, name = settings.kind, task_name(settings.task)
+        task_kind = kind_of(settings)
+        kind, name = task_kind.manifest_name, task_name(settings.task)
         labels = list(settings.labels) or None
-    if settings is not None and kind == "qa":
-        kind, answers = "question_answering", _answering(target, settings)
-        num_texts = 2
+        answers = task_kind.manifest_part(settings, target.lengths)
+        num_texts = 2 if task_kind.reads_pairs(settings.num_texts) else 1
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -133,25 +130,3 @@ def task_name(task: str) -> str:
     """Of csv:FILE the file's name: where it lay is nobody's business."""
     prefix, colon, path = task.partition(":")
     return pathlib.Path(path).stem if colon else prefix
-
-
-def _answering(target: Target, settings: Settings) -> dict[str, Any]:
-    """How questions are read and answered.
-
-    A window shares half of its text with the next one at least, so that no
-    answer is seen at an edge alone.
-    """
-    longest = max(target.lengths)
-    room = longest - windows.MAX_QUESTION_TOKENS - _SPECIAL_TOKENS
-    if room < 2:
-        raise UserError(
-            f"target: lengths is {target.lengths!r}, expected one of "
-            f"{longest - room + 2} or more for {settings.task}: a question "
-            f"takes up to {windows.MAX_QUESTION_TOKENS} tokens"
-        )
-    return {
-        "document_stride": min(settings.doc_stride, room // 2),
-        "max_question_tokens": windows.MAX_QUESTION_TOKENS,
-        "max_answer_tokens": windows.MAX_ANSWER_TOKENS,
-        "null_threshold": settings.null_threshold,
-    }

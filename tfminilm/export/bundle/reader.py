@@ -12,21 +12,23 @@ from typing import Any
 from tfminilm import files, json_files
 from tfminilm.errors import UserError
 from tfminilm.export.bundle import rules, vocabulary
-from tfminilm.export.bundle.manifest import FORMAT, FORMAT_VERSION, signatures
+from tfminilm.export.bundle.manifest import (
+    ENCODER,
+    FORMAT,
+    FORMAT_VERSION,
+    signatures,
+)
 from tfminilm.export.check import probe
 from tfminilm.export.litert import runtimes
 from tfminilm.export.litert.runner import LiteRTEncoder
-from tfminilm.tasks.evaluate import Settings
+from tfminilm.tasks.kinds import KINDS
+from tfminilm.tasks.settings import Settings
 
 MANIFEST = "manifest.json"
 MODEL = "model.tflite"
 
 # A task's kind, by what a manifest calls it.
-_KINDS = {
-    "classification": "classification",
-    "regression": "regression",
-    "question_answering": "qa",
-}
+_KINDS = {kind.manifest_name: kind for kind in KINDS.values()}
 
 _REMEDY = "export the model again"
 
@@ -75,24 +77,19 @@ class Bundle:
     def settings(self) -> Settings | None:
         """How it reads a task; None for an encoder."""
         task = self.manifest["task"]
-        if task == "encoder":
+        if task == ENCODER:
             return None
-        known = self.manifest["signatures"].values()
+        kind = _KINDS[task]
+        signatures = self.manifest["signatures"].values()
         settings = Settings(
             task=self.manifest["task_name"],
-            kind=_KINDS[task],
+            kind=kind.name,
             labels=tuple(self.manifest["labels"] or ()),
-            max_length=max(one["length"] for one in known),
+            max_length=max(one["length"] for one in signatures),
             num_texts=self.manifest.get("num_texts", 1),
         )
-        if settings.kind != "qa":
-            return settings
-        answers = self.manifest["question_answering"]
-        return dataclasses.replace(
-            settings,
-            doc_stride=answers["document_stride"],
-            null_threshold=answers["null_threshold"],
-        )
+        part = self.manifest.get(kind.manifest_name)
+        return kind.read_manifest_part(settings, part)
 
 
 def is_bundle(folder: str | os.PathLike) -> bool:

@@ -9,17 +9,18 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tfminilm import json_files
+from tfminilm.tasks.kinds import KINDS
 
 MODEL = "model.tflite"
 MOST_BYTES = 2**20  # Of a manifest.
 
 # What a head or an app reads of each task's model.
-OUTPUTS = {
-    "encoder": ("sentence_embedding",),
-    "classification": ("logits",),
-    "regression": ("logits",),
-    "question_answering": ("start_logits", "end_logits"),
+OUTPUTS = {"encoder": ("sentence_embedding",)} | {
+    kind.manifest_name: kind.outputs for kind in KINDS.values()
 }
+_WITH_LABELS = [
+    kind.manifest_name for kind in KINDS.values() if kind.has_classes
+]
 RULES = ("bert", "keras_hub")
 
 _TENSORS = {str: {"dtype": str, "shape": [int]}}
@@ -138,7 +139,7 @@ def _require_files(manifest: Mapping[str, Any]) -> None:
 
 
 def _require_labels(task: str, labels: Sequence[str] | None) -> None:
-    if (labels is None) != (task != "classification"):
+    if (labels is None) != (task not in _WITH_LABELS):
         raise ValueError(
             "labels is "
             f"{'null' if labels is None else 'a list'}, expected a list of "

@@ -7,8 +7,9 @@ import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.tasks.encode import Encoded, encode_texts, join
-from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.example import Example, QAExample
+from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.settings import Settings
 
 # One text, or two that are read together.
 Texts = tuple[str, ...]
@@ -61,8 +62,8 @@ def as_texts(
 ) -> list[Texts]:
     """Sentences as a model with these settings reads them; texts as given."""
     if all(isinstance(text, str) for text in texts):
-        reads_pairs = settings is not None and (
-            settings.kind == "qa" or settings.num_texts == 2
+        reads_pairs = settings is not None and kind_of(settings).reads_pairs(
+            settings.num_texts
         )
         return of_sentences(cast(Sequence[str], texts), only_pairs=reads_pairs)
     return list(cast(Sequence[Texts], texts))

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tfminilm.errors import UserError
 from tfminilm.export.graph import blocks, weights
-from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
+from tfminilm.tasks.head_models import SpanFinder
+from tfminilm.tasks.kinds import kind_of_head
 
 _ACTIVATIONS = {
     "linear": tf.identity,
@@ -72,6 +73,10 @@ class SpanHead(tf.Module):
         }
 
 
+# By the name that a task's kind declares.
+_HEADS = {cls.__name__: cls for cls in (FirstTokenHead, SpanHead)}
+
+
 def mobile_head(model: keras.Model) -> FirstTokenHead | SpanHead | None:
     """What stands on a model's backbone; None if the model is one.
 
@@ -80,16 +85,13 @@ def mobile_head(model: keras.Model) -> FirstTokenHead | SpanHead | None:
     """
     if not isinstance(model, keras_hub.models.Task):
         return None
-    if isinstance(model, SpanFinder):
-        return SpanHead(model)
-    if isinstance(
-        model, keras_hub.models.TextClassifier | FirstTokenClassifier
-    ):
-        return FirstTokenHead(model)
-    raise UserError(
-        f"cannot export a {type(model).__name__}: expected a text classifier, "
-        "a SpanFinder or a backbone"
-    )
+    kind = kind_of_head(model)
+    if kind is None:
+        raise UserError(
+            f"cannot export a {type(model).__name__}: expected a text "
+            "classifier, a SpanFinder or a backbone"
+        )
+    return _HEADS[kind.mobile_head](model)
 
 
 def _dense_layers(head: Any) -> list[keras.layers.Dense]:

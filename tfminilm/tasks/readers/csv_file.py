@@ -10,14 +10,13 @@ from collections.abc import Iterator, Sequence
 
 from tfminilm.errors import UserError
 from tfminilm.tasks.example import Example
-from tfminilm.tasks.labels import parse
+from tfminilm.tasks.kinds import COLUMN_KINDS, KINDS, kind_of
 from tfminilm.tasks.readers import paths
 from tfminilm.tasks.readers.delimited import quoted, tab_separated
 from tfminilm.tasks.task import Files, Task
 
 # Where there is no file to validate on, one row of this many is kept for it.
 _HELD_OUT = 10
-_KINDS = ("classification", "regression")
 # A class has a short name, and more than one row.
 _MOST_CLASSES = 1_000
 _FEW_CLASSES = 20
@@ -57,8 +56,10 @@ def csv_task(
             read to find them, is not as it should be, or what is found looks
             like scores or texts.
     """
-    if kind not in _KINDS:
-        raise UserError(f"kind {kind!r}: expected one of {', '.join(_KINDS)}")
+    if kind not in COLUMN_KINDS:
+        raise UserError(
+            f"kind {kind!r}: expected one of {', '.join(COLUMN_KINDS)}"
+        )
     if len(text_columns) not in (1, 2):
         raise UserError(
             f"{len(text_columns)} text columns are named; expected one or two"
@@ -70,19 +71,19 @@ def csv_task(
             "and the label's to be different ones, each with a name; see "
             "--text_columns and --label_column"
         )
-    if kind == "regression":
-        labels = ()
-    else:
+    if KINDS[kind].has_classes:
         if labels is None:
-            labels = _found(path, text_columns, label_column)
+            labels = _classes(path, text_columns, label_column)
         _check_classes(path, labels)
+    else:
+        labels = ()
     own = os.fspath(path)
     held_out = own if eval_path is None else os.fspath(eval_path)
     names = {"train": (own,), "validation": (held_out,), "all": (own,)}
     return Task(
         name=f"csv:{own}",
         kind=kind,
-        metrics=_metrics(kind, labels),
+        metrics=KINDS[kind].metrics_of(labels),
         files=(Files(names, reader="csv"),),
         labels=tuple(labels),
         texts=tuple(text_columns),
@@ -101,11 +102,12 @@ def read(task: Task, split: str) -> list[Example]:
     """
     names = task.files[0].names
     path = names[split][0]
+    kind = kind_of(task)
     examples = [
         Example(
             id=str(index),
             texts=tuple(row[name] for name in task.texts),
-            label=parse(task, row[task.label].strip(), where)
+            label=kind.parse_label(task, row[task.label].strip(), where)
             if task.label
             else None,
         )
@@ -145,16 +147,10 @@ def _check_classes(path: str | os.PathLike, names: Sequence[str]) -> None:
         )
 
 
-def _metrics(kind: str, names: Sequence[str]) -> tuple[str, ...]:
-    if kind == "regression":
-        return ("spearman", "pearson")
-    return ("accuracy", "f1" if len(names) == 2 else "macro_f1")
-
-
-def _found(
+def _classes(
     path: str | os.PathLike, text_columns: Sequence[str], column: str | None
 ) -> list[str]:
-    """The distinct labels of a file."""
+    """Return the distinct labels of a file, sorted."""
     if not column:
         raise UserError(f"{path}: name the label's column, or the labels")
     found: collections.Counter[str] = collections.Counter()

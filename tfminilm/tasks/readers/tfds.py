@@ -6,8 +6,8 @@ import numpy as np
 
 from tfminilm.data import tfds_text
 from tfminilm.errors import UserError
-from tfminilm.tasks import labels
 from tfminilm.tasks.example import Example, QAExample
+from tfminilm.tasks.kinds.regression import check_score
 from tfminilm.tasks.readers import squad
 from tfminilm.tasks.task import Task
 
@@ -35,7 +35,7 @@ def read(
         )
     rows = builder.as_dataset(split=split, shuffle_files=False)
     stored = list(rows.as_numpy_iterator())
-    if task.kind == "qa":
+    if task.files[0].reader == "squad":
         questions = [_question(row) for row in stored]
         return squad.check(task, questions, source, skip_bad_answers)
     indices = [row.get("idx", i) for i, row in enumerate(stored)]
@@ -76,7 +76,7 @@ def _text(value: Any, language: str) -> str:
 
 
 def _label_names(task: Task, builder: Any, source: str) -> list[str]:
-    if task.kind == "regression":
+    if not task.labels:
         return []
     names = builder.info.features["label"].names
     if set(names) != set(task.labels):
@@ -93,7 +93,7 @@ def _label(
     """TFDS writes -1 where there is no label."""
     if value == -1:
         return None
-    if task.kind == "classification":
+    if names:
         return task.labels.index(names[value])
-    labels.check_score(task, float(value), f"{source}, example {index}")
+    check_score(task, float(value), f"{source}, example {index}")
     return float(value)

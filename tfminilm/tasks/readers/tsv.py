@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tfminilm.errors import UserError
 from tfminilm.tasks.example import Example
-from tfminilm.tasks.labels import parse
+from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.readers import paths
 from tfminilm.tasks.task import Task
 
@@ -44,6 +44,7 @@ def read(
         wanted = task.texts + (task.label,) * labelled
         wanted += (_LANGUAGE,) * bool(language)
         _check_header(task, columns, wanted, f"{path}, line {number}")
+    kind = kind_of(task)
     examples = []
     tongues = set()
     for index, where, row in _whole_rows(task, path, rows, columns):
@@ -56,7 +57,9 @@ def read(
             Example(
                 id=str(index),
                 texts=tuple(row[name] for name in task.texts),
-                label=None if label is None else parse(task, label, where),
+                label=None
+                if label is None
+                else kind.parse_label(task, label, where),
             )
         )
     if not examples:

@@ -1,0 +1,187 @@
+"""Heads: what stands on a backbone to answer a task's question.
+
+Classes and scores come from KerasHub's own text classifiers where it has one
+for the backbone. `FirstTokenClassifier` serves the others, and `SpanFinder`
+finds answers in a text on any of them. All are `keras_hub.models.Task`s: they
+save as KerasHub presets.
+"""
+
+import pathlib
+from typing import Any
+
+import keras
+import keras_hub
+from keras import ops
+
+from tfminilm import families, json_files
+from tfminilm.teachers.backbones import TEXT_CLASSIFIERS
+
+families.register()  # KerasHub loads backbones by their names.
+_INITIALIZER_STDDEV = 0.02
+SHAPE = {"class_name": str, "config": dict}
+# Behind a softmax nothing, and still far from float32's end.
+_NEVER = -1e9
+
+
+class _Head(keras_hub.models.Task):
+    """Loads from a preset whatever its backbone is."""
+
+    def __init__(self, backbone: Any, outputs: Any, dropout: float, **kwargs):
+        self.backbone = backbone
+        self.preprocessor = None
+        kwargs.setdefault("compile", False)
+        super().__init__(inputs=backbone.input, outputs=outputs, **kwargs)
+        # On PyTorch, KerasHub does not track what was set before: weights of
+        # the backbone that no output needs would not be the head's.
+        self.backbone = backbone
+        self.dropout = dropout
+
+    @classmethod
+    def from_preset(
+        cls, preset: str, compile: bool = False, **kwargs: Any
+    ) -> "_Head":
+        """Loads a preset folder that `save_to_preset` wrote."""
+        path = pathlib.Path(preset)
+        config = json_files.read(path / "task.json", SHAPE)["config"]
+        options = {
+            key: value
+            for key, value in config.items()
+            if key not in ("backbone", "preprocessor")
+        }
+        backbone = keras_hub.models.Backbone.from_preset(preset, **kwargs)
+        head = cls(backbone, compile=compile, **options)
+        head.load_task_weights(str(path / "task.weights.h5"))
+        return head
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"dropout": self.dropout}
+
+
+@keras.saving.register_keras_serializable(package="tfminilm")
+class FirstTokenClassifier(_Head):
+    """Class logits from the first token's state, through a tanh layer.
+
+    Args:
+        backbone: a KerasHub encoder.
+        num_classes: outputs.
+        dropout: rate in training, on both sides of the tanh layer.
+
+    Call arguments:
+        inputs: what `backbone` reads.
+
+    Returns:
+        `[batch, num_classes]`.
+    """
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        num_classes: int,
+        dropout: float = 0.1,
+        **kwargs: Any,
+    ):
+        x = token_states(backbone)[:, 0, :]
+        x = _dropout(backbone, dropout, "pooled_dropout")(x)
+        x = _dense(backbone, x.shape[-1], "pooled_dense", "tanh")(x)
+        x = _dropout(backbone, dropout, "classifier_dropout")(x)
+        logits = _dense(backbone, num_classes, "logits")(x)
+        super().__init__(backbone, logits, dropout, **kwargs)
+        self.num_classes = num_classes
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"num_classes": self.num_classes}
+
+
+@keras.saving.register_keras_serializable(package="tfminilm")
+class SpanFinder(_Head):
+    """Where an answer starts and where it ends.
+
+    The first token, `[CLS]`, stands for "no answer".
+
+    Args:
+        backbone: a KerasHub encoder.
+        dropout: rate in training, on the backbone's output.
+
+    Call arguments:
+        inputs: what `backbone` reads.
+
+    Returns:
+        A dict of `start_logits` and `end_logits`, `[batch, length]` float32
+        each, about -1e9 at padding.
+    """
+
+    def __init__(
+        self, backbone: keras.Model, dropout: float = 0.1, **kwargs: Any
+    ):
+        x = token_states(backbone)
+        x = _dropout(backbone, dropout, "span_dropout")(x)
+        x = _dense(backbone, 2, "span_logits")(x)
+        x = ops.cast(x, "float32")
+        mask = ops.cast(backbone.input["padding_mask"], "float32")
+        x = x + (1.0 - mask)[:, :, None] * _NEVER
+        logits = {"start_logits": x[:, :, 0], "end_logits": x[:, :, 1]}
+        super().__init__(backbone, logits, dropout, **kwargs)
+
+
+def text_classifier(
+    backbone: keras.Model, num_outputs: int, dropout: float
+) -> keras.Model:
+    """Put a new head with outputs for the whole text on a backbone.
+
+    Args:
+        backbone: a KerasHub encoder.
+        num_outputs: classes, or 1 for a score.
+        dropout: rate in training, at the head.
+
+    Returns:
+        KerasHub's own text classifier where it has one for the backbone, else
+        a `FirstTokenClassifier`; its output is `[batch, num_outputs]`.
+    """
+    classifier = _classifiers().get(type(backbone))
+    if classifier is None:
+        return FirstTokenClassifier(backbone, num_outputs, dropout)
+    return classifier(
+        backbone, num_classes=num_outputs, dropout=dropout, compile=False
+    )
+
+
+def last_dense(head: keras.Model) -> keras.layers.Dense:
+    """Return the layer that gives the output of a text classifier."""
+    *_, last = (x for x in head.layers if isinstance(x, keras.layers.Dense))
+    return last
+
+
+def _classifiers() -> dict[type, Any]:
+    """Return KerasHub's and our text classifiers by their backbone's class."""
+    models = keras_hub.models
+    found = [
+        getattr(models, name)
+        for name in dir(models)
+        if name.endswith("TextClassifier") and name != "TextClassifier"
+    ]
+    found += [*TEXT_CLASSIFIERS.values(), *families.text_classifiers()]
+    return {cls.backbone_cls: cls for cls in found}
+
+
+def token_states(backbone: Any) -> Any:
+    """A backbone's symbolic output of all tokens, whatever else it has."""
+    output = backbone.output
+    return output["sequence_output"] if isinstance(output, dict) else output
+
+
+def _dropout(backbone: Any, rate: float, name: str) -> keras.layers.Layer:
+    return keras.layers.Dropout(rate, dtype=backbone.dtype_policy, name=name)
+
+
+def _dense(
+    backbone: Any, units: int, name: str, activation: str | None = None
+) -> keras.layers.Layer:
+    return keras.layers.Dense(
+        units,
+        activation=activation,
+        kernel_initializer=keras.initializers.TruncatedNormal(
+            stddev=_INITIALIZER_STDDEV
+        ),
+        dtype=backbone.dtype_policy,
+        name=name,
+    )

@@ -1,0 +1,67 @@
+"""Classification: one of several classes for a text, or for two."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfminilm.errors import UserError
+from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.kinds.labelled import LabelledTexts
+from tfminilm.tasks.task import Task
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Classification(LabelledTexts):
+    """Asks which of `task.labels` fits; a label is its index."""
+
+    name = "classification"
+    manifest_name = "classification"
+    has_classes = True
+
+    def num_outputs(self, task: Task) -> int:
+        return len(task.labels)
+
+    def parse_label(self, task: Task, written: str, where: str) -> int:
+        names = task.file_labels or task.labels
+        if written not in names:
+            raise UserError(
+                f"{where}: label {written[:60]!r} is not of {task.name}; "
+                f"expected one of {', '.join(names)}"
+            )
+        return names.index(written)
+
+    def written_label(self, task: Task, label: int | float) -> str:
+        names = task.file_labels or task.labels
+        if label not in range(len(names)):
+            raise UserError(
+                f"{task.name}: prediction {label} is not one of the "
+                f"classes 0 to {len(names) - 1}"
+            )
+        return names[int(label)]
+
+    def metrics_of(self, labels: Sequence[str]) -> tuple[str, ...]:
+        return ("accuracy", "f1" if len(labels) == 2 else "macro_f1")
+
+    def made_up_label(self, task: Task, index: int) -> int:
+        return index % len(task.labels)
+
+    def describe_outputs(self, task: Task) -> str:
+        return f"{len(task.labels)} ({', '.join(task.labels)})"
+
+    def losses(self, model: "keras.Model") -> dict[str, Any]:
+        import keras
+
+        return {
+            "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        }
+
+    def decode(
+        self,
+        examples: Sequence[Any],
+        encoded: Encoded,
+        outputs: Sequence[Any],
+    ) -> list[int]:
+        return np.stack(outputs).argmax(axis=1).tolist()

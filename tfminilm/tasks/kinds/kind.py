@@ -1,0 +1,261 @@
+"""What every kind of task has to say."""
+
+import abc
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.settings import Settings
+from tfminilm.tasks.task import Task
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a model says of examples.
+
+    `metrics` is empty if the examples have no labels. `predictions` holds a
+    class, a score or an answer for each example, and `no_answer` for each
+    question how much likelier "no answer" is than its answer.
+    """
+
+    metrics: dict[str, float]
+    ids: list[str]
+    predictions: list[Any]
+    no_answer: list[float] | None = None
+
+
+class Scale(NamedTuple):
+    """Mean and standard deviation of the scores that a model learns."""
+
+    mean: float = 0.0
+    deviation: float = 1.0
+
+
+class Kind(abc.ABC):
+    """One kind of task: from its examples to its score, and to a phone.
+
+    The methods come in the order in which they are used: read labels, encode,
+    build a head, train, decode, score, export. What is no method is a
+    declaration that the code outside looks up.
+    """
+
+    name: ClassVar[str]
+    """What presets, recipes and flags write."""
+
+    manifest_name: ClassVar[str]
+    """What a bundle's manifest writes."""
+
+    outputs: ClassVar[tuple[str, ...]]
+    """The names of a model's outputs in a bundle."""
+
+    mobile_head: ClassVar[str]
+    """The class in `export.graph.heads` that computes them on a phone."""
+
+    submission: ClassVar[str]
+    """The format of its leaderboards' files, in `tasks.submission`."""
+
+    labels_are_a_column: ClassVar[bool] = False
+    """Whether a column of a user's own file can hold its labels."""
+
+    has_classes: ClassVar[bool] = False
+    """Whether a bundle's manifest lists the names of its labels."""
+
+    compares_texts: ClassVar[bool] = False
+    """Whether the cosine of two texts' embeddings is a prediction."""
+
+    is_augmentable: ClassVar[bool] = True
+    """Whether a text with some words changed is still an example."""
+
+    reads_all_tokens: ClassVar[bool] = False
+    """Whether its head needs the states of all tokens."""
+
+    is_scored_in_training: ClassVar[bool] = True
+    """Whether scoring takes seconds, so that training can wait for it."""
+
+    most_languages: ClassVar[int] = 1
+    """In how many languages an example's texts may be."""
+
+    def reads_pairs(self, num_texts: int) -> bool:
+        """Tell whether a model reads two texts together.
+
+        Args:
+            num_texts: of an example.
+        """
+        return num_texts == 2
+
+    @abc.abstractmethod
+    def num_outputs(self, task: Task) -> int:
+        """Return how many numbers a head gives for a text, or for a token."""
+
+    def parse_label(self, task: Task, written: str, where: str) -> int | float:
+        """Read a label as files write it.
+
+        Args:
+            task: says what the labels are.
+            written: the label as the file writes it.
+            where: what the error calls its place, such as "dev.tsv, line 7".
+
+        Raises:
+            UserError: it is none of the task's.
+            NotImplementedError: the labels are no fields of a table.
+        """
+        raise NotImplementedError(f"{self.name}: a label is no field of a row")
+
+    def written_label(self, task: Task, label: int | float) -> str:
+        """Write a label or a prediction as the task's own files do.
+
+        Raises:
+            UserError: it is none of the task's.
+            NotImplementedError: the labels are no fields of a table.
+        """
+        raise NotImplementedError(f"{self.name}: a label is no field of a row")
+
+    def metrics_of(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """Return the metrics of a user's own file, by `tasks.metrics`' names.
+
+        Args:
+            labels: the names of its classes, if it has some.
+        """
+        return ()
+
+    @abc.abstractmethod
+    def made_up_example(self, task: Task, index: int) -> Any:
+        """Return the example number `index` of a run that needs no files."""
+
+    @abc.abstractmethod
+    def encode(
+        self,
+        task: Task,
+        examples: Sequence[Any],
+        tokenizer: Any,
+        settings: Settings,
+        cache_dir: str | os.PathLike | None = None,
+    ) -> Encoded:
+        """Turn examples into sequences of token ids, with their labels.
+
+        Args:
+            task: says what the labels are.
+            examples: of `task`.
+            tokenizer: a KerasHub tokenizer of an encoder.
+            settings: how long a sequence may be.
+            cache_dir: where token ids are kept; nowhere if `None`.
+
+        Raises:
+            UserError: there is no example, or no room for one.
+        """
+
+    @abc.abstractmethod
+    def build_head(
+        self, task: Task, backbone: "keras.Model", dropout: float
+    ) -> "keras.Model":
+        """Return a Keras model with a new head for `task` on `backbone`."""
+
+    @abc.abstractmethod
+    def is_head(self, model: "keras.Model") -> bool:
+        """Tell whether a model has a head of this kind."""
+
+    @abc.abstractmethod
+    def is_head_of(self, task: Task, model: "keras.Model") -> bool:
+        """Tell whether a model's outputs are those that `task` asks for."""
+
+    @abc.abstractmethod
+    def describe_head(self, model: "keras.Model") -> str:
+        """Say for a message what a model with a head of this kind gives."""
+
+    @abc.abstractmethod
+    def describe_outputs(self, task: Task) -> str:
+        """Say for a message what a head for `task` has to give."""
+
+    def init_head(  # noqa: B027 - most kinds have nothing to do.
+        self, student: "keras.Model", teacher: "keras.Model"
+    ) -> None:
+        """Start a student's new head from its teacher's; by default nothing.
+
+        Args:
+            student: a Keras model of `build_head`.
+            teacher: another one, which is trained.
+        """
+
+    @abc.abstractmethod
+    def losses(self, model: "keras.Model") -> dict[str, Any]:
+        """Return the loss of fine-tuning, as arguments of `compile`.
+
+        Args:
+            model: a Keras model of `build_head`.
+        """
+
+    def standardise(self, encoded: Encoded) -> tuple[Encoded, Scale]:
+        """Prepare the labels to learn from; by default leave them.
+
+        Returns:
+            The sequences with standardised labels, and the labels' scale.
+        """
+        return encoded, Scale()
+
+    def restore_scale(  # noqa: B027 - most kinds have nothing to do.
+        self, model: "keras.Model", scale: Scale
+    ) -> None:
+        """Undo `standardise` in the head of a trained model."""
+
+    @abc.abstractmethod
+    def decode(
+        self,
+        examples: Sequence[Any],
+        encoded: Encoded,
+        outputs: Sequence[Any],
+    ) -> list[Any]:
+        """Turn a model's outputs into a prediction for each example.
+
+        Args:
+            examples: what `encoded` was made of.
+            encoded: of `encode`.
+            outputs: of each sequence an array, or a dict of arrays by the
+                output's name.
+        """
+
+    @abc.abstractmethod
+    def score(
+        self,
+        task: Task,
+        examples: Sequence[Any],
+        decoded: Sequence[Any],
+        settings: Settings,
+        language: str | None = None,
+    ) -> Result:
+        """Score predictions by the task's metrics.
+
+        Args:
+            task: whose metrics.
+            examples: with labels, or without.
+            decoded: of `decode`.
+            settings: as the model was fine-tuned.
+            language: of the examples' texts, if the task has several.
+
+        Raises:
+            UserError: a prediction is not one of the task's.
+        """
+
+    def manifest_part(
+        self, settings: Settings, lengths: Sequence[int]
+    ) -> dict[str, Any] | None:
+        """Return what a manifest says under `manifest_name`, if anything.
+
+        Args:
+            settings: as the model was fine-tuned.
+            lengths: in tokens, of the bundle's signatures.
+
+        Raises:
+            UserError: the lengths leave no room for an example.
+        """
+        return None
+
+    def read_manifest_part(
+        self, settings: Settings, part: dict[str, Any] | None
+    ) -> Settings:
+        """Return settings with what `manifest_part` had written."""
+        return settings

@@ -1,0 +1,95 @@
+"""What kinds share that predict one number for each example."""
+
+import abc
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tfminilm.tasks import encode, metrics
+from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.example import Example
+from tfminilm.tasks.kinds.kind import Kind, Result
+from tfminilm.tasks.settings import Settings
+from tfminilm.tasks.task import Task
+
+if TYPE_CHECKING:
+    import keras
+
+_TEXT = "The small student reads what its teacher {} and learns from it."
+_VERBS = ("wrote", "said", "knows", "drew", "meant", "saw")
+
+
+def made_up_text(index: int) -> tuple[str, str]:
+    """Return a sentence for runs that need no files, and its varying verb."""
+    verb = _VERBS[index % len(_VERBS)]
+    return _TEXT.format(verb), verb
+
+
+class LabelledTexts(Kind):
+    """One or two texts, and a class or a score of them."""
+
+    outputs = ("logits",)
+    mobile_head = "FirstTokenHead"
+    submission = "glue"
+    labels_are_a_column = True
+
+    @abc.abstractmethod
+    def made_up_label(self, task: Task, index: int) -> int | float:
+        """Return the label of the example number `index`."""
+
+    def made_up_example(self, task: Task, index: int) -> Example:
+        text, _ = made_up_text(index)
+        return Example(
+            str(index),
+            (text,) * len(task.texts),
+            self.made_up_label(task, index),
+        )
+
+    def encode(
+        self,
+        task: Task,
+        examples: Sequence[Any],
+        tokenizer: Any,
+        settings: Settings,
+        cache_dir: str | os.PathLike | None = None,
+    ) -> Encoded:
+        length = settings.max_length
+        return encode.encode(task, examples, tokenizer, length, cache_dir)
+
+    def build_head(
+        self, task: Task, backbone: "keras.Model", dropout: float
+    ) -> "keras.Model":
+        from tfminilm.tasks.head_models import text_classifier
+
+        return text_classifier(backbone, self.num_outputs(task), dropout)
+
+    def is_head(self, model: "keras.Model") -> bool:
+        import keras_hub
+
+        from tfminilm.tasks.head_models import FirstTokenClassifier
+
+        classes = (keras_hub.models.TextClassifier, FirstTokenClassifier)
+        return isinstance(model, classes)
+
+    def is_head_of(self, task: Task, model: "keras.Model") -> bool:
+        return self.is_head(model) and model.num_classes == self.num_outputs(
+            task
+        )
+
+    def describe_head(self, model: "keras.Model") -> str:
+        count = model.num_classes
+        return f"{count} output{'s' * (count != 1)}"
+
+    def score(
+        self,
+        task: Task,
+        examples: Sequence[Any],
+        decoded: Sequence[Any],
+        settings: Settings,
+        language: str | None = None,
+    ) -> Result:
+        scores = {}
+        labels = [example.label for example in examples]
+        if task.metrics and None not in labels:
+            scores = metrics.compute(task, labels, decoded)
+        return Result(scores, [example.id for example in examples], [*decoded])
