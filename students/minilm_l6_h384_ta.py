@@ -19,31 +19,9 @@ An assistant of your own (a workdir of minilm_l12_h384):
 `--config=minilm_l6_h384_ta:smoke` tries it out in seconds.
 """
 
-from tfminilm.train import recipe
+from tfminilm.recipes import minilm
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
-    data = recipe.DataSpec(source="tfds:wikipedia/20230601.en")
-    train = recipe.TrainSpec(batch_size=256, learning_rate=3e-4)
-    return recipe.Recipe(
-        name="minilm_l6_h384_ta",
-        stages={
-            "assistant": recipe.Stage(
-                teacher="bert_base_en_uncased",
-                student=recipe.StudentSpec(
-                    num_layers=12, hidden_dim=384, intermediate_dim=1536
-                ),
-                data=data,
-                train=train,
-            ),
-            "small": recipe.Stage(
-                teacher="assistant",
-                student=recipe.StudentSpec(
-                    num_layers=6, hidden_dim=384, intermediate_dim=1536
-                ),
-                data=data,
-                train=train,
-            ),
-        },
-    ).config(mode)
+    """Return the recipe; mode "smoke" shrinks it."""
+    return minilm.with_assistant("minilm_l6_h384_ta", 6).config(mode)

@@ -15,23 +15,9 @@ Cost, computed: 52G tokens, 1.3e+19 FLOPs, 29 hours on one A100 at
 `--config=mminilm_l6_h384:smoke` tries it out in seconds.
 """
 
-from tfminilm.train import recipe
-
-_LANGUAGES = "en ar bg de el es fr hi ru sw th tr ur vi zh".split()
+from tfminilm.recipes import minilm
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
-    source = ",".join(f"tfds:wikipedia/20230601.{x}" for x in _LANGUAGES)
-    return recipe.Recipe(
-        name="mminilm_l6_h384",
-        teacher="xlm_roberta_base_multi",
-        student=recipe.StudentSpec(
-            kind="xlm_roberta",
-            num_layers=6,
-            hidden_dim=384,
-            intermediate_dim=1536,
-        ),
-        data=recipe.DataSpec(source=source),
-        train=recipe.TrainSpec(batch_size=256, learning_rate=3e-4),
-    ).config(mode)
+    """Return the recipe; mode "smoke" shrinks it."""
+    return minilm.multilingual("mminilm_l6_h384", 6).config(mode)

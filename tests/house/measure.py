@@ -29,6 +29,7 @@ LAYERS = (
     ("tasks",),
     ("compress",),
     ("train",),
+    ("recipes",),
     ("export",),
     ("report",),
     ("commands",),

@@ -1,0 +1,1 @@
+"""Recipes that several students share: what differs is an argument."""
