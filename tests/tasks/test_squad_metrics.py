@@ -3,9 +3,12 @@
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.tasks import QAExample
+from tfminilm.tasks import QAExample, get_task
+from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.normalise import mlqa_answer, squad_answer
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.squad_metrics import exact, f1, score
+from tfminilm.tasks.windows import Answer
 
 
 @pytest.mark.parametrize(
@@ -238,3 +241,32 @@ def test_bad_input():
     probs = {"1": 0.0, "2": float("nan"), "3": 0.0}
     with pytest.raises(UserError, match=r"question '2': .* is NaN"):
         score(examples, whole, probs)
+
+
+@pytest.mark.parametrize(
+    ("task", "language", "expected"),
+    [
+        ("mlqa", "de", 100.0),
+        ("mlqa", "de-en", 100.0),
+        ("mlqa", "en-de", 0.0),
+        ("mlqa", None, 0.0),
+        ("squad", None, 0.0),
+    ],
+)
+def test_answers_are_in_the_language_of_the_context(task, language, expected):
+    example = QAExample("0", "Wo?", "An der Elbe.", ("der Elbe",), (3,), False)
+    task = get_task(task)
+    settings = Settings.of(task, 32)
+    answers = [Answer(("Elbe",), (1.0,), 0.0)]
+    result = kind_of(task).score(task, [example], answers, settings, language)
+    assert result.metrics["exact"] == expected
+
+
+def test_mlqa_without_a_language_is_english():
+    example = QAExample("0", "?", "The “cat”.", ("The “cat”",), (0,), False)
+    answers = [Answer(("cat",), (1.0,), 0.0)]
+    for name, expected in (("mlqa", 100.0), ("squad", 0.0)):
+        task = get_task(name)
+        settings = Settings.of(task, 32)
+        result = kind_of(task).score(task, [example], answers, settings)
+        assert result.metrics["exact"] == expected

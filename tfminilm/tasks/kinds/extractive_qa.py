@@ -118,8 +118,12 @@ class ExtractiveQA(Kind):
         settings: Settings,
         language: str | None = None,
     ) -> Result:
-        # Only MLQA's rules depend on the language.
-        language = language if task.languages else None
+        # MLQA's rules are those of the context's language, in which answers
+        # are: German's of "de-en". SQuAD's have no language.
+        if task.languages:
+            language = (language or task.languages[0]).partition("-")[0]
+        else:
+            language = None
         threshold = settings.null_threshold
         ids = [example.id for example in examples]
         texts = [answer.text(threshold) for answer in decoded]
