@@ -31,7 +31,7 @@ def documents(source: str | os.PathLike) -> Iterator[list[str]]:
             folder of *.txt files in UTF-8 (also in its subfolders; one
             paragraph a line, a blank line between documents; `SOURCE.txt` is
             a note about the folder and is not read), or
-            "tfds:NAME[/config][:split][:text_key]". Several of them with
+            `tfds:NAME[/config][:split][:text_key]`. Several of them with
             commas between are read in turns, a document of each. A folder of
             fewer than a hundred files without a blank line, or a data set of
             one example, would have next to no documents: it is cut at its
