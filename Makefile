@@ -4,6 +4,7 @@
 # make test-torch    the core's, on PyTorch
 # make test-newest   the core's, on the newest Keras and KerasHub
 # make test-android  builds, checks and tests the app in apps/android
+# make docs    builds the documentation as a site, in build/site
 # make clean   removes .venv and runs
 #
 # Each builds .venv from constraints.txt if it is not there.
@@ -20,7 +21,7 @@ CORE := tests/layers tests/losses tests/methods tests/private tests/students \
 	tests/teachers tests/test_distiller*.py tests/conformance/test_methods.py \
 	tests/train/test_distill.py tests/train/finetune/test_resume.py
 
-.PHONY: demo test test-jax test-torch test-newest test-android lint clean
+.PHONY: demo test test-jax test-torch test-newest test-android lint docs clean
 
 demo: $(VENV)/ready
 	$(BIN)/tfminilm distill --config=students/demo.py --workdir=$(RUN)
@@ -57,6 +58,11 @@ lint: $(VENV)/ready-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The variable silences a note on the theme's successor.
+docs: $(VENV)/ready-for-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The documentation is in build/site/index.html"
+
 # The teacher's wheel carries the checkpoint; --no-deps leaves out PyTorch,
 # which it declares and is not needed to read it.
 $(VENV)/ready: constraints.txt setup.cfg pyproject.toml
@@ -74,6 +80,11 @@ $(VENV)/ready: constraints.txt setup.cfg pyproject.toml
 $(VENV)/ready-for-tests: $(VENV)/ready
 	$(BIN)/python -m pip install -q --disable-pip-version-check \
 		-c constraints.txt -e ".[test]"
+	@touch $@
+
+$(VENV)/ready-for-docs: $(VENV)/ready
+	$(BIN)/python -m pip install -q --disable-pip-version-check \
+		-c constraints.txt -e ".[docs]"
 	@touch $@
 
 # PyTorch from PyPI brings CUDA: it stays out of .venv, which is seen from here.

@@ -1,5 +1,6 @@
-"""Every code block in README.md and docs/ runs."""
+"""Every code block in README.md and docs/ runs, and the notebook."""
 
+import json
 import os
 import pathlib
 import re
@@ -44,11 +45,42 @@ def test_every_block_says_its_language():
 
 # Keras says that of every dataset.
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
-@pytest.mark.parametrize("code", blocks("python"))
+@pytest.mark.parametrize("code", blocks("python")[1:])
 def test_python_block(code, tmp_path, monkeypatch):
     # In this process: importing Keras anew would take most of the time.
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "<block>", "exec"), {"__name__": "__main__"})
+
+
+@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
+def test_the_first_block_ends_in_the_result_that_it_promises(
+    tmp_path, monkeypatch, capsys
+):
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    kinds = [kind for kind, _ in BLOCK.findall(page)]
+    assert kinds[:3] == ["console", "python", "text"]
+    (_, code), (_, promised) = BLOCK.findall(page)[1:3]
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})
+    printed = capsys.readouterr().out.splitlines()[-1]
+    number = re.compile(r"\d\.\d\d")
+    assert number.sub("N", printed) == number.sub("N", promised.strip())
+    expected = [float(match) for match in number.findall(promised)]
+    found = [float(match) for match in number.findall(printed)]
+    # The text is this machine's documentation.
+    assert found == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_top_to_bottom(tmp_path):
+    page = json.loads((ROOT / "docs/quickstart.ipynb").read_text("utf-8"))
+    cells = [cell for cell in page["cells"] if cell["cell_type"] == "code"]
+    code = "\n\n".join("".join(cell["source"]) for cell in cells)
+    done = run([sys.executable, "-"], tmp_path, code)
+    assert done.returncode == 0, done.stderr
+    # What it prints last are the notes, by how near they are.
+    assert "Sort a list" in done.stdout.splitlines()[-3]
+    assert "Sort a list" in cells[-1]["outputs"][0]["text"][0]
 
 
 @pytest.mark.slow  # Distils, exports, times and reports, as a reader would.

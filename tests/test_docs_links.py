@@ -2,12 +2,8 @@
 
 import ast
 import importlib
-import json
-import os
 import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
 import yaml
