@@ -12,6 +12,7 @@ from tfminilm.commands import export
 from tfminilm.errors import UsageError, UserError
 from tfminilm.export.litert import flatbuffer
 from tfminilm.export.litert.runner import LiteRTEncoder
+from tfminilm.export.manifest import File, OutputParity, Parity
 from tfminilm.export.target import Target
 from tfminilm.tokenizer.hugging_face import with_bert_rules
 
@@ -61,17 +62,14 @@ def test_writes_a_bundle(model, tmp_path, capsys):
 
 
 def test_a_table_of_answers_that_differ(capsys):
-    row = {"max_difference": 1, "mean_difference": 1, "min_cosine": -1}
-    manifest = {
-        "parity": {
-            "sentences": 2,
-            "outputs": {"logits": row | {"agreement": 0}},
-        },
-        "signatures": {},
-        "files": {"model.onnx": {"bytes": 5_000_000}},
-        "evaluation": None,
-        "precision": "float32",
-    }
+    outputs = {"logits": OutputParity(1.0, 1.0, -1.0, 0.0, "a text")}
+    manifest = types.SimpleNamespace(
+        parity=Parity(2, 1.0, -1.0, 0.0, outputs),
+        signatures={},
+        files={"model.onnx": File(5_000_000, "0" * 64)},
+        evaluation=None,
+        precision="float32",
+    )
     export._print(manifest, "out")
     printed = capsys.readouterr().out
     assert "same answers" in printed

@@ -15,6 +15,7 @@ from tfminilm.export.check import ranges
 from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 from tfminilm.private.encoders import encoder_parts
+from tfminilm.typed_json import to_json
 
 TARGET = Target(name="phone", lengths=(8, 32))
 RECIPES = sorted(
@@ -43,18 +44,21 @@ class TestExport:
             backbone, tokenizer, TARGET, output, sentences
         )
         manifest = json.loads((output / "manifest.json").read_text())
-        assert manifest == given == open_bundle(output).manifest
+        assert manifest == to_json(given)
+        assert open_bundle(output).manifest == given
         names = {path.name for path in output.iterdir()}
         assert names == {"model.tflite", "vocab.txt", "manifest.json"}
         assert set(manifest["files"]) == names - {"manifest.json"}
-        for name, said in manifest["files"].items():
+        for name, file in manifest["files"].items():
             content = (output / name).read_bytes()
-            assert said["bytes"] == len(content)
-            assert said["sha256"] == hashlib.sha256(content).hexdigest()
+            assert file["bytes"] == len(content)
+            assert file["sha256"] == hashlib.sha256(content).hexdigest()
 
     def test_manifest(self, backbone, tokenizer, sentences, tmp_path):
-        manifest = writer.export_bundle(
-            backbone, tokenizer, TARGET, tmp_path / "b", sentences
+        manifest = to_json(
+            writer.export_bundle(
+                backbone, tokenizer, TARGET, tmp_path / "b", sentences
+            )
         )
         assert manifest["task"] == "encoder"
         for name in ("task_name", "labels", "question_answering", "evaluation"):
@@ -120,7 +124,7 @@ class TestExport:
         for name in ("old", "new"):
             target = Target(name=name, lengths=(8, 32))
             writer.export_bundle(backbone, tokenizer, target, output, sentences)
-        assert open_bundle(output).manifest["target"] == "new"
+        assert open_bundle(output).manifest.target == "new"
         assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
     def test_something_else_is_not_replaced(
@@ -196,9 +200,9 @@ def test_recipes_pass_their_own_gates(
     manifest = writer.export_bundle(
         backbone, tokenizer, target, tmp_path / "bundle", sentences
     )
-    assert manifest["target"] == path.stem
-    assert manifest["precision"] == target.precision
-    assert manifest["layers"] == target.layers
+    assert manifest.target == path.stem
+    assert manifest.precision == target.precision
+    assert manifest.layers == target.layers
 
 
 def test_the_real_teacher(tmp_path):
@@ -218,8 +222,8 @@ def test_the_real_teacher(tmp_path):
     manifest = writer.export_bundle(
         load.load_backbone(source), tokenizer, target, tmp_path / "b"
     )
-    size = manifest["files"]["model.tflite"]["bytes"]
-    assert size < 1.1 * manifest["model"]["parameters"]
+    size = manifest.files["model.tflite"].bytes
+    assert size < 1.1 * manifest.model.parameters
     encoder = LiteRTEncoder(tmp_path / "b" / "model.tflite")
 
     def embed(text):

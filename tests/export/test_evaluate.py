@@ -7,6 +7,7 @@ from tfminilm.errors import UserError
 from tfminilm.export.bundle import evaluate
 from tfminilm.export.bundle.evaluate import TaskExamples, run
 from tfminilm.export.check import calibration
+from tfminilm.export.manifest import Evaluation
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import get_task
 from tfminilm.train.score import Data
@@ -62,9 +63,4 @@ def test_a_score_names_what_it_is_of(monkeypatch):
     scores = {"validation": {"accuracy": 0.5}}
     monkeypatch.setattr(evaluate, "score_bundle", lambda *_: scores)
     of = TaskExamples(get_task("xnli"), Data(language="de", max_examples=9))
-    assert of.evaluate(None) == {
-        "task": "xnli",
-        "language": "de",
-        "max_examples": 9,
-        "metrics": scores,
-    }
+    assert of.evaluate(None) == Evaluation("xnli", "de", 9, scores)

@@ -18,6 +18,7 @@ from tfminilm.tasks import heads
 from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers import load_backbone
+from tfminilm.typed_json import to_json
 
 SETTINGS = Settings("sst2", "classification", ("bad", "good"), 16)
 
@@ -59,14 +60,17 @@ def assert_same(run, model, make_batch):
 
 def test_onnx(classifier, tokenizer, sentences, make_batch, tmp_path):
     output = tmp_path / "onnx"
-    said = export(classifier, tokenizer, output, "onnx", sentences, SETTINGS)
-    assert said == json.loads((output / "manifest.json").read_text())
-    assert said["format"] == "tfminilm-onnx"
-    assert said["labels"] == ["bad", "good"]
-    assert said["parity"]["outputs"]["logits"]["agreement"] == 1
-    assert set(said["files"]) == {"model.onnx", "vocab.txt"}
-    for name, about in said["files"].items():
-        assert about["sha256"] == files.sha256(output / name)
+    manifest = export(
+        classifier, tokenizer, output, "onnx", sentences, SETTINGS
+    )
+    content = json.loads((output / "manifest.json").read_text())
+    assert content == to_json(manifest)
+    assert content["format"] == "tfminilm-onnx"
+    assert content["labels"] == ["bad", "good"]
+    assert content["parity"]["outputs"]["logits"]["agreement"] == 1
+    assert set(content["files"]) == {"model.onnx", "vocab.txt"}
+    for name, file in content["files"].items():
+        assert file["sha256"] == files.sha256(output / name)
     model = onnx.load(output / "model.onnx")
     onnx.checker.check_model(model)
     assert [o.version for o in model.opset_import if not o.domain] == [17]
@@ -106,8 +110,8 @@ def test_onnx_of_the_exact_gelu(tmp_path):
 @pytest.mark.slow  # The other formats show the rest of it.
 def test_saved_model(encoder, tokenizer, sentences, make_batch, tmp_path):
     output = tmp_path / "served"
-    said = export(encoder, tokenizer, output, "saved_model", sentences)
-    assert "saved_model/saved_model.pb" in said["files"]
+    manifest = export(encoder, tokenizer, output, "saved_model", sentences)
+    assert "saved_model/saved_model.pb" in manifest.files
     loaded = tf.saved_model.load(str(output / "saved_model"))
     signature = loaded.signatures["serving_default"]
 
@@ -124,8 +128,8 @@ def test_hugging_face_replaces_what_is_its_own(
     output = tmp_path / "hf"
     for _ in range(2):
         arguments = (classifier, tokenizer, output, "hugging_face", sentences)
-        said = export(*arguments, SETTINGS)
-    assert "sequence_output" in said["parity"]["outputs"]
+        manifest = export(*arguments, SETTINGS)
+    assert "sequence_output" in manifest.parity.outputs
     config = json.loads((output / "config.json").read_text())
     assert config["id2label"] == {"0": "bad", "1": "good"}
     with pytest.raises(
@@ -142,7 +146,7 @@ def test_hugging_face_replaces_what_is_its_own(
 
 @pytest.mark.parametrize("kind", ["onnx", "saved_model"])
 def test_ids_without_a_row(kind, encoder, make_batch, tmp_path):
-    run = folder._written(encoder, kind, tmp_path)
+    run = folder._write(encoder, kind, tmp_path)
     batch = make_batch((5, 3), 5)
     for value, words in (
         (-1, "token_ids has numbers from -1 to"),

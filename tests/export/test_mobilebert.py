@@ -9,11 +9,12 @@ from tfminilm import students
 from tfminilm.commands import export
 from tfminilm.errors import UserError
 from tfminilm.export.bundle import writer
-from tfminilm.export.bundle.reader import read_manifest
+from tfminilm.export.bundle.reader import open_bundle
 from tfminilm.export.check import calibration, parity
 from tfminilm.export.graph.mobile_graph import ATTENTION_OUTPUTS, MobileGraph
 from tfminilm.export.litert import profile
 from tfminilm.export.litert.convert import convert
+from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.export.target import Target
 from tfminilm.teachers import expose
 
@@ -123,7 +124,9 @@ def test_parity_of_large_states_is_relative(
     large, large_file, tokenizer, sentences
 ):
     texts = calibration.of_sentences(sentences)
-    found = parity.differences(large_file, large, tokenizer, texts)
+    found = parity.differences(
+        LiteRTEncoder(large_file), large, tokenizer, texts
+    )
     parity.require(found, Target())
 
 
@@ -166,8 +169,7 @@ def test_a_preset_is_exported(make, tokenizer, tmp_path, precision, tolerance):
             max_drop=None,
         )
     )
-    manifest = read_manifest(tmp_path / "bundle")
-    assert manifest["precision"] == precision
+    assert open_bundle(tmp_path / "bundle").manifest.precision == precision
     (used,) = profile.operators(tmp_path / "bundle/model.tflite").values()
     assert ("DEQUANTIZE" in used) == (precision == "float16")
 

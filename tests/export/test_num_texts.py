@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tfminilm.export.bundle import manifest
+from tfminilm.export.bundle import contents
 from tfminilm.export.target import Target
 from tfminilm.tasks.evaluate import SETTINGS, Settings
 from tfminilm.teachers import load_backbone
@@ -35,10 +35,8 @@ def test_settings_of_pairs_of_ones_own(tmp_path):
 
 def test_the_manifest_says_it():
     def found(settings):
-        said = manifest.identity(
-            load_backbone("tiny:bert"), Target(lengths=(128,)), settings, ""
-        )
-        return said["num_texts"]
+        backbone, target = load_backbone("tiny:bert"), Target(lengths=(128,))
+        return contents.identity(backbone, target, settings, "").num_texts
 
     labels = ("no", "yes")
     assert found(None) == 1

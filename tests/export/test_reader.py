@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export.bundle import reader, writer
+from tfminilm.export.bundle import reader, rules, schema, writer
 from tfminilm.export.bundle.reader import is_bundle, open_bundle
 from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.export.target import Target
+from tfminilm.typed_json import to_json
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_whole(copy, tokenizer):
 def settings_of(base, **values):
     path = pathlib.Path(__file__).with_name("manifest_cases.json")
     known = json.loads(path.read_text("utf-8"))["bases"][base]
-    return reader.Bundle(path.parent, known | values).settings
+    return reader.Bundle(path.parent, rules.read(known | values)).settings
 
 
 def test_settings_of_questions():
@@ -81,7 +82,12 @@ def test_settings_of_classes():
 
 
 def test_the_schema_takes_it(written, manifest_faults):
-    assert not manifest_faults(open_bundle(written).manifest)
+    assert not manifest_faults(to_json(open_bundle(written).manifest))
+
+
+def test_the_schema_is_that_of_the_manifest():
+    """Else run `python -m tfminilm.export.bundle.schema`."""
+    assert schema.PATH.read_text("utf-8") == schema.text()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +106,7 @@ def test_the_schema_takes_it(written, manifest_faults):
     ],
 )
 def test_the_schema_refuses(written, manifest_faults, name, value):
-    manifest = open_bundle(written).manifest
+    manifest = to_json(open_bundle(written).manifest)
     assert manifest_faults(manifest | {name: value})
 
 
@@ -159,7 +165,7 @@ def test_a_link_that_leaves_the_folder(copy, tmp_path):
 def test_a_file_without_a_checksum(change, copy, name):
     known = json.loads((copy / "manifest.json").read_text())["files"]
     known.pop(name)
-    with pytest.raises(UserError, match=f"no checksum of {name}"):
+    with pytest.raises(UserError, match=rf"json is damaged: .*{name}"):
         open_bundle(change(files=known))
 
 
@@ -208,7 +214,7 @@ def test_no_bundle(tmp_path, content):
 
 def test_known_answers_differ_much(written, backbone, run_keras):
     """From each other, and not from what Keras makes of the same rows."""
-    known = open_bundle(written).manifest["probe"]
+    known = to_json(open_bundle(written).manifest.probe)
     answers = []
     for row in known["rows"]:
         batch = {name: np.array([ids]) for name, ids in row.items() if ids}
@@ -242,7 +248,7 @@ def test_a_runtime_that_ignores_its_input(copy, monkeypatch):
 
 def test_another_answer_is_not_hidden_by_one_that_was_right(change, copy):
     _ = open_bundle(copy).encoder
-    known = open_bundle(copy).manifest["probe"]
+    known = to_json(open_bundle(copy).manifest.probe)
     known["rows"][1]["outputs"]["sentence_embedding"][3] += 1
     with pytest.raises(
         UserError, match=r"differs by 1, expected at most 0\.01"
@@ -279,7 +285,7 @@ def test_a_bundle_of_the_first_format(change, copy):
     for name in ("probe", "runtimes"):
         manifest.pop(name)
     path.write_text(json.dumps(manifest))
-    with pytest.raises(UserError, match="damaged: probe is missing"):
+    with pytest.raises(UserError, match="damaged: runtimes is missing"):
         open_bundle(copy)
     assert open_bundle(change(format_version=1)).encoder.lengths == (8, 32)
 

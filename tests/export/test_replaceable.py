@@ -6,8 +6,9 @@ import pytest
 
 from tfminilm import files
 from tfminilm.errors import UserError
-from tfminilm.export.bundle.manifest import checksums
+from tfminilm.export.bundle.contents import checksums
 from tfminilm.export.bundle.replaceable import require_replaceable
+from tfminilm.typed_json import to_json
 
 
 def write_export(folder, kind="bundle", names=("model.tflite", "vocab.txt")):
@@ -15,8 +16,11 @@ def write_export(folder, kind="bundle", names=("model.tflite", "vocab.txt")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     (folder / "manifest.json").unlink(missing_ok=True)
-    said = {"format": f"tfminilm-{kind}", "files": checksums(folder)}
-    (folder / "manifest.json").write_text(json.dumps(said))
+    content = {
+        "format": f"tfminilm-{kind}",
+        "files": to_json(checksums(folder)),
+    }
+    (folder / "manifest.json").write_text(json.dumps(content))
 
 
 SAVED_MODEL = (

@@ -8,6 +8,7 @@ import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.export.bundle import reader, rules
+from tfminilm.typed_json import to_json
 
 KNOWN = json.loads(
     pathlib.Path(__file__).with_name("manifest_cases.json").read_text("utf-8")
@@ -40,8 +41,10 @@ def refusal(folder, text):
 
 
 @pytest.mark.parametrize("base", KNOWN["bases"])
-def test_a_good_one(base):
-    assert rules.fault(KNOWN["bases"][base]) == ""
+def test_a_good_one(base, manifest_faults):
+    content = KNOWN["bases"][base]
+    assert to_json(rules.read(content)) == content
+    assert not manifest_faults(content)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,12 @@ from tfminilm.errors import UserError
 from tfminilm.export.bundle import vocabulary, writer
 from tfminilm.export.bundle.reader import open_bundle
 from tfminilm.export.litert import profile
+from tfminilm.export.manifest import TokenizerSettings
 from tfminilm.export.target import Target
 from tfminilm.teachers import load_backbone, load_tokenizer
 from tfminilm.tokenizer.hugging_face import with_bert_rules
 from tfminilm.tokenizer.pieces import require_layout
+from tfminilm.typed_json import to_json
 
 TEXTS = ["hello, world", "x é 日 y", "", "a  b\tc"]
 
@@ -25,10 +27,10 @@ def test_the_same_ids(source, tmp_path):
     tokenizer = load_tokenizer(source)
     settings = vocabulary.write(tokenizer, load_backbone(source), tmp_path)
     rows = tokenizer.vocabulary_size()
-    again = vocabulary.read(tmp_path / settings["vocabulary"], settings, rows)
+    again = vocabulary.read(tmp_path / settings.vocabulary, settings, rows)
     for text in TEXTS:
         assert list(again(text)) == list(tokenizer(text))
-    assert again.pad_token_id == settings["special_ids"]["pad"]
+    assert again.pad_token_id == settings.special_ids["pad"]
 
 
 def test_words_with_a_line_separator(tmp_path):
@@ -36,7 +38,7 @@ def test_words_with_a_line_separator(tmp_path):
     tokenizer = keras_hub.models.BertTokenizer(words)
     model = types.SimpleNamespace(vocabulary_size=len(words))
     settings = vocabulary.write(tokenizer, model, tmp_path)
-    again = vocabulary.read(tmp_path / settings["vocabulary"], settings, 7)
+    again = vocabulary.read(tmp_path / settings.vocabulary, settings, 7)
     assert list(again.get_vocabulary()) == words
 
 
@@ -59,7 +61,7 @@ def test_another_word_for_what_is_unknown(make, tmp_path):
     tokenizer = make(words(oov_token="<unk>"))
     model = types.SimpleNamespace(vocabulary_size=9)
     settings = vocabulary.write(tokenizer, model, tmp_path)
-    assert settings["special_ids"]["unk"] == 7
+    assert settings.special_ids["unk"] == 7
     again = vocabulary.read(tmp_path / "vocab.txt", settings, 9)
     assert list(again("ab xyz")) == list(tokenizer("ab xyz")) == [5, 6, 7]
 
@@ -140,8 +142,11 @@ def test_what_is_unknown_to_pieces_that_lie_as_xlm_rs(tmp_path):
 def test_no_pieces(content, fault, tmp_path):
     path = tmp_path / "sentencepiece.model"
     path.write_bytes(content)
+    settings = TokenizerSettings(
+        kind="sentencepiece", vocabulary=path.name, special_ids={}
+    )
     with pytest.raises(UserError, match=rf"model is damaged: .*{fault}"):
-        vocabulary.read(path, {"kind": "sentencepiece"}, 9)
+        vocabulary.read(path, settings, 9)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +163,7 @@ def xlm_r(tmp_path_factory):
 
 def test_a_bundle_of_xlm_r(xlm_r):
     tokenizer = load_tokenizer("tiny:xlm_roberta")
-    assert xlm_r.manifest["tokenizer"] == {
+    assert to_json(xlm_r.manifest.tokenizer) == {
         "kind": "sentencepiece",
         "vocabulary": "sentencepiece.model",
         "id_offset": 1,
@@ -171,7 +176,7 @@ def test_a_bundle_of_xlm_r(xlm_r):
             "unk": 3,
         },
     }
-    inputs = xlm_r.manifest["signatures"]["encode_16"]["inputs"]
+    inputs = xlm_r.manifest.signatures["encode_16"].inputs
     assert set(inputs) == {"token_ids", "padding_mask"}
     assert list(xlm_r.tokenizer("a b")) == list(tokenizer("a b"))
 
@@ -185,4 +190,4 @@ def test_a_file_of_xlm_r_is_one_partition(xlm_r):
 
 
 def test_the_schema_takes_xlm_r(xlm_r, manifest_faults):
-    assert not manifest_faults(xlm_r.manifest)
+    assert not manifest_faults(to_json(xlm_r.manifest))

@@ -16,7 +16,16 @@ MOST_LINES = 400
 # From the bottom up: a package imports those before it, never one behind it.
 LAYERS = (
     ("errors",),
-    ("config", "files", "checks", "json_files", "typing", "quiet"),
+    (
+        "config",
+        "files",
+        "checks",
+        "json_files",
+        "typed_json",
+        "json_schema",
+        "typing",
+        "quiet",
+    ),
     ("private",),
     ("layers",),
     ("losses",),

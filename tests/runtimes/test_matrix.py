@@ -125,13 +125,13 @@ def test_a_bundle_knows_its_runtimes(
     kind, precision, library, version, exported, runtime
 ):
     opened = exported(kind, precision)
-    oldest = opened.manifest["runtimes"][library]
-    probe = opened.manifest["probe"]
+    oldest = opened.manifest.runtimes[library]
+    probe = opened.manifest.probe
     found = runtime(library, version).answers(opened.folder)
     is_right = found is not None and all(
-        np.abs(np.subtract(got[name], values)).max() <= probe["tolerance"]
-        for got, row in zip(found, probe["rows"], strict=True)
-        for name, values in row["outputs"].items()
+        np.abs(np.subtract(got[name], values)).max() <= probe.tolerance
+        for got, row in zip(found, probe.rows, strict=True)
+        for name, values in row.outputs.items()
     )
     stated = oldest is not None and _number(version) >= _number(oldest)
     if (kind, precision) != ("encoder", INT4) and (precision, version) == FAULT:

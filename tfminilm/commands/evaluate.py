@@ -105,7 +105,7 @@ def _bundle(
 
     bundle = reader.open_bundle(flags.model)
     trial.require_runs(bundle.folder / reader.MODEL)
-    task = _task(flags, bundle.manifest["labels"])
+    task = _task(flags, bundle.manifest.labels)
     splits, data = _splits(task, flags), score.Data.of(flags)
     compares_texts = kind_of(task).compares_texts
     is_embedding = compares_texts and bundle.settings is None

@@ -2,13 +2,16 @@
 
 import json
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from tfminilm import json_files, quiet
 from tfminilm.commands import search_flags, task_flags
 from tfminilm.errors import UsageError, UserError
+
+if TYPE_CHECKING:
+    from tfminilm.export.manifest import Manifest, Parity
 
 DESCRIPTION = "Writes a model for phones or servers, compared with Keras."
 
@@ -160,43 +163,46 @@ def _held_out(model: str) -> list[str]:
     return content["sentences"][:_HELD_OUT_SENTENCES]
 
 
-def _print(manifest: dict[str, Any], output: str) -> None:
+def _print_parity(parity: "Parity") -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    parity = manifest["parity"]
     titles = ["output", "largest", "mean", "cosine"]
     # Of a task alone.
-    rows = parity["outputs"].values()
-    if any(row["agreement"] is not None for row in rows):
+    rows = parity.outputs.values()
+    if any(row.agreement is not None for row in rows):
         titles.append("same answers")
     for title in titles:
         table.add_column(
             title, justify="left" if title == "output" else "right"
         )
-    for name, row in parity["outputs"].items():
+    for name, row in parity.outputs.items():
         cells = [
             name,
-            f"{row['max_difference']:.2g}",
-            f"{row['mean_difference']:.2g}",
-            f"{row['min_cosine']:.5f}",
-            f"{row['agreement'] or 0:.1%}",
+            f"{row.max_difference:.2g}",
+            f"{row.mean_difference:.2g}",
+            f"{row.min_cosine:.5f}",
+            f"{row.agreement or 0:.1%}",
         ]
         table.add_row(*cells[: len(titles)])
     table.caption = (
         "Difference from Keras, largest, mean and lowest cosine, on "
-        f"{parity['sentences']} texts"
+        f"{parity.sentences} texts"
     )
-    console = Console()
-    console.print(table)
-    if manifest["signatures"]:
-        found = (s["length"] for s in manifest["signatures"].values())
-        lengths = f"lengths {', '.join(map(str, sorted(found)))}"
+    Console().print(table)
+
+
+def _print(manifest: "Manifest", output: str) -> None:
+    if manifest.parity is not None:
+        _print_parity(manifest.parity)
+    if manifest.signatures:
+        found = sorted(one.length for one in manifest.signatures.values())
+        lengths = f"lengths {', '.join(map(str, found))}"
     else:
         lengths = "any length"
-    size = max(said["bytes"] for said in manifest["files"].values())
-    if manifest["evaluation"] is not None:
-        print(json.dumps(manifest["evaluation"]["metrics"], indent=2))
-    print(f"{output}: {manifest['precision']}, {size / 1e6:.1f} MB, {lengths}")
+    size = max(file.bytes for file in manifest.files.values())
+    if manifest.evaluation is not None:
+        print(json.dumps(manifest.evaluation.metrics, indent=2))
+    print(f"{output}: {manifest.precision}, {size / 1e6:.1f} MB, {lengths}")

@@ -12,10 +12,13 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import texts
+
+if TYPE_CHECKING:
+    from tfminilm.export.manifest import TokenizerSettings
 
 _BATCH = 2000
 
@@ -63,7 +66,7 @@ def write_pieces(
 
     opened = open_bundle(bundle)
     engine = _package(bundle)
-    settings = opened.manifest["tokenizer"]
+    settings = opened.manifest.tokenizer
     with output.open("w", encoding="utf-8") as file:
         for batch in _batches(lines):
             read = [_paired(line) for line in batch]
@@ -85,10 +88,10 @@ def _package(bundle: pathlib.Path) -> Any:
     return sentencepiece.SentencePieceProcessor(model_proto=model)
 
 
-def _shifted(ids: Sequence[int], settings: dict[str, Any]) -> list[int]:
+def _shifted(ids: Sequence[int], settings: "TokenizerSettings") -> list[int]:
     """A model's own numbers of pieces as token ids."""
-    unknown = settings["special_ids"]["unk"]
-    return [unknown if i == 0 else i + settings["id_offset"] for i in ids]
+    unknown = settings.special_ids["unk"]
+    return [unknown if i == 0 else i + settings.id_offset for i in ids]
 
 
 def _references(bundle: pathlib.Path) -> Any:
@@ -175,7 +178,7 @@ def write_logits(
 
     opened = open_bundle(bundle)
     rows: list[tuple[str, ...]] = [(line,) for line in lines]
-    if opened.manifest["num_texts"] == 2:
+    if opened.manifest.num_texts == 2:
         rows = list(zip(lines, [*lines[1:], *lines[:1]], strict=True))
     longest = opened.encoder.lengths[-1]
     encoded = encode.encode_texts(rows, opened.tokenizer, longest)
@@ -204,7 +207,7 @@ def write_answers(
     from tfminilm.tasks.windows import answers, make_windows
 
     opened = open_bundle(bundle)
-    settings = opened.manifest["question_answering"]
+    settings = opened.manifest.question_answering
     examples = [
         QAExample(
             id=str(index),
@@ -218,7 +221,7 @@ def write_answers(
     ]
     windows = make_windows(
         *(examples, opened.tokenizer, opened.encoder.lengths[-1]),
-        doc_stride=settings["document_stride"],
+        doc_stride=settings.document_stride,
     )
     rows = evaluate.run(opened.encoder, windows)
     logits = {
@@ -236,7 +239,7 @@ def write_answers(
                 "answers": found.texts,
                 "scores": found.scores,
                 "no_answer": found.no_answer_score,
-                "answer": found.text(settings["null_threshold"]),
+                "answer": found.text(settings.null_threshold),
                 "windows": int(count),
             }
             file.write(json.dumps(row) + "\n")

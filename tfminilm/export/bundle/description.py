@@ -1,11 +1,13 @@
-"""A sentence on a model, from what its workdir knows of it."""
+"""Describe a model in a sentence, from what its workdir knows of it."""
 
 import os
 import pathlib
 from typing import Any
 
+import keras
+
 from tfminilm import json_files
-from tfminilm.export.bundle import manifest
+from tfminilm.export.bundle import contents
 from tfminilm.teachers import load
 
 _STAGE = {"method?": {"name?": str}, "teacher?": str}
@@ -14,13 +16,13 @@ _SHAPE = _STAGE | {"task?": str, "model?": str, "stages?": {str: _STAGE}}
 _MOST_STEPS = 20
 
 
-def describe(model: Any, source: str | os.PathLike) -> str:
-    """What a model is, and what it learned from.
+def describe(model: keras.Model, source: str | os.PathLike) -> str:
+    """Say in a sentence what a model is, and what it learned from.
 
     Args:
         model: an encoder, or one with a head.
-        source: where it was loaded from. What a workdir's recipe says is told
-            of, and what it says of the model that the run began with.
+        source: where it was loaded from. A workdir's recipe tells how it was
+            trained, and from which model that run began, and so on.
 
     Returns:
         Such as "6 layers of width 384, 22.7 million parameters; fine-tuned on
@@ -29,17 +31,17 @@ def describe(model: Any, source: str | os.PathLike) -> str:
     Raises:
         UserError: the model is no encoder, or the recipe is damaged.
     """
-    sizes = manifest.shape(getattr(model, "backbone", model))
+    sizes = contents.model_sizes(getattr(model, "backbone", model))
     parts = [
-        f"{sizes['num_layers']} layers of width {sizes['hidden_dim']}, "
-        f"{sizes['parameters'] / 1e6:.1f} million parameters",
+        f"{sizes.num_layers} layers of width {sizes.hidden_dim}, "
+        f"{sizes.parameters / 1e6:.1f} million parameters",
         *_history(source),
     ]
     return "; ".join(parts)
 
 
 def _history(source: str | os.PathLike, steps: int = 0) -> list[str]:
-    """How a model came about, the last step first."""
+    """Say how a model came about, the last step first."""
     recipe = _recipe(source) if steps < _MOST_STEPS else {}
     if "task" in recipe and "model" in recipe:  # What fine-tuning wrote.
         task = recipe["task"].partition(":")[0]
@@ -47,17 +49,17 @@ def _history(source: str | os.PathLike, steps: int = 0) -> list[str]:
         began = [] if earlier else [f"starting from {_name(recipe['model'])}"]
         return [f"fine-tuned on {task}", *began, *earlier]
     stages = recipe.get("stages", {"": recipe})
-    found = []
+    steps_of_run = []
     for stage in reversed(stages.values()):
         method = stage.get("method", {}).get("name")
         teacher = stage.get("teacher")
         if method and teacher not in (None, *stages):
-            found.append(f"distilled from {_name(teacher)} by {method}")
-    return found
+            steps_of_run.append(f"distilled from {_name(teacher)} by {method}")
+    return steps_of_run
 
 
 def _recipe(source: str | os.PathLike) -> dict[str, Any]:
-    """Of the workdir, or of the one that holds the model's folder."""
+    """Read a workdir's recipe, or that of the workdir around the folder."""
     folder = pathlib.Path(source)
     if not folder.is_dir():  # A preset's name, which has no history.
         return {}
@@ -68,7 +70,7 @@ def _recipe(source: str | os.PathLike) -> dict[str, Any]:
 
 
 def _name(source: str) -> str:
-    """What people call a model, without the folders on the way to it."""
+    """Return what people call a model: without the folders around it."""
     if source.startswith("package:"):
         return source.removeprefix("package:").partition("/")[0]
     return source if load.is_tiny(source) else pathlib.PurePath(source).name

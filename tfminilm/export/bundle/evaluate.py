@@ -1,4 +1,4 @@
-"""Scores a bundle itself: its file, its vocabulary, sentence by sentence."""
+"""Score a bundle itself: its file, its vocabulary, sentence by sentence."""
 
 import dataclasses
 import os
@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.export.bundle.manifest import task_name
+from tfminilm.export.bundle.contents import task_name
 from tfminilm.export.bundle.reader import Bundle
 from tfminilm.export.check import calibration
 from tfminilm.export.litert.runner import LiteRTEncoder
+from tfminilm.export.manifest import Evaluation
 from tfminilm.tasks import similarity
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.evaluate import evaluate_with
@@ -34,7 +35,7 @@ def score_bundle(
     output: str | os.PathLike,
     progress: Progress,
 ) -> score.Scores:
-    """Scores a bundle and writes its predictions into `output`.
+    """Score a bundle and write its predictions into `output`.
 
     Every sequence runs in the shortest signature that it fits, as in an app.
 
@@ -66,7 +67,7 @@ def score_embeddings(
     data: score.Data,
     progress: Progress,
 ) -> score.Scores:
-    """Scores an encoder's bundle by the cosines of its sentence embeddings.
+    """Score an encoder's bundle by the cosines of its sentence embeddings.
 
     Returns:
         The metrics of each split; none of a split without labels.
@@ -97,7 +98,7 @@ class TaskExamples:
     data: score.Data
 
     def texts(self) -> list[calibration.Texts]:
-        """Of examples of the kind that the model was fine-tuned on.
+        """Return the texts of examples like those the model learned from.
 
         They are spread over the split: SQuAD's first ones, for example, are
         all on one article.
@@ -115,8 +116,8 @@ class TaskExamples:
         places = np.linspace(0, len(examples) - 1, count).astype(int)
         return calibration.of_examples(examples[place] for place in places)
 
-    def evaluate(self, bundle: Bundle) -> dict[str, Any]:
-        """What a manifest says of the bundle's scores.
+    def evaluate(self, bundle: Bundle) -> Evaluation:
+        """Score a bundle, for its manifest.
 
         Raises:
             UserError: as `score_bundle` raises it.
@@ -130,12 +131,12 @@ class TaskExamples:
                 folder,
                 progress,
             )
-        return {
-            "task": task_name(self.task.name),
-            "language": self.data.language,
-            "max_examples": self.data.max_examples,
-            "metrics": scores,
-        }
+        return Evaluation(
+            task=task_name(self.task.name),
+            language=self.data.language,
+            max_examples=self.data.max_examples,
+            metrics=scores,
+        )
 
 
 def run(
@@ -143,7 +144,7 @@ def run(
     encoded: Encoded,
     count: Callable[[int], None] = lambda done: None,
 ) -> list[Any]:
-    """A file's outputs for each sequence, as `tasks.evaluate.predict` has them.
+    """Return a file's outputs for each sequence, as `tasks.evaluate.predict`.
 
     Args:
         encoder: with a task's outputs.
@@ -155,10 +156,10 @@ def run(
     """
     outputs: list[Any] = []
     for start, end in zip(encoded.offsets, encoded.offsets[1:], strict=False):
-        found = encoder(
+        batch = encoder(
             encoded.token_ids[start:end], encoded.segment_ids[start:end]
         )
-        rows = {name: value[0] for name, value in found.items()}
+        rows = {name: value[0] for name, value in batch.items()}
         if not all(np.isfinite(row).all() for row in rows.values()):
             raise UserError(
                 "the bundle's output is not finite: its weights are broken"

@@ -1,31 +1,30 @@
-"""Opening a bundle: what it says of itself, once that is known to be true."""
+"""Open bundles: read and check what they say of themselves."""
 
 import dataclasses
 import functools
 import importlib.metadata
-import json
 import os
 import pathlib
-from collections.abc import Mapping
 from typing import Any
 
 from tfminilm import files, json_files
 from tfminilm.errors import UserError
-from tfminilm.export.bundle import rules, vocabulary
-from tfminilm.export.bundle.manifest import (
-    ENCODER,
-    FORMAT,
-    FORMAT_VERSION,
-    signatures,
-)
+from tfminilm.export.bundle import contents, rules, vocabulary
 from tfminilm.export.check import probe
 from tfminilm.export.litert import runtimes
 from tfminilm.export.litert.runner import LiteRTEncoder
+from tfminilm.export.manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    MANIFEST,
+    MODEL,
+    Manifest,
+    Probe,
+)
 from tfminilm.tasks.kinds import KINDS
 from tfminilm.tasks.settings import Settings
-
-MANIFEST = "manifest.json"
-MODEL = "model.tflite"
+from tfminilm.typed_json import to_json
+from tfminilm.typing import Tokenizer
 
 # A task's kind, by what a manifest calls it.
 _KINDS = {kind.manifest_name: kind for kind in KINDS.values()}
@@ -43,7 +42,7 @@ class Bundle:
     """
 
     folder: pathlib.Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @functools.cached_property
     def encoder(self) -> LiteRTEncoder:
@@ -54,76 +53,76 @@ class Bundle:
                 manifest, or cannot open the file.
         """
         path = self.folder / MODEL
-        if "probe" not in self.manifest:  # Format version 1.
-            encoder = LiteRTEncoder(path)
-            _require_signatures(encoder, path, self.manifest)
-            return encoder
-        return _right(path, self.manifest)
+        if self.manifest.probe is not None:
+            return _proven_encoder(path, self.manifest, self.manifest.probe)
+        encoder = LiteRTEncoder(path)  # Of format version 1.
+        _require_signatures(encoder, path, self.manifest)
+        return encoder
 
     @functools.cached_property
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> Tokenizer:
         """The KerasHub tokenizer.
 
         Raises:
             UserError: the file of its words or pieces is none, or not the
                 model's.
         """
-        settings = self.manifest["tokenizer"]
-        path = self.folder / settings["vocabulary"]
-        rows = self.manifest["model"]["vocabulary_size"]
+        settings = self.manifest.tokenizer
+        path = self.folder / settings.vocabulary
+        rows = self.manifest.model.vocabulary_size
         return vocabulary.read(path, settings, rows)
 
     @property
     def settings(self) -> Settings | None:
         """How it reads a task; None for an encoder."""
-        task = self.manifest["task"]
-        if task == ENCODER:
+        manifest = self.manifest
+        if manifest.task_name is None:  # An encoder.
             return None
-        kind = _KINDS[task]
-        signatures = self.manifest["signatures"].values()
+        kind = _KINDS[manifest.task]
+        lengths = (one.length for one in manifest.signatures.values())
         settings = Settings(
-            task=self.manifest["task_name"],
+            task=manifest.task_name,
             kind=kind.name,
-            labels=tuple(self.manifest["labels"] or ()),
-            max_length=max(one["length"] for one in signatures),
-            num_texts=self.manifest.get("num_texts", 1),
+            labels=manifest.labels or (),
+            max_length=max(lengths),
+            num_texts=manifest.num_texts,
         )
-        part = self.manifest.get(kind.manifest_name)
+        part = to_json(getattr(manifest, kind.manifest_name, None))
         return kind.read_manifest_part(settings, part)
 
 
 def is_bundle(folder: str | os.PathLike) -> bool:
-    """Whether a folder has a bundle's manifest, whatever else is wrong."""
+    """Tell whether a folder has a bundle's manifest, whatever else is wrong."""
     return pathlib.Path(folder, MANIFEST).is_file()
 
 
 def open_bundle(folder: str | os.PathLike) -> Bundle:
-    """Opens a bundle and checks all of its files.
+    """Open a bundle and check all of its files.
 
     Raises:
         UserError: the folder is no bundle, a newer version wrote it, or a file
             is missing, truncated or changed; the message names it.
     """
     folder = pathlib.Path(folder)
-    manifest = read_manifest(folder)
-    fault = rules.fault(manifest, manifest["format_version"])
-    if fault:
-        raise _damaged(folder / MANIFEST, fault)
-    for name, said in manifest["files"].items():
+    content = _read_content(folder)
+    try:
+        manifest = rules.read(content)
+    except ValueError as error:
+        raise _damaged(folder / MANIFEST, str(error)) from error
+    for name, file in manifest.files.items():
         path = _inside(folder, name)
-        size = said["bytes"]
         if not path.is_file():
             raise _damaged(path, "it is missing")
-        if path.stat().st_size != size:
-            found = path.stat().st_size
-            raise _damaged(path, f"it has {found:,} bytes of {size:,}")
-        if files.sha256(path) != said["sha256"]:
+        size = path.stat().st_size
+        if size != file.bytes:
+            raise _damaged(path, f"it has {size:,} bytes of {file.bytes:,}")
+        if files.sha256(path) != file.sha256:
             raise _damaged(path, "its content was changed")
     return Bundle(folder, manifest)
 
 
-def read_manifest(folder: str | os.PathLike) -> dict[str, Any]:
-    """The manifest of a bundle, of which only the format is looked at.
+def _read_content(folder: pathlib.Path) -> dict[str, Any]:
+    """Read a manifest, of which only the format is looked at.
 
     Raises:
         UserError: the folder is no bundle, or a newer version wrote it.
@@ -131,63 +130,64 @@ def read_manifest(folder: str | os.PathLike) -> dict[str, Any]:
     path = pathlib.Path(folder, MANIFEST)
     shape = {"format": str, "format_version": int}
     try:
-        manifest = json_files.read(path, shape, _REMEDY, rules.MOST_BYTES)
+        content = json_files.read(path, shape, _REMEDY, rules.MOST_BYTES)
     except UserError as error:
         raise UserError(
             f"{folder} is no bundle, as `tfminilm export` writes it: {error}"
         ) from error
-    named, version = manifest["format"], manifest["format_version"]
-    if named != FORMAT:
+    name, version = content["format"], content["format_version"]
+    if name != FORMAT:
         raise UserError(
-            f"{folder} has format {named}, expected {FORMAT}, as `tfminilm "
+            f"{folder} has format {name}, expected {FORMAT}, as `tfminilm "
             "export` writes it for phones; what it writes for servers is "
             "compared with Keras then, and scores as the model it was made of"
         )
     if version > FORMAT_VERSION:
         raise UserError(
             f"{folder} is of format version {version}, written by tfminilm "
-            f"{manifest.get('tfminilm')}; this one reads up to "
+            f"{content.get('tfminilm')}; this one reads up to "
             f"{FORMAT_VERSION}: install a newer tfminilm"
         )
-    return manifest
+    return content
 
 
-# What was found right in this process: a file's digest, and its probe.
+# Files that gave their known answers in this process: digests and answers.
 _proven: set[tuple[str, str]] = set()
 
 
 def _require_signatures(
-    encoder: LiteRTEncoder, path: pathlib.Path, manifest: Mapping[str, Any]
+    encoder: LiteRTEncoder, path: pathlib.Path, manifest: Manifest
 ) -> None:
-    if signatures(encoder.interpreter) != manifest["signatures"]:
+    if contents.signatures(encoder.interpreter) != manifest.signatures:
         raise _damaged(
             path.parent / MANIFEST, f"{MODEL} has other signatures than it says"
         )
 
 
-def _right(path: pathlib.Path, manifest: Mapping[str, Any]) -> LiteRTEncoder:
-    """Opens a file, once the runtime is known to compute it rightly."""
-    known = manifest["probe"]
-    key = manifest["files"][MODEL]["sha256"], json.dumps(known)
+def _proven_encoder(
+    path: pathlib.Path, manifest: Manifest, known: Probe
+) -> LiteRTEncoder:
+    """Open a file, and prove that the runtime computes the known answers."""
+    key = manifest.files[MODEL].sha256, repr(known)
     try:
         encoder = LiteRTEncoder(path)
     except UserError:  # The file is whole, so that it is not to blame.
         fault = "it does not open"
     else:
         _require_signatures(encoder, path, manifest)
-        found = 0.0 if key in _proven else probe.difference(encoder, known)
-        if found <= known["tolerance"]:
+        gap = 0.0 if key in _proven else probe.difference(encoder, known)
+        if gap <= known.tolerance:
             _proven.add(key)
             return encoder
         fault = (
-            f"a known answer differs by {found:.3g}, expected at most "
-            f"{known['tolerance']:g}"
+            f"a known answer differs by {gap:.3g}, expected at most "
+            f"{known.tolerance:g}"
         )
     version = importlib.metadata.version(runtimes.LITERT)
     raise UserError(
         f"{runtimes.LITERT} {version} does not compute {path} rightly: "
-        f"{fault}; {manifest['precision']} needs "
-        f"{runtimes.needed(manifest['runtimes'])}"
+        f"{fault}; {manifest.precision} needs "
+        f"{runtimes.needed(manifest.runtimes or {})}"
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from tfminilm import files, json_files
 from tfminilm.errors import UserError
+from tfminilm.export.manifest import MANIFEST
 
-_MANIFEST = "manifest.json"
 _SHAPE = {
     "format": str,
     "files": {str: {"bytes": int, "sha256": str}},
@@ -58,7 +58,7 @@ def _fault(folder: pathlib.Path) -> str:
         return "is no folder"
     if folder.is_symlink():
         return "is a link"
-    manifest = json_files.find(folder / _MANIFEST, _SHAPE)
+    manifest = json_files.find(folder / MANIFEST, _SHAPE)
     for name, path in _inside(folder, folder):
         if path.is_symlink():
             return f"holds the link {name}"
@@ -86,17 +86,17 @@ def _is_known(name: str, manifest: dict[str, Any] | None) -> bool:
     """Tells whether an export with this manifest wrote this file."""
     if manifest is None or manifest["format"] not in _WRITTEN:
         return False
-    is_listed = name == _MANIFEST or name in manifest["files"]
-    names = rf"{_WRITTEN[manifest['format']]}|{re.escape(_MANIFEST)}"
+    is_listed = name == MANIFEST or name in manifest["files"]
+    names = rf"{_WRITTEN[manifest['format']]}|{re.escape(MANIFEST)}"
     return is_listed and re.fullmatch(names, name) is not None
 
 
-def _is_whole(path: pathlib.Path, said: dict[str, Any] | None) -> bool:
-    """Tells whether a file is as the manifest says, which names all."""
-    if said is None:
+def _is_whole(path: pathlib.Path, file: dict[str, Any] | None) -> bool:
+    """Tells whether a file has the manifest's size and checksum, if any."""
+    if file is None:
         return True
     try:
         size = path.stat().st_size
-        return size == said["bytes"] and files.sha256(path) == said["sha256"]
+        return size == file["bytes"] and files.sha256(path) == file["sha256"]
     except (OSError, UserError):
         return False

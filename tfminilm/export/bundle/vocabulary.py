@@ -1,17 +1,19 @@
 """Tokenizers in a bundle: a file of words or pieces, and settings beside it."""
 
 import pathlib
-from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
+import keras
 import keras_hub
 
 from tfminilm import files
 from tfminilm.errors import UserError
+from tfminilm.export.manifest import TokenizerSettings
 from tfminilm.tasks import encode
 from tfminilm.tokenizer import BERT, KERAS_HUB, rules_of
 from tfminilm.tokenizer.hugging_face import with_bert_rules
 from tfminilm.tokenizer.pieces import layout_fault, words_fault
+from tfminilm.typing import Tokenizer
 
 WORDS = "vocab.txt"
 PIECES = "sentencepiece.model"
@@ -21,8 +23,10 @@ _MOST_BYTES = 2**26  # Of either file.
 _OFFSET = 1
 
 
-def write(tokenizer: Any, backbone: Any, folder: pathlib.Path) -> dict:
-    """Writes a tokenizer's vocabulary; returns what the manifest says of it.
+def write(
+    tokenizer: Tokenizer, backbone: keras.Model, folder: pathlib.Path
+) -> TokenizerSettings:
+    """Write a tokenizer's vocabulary; return what the manifest says of it.
 
     Raises:
         UserError: the tokenizer is of another kind, or not the model's.
@@ -45,8 +49,10 @@ def write(tokenizer: Any, backbone: Any, folder: pathlib.Path) -> dict:
     return save(tokenizer, folder)
 
 
-def read(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
-    """The KerasHub tokenizer that `write` wrote.
+def read(
+    path: pathlib.Path, settings: TokenizerSettings, rows: int
+) -> Tokenizer:
+    """Return the KerasHub tokenizer that `write` wrote.
 
     Args:
         path: the file of words or pieces.
@@ -56,19 +62,21 @@ def read(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
     Raises:
         UserError: the file is damaged, or says otherwise than the manifest.
     """
-    is_words = settings["kind"] == "wordpiece"
-    tokenizer = (_words if is_words else _pieces)(path, settings, rows)
-    told = dict(settings["special_ids"])
-    found = _special_ids(tokenizer) | {"unk": _unknown_id(tokenizer)}
-    for name, index in found.items():
-        if told.setdefault(name, index) != index:
+    is_words = settings.kind == "wordpiece"
+    make = _word_tokenizer if is_words else _piece_tokenizer
+    tokenizer = make(path, settings, rows)
+    for name, index in _special_ids(tokenizer).items():
+        expected = settings.special_ids.get(name, index)
+        if expected != index:
             raise _damaged(
-                path, f"{name} is {index} there and {told[name]} in manifest"
+                path, f"{name} is {index} there and {expected} in manifest"
             )
     return tokenizer
 
 
-def _words(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
+def _word_tokenizer(
+    path: pathlib.Path, settings: TokenizerSettings, rows: int
+) -> Tokenizer:
     try:
         text = files.read_text(path, _MOST_BYTES)
     except UnicodeDecodeError as error:
@@ -79,7 +87,7 @@ def _words(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
         raise _damaged(path, f"it has {len(words)} words for {rows} rows")
     if fault := words_fault(words):
         raise _damaged(path, fault)
-    unknown = settings["special_ids"]["unk"]
+    unknown = settings.special_ids["unk"]
     if unknown >= len(words):
         raise _damaged(path, f"it has no word {unknown}, for what is unknown")
     for word in ("[CLS]", "[SEP]", "[PAD]", "[MASK]"):
@@ -87,17 +95,18 @@ def _words(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
             raise _damaged(path, f"it has no {word}")
     tokenizer = keras_hub.models.BertTokenizer(
         vocabulary=words,
-        lowercase=settings["lowercase"],
-        strip_accents=settings["strip_accents"],
-        suffix_indicator=settings["suffix_indicator"],
+        lowercase=settings.lowercase,
+        strip_accents=settings.strip_accents,
+        suffix_indicator=settings.suffix_indicator,
         oov_token=words[unknown],
     )
-    # The first bundles do not say.
-    is_bert = settings.get("rules", KERAS_HUB) == BERT
+    is_bert = settings.rules == BERT
     return with_bert_rules(tokenizer) if is_bert else tokenizer
 
 
-def _pieces(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
+def _piece_tokenizer(
+    path: pathlib.Path, settings: TokenizerSettings, rows: int
+) -> Tokenizer:
     proto = files.read_bytes(path, _MOST_BYTES)
     fault = layout_fault(proto)
     if fault:
@@ -107,18 +116,22 @@ def _pieces(path: pathlib.Path, settings: Mapping[str, Any], rows: int) -> Any:
         size = tokenizer.vocabulary_size()
         raise _damaged(path, f"it has {size} pieces for {rows} rows")
     *_, between = encode.special_ids(tokenizer)
-    for name, expected in (
-        ("id_offset", _OFFSET),
-        ("separators_between_texts", between),
+    for name, value, expected in (
+        ("id_offset", settings.id_offset, _OFFSET),
+        (
+            "separators_between_texts",
+            settings.separators_between_texts,
+            between,
+        ),
     ):
-        if settings[name] != expected:
-            raise _damaged(
-                path, f"{name} is {settings[name]}, expected {expected}"
-            )
+        if value != expected:
+            raise _damaged(path, f"{name} is {value}, expected {expected}")
     return tokenizer
 
 
-def _write_words(tokenizer: Any, folder: pathlib.Path) -> dict[str, Any]:
+def _write_words(
+    tokenizer: keras_hub.tokenizers.WordPieceTokenizer, folder: pathlib.Path
+) -> TokenizerSettings:
     rules = rules_of(tokenizer)
     if rules not in (BERT, KERAS_HUB):
         raise UserError(
@@ -134,22 +147,21 @@ def _write_words(tokenizer: Any, folder: pathlib.Path) -> dict[str, Any]:
             "in a line of its own"
         )
     files.write_text(folder / WORDS, "\n".join(words) + "\n")
-    return {
-        "kind": "wordpiece",
-        "rules": rules,
-        "vocabulary": WORDS,
-        "lowercase": bool(tokenizer.lowercase),
-        "strip_accents": bool(tokenizer.strip_accents),
-        "suffix_indicator": tokenizer.suffix_indicator,
-        "special_ids": {
-            **_special_ids(tokenizer),
-            "unk": _unknown_id(tokenizer),
-        },
-    }
+    return TokenizerSettings(
+        kind="wordpiece",
+        rules=rules,
+        vocabulary=WORDS,
+        lowercase=bool(tokenizer.lowercase),
+        strip_accents=bool(tokenizer.strip_accents),
+        suffix_indicator=tokenizer.suffix_indicator,
+        special_ids=_special_ids(tokenizer),
+    )
 
 
-def _require_plain_rules(tokenizer: Any) -> None:
-    """Raises `UserError` for settings that a bundle does not hold."""
+def _require_plain_rules(
+    tokenizer: keras_hub.tokenizers.WordPieceTokenizer,
+) -> None:
+    """Raise `UserError` for settings that a bundle does not hold."""
     for is_set, what in (
         (tokenizer.special_tokens_in_strings, "reads special tokens in texts"),
         (not tokenizer.split, "does not split texts into words"),
@@ -163,7 +175,9 @@ def _require_plain_rules(tokenizer: Any) -> None:
             )
 
 
-def _write_pieces(tokenizer: Any, folder: pathlib.Path) -> dict[str, Any]:
+def _write_pieces(
+    tokenizer: keras_hub.models.XLMRobertaTokenizer, folder: pathlib.Path
+) -> TokenizerSettings:
     fault = layout_fault(tokenizer.proto)
     if fault:
         raise UserError(
@@ -172,32 +186,31 @@ def _write_pieces(tokenizer: Any, folder: pathlib.Path) -> dict[str, Any]:
         )
     files.write_bytes(folder / PIECES, tokenizer.proto)
     *_, between = encode.special_ids(tokenizer)
-    return {
-        "kind": "sentencepiece",
-        "vocabulary": PIECES,
-        "id_offset": _OFFSET,
-        "separators_between_texts": between,
-        "special_ids": {
-            **_special_ids(tokenizer),
-            "unk": _unknown_id(tokenizer),
-        },
-    }
+    return TokenizerSettings(
+        kind="sentencepiece",
+        vocabulary=PIECES,
+        id_offset=_OFFSET,
+        separators_between_texts=between,
+        special_ids=_special_ids(tokenizer),
+    )
 
 
-def _special_ids(tokenizer: Any) -> dict[str, int]:
+def _special_ids(tokenizer: Tokenizer) -> dict[str, int]:
     start, end, _ = encode.special_ids(tokenizer)
     return {
         "cls": int(start),
         "sep": int(end),
         "pad": int(tokenizer.pad_token_id),
         "mask": int(tokenizer.mask_token_id),
+        "unk": _unknown_id(tokenizer),
     }
 
 
-def _unknown_id(tokenizer: Any) -> int:
+def _unknown_id(tokenizer: Tokenizer) -> int:
     if hasattr(tokenizer, "oov_token"):
         return int(tokenizer.token_to_id(tokenizer.oov_token))
-    return int(tokenizer.unk_token_id)
+    pieces = cast(keras_hub.models.XLMRobertaTokenizer, tokenizer)
+    return int(pieces.unk_token_id)
 
 
 def _damaged(path: pathlib.Path, fault: str) -> UserError:

@@ -1,17 +1,18 @@
-"""Is what runs on the phone what Keras computed? On real texts, padded."""
+"""Compare what an exported file computes with Keras, on real texts, padded."""
 
 import dataclasses
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Protocol
 
 import keras
 import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.export.check import calibration
-from tfminilm.export.litert.runner import LiteRTEncoder
+from tfminilm.export.check.compare import cosines
+from tfminilm.export.manifest import OutputParity, Parity
 from tfminilm.export.target import Target
+from tfminilm.typing import Tokenizer
 
 _RUNTIMES = {
     "litert": "LiteRT",
@@ -23,6 +24,23 @@ _BATCH = 16
 _SHOWN = 80
 _CLASSES = "logits"
 _PLACES = ("start_logits", "end_logits")
+
+
+class Encoder(Protocol):
+    """What runs one text at a time, such as a `LiteRTEncoder`."""
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """The lengths to which a text may be padded."""
+
+    def __call__(
+        self,
+        token_ids: np.ndarray,
+        segment_ids: np.ndarray,
+        padding_mask: np.ndarray,
+        length: int,
+    ) -> Mapping[str, np.ndarray]:
+        """Run int `[length]` inputs; return outputs of a batch of one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +64,7 @@ class Difference:
     agrees: bool | None = None
 
     def excess(self, target: Target) -> float:
-        """How far beyond the target's tolerance; up to 1 is within."""
+        """Return the share of the target's tolerance; up to 1 is within."""
         parts = (
             self.maximum / target.max_difference,
             (1 - self.cosine) / (1 - target.min_cosine),
@@ -55,16 +73,15 @@ class Difference:
 
 
 def differences(
-    path: Any,
+    encoder: Encoder,
     model: keras.Model,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     texts: Sequence[calibration.Texts],
 ) -> list[Difference]:
-    """Runs texts through a file's signatures and through Keras.
+    """Run texts through a file's signatures and through Keras.
 
     Args:
-        path: a file of `litert.convert`, or what runs another one as a
-            `LiteRTEncoder` would, at its `lengths`.
+        encoder: runs the file, at each of its `lengths`.
         model: what it was made of: an encoder, or one with a head.
         tokenizer: the model's.
         texts: each runs alone, in every signature: padded to its length, or
@@ -73,30 +90,28 @@ def differences(
     Raises:
         UserError: no texts.
     """
-    is_path = isinstance(path, str | os.PathLike)
-    encoder = LiteRTEncoder(path) if is_path else path
-    found = []
+    differences = []
     for length in encoder.lengths:
         rows = list(_compared(encoder, model, tokenizer, texts, length))
-        cosines = {
+        cosine = {
             name: _cosine_of_all([row for row in rows if row.output == name])
             for name in {row.output for row in rows}
             if _is_answer(name)
         }
-        found += [
-            row.difference(length, cosines.get(row.output)) for row in rows
+        differences += [
+            row.difference(length, cosine.get(row.output)) for row in rows
         ]
-    return found
+    return differences
 
 
-def require(found: Sequence[Difference], target: Target) -> None:
-    """Refuses a file that is not within the target's tolerance.
+def require(differences: Sequence[Difference], target: Target) -> None:
+    """Refuse a file that is not within the target's tolerance.
 
     Raises:
         UserError: names the worst output and the text it was seen on, or the
             output that gives too few of Keras' answers.
     """
-    worst = worst_of(found, target)
+    worst = worst_of(differences, target)
     runtime = _RUNTIMES[target.format]
     allowed = f"target {target.name or '-'} allows"
     if worst.excess(target) > 1:
@@ -106,7 +121,7 @@ def require(found: Sequence[Difference], target: Target) -> None:
             f"{worst.cosine:.5f}) on {_shown(worst)}; {allowed} "
             f"{target.max_difference:g} and a cosine of {target.min_cosine:g}"
         )
-    answers = _answers(found, worst.output)
+    answers = _answers(differences, worst.output)
     if answers and np.mean(answers) < target.min_agreement:
         raise UserError(
             f"{runtime} and Keras disagree: {worst.output} gives another "
@@ -115,85 +130,86 @@ def require(found: Sequence[Difference], target: Target) -> None:
         )
 
 
-def worst_of(found: Sequence[Difference], target: Target) -> Difference:
-    """The one that `require` names.
+def worst_of(differences: Sequence[Difference], target: Target) -> Difference:
+    """Return the difference that `require` names.
 
     It is farthest beyond the target's tolerance; or, if all are within, the
     first other answer of an output that gives too few of Keras'.
     """
-    worst = max(found, key=lambda difference: difference.excess(target))
+    worst = max(differences, key=lambda row: row.excess(target))
     if worst.excess(target) <= 1:
-        for row in found:
+        for row in differences:
             if row.agrees is not False:
                 continue
-            if np.mean(_answers(found, row.output)) < target.min_agreement:
+            answers = _answers(differences, row.output)
+            if np.mean(answers) < target.min_agreement:
                 return row
     return worst
 
 
 def batch_of(
     difference: Difference,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     texts: Sequence[calibration.Texts],
 ) -> dict[str, np.ndarray]:
-    """The row `[1, length]` on which a difference was seen."""
+    """Return the row `[1, length]` on which a difference was seen."""
     shown, encoded = calibration.encode(tokenizer, texts, difference.length)
     row = np.array([shown.index(difference.sentence)])
     return encoded.padded(row, difference.length)
 
 
 def report(
-    found: Sequence[Difference], target: Target, sentences: int
-) -> dict[str, Any]:
-    """What a manifest says of parity: what is allowed, and what was found."""
-    return {
-        "sentences": sentences,
-        "max_difference_allowed": target.max_difference,
-        "min_cosine_allowed": target.min_cosine,
-        "min_agreement_allowed": target.min_agreement,
-        "outputs": summary(found),
-    }
+    differences: Sequence[Difference], target: Target, sentences: int
+) -> Parity:
+    """Return what a manifest says: what is allowed, and what was found."""
+    return Parity(
+        sentences=sentences,
+        max_difference_allowed=target.max_difference,
+        min_cosine_allowed=target.min_cosine,
+        min_agreement_allowed=target.min_agreement,
+        outputs=summary(differences),
+    )
 
 
-def summary(found: Sequence[Difference]) -> dict[str, dict[str, Any]]:
-    """Per output: largest and mean difference, lowest cosine, agreement."""
+def summary(differences: Sequence[Difference]) -> dict[str, OutputParity]:
+    """Sum up each output: differences, lowest cosine, agreement."""
     return {
-        name: {
-            "max_difference": max(d.maximum for d in row),
-            "mean_difference": float(np.mean([d.mean for d in row])),
-            "min_cosine": min(d.cosine for d in row),
-            "agreement": None
-            if row[0].agrees is None
-            else float(np.mean([d.agrees for d in row])),
-            "worst_sentence": max(row, key=lambda d: d.maximum).sentence,
-        }
-        for name, row in _by_output(found).items()
+        name: OutputParity(
+            max_difference=max(row.maximum for row in rows),
+            mean_difference=float(np.mean([row.mean for row in rows])),
+            min_cosine=min(row.cosine for row in rows),
+            agreement=None
+            if rows[0].agrees is None
+            else float(np.mean([row.agrees for row in rows])),
+            worst_sentence=max(rows, key=lambda row: row.maximum).sentence,
+        )
+        for name, rows in _by_output(differences).items()
     }
 
 
 @dataclasses.dataclass(frozen=True)
 class _Pair:
-    """One output of both on one text: `[..., width]` in float64."""
+    """One output on one text, the file's and Keras', `[..., width]` float64."""
 
     output: str
     sentence: str
     got: np.ndarray
-    wanted: np.ndarray
+    expected: np.ndarray
 
     def difference(self, length: int, cosine: float | None) -> Difference:
-        got, wanted = self.got, self.wanted
-        scale = max(1.0, float(np.sqrt(np.mean(np.square(wanted)))))
-        gap = np.abs(got - wanted) / scale
+        got, expected = self.got, self.expected
+        scale = max(1.0, float(np.sqrt(np.mean(np.square(expected)))))
+        gap = np.abs(got - expected) / scale
         agrees = None
-        if _is_answer(self.output) and wanted.size > 1:
-            agrees = bool(got.argmax() == wanted.argmax())
+        if _is_answer(self.output) and expected.size > 1:
+            agrees = bool(got.argmax() == expected.argmax())
         return Difference(
             output=self.output,
             length=length,
             sentence=self.sentence,
             maximum=float(gap.max()),
             mean=float(gap.mean()),
-            cosine=float(_cosines(got, wanted).min())
+            cosine=float(cosines(got, expected).min())
             if cosine is None
             else cosine,
             agrees=agrees,
@@ -201,23 +217,23 @@ class _Pair:
 
 
 def _compared(
-    encoder: LiteRTEncoder,
-    model: Any,
-    tokenizer: Any,
+    encoder: Encoder,
+    model: keras.Model,
+    tokenizer: Tokenizer,
     texts: Sequence[calibration.Texts],
     length: int,
 ) -> Iterable[_Pair]:
-    """What both make of each text, cut to its real tokens."""
+    """Yield the outputs of both for each text, cut to its real tokens."""
     shown, encoded = calibration.encode(tokenizer, texts, length)
     for start in range(0, len(encoded), _BATCH):
         numbers = np.arange(start, min(start + _BATCH, len(encoded)))
         batch = encoded.padded(numbers, length)
-        wanted = keras_outputs(model, batch)
+        expected = keras_outputs(model, batch)
         for index, number in enumerate(numbers):
             row = {name: value[index] for name, value in batch.items()}
             got = encoder(**row, length=length)
             real = int(encoded.lengths[number])
-            for name, values in wanted.items():
+            for name, values in expected.items():
                 if name in got:
                     yield _Pair(
                         name,
@@ -228,9 +244,9 @@ def _compared(
 
 
 def keras_outputs(
-    model: Any, batch: Mapping[str, np.ndarray]
+    model: keras.Model, batch: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """The model's own outputs, and the mean over each row's real tokens."""
+    """Return the model's outputs, and the mean over each row's real tokens."""
     outputs = model({name: batch[name] for name in model.input}, training=False)
     if not isinstance(outputs, dict):
         is_task = hasattr(model, "backbone")
@@ -248,15 +264,15 @@ def keras_outputs(
 
 
 def _real(name: str, values: np.ndarray, real: int) -> np.ndarray:
-    """Without the rows or places of padding."""
+    """Leave out the rows or places of padding."""
     if name == "sequence_output" or name in _PLACES:
         values = values[:real]
     return values.astype(np.float64)
 
 
-def _answers(found: Sequence[Difference], output: str) -> list[bool]:
-    """Which of an output's answers are Keras'; none of what is no answer."""
-    rows = (row for row in found if row.output == output)
+def _answers(differences: Sequence[Difference], output: str) -> list[bool]:
+    """List for an output's answers whether they are Keras'."""
+    rows = (row for row in differences if row.output == output)
     return [row.agrees for row in rows if row.agrees is not None]
 
 
@@ -266,17 +282,17 @@ def _is_answer(name: str) -> bool:
 
 def _cosine_of_all(rows: Sequence[_Pair]) -> float:
     got = np.concatenate([row.got for row in rows])
-    return float(_cosines(got, np.concatenate([row.wanted for row in rows])))
+    expected = np.concatenate([row.expected for row in rows])
+    return float(cosines(got, expected))
 
 
-def _cosines(got: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(got, axis=-1) * np.linalg.norm(wanted, axis=-1)
-    return (got * wanted).sum(-1) / np.maximum(norms, 1e-30)
-
-
-def _by_output(found: Sequence[Difference]) -> dict[str, list[Difference]]:
-    names = dict.fromkeys(difference.output for difference in found)
-    return {name: [d for d in found if d.output == name] for name in names}
+def _by_output(
+    differences: Sequence[Difference],
+) -> dict[str, list[Difference]]:
+    rows: dict[str, list[Difference]] = {}
+    for row in differences:
+        rows.setdefault(row.output, []).append(row)
+    return rows
 
 
 def _shown(difference: Difference) -> str:

@@ -6,18 +6,17 @@ one that takes a table's scales to be one, gives others.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import keras
 import numpy as np
 
 from tfminilm.export.check import calibration, parity
+from tfminilm.export.check.compare import max_difference
 from tfminilm.export.litert.runner import LiteRTEncoder
+from tfminilm.export.manifest import ALL_OUTPUTS, Probe, ProbeRow
+from tfminilm.typing import Tokenizer
 
-# What an app reads. The other outputs of an encoder are larger, and computed
-# by the same operators.
-OUTPUTS = ("logits", "start_logits", "end_logits", "sentence_embedding")
-
+_INPUTS: tuple[str, ...] = ("token_ids", "segment_ids")
 _ROWS = 3
 _CANDIDATES = 32
 _DIGITS = 6
@@ -29,10 +28,10 @@ _LEAST_TOLERANCE = 0.01
 def make(
     encoder: LiteRTEncoder,
     model: keras.Model,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     texts: Sequence[calibration.Texts],
-) -> dict[str, Any]:
-    """The rows that differ most in what a file makes of them.
+) -> Probe:
+    """Choose the rows whose outputs differ most from each other.
 
     Right runtimes differ too, where numbers are rounded: by about as much as
     the file does from Keras, so that twice that is allowed. It is at most a
@@ -46,31 +45,28 @@ def make(
         texts: the first of them are tried, cut to the shortest signature.
 
     Returns:
-        `tolerance`, how far each number may be from the one here, and `rows`:
-        `token_ids`, `segment_ids` where the file reads them, and `outputs` by
-        name, flat.
+        How far each number of a right runtime may be from the one here, and
+        the rows, with segments where the file reads them.
     """
     rows = _rows(encoder, tokenizer, texts)
     answers = [_answer(encoder, row) for row in rows]
-    errors = [
-        np.abs(answer[name] - values).max()
+    error = max(
+        _difference(answer, _keras_answer(model, row, list(answer)))
         for row, answer in zip(rows, answers, strict=True)
-        for name, values in _keras_answer(model, row).items()
-        if name in answer
-    ]
+    )
     chosen, spread = _farthest(answers)
-    tolerance = max(min(2 * max(errors), spread / 3), _LEAST_TOLERANCE)
-    return {
-        "tolerance": round(float(tolerance), _DIGITS),
-        "rows": [
-            {**rows[index], "outputs": _rounded(answers[index])}
+    tolerance = max(min(2 * error, spread / 3), _LEAST_TOLERANCE)
+    return Probe(
+        tolerance=round(float(tolerance), _DIGITS),
+        rows=tuple(
+            ProbeRow(**rows[index], outputs=_rounded(answers[index]))
             for index in chosen
-        ],
-    }
+        ),
+    )
 
 
-def difference(encoder: LiteRTEncoder, probe: Mapping[str, Any]) -> float:
-    """Measures how far the worst number is from the known one.
+def difference(encoder: LiteRTEncoder, probe: Probe) -> float:
+    """Measure how far the worst number is from the known one.
 
     Args:
         encoder: runs the file.
@@ -80,65 +76,90 @@ def difference(encoder: LiteRTEncoder, probe: Mapping[str, Any]) -> float:
         0 or more; infinite for what is no number.
 
     Raises:
-        LookupError, TypeError, ValueError: the probe is none of this file.
+        LookupError, ValueError: the probe is none of this file.
     """
-    gaps = []
-    for row in probe["rows"]:
-        got = _answer(encoder, row)
-        for name, values in row["outputs"].items():
-            known = np.array(values, np.float64)
-            if known.shape != got[name].shape:
-                raise ValueError(f"the probe's {name} has {known.shape}")
-            gaps.append(np.abs(got[name] - known).max())
-    worst = float(np.max(gaps))
-    return np.inf if np.isnan(worst) else worst
+    return max(
+        _difference(
+            _answer(encoder, _inputs(row)),
+            {name: np.array(values) for name, values in row.outputs.items()},
+        )
+        for row in probe.rows
+    )
+
+
+def _difference(
+    got: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]
+) -> float:
+    """Return the largest difference of any of the expected outputs."""
+    for name, values in expected.items():
+        if values.shape != got[name].shape:
+            raise ValueError(f"the probe's {name} has {values.shape}")
+    return max(
+        max_difference(got[name], values) for name, values in expected.items()
+    )
+
+
+def _inputs(row: ProbeRow) -> dict[str, tuple[int, ...]]:
+    """Return what a file reads of a row, by name."""
+    inputs = {"token_ids": row.token_ids}
+    if row.segment_ids is not None:
+        inputs["segment_ids"] = row.segment_ids
+    return inputs
 
 
 def _rows(
     encoder: LiteRTEncoder,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     texts: Sequence[calibration.Texts],
-) -> list[dict[str, Any]]:
-    """Texts as rows; of a text that is alone, half is one as well."""
+) -> list[dict[str, tuple[int, ...]]]:
+    """Turn texts into rows; half of a single text makes the second row."""
     length = encoder.lengths[0]
     _, encoded = calibration.encode(tokenizer, texts[:_CANDIDATES], length)
-    known = encoder.runner(length).get_input_details()
-    names = [name for name in ("token_ids", "segment_ids") if name in known]
+    read = encoder.runner(length).get_input_details()
+    names = [name for name in _INPUTS if name in read]
     sizes = [(row, int(size)) for row, size in enumerate(encoded.lengths)]
     if len(sizes) == 1:
         sizes.append((0, (sizes[0][1] + 1) // 2))
-    found = []
+    rows = []
     for row, size in sizes:
-        given = encoded.padded(np.array([row]), length)
-        found.append({name: given[name][0, :size].tolist() for name in names})
-    return found
+        batch = encoded.padded(np.array([row]), length)
+        rows.append(
+            {name: tuple(batch[name][0, :size].tolist()) for name in names}
+        )
+    return rows
 
 
 def _answer(
-    encoder: LiteRTEncoder, row: Mapping[str, Any]
+    encoder: LiteRTEncoder, row: Mapping[str, Sequence[int]]
 ) -> dict[str, np.ndarray]:
-    """Lists the numbers that an app reads of a row."""
-    found = encoder(row["token_ids"], row.get("segment_ids"))
-    return {name: found[name].ravel() for name in OUTPUTS if name in found}
+    """Return the outputs that an app reads of a row, flat.
+
+    The other outputs of an encoder are larger, and computed by the same
+    operators.
+    """
+    outputs = encoder(row["token_ids"], row.get("segment_ids"))
+    return {
+        name: outputs[name].ravel() for name in ALL_OUTPUTS if name in outputs
+    }
 
 
 def _keras_answer(
-    model: keras.Model, row: Mapping[str, Any]
+    model: keras.Model, row: Mapping[str, Sequence[int]], names: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """All that Keras makes of a row, flat."""
+    """Return the named outputs that Keras computes of a row, flat."""
     batch = {name: np.array([ids], np.int32) for name, ids in row.items()}
     batch["padding_mask"] = np.ones_like(batch["token_ids"])
-    found = parity.keras_outputs(model, batch)
-    return {name: values.ravel() for name, values in found.items()}
+    outputs = parity.keras_outputs(model, batch)
+    return {name: outputs[name].ravel() for name in names}
 
 
 def _farthest(
     answers: Sequence[Mapping[str, np.ndarray]],
 ) -> tuple[list[int], float]:
-    """The places of `_ROWS` answers, each far from all before it.
+    """Choose `_ROWS` answers, each far from all chosen before it.
 
     Returns:
-        The places, and how far the first two are apart.
+        Their places in `answers`, and how far the first two are apart.
     """
     points = []
     for answer in answers:
@@ -155,8 +176,10 @@ def _farthest(
     return chosen, float(gaps.max())
 
 
-def _rounded(outputs: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
+def _rounded(
+    outputs: Mapping[str, np.ndarray],
+) -> dict[str, tuple[float, ...]]:
     return {
-        name: [round(float(value), _DIGITS) for value in values]
+        name: tuple(round(float(value), _DIGITS) for value in values)
         for name, values in outputs.items()
     }

@@ -1,10 +1,11 @@
-"""Which layer of a file goes wrong: its states compared with Keras' own."""
+"""Find the layer of a file that goes wrong: compare its states with Keras'."""
 
 from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
 
+from tfminilm.export.check.compare import relative_error
 from tfminilm.export.graph.mobile_graph import HIDDEN_STATES
 from tfminilm.teachers.expose import encoder_calls
 
@@ -13,7 +14,7 @@ _ROUNDING = 1e-5
 
 
 def hidden_states(model: keras.Model) -> keras.Model:
-    """A model of all of an encoder's states, named as `MobileGraph` does.
+    """Return a model of all hidden states, named as `MobileGraph` does.
 
     The states are those of its own graph, which is what is exported; `expose`
     would compute them anew, by layers that tf2onnx cannot write.
@@ -37,7 +38,7 @@ def worst_layer(
     batch: dict[str, np.ndarray],
     run: Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]],
 ) -> str:
-    """Says where most of the difference between file and Keras comes in.
+    """Say where most of the difference between file and Keras comes in.
 
     Args:
         states: of `hidden_states`.
@@ -48,15 +49,15 @@ def worst_layer(
     Returns:
         A clause for a message.
     """
-    wanted = states({name: batch[name] for name in states.input})
+    expected = states({name: batch[name] for name in states.input})
     got = run(batch)
     real = int(batch["padding_mask"].sum())
     errors = [
-        _relative_error(
+        relative_error(
             got[name][0, :real],
             keras.ops.convert_to_numpy(values)[0, :real],
         )
-        for name, values in wanted.items()
+        for name, values in expected.items()
     ]
     grown = np.diff(errors, prepend=0.0)
     worst = int(grown.argmax())
@@ -68,8 +69,3 @@ def worst_layer(
         f"the worst layer is {place}: its states differ by "
         f"{errors[worst]:.2g} of their size, by {before:.2g} in front of it"
     )
-
-
-def _relative_error(got: np.ndarray, wanted: np.ndarray) -> float:
-    values = wanted.astype(np.float64)
-    return float(np.linalg.norm(got - values) / np.linalg.norm(values))

@@ -1,9 +1,9 @@
-"""Runs a LiteRT encoder the way an app does."""
+"""Run a LiteRT encoder the way an app does."""
 
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,6 +22,21 @@ _LENGTH_AXIS = {
 }
 
 
+class SignatureRunner(Protocol):
+    """Runs one signature of a LiteRT file."""
+
+    def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]: ...
+    def get_input_details(self) -> dict[str, dict[str, Any]]: ...
+    def get_output_details(self) -> dict[str, dict[str, Any]]: ...
+
+
+class Interpreter(Protocol):
+    """An opened LiteRT file: what we use of `ai_edge_litert`'s interpreter."""
+
+    def get_signature_list(self) -> dict[str, dict[str, list[str]]]: ...
+    def get_signature_runner(self, signature_key: str) -> SignatureRunner: ...
+
+
 class LiteRTEncoder:
     """An encoder in a `.tflite` file, for one sentence at a time.
 
@@ -30,7 +45,7 @@ class LiteRTEncoder:
     """
 
     def __init__(self, path: str | os.PathLike, num_threads: int = 1):
-        """Opens a file written by `tfminilm.export`, or one like it.
+        """Open a file written by `tfminilm.export`, or one like it.
 
         Raises:
             UserError: no LiteRT file, or none of its signatures takes
@@ -61,7 +76,7 @@ class LiteRTEncoder:
         padding_mask: Sequence[int] | np.ndarray | None = None,
         length: int | None = None,
     ) -> dict[str, np.ndarray]:
-        """Runs one sentence.
+        """Run one sentence.
 
         Args:
             token_ids: int `[n]`.
@@ -77,40 +92,41 @@ class LiteRTEncoder:
             UserError: no signature is long enough, or an id has no row in
                 the model's tables.
         """
-        given: dict[str, np.ndarray] = {"token_ids": np.asarray(token_ids)}
-        count = given["token_ids"].shape[0]
-        given["segment_ids"] = np.asarray(
+        inputs: dict[str, np.ndarray] = {"token_ids": np.asarray(token_ids)}
+        count = inputs["token_ids"].shape[0]
+        inputs["segment_ids"] = np.asarray(
             np.zeros(count) if segment_ids is None else segment_ids
         )
-        given["padding_mask"] = np.asarray(
+        inputs["padding_mask"] = np.asarray(
             np.ones(count) if padding_mask is None else padding_mask
         )
-        ids.require(given)
+        ids.require(inputs)
         runner = self.runner(self._fitting(count, length))
-        with ids.explained(given, "LiteRT"):
-            outputs = runner(**_padded(given, runner.get_input_details()))
+        with ids.explained(inputs, "LiteRT"):
+            outputs = runner(**_padded(inputs, runner.get_input_details()))
         return {
             name: _cut(value, _LENGTH_AXIS.get(name), count)
             for name, value in outputs.items()
         }
 
-    def runner(self, length: int) -> Any:
-        """The interpreter's own runner of the signature of this length."""
+    def runner(self, length: int) -> SignatureRunner:
+        """Return the interpreter's runner of the signature of this length."""
         return self._runners[length]
 
     def _fitting(self, count: int, length: int | None) -> int:
-        wanted = self.lengths if length is None else (length,)
-        for known in wanted:
-            if known in self._runners and known >= count:
-                return known
+        for candidate in self.lengths if length is None else (length,):
+            if candidate in self._runners and candidate >= count:
+                return candidate
         raise UserError(
             f"{count} tokens do not fit length {length or self.lengths[-1]}: "
             f"the file has lengths {', '.join(map(str, self.lengths))}"
         )
 
 
-def open_interpreter(path: str | os.PathLike, num_threads: int = 1) -> Any:
-    """An `ai_edge_litert` interpreter for a file.
+def open_interpreter(
+    path: str | os.PathLike, num_threads: int = 1
+) -> Interpreter:
+    """Open a file in `ai_edge_litert`'s interpreter.
 
     Raises:
         UserError: the file is missing or no LiteRT file.
@@ -133,16 +149,16 @@ def open_interpreter(path: str | os.PathLike, num_threads: int = 1) -> Any:
 
 
 def _padded(
-    given: Mapping[str, np.ndarray], wanted: Mapping[str, Mapping]
+    inputs: Mapping[str, np.ndarray], details: Mapping[str, Mapping]
 ) -> dict[str, np.ndarray]:
-    """Those of the given rows which a signature wants, in its shapes.
+    """Pad the inputs that a signature reads, to its shapes.
 
     By name: a signature's inputs come in alphabetical order, not in ours.
     """
     padded = {}
-    for name, detail in wanted.items():
+    for name, detail in details.items():
         padded[name] = np.zeros(detail["shape"], detail["dtype"])
-        padded[name][0, : given[name].shape[0]] = given[name]
+        padded[name][0, : inputs[name].shape[0]] = inputs[name]
     return padded
 
 

@@ -1,38 +1,41 @@
-"""Models for other machines than phones: folders, checked as they are made.
+"""Write folders for servers, checked against Keras before they appear.
 
 Beside what a runtime reads lie the tokenizer and a `manifest.json`.
 """
 
+import functools
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 
 from tfminilm import files
 from tfminilm.errors import UserError
-from tfminilm.export.bundle import manifest, vocabulary
-from tfminilm.export.bundle.reader import MANIFEST
+from tfminilm.export.bundle import contents, vocabulary
 from tfminilm.export.bundle.replaceable import require_replaceable
-from tfminilm.export.check import calibration, parity, worst_layer
+from tfminilm.export.check import calibration, gate
+from tfminilm.export.check.worst_layer import hidden_states
+from tfminilm.export.manifest import MANIFEST, Manifest
 from tfminilm.export.server import hugging_face, onnx, saved_model
 from tfminilm.export.target import Target
 from tfminilm.tasks.evaluate import Settings
 from tfminilm.teachers.load import load_backbone
+from tfminilm.typed_json import to_json
+from tfminilm.typing import Tokenizer
 
 
 def export_folder(
     model: keras.Model,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     target: Target,
     output_dir: str | os.PathLike,
     texts: Sequence[str] | Sequence[calibration.Texts] = calibration.SENTENCES,
     settings: Settings | None = None,
     description: str = "",
-) -> dict[str, Any]:
-    """Writes ONNX, a SavedModel or a Hugging Face folder.
+) -> Manifest:
+    """Write ONNX, a SavedModel or a Hugging Face folder.
 
     Args:
         model: an encoder, or a model of `tasks.heads.build_head` on one.
@@ -47,7 +50,7 @@ def export_folder(
         description: a sentence on the model, for people.
 
     Returns:
-        The manifest, as in the file.
+        The manifest; `typed_json.to_json` gives what is in the file.
 
     Raises:
         UserError: the format has no such model, or the model no positions for
@@ -58,60 +61,66 @@ def export_folder(
     output_dir = pathlib.Path(output_dir)
     require_replaceable(output_dir)
     backbone = getattr(model, "backbone", model)
-    said = manifest.identity(model, target, settings, description)
+    identity = contents.identity(model, target, settings, description)
     longest = backbone.max_sequence_length
     if max(target.lengths) > longest:
         raise UserError(
             f"target: lengths is {target.lengths!r}, expected up to {longest}, "
             "the rows of the model's position table"
         )
-    said |= {"format": f"tfminilm-{target.format}", "signatures": {}}
     size = 4 * model.count_params()
     with files.new_directory(output_dir, size, require_replaceable) as folder:
-        said["tokenizer"] = vocabulary.write(tokenizer, backbone, folder)
+        tokenizer_settings = vocabulary.write(tokenizer, backbone, folder)
         compared = model
         if target.format == "hugging_face":
-            hugging_face.write(model, tokenizer, folder, said["labels"] or ())
-            run = hugging_face.Runner(load_backbone(folder))
+            labels = identity.labels or ()
+            hugging_face.write(model, tokenizer, folder, labels)
+            run: gate.Runner = hugging_face.Runner(load_backbone(folder))
             compared = backbone
         else:
-            run = _written(model, target.format, folder)
+            run = _write(model, target.format, folder)
         rows = calibration.as_texts(texts, settings)
-        found = parity.differences(
-            _InPairs(run, target.lengths), compared, tokenizer, rows
+        parity = gate.require_parity(
+            _InPairs(run, target.lengths),
+            compared,
+            tokenizer,
+            rows,
+            target,
+            functools.partial(_export_states, target.format, folder),
         )
-        try:
-            parity.require(found, target)
-        except UserError as error:
-            worst = parity.worst_of(found, target)
-            where = worst_layer.worst_layer(
-                worst_layer.hidden_states(model),
-                parity.batch_of(worst, tokenizer, rows),
-                _states_of(model, target.format, folder),
-            )
-            raise UserError(f"{error}; {where}; nothing was written") from error
-        said["parity"] = parity.report(found, target, len(rows))
-        said["files"] = manifest.checksums(folder)
-        said["evaluation"] = None
-        files.write_json(folder / MANIFEST, said)
-    return said
+        parts = vars(identity) | {"format": f"tfminilm-{target.format}"}
+        manifest = Manifest(
+            **parts,
+            tokenizer=tokenizer_settings,
+            signatures={},
+            parity=parity,
+            files=contents.checksums(folder),
+        )
+        files.write_json(folder / MANIFEST, to_json(manifest))
+    return manifest
 
 
-def _written(model: keras.Model, kind: str, folder: pathlib.Path) -> Any:
-    """Writes a model's ONNX or SavedModel, and returns what runs it."""
-    module = {"onnx": onnx, "saved_model": saved_model}[kind]
-    module.write(model, folder)
-    return module.Runner(folder)
+def _write(
+    model: keras.Model, kind: str, folder: pathlib.Path
+) -> onnx.Runner | saved_model.Runner:
+    """Write a model's ONNX or SavedModel, and return what runs it."""
+    if kind == "onnx":
+        onnx.write(model, folder)
+        return onnx.Runner(folder)
+    saved_model.write(model, folder)
+    return saved_model.Runner(folder)
 
 
-def _states_of(model: keras.Model, kind: str, folder: pathlib.Path) -> Any:
-    """What gives the hidden states that a format computes."""
+def _export_states(
+    kind: str, folder: pathlib.Path, states: keras.Model, length: int
+) -> gate.Runner:
+    """Return what computes the hidden states in a format, at any length."""
     if kind == "hugging_face":
         loaded = load_backbone(folder)
-        return hugging_face.Runner(worst_layer.hidden_states(loaded))
+        return hugging_face.Runner(hidden_states(loaded))
     beside = folder / "states"
     beside.mkdir()
-    return _written(worst_layer.hidden_states(model), kind, beside)
+    return _write(states, kind, beside)
 
 
 class _InPairs:
@@ -121,16 +130,23 @@ class _InPairs:
     the other; the first of a length runs alone.
     """
 
-    def __init__(
-        self,
-        run: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]],
-        lengths: Sequence[int],
-    ):
+    def __init__(self, run: gate.Runner, lengths: Sequence[int]):
         self._run = run
         self._before: dict[int, Mapping[str, np.ndarray]] = {}
         self.lengths = lengths
 
-    def __call__(self, length: int, **row: np.ndarray) -> dict[str, np.ndarray]:
+    def __call__(
+        self,
+        token_ids: np.ndarray,
+        segment_ids: np.ndarray,
+        padding_mask: np.ndarray,
+        length: int,
+    ) -> dict[str, np.ndarray]:
+        row = {
+            "token_ids": token_ids,
+            "segment_ids": segment_ids,
+            "padding_mask": padding_mask,
+        }
         rows: list[Mapping[str, np.ndarray]] = [row]
         if length in self._before:
             rows.append(self._before[length])

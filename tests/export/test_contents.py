@@ -1,11 +1,11 @@
-"""What a manifest says of how questions are read."""
+"""What a manifest says of a model, and of how questions are read."""
 
 import types
 
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export.bundle import manifest
+from tfminilm.export.bundle import contents
 from tfminilm.export.target import Target
 from tfminilm.tasks.evaluate import Settings
 
@@ -17,28 +17,29 @@ MODEL = types.SimpleNamespace(
 
 def answering(lengths, doc_stride):
     settings = Settings("squad", "qa", (), 384, doc_stride)
-    said = manifest.identity(MODEL, Target(lengths=lengths), settings, "")
-    return said["question_answering"]
+    target = Target(lengths=lengths)
+    identity = contents.identity(MODEL, target, settings, "")
+    return identity.question_answering
 
 
 def test_windows_share_half_of_their_text():
     # 64 tokens of a question and 4 special ones leave 28.
-    assert answering((96, 32), 128)["document_stride"] == 14
-    assert answering((96,), 5)["document_stride"] == 5
-    assert answering((384,), 128)["document_stride"] == 128
+    assert answering((96, 32), 128).document_stride == 14
+    assert answering((96,), 5).document_stride == 5
+    assert answering((384,), 128).document_stride == 128
 
 
 def test_no_room_behind_a_question():
     with pytest.raises(UserError, match=r"\(8, 69\), expected one of 70 or"):
         answering((8, 69), 128)
-    assert answering((8, 70), 128)["document_stride"] == 1
+    assert answering((8, 70), 128).document_stride == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_models_of_another_number_of_segments(count):
     model = types.SimpleNamespace(**vars(MODEL), num_segments=count)
     if count > 1:
-        assert manifest.shape(model)["hidden_dim"] == 4
+        assert contents.model_sizes(model).hidden_dim == 4
         return
     with pytest.raises(UserError, match="with num_segments=1: expected 2 or"):
-        manifest.shape(model)
+        contents.model_sizes(model)

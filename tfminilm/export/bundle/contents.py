@@ -1,0 +1,133 @@
+"""Gather what a manifest says of a model, its target and its files."""
+
+import importlib.metadata
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from tfminilm import families, files
+from tfminilm.errors import UserError
+from tfminilm.export.litert.convert import signature_length
+from tfminilm.export.litert.runner import Interpreter
+from tfminilm.export.manifest import (
+    ENCODER,
+    File,
+    Identity,
+    ModelSizes,
+    QuestionAnswering,
+    Signature,
+    Tensor,
+)
+from tfminilm.export.target import Target
+from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.settings import Settings
+
+
+def identity(
+    model: keras.Model,
+    target: Target,
+    settings: Settings | None,
+    description: str,
+) -> Identity:
+    """Return what the manifest says that does not depend on the files.
+
+    Args:
+        model: an encoder, or one with a head.
+        target: what it is written for.
+        settings: how it was fine-tuned; None for an encoder.
+        description: a sentence for people.
+
+    Raises:
+        UserError: the target's lengths leave no room behind a question, or the
+            model is no encoder.
+    """
+    task, name = ENCODER, None
+    labels = part = None
+    num_texts = 1
+    if settings is not None:
+        kind = kind_of(settings)
+        task, name = kind.manifest_name, task_name(settings.task)
+        labels = tuple(settings.labels) or None
+        part = kind.manifest_part(settings, target.lengths)
+        num_texts = 2 if kind.reads_pairs(settings.num_texts) else 1
+    return Identity(
+        tfminilm=importlib.metadata.version("tfminilm"),
+        description=description,
+        task=task,
+        task_name=name,
+        num_texts=num_texts,
+        labels=labels,
+        question_answering=QuestionAnswering(**part) if part else None,
+        target=target.name,
+        precision=target.precision,
+        layers=dict(target.layers),
+        model=model_sizes(getattr(model, "backbone", model)),
+    )
+
+
+def model_sizes(backbone: keras.Model) -> ModelSizes:
+    """Return the sizes of an encoder.
+
+    Raises:
+        UserError: it has others, as a BiLSTM or an ELECTRA, or a single
+            segment.
+    """
+    names = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim")
+    if not all(hasattr(backbone, name) for name in names):
+        raise UserError(
+            f"cannot export a {type(backbone).__name__}: expected a "
+            f"{' or '.join(families.exportable())}"
+        )
+    if getattr(backbone, "num_segments", 2) < 2:
+        raise UserError(
+            f"cannot export a {type(backbone).__name__} with num_segments=1: "
+            "expected 2 or more, as two texts are read as two segments"
+        )
+    sizes = {name: int(getattr(backbone, name)) for name in names}
+    return ModelSizes(**sizes, parameters=int(backbone.count_params()))
+
+
+def signatures(interpreter: Interpreter) -> dict[str, Signature]:
+    """Read what a LiteRT file itself says about its signatures.
+
+    Args:
+        interpreter: that `runner.open_interpreter` made of it.
+    """
+
+    def tensors(details: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
+        return {
+            name: Tensor(
+                dtype=detail["dtype"].__name__,
+                shape=tuple(int(size) for size in detail["shape"]),
+            )
+            for name, detail in sorted(details.items())
+        }
+
+    signatures = {}
+    for name in interpreter.get_signature_list():
+        runner = interpreter.get_signature_runner(name)
+        signatures[name] = Signature(
+            length=signature_length(name) or 0,
+            inputs=tensors(runner.get_input_details()),
+            outputs=tensors(runner.get_output_details()),
+        )
+    return signatures
+
+
+def checksums(folder: pathlib.Path) -> dict[str, File]:
+    """Return size and SHA-256 of every file in a folder, by its path there."""
+    return {
+        path.relative_to(folder).as_posix(): File(
+            bytes=path.stat().st_size, sha256=files.sha256(path)
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def task_name(task: str) -> str:
+    """Return a task's name; of csv:FILE without the folders of the file."""
+    prefix, colon, path = task.partition(":")
+    return pathlib.Path(path).stem if colon else prefix
