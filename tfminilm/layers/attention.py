@@ -54,7 +54,9 @@ class AttentionParts(keras.layers.Layer):
         in float32, whatever the policy.
     """
 
-    def __init__(self, encoder: Any, parts: Sequence[str], **kwargs: Any):
+    def __init__(
+        self, encoder: keras.layers.Layer, parts: Sequence[str], **kwargs: Any
+    ):
         super().__init__(dtype=encoder.dtype_policy, **kwargs)
         self.parts = tuple(parts)
         self.input_norm = (
@@ -107,7 +109,7 @@ class ExposedEncoder(keras.layers.Layer):
 
     def __init__(
         self,
-        encoder: Any,
+        encoder: keras.layers.Layer,
         parts: Sequence[str],
         first_token_only: bool = False,
         **kwargs: Any,
@@ -129,9 +131,9 @@ class ExposedEncoder(keras.layers.Layer):
         x = hidden_states
         if self.encoder.normalize_first:
             x = encoder.attention_norm(x)
-        asking = x[:, :1] if self.first_token_only else x
+        query_states = x[:, :1] if self.first_token_only else x
         tensors = {
-            "queries": _heads_first(attention.query_dense(asking)),
+            "queries": _heads_first(attention.query_dense(query_states)),
             "keys": _heads_first(attention.key_dense(x)),
             "values": _heads_first(attention.value_dense(x)),
         }
@@ -180,11 +182,11 @@ class ExposedEncoder(keras.layers.Layer):
         x: Tensor,
         bias: Tensor,
         residual: Tensor,
-        dropout: Any,
-        norm: Any,
+        dropout: keras.layers.Dropout,
+        norm: keras.layers.LayerNormalization,
         training: bool | None,
     ) -> Any:
-        """Bias, dropout, residual and, behind the sum, the norm."""
+        """Add bias, dropout and residual; normalise if the norm comes last."""
         if self.encoder.normalize_first:
             return _dropout(x + bias, dropout, training) + residual
         parts = x, bias, residual, norm.gamma, norm.beta
@@ -195,7 +197,7 @@ class ExposedEncoder(keras.layers.Layer):
 
 
 def needed_projections(parts: Sequence[str]) -> list[str]:
-    """Which of "queries", "keys" and "values" the parts are made of."""
+    """Return which of "queries", "keys" and "values" the parts need."""
     needed = {need for part in parts for need in _NEEDS[part]}
     return [name for name in ("queries", "keys", "values") if name in needed]
 
@@ -203,7 +205,7 @@ def needed_projections(parts: Sequence[str]) -> list[str]:
 def attention_parts(
     parts: Sequence[str], tensors: dict[str, Any], padding_mask: Tensor
 ) -> dict[str, Any]:
-    """The parts, made of what `needed_projections` asks for.
+    """Compute the parts from what `needed_projections` asks for.
 
     Args:
         parts: names out of `ATTENTION_PARTS`.
@@ -220,7 +222,7 @@ def attention_parts(
 
 
 def scaled_scores(queries: Tensor, keys: Tensor) -> Any:
-    """Q K^T / sqrt(head_dim), before mask and softmax, in float32.
+    """Compute Q K^T / sqrt(head_dim), before mask and softmax, in float32.
 
     Args:
         queries: `[batch, heads, length, head_dim]`.
@@ -235,7 +237,7 @@ def scaled_scores(queries: Tensor, keys: Tensor) -> Any:
 
 
 def masked_softmax(scores: Tensor, padding_mask: Tensor) -> Any:
-    """Softmax over the real keys: padded ones get probability zero.
+    """Compute the softmax over real keys; padded ones get probability zero.
 
     Args:
         scores: `[batch, heads, length, length]`.
@@ -245,7 +247,7 @@ def masked_softmax(scores: Tensor, padding_mask: Tensor) -> Any:
 
 
 def key_bias(padding_mask: Tensor) -> Any:
-    """What to add to scores so that padded keys vanish behind a softmax.
+    """Return the bias that, added to scores, hides padded keys from a softmax.
 
     Returns:
         `[batch, 1, 1, length]` float32: 0 at real keys; elsewhere a number
@@ -257,7 +259,7 @@ def key_bias(padding_mask: Tensor) -> Any:
 
 
 def _product(layer: keras.layers.Layer, x: Tensor, kernel: Tensor) -> Any:
-    """What a dense layer adds its bias to; of rounded numbers, if it rounds."""
+    """Multiply by a dense layer's kernel, with its rounding if it has any."""
     if not hasattr(layer, "prepared"):
         return ops.matmul(x, kernel)
     return layer.written(ops.matmul(layer.prepared(x), kernel))
@@ -266,7 +268,7 @@ def _product(layer: keras.layers.Layer, x: Tensor, kernel: Tensor) -> Any:
 def _dropout(
     x: Tensor, layer: keras.layers.Layer, training: bool | None
 ) -> Any:
-    """`layer(x)`, with fewer random numbers."""
+    """Compute `layer(x)` from fewer random bits."""
     if not training or not layer.rate:
         return x
     bits = fused.dropout_bits(layer, ops.shape(x))

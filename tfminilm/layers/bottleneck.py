@@ -15,14 +15,18 @@ _INITIALIZER_STDDEV = 0.02
 
 
 def activation_function(name: str) -> Callable[[Any], Any]:
-    """An activation: "relu", "gelu" (exact), "gelu_approximate" or Keras'."""
+    """Return an activation by its name.
+
+    Args:
+        name: "relu", "gelu" (exact), "gelu_approximate" or another of Keras'.
+    """
     if name == "gelu_approximate":
         return lambda x: ops.gelu(x, approximate=True)
     return keras.activations.get(name)
 
 
 def initializer() -> keras.initializers.Initializer:
-    """How all kernels and tables of the published models start."""
+    """Return the initializer of all kernels and tables, as published."""
     return keras.initializers.TruncatedNormal(stddev=_INITIALIZER_STDDEV)
 
 
@@ -58,7 +62,9 @@ class NormedDense(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(dropout, dtype=dtype)
         self.norm = norm(normalization, epsilon, dtype=dtype, name="norm")
 
-    def build(self, x_shape: Any, residual_shape: Any = None) -> None:
+    def build(
+        self, x_shape: Shape, residual_shape: Shape | None = None
+    ) -> None:
         self.dense.build(x_shape)
         self.norm.build((*x_shape[:-1], self.dense.units))
 
@@ -103,7 +109,7 @@ class FeedForward(keras.layers.Layer):
             name="output",
         )
 
-    def build(self, x_shape: Any) -> None:
+    def build(self, x_shape: Shape) -> None:
         self.intermediate.build(x_shape)
         inner = (*x_shape[:-1], self.intermediate.units)
         self.output_dense.build(inner, x_shape)
@@ -175,7 +181,9 @@ class BottleneckEncoder(keras.layers.Layer):
         self.outer_epsilon = outer_epsilon
 
     def build(
-        self, hidden_states_shape: Any, padding_mask_shape: Any = None
+        self,
+        hidden_states_shape: Shape,
+        padding_mask_shape: Shape | None = None,
     ) -> None:
         block = tuple(hidden_states_shape)
         inner = (*block[:-1], self.bottleneck_dim)
@@ -218,7 +226,11 @@ class BottleneckEncoder(keras.layers.Layer):
         )
 
     def _normed(
-        self, name: str, shape: Shape, units: int = 0, dropout: float = 0.0
+        self,
+        name: str,
+        shape: Shape,
+        units: int | None = None,
+        dropout: float = 0.0,
     ) -> NormedDense:
         layer = NormedDense(
             units or self.bottleneck_dim,
@@ -246,7 +258,7 @@ class BottleneckEncoder(keras.layers.Layer):
         training: bool | None = None,
         first_token_only: bool = False,
     ) -> dict[str, Any]:
-        """The layer's output as "hidden_states", and what attention made.
+        """Return the layer's output as "hidden_states", and attention's parts.
 
         Returns:
             "queries", "keys" and "values" `[batch, heads, length, head_dim]`,
@@ -257,11 +269,11 @@ class BottleneckEncoder(keras.layers.Layer):
         """
         rows = slice(None, 1) if first_token_only else slice(None)
         inner = self.bottleneck(hidden_states)
-        asking, mixed = self._attention_inputs(hidden_states, inner)
+        query_input, value_input = self._attention_inputs(hidden_states, inner)
         parts = {
-            "queries": self.project("queries", asking[:, rows]),
-            "keys": self.project("keys", asking),
-            "values": self.project("values", mixed),
+            "queries": self.project("queries", query_input[:, rows]),
+            "keys": self.project("keys", query_input),
+            "values": self.project("values", value_input),
         }
         scores = scaled_scores(parts["queries"], parts["keys"])
         probs = masked_softmax(scores, padding_mask)
@@ -279,19 +291,25 @@ class BottleneckEncoder(keras.layers.Layer):
         return parts | {"hidden_states": output}
 
     def project(self, part: str, x: Tensor) -> Any:
-        """Queries, keys or values `[batch, heads, length, head_dim]` of x."""
+        """Project x to queries, keys or values.
+
+        Returns:
+            `[batch, heads, length, head_dim]`.
+        """
         return split_heads(self.projections[part](x), self.num_heads)
 
-    def _attention_inputs(self, hidden_states: Tensor, inner: Any) -> Any:
-        """What queries and keys read, and what values do."""
+    def _attention_inputs(self, hidden_states: Tensor, inner: Tensor) -> Any:
+        """Return the input of queries and keys, and that of values."""
         if self.shared_bottleneck is not None:
             return self.shared_bottleneck(hidden_states), hidden_states
         read = inner if self.attention_input == "bottleneck" else hidden_states
         return read, read
 
     def compute_output_shape(
-        self, hidden_states_shape: Any, padding_mask_shape: Any = None
-    ) -> Any:
+        self,
+        hidden_states_shape: Shape,
+        padding_mask_shape: Shape | None = None,
+    ) -> Shape:
         return hidden_states_shape
 
     def get_config(self) -> dict[str, Any]:
@@ -311,14 +329,14 @@ class BottleneckEncoder(keras.layers.Layer):
 
 
 def split_heads(x: Tensor, num_heads: int) -> Any:
-    """`[batch, length, width]` to `[batch, heads, length, head_dim]`."""
+    """Turn `[batch, length, width]` into `[batch, heads, length, head_dim]`."""
     batch, length, width = ops.shape(x)
     x = ops.reshape(x, (batch, length, num_heads, width // num_heads))
     return ops.transpose(x, (0, 2, 1, 3))
 
 
 def _merge_heads(x: Tensor) -> Any:
-    """`[batch, heads, length, head_dim]` to `[batch, length, width]`."""
+    """Turn `[batch, heads, length, head_dim]` into `[batch, length, width]`."""
     batch, heads, length, size = ops.shape(x)
     x = ops.transpose(x, (0, 2, 1, 3))
     return ops.reshape(x, (batch, length, heads * size))

@@ -35,7 +35,7 @@ class BottleneckParts(keras.layers.Layer):
         self.num_heads = encoder.num_heads
         needed = needed_projections(self.parts)
         self.projections = {name: encoder.projections[name] for name in needed}
-        # Of the three, values alone may bypass a bottleneck.
+        # Only values may read the layer's input and not a bottleneck.
         self.through = {
             "bottleneck": needed,
             "shared": [name for name in needed if name != "values"],

@@ -7,15 +7,15 @@ from keras import ops
 
 from tfminilm.layers.bottleneck import activation_function, initializer
 from tfminilm.layers.no_norm import EPSILON, norm
-from tfminilm.typing import Tensor
+from tfminilm.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="tfminilm")
 class FactorisedMaskedLMHead(keras.layers.Layer):
     """Logits of masked tokens: LayerNorm(act(h W + b)) [E, E']^T + b'.
 
-    Of the `hidden_dim` columns of the output table, the token table E is the
-    first ones; E' has those that it lacks.
+    The output table has `hidden_dim` columns: first those of the token table
+    E, then E', which only this head has.
 
     Args:
         token_embedding: a `keras_hub.layers.ReversibleEmbedding`, E.
@@ -32,7 +32,7 @@ class FactorisedMaskedLMHead(keras.layers.Layer):
 
     def __init__(
         self,
-        token_embedding: Any,
+        token_embedding: keras.layers.Layer,
         activation: str,
         epsilon: float = EPSILON,
         **kwargs: Any,
@@ -43,7 +43,7 @@ class FactorisedMaskedLMHead(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(
-        self, states_shape: Any, mask_positions_shape: Any = None
+        self, states_shape: Shape, mask_positions_shape: Shape | None = None
     ) -> None:
         width = states_shape[-1]
         table = self.token_embedding
@@ -67,7 +67,7 @@ class FactorisedMaskedLMHead(keras.layers.Layer):
             shape=(table.input_dim,), initializer="zeros", name="bias"
         )
 
-    def call(self, states: Tensor, mask_positions: Any) -> Any:
+    def call(self, states: Tensor, mask_positions: Tensor) -> Any:
         x = ops.take_along_axis(states, mask_positions[:, :, None], axis=1)
         activate = activation_function(self.activation)
         x = self.norm(activate(self.dense(x)))
@@ -80,8 +80,8 @@ class FactorisedMaskedLMHead(keras.layers.Layer):
         return sum(ops.cast(part, "float32") for part in parts) + self.bias
 
     def compute_output_shape(
-        self, states_shape: Any, mask_positions_shape: Any
-    ) -> Any:
+        self, states_shape: Shape, mask_positions_shape: Shape
+    ) -> Shape:
         return (*mask_positions_shape, self.token_embedding.input_dim)
 
     def get_config(self) -> dict[str, Any]:

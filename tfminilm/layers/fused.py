@@ -56,10 +56,10 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def after(value: object) -> contextlib.AbstractContextManager:
-    """In this context, TensorFlow computes only once `value` is there.
+    """Let what is built in this context run only after `value` is computed.
 
-    It would run independent terms of a loss side by side, and hold the
-    tensors of all of them at once.
+    Else TensorFlow would run independent terms of a loss side by side, and
+    hold the tensors of all of them at once. Without effect on other backends.
     """
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()
@@ -69,10 +69,10 @@ def after(value: object) -> contextlib.AbstractContextManager:
 
 
 def dropout_bits(layer: keras.layers.Dropout, shape: Shape) -> Any:
-    """Random integers below 2**16 by which `dropped` drops as `layer` does.
+    """Draw the 16 random bits per element that `dropped` needs.
 
-    TensorFlow draws half as many random numbers for them as for the floats
-    of which `keras.layers.Dropout` uses as few bits.
+    TensorFlow draws half as many random numbers for them as for the floats of
+    `keras.layers.Dropout`, which also uses few bits of each.
     """
     if keras.backend.backend() != "tensorflow":
         return keras.random.randint(
@@ -90,7 +90,7 @@ def dropout_bits(layer: keras.layers.Dropout, shape: Shape) -> Any:
 
 
 def dropped(x: Tensor, bits: Tensor, rate: float) -> Any:
-    """`x` with the share `rate` set to zero, and the others scaled up."""
+    """Set the share `rate` of `x` to zero, and scale up the rest."""
     threshold = round(rate * 2**_BITS)
     scale = 2**_BITS / (2**_BITS - threshold)
     keep = ops.cast(bits, "int32") >= threshold
@@ -99,22 +99,23 @@ def dropped(x: Tensor, bits: Tensor, rate: float) -> Any:
 
 @functools.cache
 def dropout(rate: float) -> Callable[..., Any]:
-    """`(x, bits) -> dropped(x, bits, rate)`, fused."""
+    """Return `(x, bits) -> dropped(x, bits, rate)`, fused."""
     return fused(lambda x, bits: dropped(x, bits, rate))
 
 
 @functools.cache
 def bias_activation(activation: Callable[[Any], Any]) -> Callable[..., Any]:
-    """`(x, bias) -> activation(x + bias)`, fused."""
+    """Return `(x, bias) -> activation(x + bias)`, fused."""
     return fused(lambda x, bias: activation(x + bias))
 
 
 @functools.cache
 def residual_norm(epsilon: float, rate: float = 0.0) -> Callable[..., Any]:
-    """`(x, bias, residual, gamma, beta) -> LayerNorm(x + bias + residual)`.
+    """Return a fused norm behind a bias and a residual.
 
-    Fused; the last axis is normalised, in float32. With a `rate` it takes
-    the bits of `dropout_bits` as a sixth argument, and drops out `x + bias`.
+    It is `(x, bias, residual, gamma, beta) -> LayerNorm(x + bias + residual)`;
+    the last axis is normalised, in float32. With a `rate` it takes the bits
+    of `dropout_bits` as a sixth argument, and drops out `x + bias`.
     """
 
     def norm(x, bias, residual, gamma, beta, bits=None):

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfminilm.typing import Shape
+from tfminilm.typing import Shape, Tensor
 
 NORMALIZATIONS = ("no_norm", "layer_norm")
 EPSILON = 1e-12
@@ -35,14 +35,14 @@ class NoNorm(keras.layers.Layer):
             shape=shape, initializer="zeros", name="beta"
         )
 
-    def call(self, h: Any) -> Any:
+    def call(self, h: Tensor) -> Any:
         return ops.add(ops.multiply(h, self.gamma), self.beta)
 
 
 def norm(
     kind: str, epsilon: float = EPSILON, **kwargs: Any
 ) -> keras.layers.Layer:
-    """A `NoNorm` or a layer normalisation.
+    """Return a `NoNorm` or a layer normalisation.
 
     Args:
         kind: "no_norm" or "layer_norm".

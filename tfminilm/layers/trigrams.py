@@ -1,4 +1,4 @@
-"""MobileBERT's factorised embedding: a token among its neighbours."""
+"""MobileBERT's factorised embedding, which joins three neighbours."""
 
 from typing import Any
 
@@ -10,13 +10,12 @@ from tfminilm.typing import Tensor
 
 @keras.saving.register_keras_serializable(package="tfminilm")
 class Trigrams(keras.layers.Layer):
-    """Each token's vector between its neighbours': next, own, previous.
+    """Concatenates the vectors of the next, this and the previous token.
 
     A dense layer on the result is a convolution with a kernel of three, the
     paper's embedding factorization; the order is the released checkpoint's.
-    Beyond the ends of a text there are zeros, and padding is beyond its end:
-    the padding token's own vector must not tell the last token how long the
-    batch is.
+    Zeros stand for neighbours beyond the ends of a text, and for padding too:
+    else the last token's result would depend on how far the batch is padded.
 
     Call arguments:
         vectors: `[batch, length, width]`.

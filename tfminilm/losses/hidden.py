@@ -18,7 +18,7 @@ def hidden_mse(
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    """TinyBERT's L_hidn and L_embd, behind the learned projection.
+    """Compute TinyBERT's L_hidn or L_embd, after the learned projection.
 
     Args:
         teacher_hidden: `[batch, length, width]`.
@@ -40,7 +40,7 @@ def attention_scores_mse(
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    """TinyBERT's L_attn (equation 7): on the scores before the softmax.
+    """Compute TinyBERT's L_attn (equation 7), on scores before the softmax.
 
     Args:
         teacher_scores: `[batch, heads, length, length]`.
@@ -64,7 +64,7 @@ def cosine_distance(
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    """DistilBERT's L_cos: 1 - cos of the hidden states of a token.
+    """Compute DistilBERT's L_cos: 1 - cos of a token's hidden states.
 
     Args:
         teacher_hidden: `[batch, length, width]`.
@@ -86,7 +86,7 @@ def patient(
     student_cls: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    """BERT-PKD's L_PT (equation 7): on the [CLS] states of several layers.
+    """Compute BERT-PKD's L_PT (equation 7), on several layers' [CLS] states.
 
     Args:
         teacher_cls: `[batch, layers, hidden_dim]`.
@@ -108,6 +108,6 @@ def _constant(x: Tensor) -> Any:
 
 
 def _unit(x: Tensor) -> Any:
-    """L2-normalised along the last axis; a zero vector stays zero."""
+    """Normalise to length 1 along the last axis; a zero vector stays zero."""
     squared = ops.sum(ops.square(x), axis=-1, keepdims=True)
     return x * ops.rsqrt(ops.maximum(squared, 1e-24))

@@ -1,8 +1,8 @@
-"""Weighted means, in float32, over what is real.
+"""Weighted means in float32 over real examples and tokens.
 
-Their rule is that of Keras' losses, `sum_over_batch_size`: the sum of the
-weighted values, divided by how many there are. Twice the weights are twice
-the mean. Where replicas share a batch, the count is that of all of it.
+They follow Keras' losses (`sum_over_batch_size`): the sum of the weighted
+values is divided by their number, so doubling the weights doubles the mean.
+Where replicas share a batch, the number is that of the whole batch.
 """
 
 import math
@@ -15,13 +15,13 @@ from tfminilm.typing import Tensor
 
 
 def weighted_mean(values: Tensor, weights: Tensor | None = None) -> Any:
-    """sum(weights * values) / count(values).
+    """Compute sum(weights * values) / count(values).
 
     Args:
         values: `[batch]`, or `[batch, tokens]`.
         weights: `[batch]` or `[batch, 1]`, the weights of the examples; or
-            the shape of `values`, the weights of tokens, of which those of
-            weight 0 do not count; `None` for equal weights.
+            the shape of `values`, the weights of tokens, where weight 0
+            takes a token out of the count; `None` for equal weights.
 
     Returns:
         A float32 scalar; 0 where nothing counts.
@@ -44,10 +44,10 @@ def weighted_mean(values: Tensor, weights: Tensor | None = None) -> Any:
 def masked_mean(
     values: Tensor, mask: Tensor, sample_weight: Tensor | None = None
 ) -> Any:
-    """sum(weights * mask * values) / count(mask).
+    """Compute sum(weights * mask * values) / count(mask).
 
-    An example of weight 0 in which the mask is 0 fills up a batch. It counts
-    as one of average length, as it does in a mean over examples.
+    An example with weight 0 and mask 0 is a filler of the batch. It counts
+    like an example of average length, as in a mean over examples.
 
     Args:
         values: `[batch, ...]`.
@@ -79,7 +79,7 @@ def masked_mean(
 def token_mean(
     values: Tensor, padding_mask: Tensor, sample_weight: Tensor | None
 ) -> Any:
-    """`masked_mean` over real tokens.
+    """Compute `masked_mean` over real tokens.
 
     Args:
         values: `[batch, length]`.
@@ -90,7 +90,7 @@ def token_mean(
 
 
 def example_weights(sample_weight: Tensor, rank: int = 1) -> Any:
-    """The weights of examples as float32 `[batch, 1, ...]` of this rank.
+    """Return the weights of examples as float32 `[batch, 1, ...]`.
 
     Args:
         sample_weight: `[batch]` or `[batch, 1]`.
@@ -110,7 +110,7 @@ def example_weights(sample_weight: Tensor, rank: int = 1) -> Any:
 
 
 def _are_of_tokens(weights: Tensor, values: Tensor) -> bool:
-    """Tells whether there is one for each token, not for each example."""
+    """Return whether the weights are of tokens, not of examples."""
     if len(values.shape) < 2 or len(weights.shape) != len(values.shape):
         return False
     return weights.shape[-1] != 1 or values.shape[-1] == 1
@@ -121,10 +121,10 @@ def _all_but_first(x: Tensor) -> tuple[int, ...]:
 
 
 def _weighted_sum(values: Tensor, weights: Tensor) -> Any:
-    # What has no weight may be anything, infinite too.
+    # A value of weight 0 may be infinite, and infinity * 0 is NaN.
     return ops.sum(weights * ops.where(weights != 0, values, 0.0))
 
 
-def _ratio(total: Any, count: Any) -> Any:
-    """total / count; 0 of nothing."""
+def _ratio(total: Tensor, count: Tensor) -> Any:
+    """Compute total / count; 0 where the count is 0."""
     return total / ops.where(count > 0, count, 1.0)

@@ -12,7 +12,7 @@ def attention_transfer(
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    """Self-attention distribution transfer, L_AT (equation 4).
+    """Compute the self-attention distribution transfer L_AT (equation 4).
 
         L_AT = 1/(A |x|) sum_a sum_t KL(A^teacher_{a,t} || A^student_{a,t})
 
@@ -39,7 +39,7 @@ def value_relation(
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    """Self-attention value-relation transfer, L_VR (equations 5 and 6).
+    """Compute the value-relation transfer L_VR (equations 5 and 6).
 
         VR_a = softmax(V_a V_a^T / sqrt(d_k))
         L_VR = 1/(A |x|) sum_a sum_t KL(VR^teacher_{a,t} || VR^student_{a,t})

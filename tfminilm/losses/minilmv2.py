@@ -18,7 +18,7 @@ def relation(
     num_relation_heads: int,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    """Self-attention relation transfer (equations 5 to 7).
+    """Compute the self-attention relation transfer (equations 5 to 7).
 
     The heads of a layer are joined and split again into relation heads, so
     teacher and student may have different head counts:
@@ -49,7 +49,7 @@ def relation(
 
 
 def split_again(vectors: Tensor, num_heads: int) -> Any:
-    """Joins the heads of `[batch, heads, length, head_dim]`, and splits anew.
+    """Join the heads of `[batch, heads, length, head_dim]`, and split anew.
 
     Returns:
         `[batch, num_heads, length, heads * head_dim / num_heads]`.

@@ -9,7 +9,7 @@ from tfminilm.typing import Tensor
 
 
 def masked_lm(logits: Tensor, labels: Tensor, weights: Tensor) -> Any:
-    """Cross-entropy of the masked tokens.
+    """Compute the cross-entropy of the masked tokens.
 
     Args:
         logits: `[batch, masked, vocabulary_size]`, at the masked positions.
@@ -25,11 +25,11 @@ def masked_lm(logits: Tensor, labels: Tensor, weights: Tensor) -> Any:
 def next_sentence(
     logits: Tensor, labels: Tensor, sample_weight: Tensor | None = None
 ) -> Any:
-    """Cross-entropy of whether the second text follows the first.
+    """Compute the cross-entropy of next-sentence prediction.
 
     Args:
         logits: `[batch, 2]`.
-        labels: `[batch]`, 0 where it follows and 1 where it does not.
+        labels: `[batch]`, 0 where the second text follows the first, else 1.
         sample_weight: `[batch]`, or none.
 
     Returns:
@@ -39,7 +39,7 @@ def next_sentence(
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Any:
-    """-log softmax(logits) at the label, without a mean.
+    """Compute -log softmax(logits) at the label, without a mean.
 
     Args:
         logits: `[..., classes]`.
@@ -55,6 +55,8 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Any:
         return -ops.sum(ops.cast(labels, "float32") * log_probs, axis=-1)
     labels = ops.cast(labels, "int32")
     is_class = (labels >= 0) & (labels < ops.shape(log_probs)[-1])
-    places = ops.expand_dims(ops.where(is_class, labels, 0), -1)
-    found = ops.squeeze(ops.take_along_axis(log_probs, places, axis=-1), -1)
-    return ops.where(is_class, -found, float("nan"))
+    indices = ops.expand_dims(ops.where(is_class, labels, 0), -1)
+    label_log_probs = ops.squeeze(
+        ops.take_along_axis(log_probs, indices, axis=-1), -1
+    )
+    return ops.where(is_class, -label_log_probs, float("nan"))

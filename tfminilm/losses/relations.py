@@ -10,7 +10,7 @@ equation. `score_divergence` and `vector_divergence` compute the same with a
 third of the memory, and are what trains.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras import ops
@@ -198,7 +198,7 @@ def _expected(probs: Tensor, vectors: Tensor) -> Any:
     return ops.sum(vectors * scale * ops.matmul(probs, vectors), axis=-1)
 
 
-def _upstream(args: Any, upstream: Tensor) -> Any:
+def _upstream(args: Sequence[Tensor], upstream: Tensor) -> Any:
     """Return the upstream gradient, which backends pass differently."""
     return args[0] if upstream is None else upstream
 

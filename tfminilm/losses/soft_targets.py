@@ -18,7 +18,7 @@ def soft_targets(
     temperature: float = 1.0,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    """T² KL(softmax(teacher / T) || softmax(student / T)).
+    """Compute T² KL(softmax(teacher / T) || softmax(student / T)).
 
     The factor keeps the gradient as large as that of hard labels, whatever
     the temperature.
@@ -53,7 +53,7 @@ def soft_targets(
 def hard_labels(
     labels: Tensor, student_logits: Tensor, sample_weight: Tensor | None = None
 ) -> Any:
-    """Cross-entropy of the true classes, at temperature 1.
+    """Compute the cross-entropy of the true classes, at temperature 1.
 
     Args:
         labels: class numbers, the shape of the logits without classes; or
@@ -73,10 +73,10 @@ def logits_mse(
     student_logits: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    """Squared distance of the logits themselves.
+    """Compute the mean squared distance of the logits themselves.
 
-    The limit of `soft_targets` at high temperatures (section 2.1), and the
-    loss of Distilled BiLSTM (arXiv 1903.12136, equation 5).
+    It is the limit of `soft_targets` at high temperatures (section 2.1), and
+    the loss of Distilled BiLSTM (arXiv 1903.12136, equation 5).
 
     Args:
         teacher_logits: `[..., classes]`.

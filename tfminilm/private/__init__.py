@@ -1,9 +1,9 @@
-"""All that touches private parts of Keras, KerasHub and TensorFlow.
+"""Everything that uses private parts of Keras, KerasHub and TensorFlow.
 
-A release of theirs may change those without notice: only here is code to mend.
-Each module names what it uses, and a test compares that with the versions that
-are installed; it has passed with Keras 3.13 and KerasHub 0.30 (the oldest that
-we allow), and with 3.15 and 0.32.
+A new release may change them without notice; then only this package needs a
+fix. Each module names what it uses, and a test compares that with the
+installed versions. The test has passed with Keras 3.13 and KerasHub 0.30 (the
+oldest that we allow), and with 3.15 and 0.32.
 """
 
 import dataclasses

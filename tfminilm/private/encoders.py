@@ -1,11 +1,10 @@
-"""The sub-layers of KerasHub's encoder layers and heads, which have no names.
+"""Access to the sub-layers of KerasHub's encoder layers and heads.
 
-KerasHub's layers offer their output alone. MiniLM compares what is inside, and
-a mobile graph, a Hugging Face folder and a pruned layer are made of it.
+KerasHub's layers show their output only. MiniLM compares what is inside, and
+mobile graphs, Hugging Face folders and pruned layers are made from it.
 """
 
 import dataclasses
-from typing import Any
 
 import keras
 
@@ -48,7 +47,7 @@ class EncoderParts:
         return self.attention._dropout_layer
 
 
-def encoder_parts(encoder: Any) -> EncoderParts:
+def encoder_parts(encoder: keras.layers.Layer) -> EncoderParts:
     """Return the sub-layers of a `keras_hub.layers.TransformerEncoder`."""
     return EncoderParts(
         attention=encoder._self_attention_layer,
@@ -70,7 +69,7 @@ class HeadParts:
     bias: keras.Variable
 
 
-def head_parts(head: Any) -> HeadParts:
+def head_parts(head: keras.layers.Layer) -> HeadParts:
     """Return the sub-layers of a built `keras_hub.layers.MaskedLMHead`."""
     return HeadParts(
         dense=head._intermediate_dense,

@@ -18,7 +18,7 @@ USES = (
 
 @contextlib.contextmanager
 def forgotten() -> Iterator[None]:
-    """Forgets, at its end, the custom gradients that were traced in it.
+    """Forget, at its end, the custom gradients that were traced in it.
 
     TensorFlow registers those of a graph for as long as the process lives,
     and with them the graph and all weights that it reads: each trained model
@@ -30,11 +30,11 @@ def forgotten() -> Iterator[None]:
         return
     from tensorflow.python.framework import ops
 
-    known = ops.gradient_registry._registry
-    before = set(known)
+    registry = ops.gradient_registry._registry
+    before = set(registry)
     try:
         yield
     finally:
         # Another replica may have forgotten some of them already.
-        for name in set(known) - before:
-            known.pop(name, None)
+        for name in set(registry) - before:
+            registry.pop(name, None)

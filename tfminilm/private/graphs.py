@@ -1,4 +1,4 @@
-"""How the layers of a functional Keras model hang together.
+"""Access to the graph that connects the layers of a functional Keras model.
 
 `expose` builds a model around an inner tensor of another model: it walks the
 graph that Keras recorded, which no public function shows.
@@ -26,7 +26,7 @@ def calls(layer: keras.layers.Layer) -> list[Any]:
     return layer._inbound_nodes
 
 
-def history(tensor: Any) -> tuple[Any, int, int]:
+def history(tensor: keras.KerasTensor) -> tuple[Any, int, int]:
     """Return how a symbolic tensor was made.
 
     Returns:
@@ -36,6 +36,8 @@ def history(tensor: Any) -> tuple[Any, int, int]:
     return tensor._keras_history
 
 
-def inner_layers(layer: Any, include_self: bool = True) -> list[Any]:
+def inner_layers(
+    layer: keras.layers.Layer, include_self: bool = True
+) -> list[Any]:
     """Return all layers inside of a layer or model, however deep."""
     return list(layer._flatten_layers(include_self=include_self))

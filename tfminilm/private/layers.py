@@ -1,4 +1,4 @@
-"""Layers that compute otherwise for a while, with the same variables."""
+"""Layers that compute differently for a while, with the same variables."""
 
 from typing import Any
 
@@ -15,6 +15,6 @@ USES = (
 )
 
 
-def become(layer: keras.layers.Layer, other: type[Any]) -> None:
+def become(layer: keras.layers.Layer, layer_class: type[Any]) -> None:
     """Let a layer compute as another class of the same attributes does."""
-    layer.__class__ = other
+    layer.__class__ = layer_class

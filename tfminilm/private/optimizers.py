@@ -1,4 +1,4 @@
-"""What Keras' optimizers are made to do beside their update.
+"""Changes of Keras' optimizers, each made to an optimizer in place.
 
 Three changes, from the inside to the outside: `set_rates` scales the learning
 rate of some variables; `prepare` lets one compiled pass update a large
@@ -67,12 +67,12 @@ def set_rates(
         return
     inner: Any = getattr(optimizer, "inner_optimizer", optimizer)
     step, decay = inner.update_step, inner._apply_weight_decay
-    # Read once: replicas take turns within a pass over the variables, and one
-    # would find what another has set.
-    whole = inner.weight_decay
+    # Read once: replicas take turns while they update the variables, and each
+    # would read the value that another has set.
+    full_decay = inner.weight_decay
 
     def share_of(variable: keras.Variable) -> float:
-        # A step sees what is inside the variable that the model has.
+        # A step gets the backend's variable; its index leads to Keras' own.
         index = inner._get_variable_index(variable)
         return share_by_id.get(id(inner._trainable_variables[index]), 1.0)
 
@@ -81,11 +81,11 @@ def set_rates(
     ) -> None:
         step(gradient, variable, learning_rate * share_of(variable))
 
-    def apply_weight_decay(variables: Any) -> None:
+    def apply_weight_decay(variables: Sequence[keras.Variable]) -> None:
         for variable in variables:
-            inner.weight_decay = whole * share_of(variable)
+            inner.weight_decay = full_decay * share_of(variable)
             decay([variable])
-        inner.weight_decay = whole
+        inner.weight_decay = full_decay
 
     inner.update_step = update_step
     inner._apply_weight_decay = apply_weight_decay
@@ -96,10 +96,10 @@ def _fuse_updates(
 ) -> None:
     """Make the optimizer update large variables in one pass.
 
-    AdamW takes eleven passes over its embedding table where one will do.
-    Where there are replicas, each updates its own copy so, but for the weight
-    decay, which Keras takes from all copies at once. Without effect on other
-    backends.
+    AdamW reads and writes its embedding table eleven times where once is
+    enough. Each replica updates its own copy in this way, except for the
+    weight decay, which Keras applies to all copies at once. Without effect on
+    other backends.
 
     Args:
         optimizer: is changed in place.
@@ -121,7 +121,7 @@ def _fuse_updates(
     def is_large(variable: keras.Variable) -> bool:
         return math.prod(variable.shape) >= least_elements
 
-    def apply_weight_decay(variables: Any) -> None:
+    def apply_weight_decay(variables: Sequence[keras.Variable]) -> None:
         decay([v for v in variables if not is_large(v)])
 
     def update_step(
@@ -153,8 +153,8 @@ def _fuse_updates(
 def _sum_gradients(optimizer: keras.optimizers.Optimizer) -> None:
     """Make an optimizer add up the replicas' gradients before it uses them.
 
-    Keras adds them up last: each replica would clip its own, and look for
-    numbers that are not finite in its own alone.
+    Keras adds them up last, so each replica would clip its own gradients, and
+    would look for infinite numbers in its own gradients only.
 
     Args:
         optimizer: is changed in place.

@@ -1,11 +1,11 @@
-"""What the replicas that share a batch tell each other.
+"""Exchange of values between the replicas that share a batch.
 
-With one replica, and on other backends than TensorFlow, nothing is told and
-every function gives back what it got.
+With one replica, and on backends other than TensorFlow, nothing is exchanged
+and every function returns its argument.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -13,13 +13,13 @@ from keras import ops
 
 from tfminilm.typing import Tensor
 
-# Whether what is traced now is one worker's own affair.
+# Whether the code that is traced now concerns one worker only.
 _is_apart = False
 
 
 @contextlib.contextmanager
 def apart() -> Iterator[None]:
-    """In this context, what is traced does not ask other replicas."""
+    """Trace what is in this context without asking other replicas."""
     global _is_apart
     before, _is_apart = _is_apart, True
     try:
@@ -28,13 +28,13 @@ def apart() -> Iterator[None]:
         _is_apart = before
 
 
-def mean(count: Any) -> Any:
-    """The mean of a scalar over the replicas.
+def mean(count: Tensor) -> Any:
+    """Return the mean of a scalar over the replicas.
 
-    A sum divided by it is a share of the whole batch's mean: the mean of the
-    shares, which Keras takes over the replicas, is the mean over the batch,
-    however its real tokens lie. Divided by the replica's own count it would
-    give the tokens of a replica with few of them more weight.
+    Losses divide their sum by the mean count of all replicas, since Keras
+    then averages the replicas' losses: the result is the exact mean over the
+    batch. If each replica divided by its own count, the tokens of a replica
+    that has few of them would get more weight.
     """
     if _is_apart or not is_tensorflow():
         return count
@@ -57,10 +57,10 @@ def count() -> int:
 
 
 class Mean(keras.metrics.Mean):
-    """The mean over batches of what are, in a replica, shares of a mean.
+    """The mean over batches of values that are a replica's share of a mean.
 
-    All replicas' shares of a batch count alike, however many of its examples
-    each has. `sample_weight` is the number of the replica's own.
+    The shares of all replicas count alike, however many examples of the batch
+    each replica has. `sample_weight` is the number of this replica's examples.
     """
 
     def update_state(
@@ -70,21 +70,21 @@ class Mean(keras.metrics.Mean):
         super().update_state(values, sample_weight=examples)
 
 
-def per_worker(row: Any) -> Any:
-    """What a step returns, so that Keras can take its mean over workers.
+def per_worker(results: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Give a step's results the axis that Keras averages over workers.
 
-    It does so along the first axis, which a scalar does not have.
+    Keras takes the mean over the first axis, which a scalar does not have.
     """
     if _is_apart or not is_tensorflow():
-        return row
+        return results
     import tensorflow as tf
 
     strategy = tf.distribute.get_strategy()
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        return row
+        return results
     if not strategy.cluster_resolver.cluster_spec():
-        return row
-    return {key: ops.reshape(value, (1,)) for key, value in row.items()}
+        return results
+    return {key: ops.reshape(value, (1,)) for key, value in results.items()}
 
 
 def is_tensorflow() -> bool:

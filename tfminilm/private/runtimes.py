@@ -1,4 +1,4 @@
-"""What LiteRT's interpreter knows of its operators."""
+"""Access to the operators of LiteRT's interpreter."""
 
 from typing import Any
 

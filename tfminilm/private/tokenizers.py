@@ -1,4 +1,4 @@
-"""What KerasHub's tokenizers keep to themselves."""
+"""Access to the special tokens of KerasHub's tokenizers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a `keras.Model` does around a training step, changed where needed."""
+"""Changes of what a `keras.Model` does around a training step."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from tfminilm.private import Use, gradients, replicas
+from tfminilm.typing import Tensor, Tensors
 
 _MODEL = "keras.Model"
 _JAX = "keras.src.backend.jax.trainer.JAXTrainer"
@@ -39,21 +40,21 @@ def compiled_loss(model: keras.Model) -> Any:
 
 def set_loss_tracker(model: keras.Model, metric: keras.metrics.Mean) -> None:
     """Replace the metric "loss" of a compiled model."""
-    # Set past Keras, which would list it a second time.
+    # `object.__setattr__`, as Keras' own would list the metric twice.
     object.__setattr__(model, "_loss_tracker", metric)
 
 
-def share_of_loss(model: keras.Model, loss: Any) -> Any:
+def share_of_loss(model: keras.Model, loss: Tensor) -> Any:
     """Return a replica's share of a scalar loss: Keras adds up the shares."""
     return model._aggregate_additional_loss(loss)
 
 
 class OnWorkers:
-    """What a `keras.Model` has to inherit from, first, to train on workers.
+    """Lets a `keras.Model` that inherits from it, first, train on workers.
 
-    It is no model itself: Keras makes all bases of a class functional whose
-    models are made of inputs and outputs, and others could not inherit. What
-    its steps trace is freed with it.
+    It is no `keras.Model` itself: Keras turns all bases of a functional
+    model's class into functional models, and then no other model could
+    inherit from them. What its steps trace is freed together with it.
     """
 
     def train_step(self, *args: Any) -> Any:
@@ -65,10 +66,10 @@ class OnWorkers:
             return replicas.per_worker(super().test_step(*args))  # type: ignore[misc]
 
     def _maybe_symbolic_build(
-        self, iterator: Any = None, data_batch: Any = None
+        self, iterator: Iterator[Any] | None = None, data_batch: Tensors = None
     ) -> None:
-        # Keras puts the parts of a batch together to see its shapes, and does
-        # it wrongly for those of other workers: the first part is enough.
+        # Keras joins the workers' parts of a batch to learn its shapes, which
+        # is wrong for other workers' parts: the first part is enough.
         strategy = self._distribute_strategy  # type: ignore[attr-defined]
         if strategy is not None and iterator is not None:
             for _, _, batches in iterator:
@@ -85,16 +86,16 @@ class OnWorkers:
 class Restored:
     """Lets a `keras.Model` that inherits from it, first, survive an error.
 
-    On JAX, Keras takes the values out of a model's variables for as long as
-    it trains. If that fails before the first step has ended they stay empty,
-    and with them every model that shares them, such as a teacher.
+    On JAX, Keras takes the values out of a model's variables while it trains.
+    If the first step fails, they stay empty, and so do the variables of every
+    model that shares them, such as a teacher.
     """
 
     _lent: tuple[tuple[Any, Any], ...] = ()
 
     @contextlib.contextmanager
     def restored(self) -> Iterator[None]:
-        """In this context, an error leaves the variables as they were."""
+        """Leave the variables as they were if an error ends this context."""
         try:
             yield
         except BaseException:
@@ -112,7 +113,8 @@ class Restored:
                 variable.assign(value)
 
     def _lend(self, lent: tuple[tuple[Any, Any], ...]) -> None:
-        # Set past Keras, which would take the variables for the model's own.
+        # `object.__setattr__`, as Keras' own would count the variables as the
+        # model's.
         object.__setattr__(self, "_lent", lent)
 
     def _purge_model_variables(self, **kwargs: Any) -> None:

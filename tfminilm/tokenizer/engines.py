@@ -1,12 +1,15 @@
 """Hugging Face's `tokenizers` with the rules that encoders were trained with.
 
-Each function makes a `tokenizers.Tokenizer` of a vocabulary. What it adds
-around a text, pads or cuts is left to the callers.
+Each function makes a `tokenizers.Tokenizer` from a vocabulary. The callers add
+special tokens around a text, pad and truncate.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import tokenizers
 
 
 def bert(
@@ -18,18 +21,18 @@ def bert(
     mark: str = "##",
     split_chinese: bool = True,
 ) -> Any:
-    """BERT's rules (Devlin et al. 2019, the released code).
+    """Build a tokenizer with BERT's rules (Devlin et al. 2019, its code).
 
     Control characters go, Chinese characters and punctuation are words of
     their own, and each word is cut into the longest known pieces.
 
     Args:
         words: the vocabulary in the order of its ids.
-        special: the words that stand for no text, such as `[CLS]`.
+        special: the special tokens, such as `[CLS]`.
         lowercase: whether the text is lower-cased.
         strip_accents: whether accents go; `None`: where it is lower-cased.
-        unknown: the word for what cannot be spelt.
-        mark: what pieces inside a word start with.
+        unknown: the token for words that cannot be split into known pieces.
+        mark: the prefix of pieces inside a word.
         split_chinese: whether Chinese characters are words of their own.
     """
     import tokenizers
@@ -57,23 +60,23 @@ def albert(
     lowercase: bool = True,
     strip_accents: bool = True,
 ) -> Any:
-    """ALBERT's rules (Lan et al. 2020, the released code).
+    """Build a tokenizer with ALBERT's rules (Lan et al. 2020, its code).
 
     Quotes made of two marks become one, accents and capitals go, and the
     SentencePiece model cuts what is left.
 
     Args:
         proto: the SentencePiece model, of unigrams.
-        special: the pieces that stand for no text, such as `[CLS]`.
+        special: the special tokens, such as `[CLS]`.
         lowercase: whether the text is lower-cased.
         strip_accents: whether accents go.
     """
     import tokenizers
     from sentencepiece import sentencepiece_model_pb2
 
-    # Its classes are made as it is imported.
-    known: Any = sentencepiece_model_pb2
-    model = known.ModelProto.FromString(proto)
+    # `Any`: its classes are made at import, where mypy cannot see them.
+    messages: Any = sentencepiece_model_pb2
+    model = messages.ModelProto.FromString(proto)
     engine = tokenizers.Tokenizer(
         tokenizers.models.Unigram(
             [(piece.piece, piece.score) for piece in model.pieces],
@@ -109,14 +112,15 @@ def byte_pair(
     special: Iterable[str],
     add_prefix_space: bool = False,
 ) -> Any:
-    """Byte-level BPE, as GPT-2 and RoBERTa cut texts.
+    """Build a byte-level BPE tokenizer, as of GPT-2 and RoBERTa.
 
     Args:
         words: the vocabulary and its ids.
-        merges: pairs of words with a blank between, the first to be merged
-            first; a line `#version` in front of them is no pair.
-        special: the words that stand for no text, such as `<s>`.
-        add_prefix_space: whether a text's first word is as the others.
+        merges: pairs of words with a space between, in the order in which they
+            are merged; a first line `#version` is ignored.
+        special: the special tokens, such as `<s>`.
+        add_prefix_space: whether a text's first word is cut like the
+            others, as if a space stood before it.
     """
     import tokenizers
 
@@ -134,8 +138,8 @@ def byte_pair(
     return engine
 
 
-def is_bert(engine: Any) -> bool:
-    """Tells whether it has BERT's rules, whatever its vocabulary and case."""
+def is_bert(engine: "tokenizers.Tokenizer") -> bool:
+    """Return whether it has BERT's rules, whatever its vocabulary and case."""
     content = json.loads(engine.to_str())
     normal = content["normalizer"] or {}
     return (
@@ -149,18 +153,19 @@ def is_bert(engine: Any) -> bool:
     )
 
 
-def trimmed(engine: Any, kept: Sequence[int]) -> Any:
-    """The same rules with a part of the vocabulary.
+def trimmed(engine: "tokenizers.Tokenizer", kept_ids: Sequence[int]) -> Any:
+    """Build a tokenizer with the same rules and a part of the vocabulary.
 
     Args:
-        engine: WordPiece or unigrams: each piece can do without the others.
-        kept: the ids that stay, in their order; they become 0, 1, 2, ...
+        engine: WordPiece or unigrams, whose pieces do not depend on each
+            other as those of BPE do.
+        kept_ids: the ids that stay, in their order; they become 0, 1, 2, ...
     """
     import tokenizers
 
     content = json.loads(engine.to_str())
     model = content["model"]
-    new = {int(old): index for index, old in enumerate(kept)}
+    new = {int(old): index for index, old in enumerate(kept_ids)}
     if isinstance(model["vocab"], dict):
         model["vocab"] = {
             word: new[old] for word, old in model["vocab"].items() if old in new

@@ -1,9 +1,9 @@
 """KerasHub tokenizers that cut texts as the model's authors did.
 
-KerasHub has rules of its own: it folds compatibility forms, German ß and
-Korean syllables, and its ALBERT keeps capitals. A model reads other ids there
-than those it was trained with. Here `tokenizers` cuts the text, and KerasHub's
-class keeps the vocabulary, the special tokens and the place in a preset.
+KerasHub's own rules differ: they fold compatibility forms, German ß and Korean
+syllables, and its ALBERT keeps capitals, so a model would read other ids than
+those it was trained with. Here `tokenizers` cuts the text, and KerasHub's class
+keeps the vocabulary, the special tokens and the files of a preset.
 """
 
 import functools
@@ -13,8 +13,8 @@ import json
 import os
 import pathlib
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,34 +22,42 @@ from tfminilm import files, json_files
 from tfminilm.errors import UserError
 from tfminilm.tokenizer import engines
 from tfminilm.tokenizer.graph import in_graph
+from tfminilm.typing import Tensors
 
-# What `rules_of` says, and a bundle's manifest.
+if TYPE_CHECKING:
+    import keras_hub
+    import tokenizers
+
+# The names of the rules, in `rules_of` and in a bundle's manifest.
 BERT = "bert"
 KERAS_HUB = "keras_hub"
 HUGGING_FACE = "hugging_face"
-# Beside KerasHub's own files, which it reads without this one.
+# Stands beside KerasHub's own files; KerasHub ignores it.
 ENGINE = "hugging_face.json"
-# Characters that KerasHub's rules and BERT's treat alike in any order: of ASCII
-# what is printed, Latin letters that are no compatibility forms, and quotes.
+# Texts of these characters are cut alike by KerasHub's and BERT's rules:
+# printable ASCII, Latin letters that are no compatibility forms, and quotes.
 _ALIKE = re.compile(
     "[\\t\\n\\r -~\xc0-\xd6\xd8-\xde\xe0-\xf6\xf8-\xff\u0100-\u012f"
     "\u0134-\u013e\u0141-\u0148\u014a-\u017e\u2013\u2014\u2018\u2019\u201c\u201d]*"
 )
-# More than a hundred bytes, or fewer than so many characters.
+# Words that may have over 100 bytes: only then do KerasHub and BERT differ.
 _LONG = re.compile("[^ ]{51}")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def with_engine(tokenizer: Any, engine: Any) -> Any:
-    """A KerasHub tokenizer that lets `engine` cut its texts.
+def with_engine(
+    tokenizer: "keras_hub.tokenizers.Tokenizer",
+    engine: "tokenizers.Tokenizer",
+) -> Any:
+    """Let `engine` cut the texts of a KerasHub tokenizer.
 
     Args:
         tokenizer: a KerasHub tokenizer, which is changed.
         engine: a `tokenizers.Tokenizer` of the same vocabulary.
 
     Returns:
-        The tokenizer. Saved in a preset it is a plain one to KerasHub, with
-        KerasHub's rules, and to `teachers.load_tokenizer` what it is here.
+        The tokenizer. KerasHub loads a preset of it as a plain tokenizer with
+        KerasHub's rules; `teachers.load_tokenizer` loads it with the engine.
 
     Raises:
         UserError: the vocabularies differ, or the tokenizer pads.
@@ -74,8 +82,8 @@ def with_engine(tokenizer: Any, engine: Any) -> Any:
     return tokenizer
 
 
-def rules_of(tokenizer: Any) -> str:
-    """By whose rules a tokenizer cuts texts.
+def rules_of(tokenizer: object) -> str:
+    """Return the name of the rules by which a tokenizer cuts texts.
 
     Returns:
         `bert`: BERT's, with case and accents as the tokenizer says;
@@ -87,19 +95,21 @@ def rules_of(tokenizer: Any) -> str:
 
 
 def engine_digest(tokenizer: "Exact") -> str:
-    """A hash of the vocabulary and the rules that texts are cut by."""
+    """Return a hash of the vocabulary and the rules that texts are cut by."""
     content = json.loads(tokenizer.engine.to_str())
     parts = ("added_tokens", "normalizer", "pre_tokenizer", "model")
     text = json.dumps([content[part] for part in parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load(tokenizer: Any, folder: str | os.PathLike) -> Any:
-    """The tokenizer as it was saved in a preset's folder.
+def load(
+    tokenizer: "keras_hub.tokenizers.Tokenizer", folder: str | os.PathLike
+) -> Any:
+    """Restore the rules of a tokenizer that was saved in a preset's folder.
 
     Args:
-        tokenizer: what KerasHub reads there.
-        folder: the preset's.
+        tokenizer: what KerasHub loads from the preset.
+        folder: the preset's folder.
 
     Raises:
         UserError: the file of its rules is damaged.
@@ -112,7 +122,7 @@ def load(tokenizer: Any, folder: str | os.PathLike) -> Any:
 
 
 def read(path: pathlib.Path) -> Any:
-    """The `tokenizers.Tokenizer` in a file of JSON.
+    """Read the `tokenizers.Tokenizer` from a JSON file.
 
     Raises:
         UserError: it is none.
@@ -120,37 +130,41 @@ def read(path: pathlib.Path) -> Any:
     import tokenizers
 
     remedy = "copy the model's folder again"
-    # What is nested deep would end the process in their parser.
+    # Parsed here first: deep nesting would crash the parser of `tokenizers`.
     content = json_files.read(path, dict, remedy)
     try:
         return tokenizers.Tokenizer.from_str(json.dumps(content))
-    except Exception as error:  # Theirs is no narrower.
+    except Exception as error:  # `tokenizers` raises no narrower class.
         raise UserError(
             f"{path} is no tokenizer of Hugging Face's: {error}; {remedy}"
         ) from error
 
 
-def trim(tokenizer: Any, smaller: Any, kept: Sequence[int]) -> Any:
-    """Gives a tokenizer with fewer words the rules of the one it was.
+def trim(
+    tokenizer: "keras_hub.tokenizers.Tokenizer",
+    smaller: "keras_hub.tokenizers.Tokenizer",
+    kept_ids: Sequence[int],
+) -> Any:
+    """Give a trimmed tokenizer the rules of the original one.
 
     Args:
-        tokenizer: the one it was.
-        smaller: the one with the words that stay, KerasHub's.
-        kept: their ids, in order.
+        tokenizer: the original.
+        smaller: KerasHub's tokenizer of the pieces that stay.
+        kept_ids: the old ids of these pieces, in order.
     """
     if not isinstance(tokenizer, Exact):
         return smaller
-    return with_engine(smaller, engines.trimmed(tokenizer.engine, kept))
+    return with_engine(smaller, engines.trimmed(tokenizer.engine, kept_ids))
 
 
 class Exact:
-    """Mixed into a KerasHub tokenizer: texts are cut by `engine`."""
+    """A mixin for a KerasHub tokenizer, whose texts `engine` cuts."""
 
     engine: Any
     has_bert_rules: bool
 
     def encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Token ids of texts in a row, and how many each of them has.
+        """Return the token ids of all texts in one row, and the number of each.
 
         Special tokens in a text are text, unless
         `special_tokens_in_strings` is set. Thread-safe, and fastest with
@@ -160,20 +174,20 @@ class Exact:
             int32 `[tokens]` and int64 `[texts]`.
         """
         is_fast = self.has_bert_rules and not self._reads_special()
-        plain = [is_fast and _is_plain(text) for text in texts]
-        if not any(plain):
+        is_plain = [is_fast and _is_plain(text) for text in texts]
+        if not any(is_plain):
             return self._encode(texts)
-        fast = self._encode_plain([*itertools.compress(texts, plain)])
-        if all(plain):
+        fast = self._encode_plain([*itertools.compress(texts, is_plain)])
+        if all(is_plain):
             return fast
-        others = [not each for each in plain]
-        slow = self._encode([*itertools.compress(texts, others)])
-        return _merged(np.array(plain), fast, slow)
+        is_other = [not each for each in is_plain]
+        slow = self._encode([*itertools.compress(texts, is_other)])
+        return _merged(np.array(is_plain), fast, slow)
 
     def encode_spans(
         self, texts: Sequence[str]
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Of each text its token ids and the characters that they stand for.
+        """Return each text's token ids and the characters that they stand for.
 
         Returns:
             int32 `[tokens]` and `[tokens, 2]`: the first character of each
@@ -187,8 +201,8 @@ class Exact:
             for each in self._run(self.engine.encode_batch, texts)
         ]
 
-    def tokenize(self, inputs: Any) -> Any:
-        """Token ids of one text, or a list of them for several.
+    def tokenize(self, inputs: Tensors) -> Any:
+        """Return the token ids of one text, or a list of them for several.
 
         In a TensorFlow function the ids of several texts are ragged.
         """
@@ -208,18 +222,18 @@ class Exact:
             return flat
         return [part.tolist() for part in _split(flat, lengths)]
 
-    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """`tokenize`, as of every KerasHub tokenizer."""
+    def call(self, inputs: Tensors, *args: Any, **kwargs: Any) -> Any:
+        """Return `tokenize(inputs)`, as every KerasHub tokenizer does."""
         return self.tokenize(inputs)
 
     def save_assets(self, dir_path: str) -> None:
-        """Writes KerasHub's files, and the rules beside them."""
+        """Write KerasHub's files, and the rules beside them."""
         super().save_assets(dir_path)  # type: ignore[misc]
         files.write_text(pathlib.Path(dir_path) / ENGINE, self.engine.to_str())
 
     def _encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        found = self._run(self.engine.encode_batch_fast, texts)
-        rows = [each.ids for each in found]
+        encodings = self._run(self.engine.encode_batch_fast, texts)
+        rows = [each.ids for each in encodings]
         lengths = np.array([*map(len, rows)], np.int64)
         ids = itertools.chain.from_iterable(rows)
         return np.fromiter(ids, np.int32, int(lengths.sum())), lengths
@@ -227,22 +241,22 @@ class Exact:
     def _encode_plain(
         self, texts: Sequence[str]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`_encode` where KerasHub's rules are BERT's: three times as fast."""
-        own = super().tokenize  # type: ignore[misc]
-        return in_graph(own, type(self).__name__)(texts)
+        """Encode texts that KerasHub cuts alike: three times as fast."""
+        tokenize = super().tokenize  # type: ignore[misc]
+        return in_graph(tokenize, type(self).__name__)(texts)
 
-    def _run(self, encode: Any, texts: Sequence[str]) -> Any:
+    def _run(self, encode: Callable[..., Any], texts: Sequence[str]) -> Any:
         self.engine.encode_special_tokens = not self._reads_special()
         try:
             return encode(list(texts), add_special_tokens=False)
-        except TypeError:  # It reads no half pairs of surrogates.
+        except TypeError:  # It refuses lone surrogates.
             whole = [_SURROGATES.sub("\ufffd", text) for text in texts]
             return encode(whole, add_special_tokens=False)
 
     def _reads_special(self) -> bool:
         return bool(getattr(self, "special_tokens_in_strings", False))
 
-    def _in_graph(self, inputs: Any) -> Any:
+    def _in_graph(self, inputs: Tensors) -> Any:
         import tensorflow as tf
 
         def encode(texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -257,31 +271,35 @@ class Exact:
 
 
 @functools.cache
-def _class(base: Any) -> Any:
-    """A KerasHub class with `Exact`'s methods.
+def _class(base: type) -> Any:
+    """Return a KerasHub class with `Exact`'s methods.
 
-    To who asks an object for its class it is the plain one, so that Keras
-    writes that one's name into presets.
+    An object's `__class__` still is KerasHub's class, so that Keras writes
+    that name into presets.
     """
     return type(
         base.__name__, (Exact, base), {"__class__": property(lambda _: base)}
     )
 
 
-def _require_same(tokenizer: Any, engine: Any) -> None:
-    """Raises `UserError` if a word has another id in the engine."""
-    theirs = engine.get_vocab()
+def _require_same(
+    tokenizer: "keras_hub.tokenizers.Tokenizer",
+    engine: "tokenizers.Tokenizer",
+) -> None:
+    """Raise `UserError` if a word has another id in the engine."""
+    engine_ids = engine.get_vocab()
     if isinstance(getattr(tokenizer, "vocabulary", None), dict):
-        ours = tokenizer.vocabulary
+        keras_ids = tokenizer.vocabulary
     else:
         words = map(str, tokenizer.get_vocabulary())
-        ours = {word: index for index, word in enumerate(words)}
-    for word in ours.keys() | theirs.keys():
-        if theirs.get(word) != ours.get(word):
+        keras_ids = {word: index for index, word in enumerate(words)}
+    for word in keras_ids.keys() | engine_ids.keys():
+        keras_id, engine_id = keras_ids.get(word), engine_ids.get(word)
+        if engine_id != keras_id:
             raise UserError(
-                f"the vocabulary has {word!r} as {ours.get(word)}, and Hugging "
-                f"Face's tokenizer has it as {theirs.get(word)}: expected the "
-                "files of one model"
+                f"the vocabulary has {word!r} as {keras_id}, and Hugging "
+                f"Face's tokenizer has it as {engine_id}: expected the files "
+                "of one model"
             )
 
 
@@ -290,7 +308,7 @@ def _split(flat: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
 
 
 def _is_plain(text: str) -> bool:
-    """Tells whether KerasHub's rules and BERT's cut a text alike."""
+    """Return whether KerasHub's rules and BERT's cut a text alike."""
     if not _ALIKE.fullmatch(text):
         return False
     return text.isascii() or not _LONG.search(text)
@@ -301,14 +319,14 @@ def _merged(
     first: tuple[np.ndarray, np.ndarray],
     second: tuple[np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and lengths of texts that each are in the first or the second."""
+    """Merge the ids and lengths of texts that are in the first or second."""
     lengths = np.empty(len(is_first), np.int64)
     lengths[is_first], lengths[~is_first] = first[1], second[1]
     flat = np.empty(lengths.sum(), np.int32)
-    own = np.repeat(is_first, lengths)
-    flat[own], flat[~own] = first[0], second[0]
+    in_first = np.repeat(is_first, lengths)
+    flat[in_first], flat[~in_first] = first[0], second[0]
     return flat, lengths
 
 
-def _text(content: Any) -> str:
+def _text(content: str | bytes) -> str:
     return content if isinstance(content, str) else content.decode()

@@ -7,22 +7,24 @@ from typing import Any
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.typing import Tensor
 
 
 @functools.lru_cache(maxsize=2)
 def in_graph(
     tokenize: Callable[[Any], Any], name: str, reads_special: bool = False
 ) -> Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]:
-    """A function that gives the ids of texts in a row, and their lengths.
+    """Compile a tokenizer into a function of texts.
 
-    Called eagerly a KerasHub tokenizer works in Python: the same ids at an
-    eighth of the speed, and it holds the interpreter's lock.
+    The function returns the ids of all texts in one row, and the number of
+    each. Called eagerly, a KerasHub tokenizer gives the same ids at an eighth
+    of the speed, and holds Python's interpreter lock.
 
     Args:
-        tokenize: a KerasHub tokenizer, or a method of one. The function is
-            as the tokenizer is when it is first called.
-        name: of its class, for the error.
-        reads_special: whether it takes special tokens in strings for such.
+        tokenize: a KerasHub tokenizer, or a method of one. Changes of its
+            settings after the function's first call have no effect.
+        name: the name of its class, for the error.
+        reads_special: whether special tokens in strings are read as such.
 
     Raises:
         UserError: in the call: the tokenizer pads.
@@ -33,7 +35,7 @@ def in_graph(
     @tf.function(
         input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
     )
-    def graph(texts: Any) -> Any:
+    def graph(texts: Tensor) -> Any:
         rows = tokenize(texts)
         if not isinstance(rows, tf.RaggedTensor):
             raise UserError(

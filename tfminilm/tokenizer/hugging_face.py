@@ -1,12 +1,16 @@
-"""The rules that a Hugging Face folder has, or those its family implies."""
+"""The rules of a Hugging Face folder, or else those of its model family."""
 
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfminilm import files, json_files
 from tfminilm.errors import UserError
 from tfminilm.tokenizer import engines, exact
+from tfminilm.typing import Tokenizer
+
+if TYPE_CHECKING:
+    import keras_hub
 
 JSON = "tokenizer.json"
 _AGAIN = "copy the model's folder again"
@@ -22,12 +26,14 @@ _WORD_PIECE = {
 }
 
 
-def with_rules(tokenizer: Any, folder: pathlib.Path) -> Any:
-    """A folder's tokenizer with the rules that it was trained with.
+def with_rules(
+    tokenizer: "keras_hub.tokenizers.Tokenizer", folder: pathlib.Path
+) -> Any:
+    """Give a folder's tokenizer the rules that it was trained with.
 
-    They are those of `tokenizer.json`, with case and accents as
-    `tokenizer_config.json` has them, which `transformers` lets decide; where
-    there is none, the family's.
+    They are those of `tokenizer.json`. Case and accents follow
+    `tokenizer_config.json`, as in `transformers`. Without a `tokenizer.json`
+    the family's rules hold.
 
     Args:
         tokenizer: KerasHub's, of the folder's vocabulary.
@@ -43,27 +49,29 @@ def with_rules(tokenizer: Any, folder: pathlib.Path) -> Any:
     engine = exact.read(path)
     normalizer = engine.normalizer
     if type(normalizer).__name__ == "BertNormalizer":
-        for ours, theirs in (
+        for attribute, setting in (
             ("lowercase", "do_lower_case"),
             ("strip_accents", "strip_accents"),
             ("handle_chinese_chars", "tokenize_chinese_chars"),
         ):
-            if theirs in settings:
-                setattr(normalizer, ours, settings[theirs])
+            if setting in settings:
+                setattr(normalizer, attribute, settings[setting])
         engine.normalizer = normalizer
     return exact.with_engine(tokenizer, engine)
 
 
-def of_family(tokenizer: Any, settings: Mapping[str, Any]) -> Any:
-    """A KerasHub tokenizer with the rules that its family was trained with.
+def of_family(
+    tokenizer: "keras_hub.tokenizers.Tokenizer", settings: Mapping[str, Any]
+) -> Any:
+    """Give a KerasHub tokenizer the rules that its family was trained with.
 
-    WordPiece gets BERT's, SentencePiece of ALBERT's ALBERT's, byte-level BPE
-    RoBERTa's. Others stay as they are: KerasHub runs XLM-R's SentencePiece
-    model by the library that trained it.
+    WordPiece gets BERT's rules, ALBERT's SentencePiece gets ALBERT's, and
+    byte-level BPE gets RoBERTa's. Others stay as they are: KerasHub runs
+    XLM-R's model with SentencePiece itself, by which it was trained.
 
     Args:
         tokenizer: KerasHub's.
-        settings: of `tokenizer_config.json`, or none.
+        settings: those of `tokenizer_config.json`, or an empty dict.
     """
     import keras_hub
 
@@ -96,11 +104,13 @@ def of_family(tokenizer: Any, settings: Mapping[str, Any]) -> Any:
     return exact.with_engine(tokenizer, engine)
 
 
-def with_bert_rules(tokenizer: Any, split_chinese: bool = True) -> Any:
-    """A WordPiece tokenizer of KerasHub's with BERT's rules.
+def with_bert_rules(
+    tokenizer: "keras_hub.tokenizers.Tokenizer", split_chinese: bool = True
+) -> Any:
+    """Give a WordPiece tokenizer of KerasHub's BERT's rules.
 
     Args:
-        tokenizer: its `lowercase` and `strip_accents` hold here too.
+        tokenizer: its `lowercase` and `strip_accents` stay.
         split_chinese: whether Chinese characters are words of their own.
     """
     engine = engines.bert(
@@ -115,8 +125,8 @@ def with_bert_rules(tokenizer: Any, split_chinese: bool = True) -> Any:
     return exact.with_engine(tokenizer, engine)
 
 
-def is_known(tokenizer: Any) -> bool:
-    """Tells whether `tokenizers` cuts the texts of this kind."""
+def is_known(tokenizer: object) -> bool:
+    """Return whether `tokenizers` can cut texts for this class."""
     import keras_hub
 
     return isinstance(
@@ -128,49 +138,49 @@ def is_known(tokenizer: Any) -> bool:
 
 
 def words(folder: pathlib.Path) -> list[str] | None:
-    """A folder's WordPiece vocabulary, if it has one.
+    """Return a folder's WordPiece vocabulary, or `None`.
 
-    Newer versions of `transformers` write it into `tokenizer.json` alone, and
-    tokens that were added later always.
+    Newer versions of `transformers` write it into `tokenizer.json` only, and
+    all versions write tokens there that were added later.
 
     Raises:
         UserError: `tokenizer.json` is damaged or misses an id, or `vocab.txt`
             has other words.
     """
     path, listed = folder / JSON, folder / "vocab.txt"
-    found: list[str] = []
+    vocabulary: list[str] = []
     if listed.is_file():
         # Not `splitlines`: a word may hold a line separator of Unicode's.
-        found = _text(listed).removesuffix("\n").split("\n")
+        vocabulary = _text(listed).removesuffix("\n").split("\n")
     content = json_files.read(path, dict, _AGAIN) if path.is_file() else {}
     model = content.get("model")
-    # Another's, or KerasHub's file.
+    # The file of another model family, or KerasHub's.
     if not isinstance(model, dict) or model.get("type") != "WordPiece":
-        return found or None
+        return vocabulary or None
     content = json_files.read(path, _WORD_PIECE, _AGAIN)
     model = content["model"]
     ids = model["vocab"] | {
         token["content"]: token["id"] for token in content["added_tokens"]
     }
-    # Of a word that stands there twice the last place counts.
-    places = {word: index for index, word in enumerate(found)}
-    if any(ids.get(word) != index for word, index in places.items()):
+    # If a word stands there twice, its last line counts.
+    index_by_word = {word: index for index, word in enumerate(vocabulary)}
+    if any(ids.get(word) != index for word, index in index_by_word.items()):
         raise UserError(
             f"{listed} and {JSON} beside it have different words: expected "
             "the files of one model"
         )
-    later = sorted((i, word) for word, i in ids.items() if i >= len(found))
-    for expected, (index, word) in enumerate(later, len(found)):
+    added = sorted((i, word) for word, i in ids.items() if i >= len(vocabulary))
+    for expected, (index, word) in enumerate(added, len(vocabulary)):
         if index != expected:
             raise UserError(
                 f"{path} has {word!r} as {index} and nothing as {expected}: "
                 "expected each id once"
             )
-    return found + [word for _, word in later]
+    return vocabulary + [word for _, word in added]
 
 
-def _special(tokenizer: Any) -> list[str]:
-    """The special tokens in the order of their ids; KerasHub's is random."""
+def _special(tokenizer: Tokenizer) -> list[str]:
+    """Return the special tokens by their ids; KerasHub's order is random."""
     return sorted(tokenizer.special_tokens, key=tokenizer.token_to_id)
 
 

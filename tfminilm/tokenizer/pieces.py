@@ -6,45 +6,45 @@ from typing import Any
 
 from tfminilm.errors import UserError
 
-_MOST_BYTES = 256  # Of a word; TensorFlow Text takes no longer one.
+_MOST_BYTES = 256  # Per word: the limit of TensorFlow Text.
 
 
 def words_fault(words: Sequence[str]) -> str:
-    """Why a list of words is no vocabulary of WordPiece.
+    """Return why a list of words is no WordPiece vocabulary.
 
     Returns:
         What is wrong, in words; empty if nothing is.
     """
-    known: set[str] = set()
+    earlier: set[str] = set()
     for index, word in enumerate(words):
         is_line = word and not {"\0", "\n"} & set(word)
         size = len(word.encode("utf-8", "surrogatepass"))
         if not is_line or size > _MOST_BYTES:
             return f"word {index} is {word[:20]!r}"
-        if word in known:
+        if word in earlier:
             return f"{word[:20]!r} is there twice"
-        known.add(word)
+        earlier.add(word)
     return ""
 
 
 def layout_fault(proto: bytes) -> str:
-    """Why a SentencePiece model is none that XLM-R's ids are made of.
+    """Return why a SentencePiece model does not fit XLM-R's ids.
 
-    An id is a piece's number and one; the first three pieces are what is
-    unknown, the start and the end.
+    An id is a piece's index plus one; the first three pieces have to be the
+    unknown one, the start and the end.
 
     Returns:
         What is wrong, in words; empty if nothing is.
     """
     from sentencepiece import sentencepiece_model_pb2
 
-    known: Any = sentencepiece_model_pb2
+    messages: Any = sentencepiece_model_pb2
     try:
-        model = known.ModelProto.FromString(proto)
-    except Exception:  # Of the kind of whichever protobuf there is.
+        model = messages.ModelProto.FromString(proto)
+    except Exception:  # Each version of protobuf has its own class.
         return "it is no SentencePiece model"
     kinds = [piece.type for piece in model.pieces]
-    piece = known.ModelProto.SentencePiece
+    piece = messages.ModelProto.SentencePiece
     layout = [piece.UNKNOWN, piece.CONTROL, piece.CONTROL]
     if kinds[:3] != layout or kinds.count(piece.UNKNOWN) != 1:
         return (
@@ -59,17 +59,17 @@ def layout_fault(proto: bytes) -> str:
     return ""
 
 
-def require_layout(tokenizer: Any, source: Any) -> None:
-    """Refuses a tokenizer of XLM-R's on a model that is laid out otherwise.
+def require_layout(tokenizer: object, source: object) -> None:
+    """Refuse an XLM-R tokenizer whose model is laid out differently.
 
-    KerasHub would read what is unknown as the id of another piece.
+    KerasHub would give unknown characters the id of another piece.
 
     Args:
-        tokenizer: KerasHub's, of any kind.
-        source: where it is from, for the message.
+        tokenizer: a KerasHub tokenizer of any class.
+        source: where it comes from, for the message.
 
     Raises:
-        UserError: it names what is laid out otherwise.
+        UserError: names the difference.
     """
     import keras_hub
 
