@@ -2,7 +2,6 @@
 
 from tfminilm.methods.bilstm import BiLSTMSoft
 from tfminilm.methods.distilbert import DistilBERT
-from tfminilm.methods.layer_map import layer_map
 from tfminilm.methods.minilm import MiniLM
 from tfminilm.methods.minilmv2 import MiniLMv2
 from tfminilm.methods.mlm_kd import MLMKD
@@ -12,6 +11,7 @@ from tfminilm.methods.sentence import SentenceEmbedding
 from tfminilm.methods.soft_targets import SoftTargets
 from tfminilm.methods.terms import Method, Term
 from tfminilm.methods.tinybert import TinyBERT
+from tfminilm.students.layer_map import layer_map
 
 __all__ = [
     "MLMKD",

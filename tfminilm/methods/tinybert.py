@@ -11,8 +11,8 @@ import keras
 from tfminilm import losses
 from tfminilm.errors import UserError
 from tfminilm.methods import logits
-from tfminilm.methods.layer_map import layer_map
 from tfminilm.methods.terms import Term, require
+from tfminilm.students.layer_map import layer_map
 from tfminilm.teachers.expose import encoder_calls
 
 _LOSSES = ("embedding", "hidden", "attention", "prediction")

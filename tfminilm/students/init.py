@@ -10,6 +10,7 @@ from tfminilm.layers.bottleneck import BottleneckEncoder
 from tfminilm.layers.no_norm import NoNorm
 from tfminilm.private.encoders import encoder_parts
 from tfminilm.students.init_bottleneck import pairs_from_bert
+from tfminilm.students.layer_map import layer_map
 from tfminilm.teachers.expose import encoder_calls
 
 # How far apart two activations may be at any place, to be taken for one.
@@ -48,13 +49,15 @@ def init_from_teacher(
         UserError: widths differ, the layers do not fit, or they have another
             activation than the teacher's.
     """
-    theirs = [call.layer for call in encoder_calls(teacher)]
-    ours = [call.layer for call in encoder_calls(student)]
-    indices = _indices(layers, len(theirs), len(ours))
+    teacher_layers = [call.layer for call in encoder_calls(teacher)]
+    student_layers = [call.layer for call in encoder_calls(student)]
+    indices = _indices(layers, len(teacher_layers), len(student_layers))
     pairs = [
-        (layer, theirs[i]) for layer, i in zip(ours, indices, strict=False)
+        (layer, teacher_layers[index])
+        for layer, index in zip(student_layers, indices, strict=False)
     ]
-    if _has_bottlenecks(ours) and not _has_bottlenecks(theirs):
+    has_bottlenecks = map(_has_bottlenecks, (student_layers, teacher_layers))
+    if tuple(has_bottlenecks) == (True, False):
         copies = pairs_from_bert(student, teacher, pairs)
     else:
         copies = _pairs(student, teacher, pairs)
@@ -69,13 +72,13 @@ def _require_same_activation(layer: Any, source: Any) -> None:
     The two GELUs count as one: they differ by less than 1e-3.
     """
     probe = keras.ops.linspace(-4.0, 4.0, 33)
-    ours, theirs = (
+    student_values, teacher_values = (
         keras.ops.convert_to_numpy(
             encoder_parts(one).intermediate.activation(probe)
         )
         for one in (layer, source)
     )
-    if abs(ours - theirs).max() > _ALIKE:
+    if abs(student_values - teacher_values).max() > _ALIKE:
         raise UserError(
             f"cannot initialise {layer.name} from the teacher's {source.name}: "
             "their activations differ; take its embeddings alone, with layers="
@@ -113,20 +116,17 @@ def _indices(
 ) -> list[int]:
     if layers == "embeddings":
         return []
-    if layers == "uniform":
-        if num_teacher % num_student:
-            raise UserError(
-                f"cannot take every k-th of {num_teacher} layers for "
-                f"{num_student}: name the layers, such as layers=(0, 2, 5)"
-            )
-        step = num_teacher // num_student
-        return list(range(step - 1, num_teacher, step))
-    if layers == "bottom":
-        if num_teacher < num_student:
-            raise UserError(
-                f"cannot take the {num_student} lowest of {num_teacher} layers"
-            )
-        return list(range(num_student))
+    no_map = {
+        "uniform": f"cannot take every k-th of {num_teacher} layers for "
+        f"{num_student}: name the layers, such as layers=(0, 2, 5)",
+        "bottom": f"cannot take the {num_student} lowest of {num_teacher} "
+        "layers",
+    }
+    if isinstance(layers, str) and layers in no_map:
+        try:
+            return list(layer_map(layers, num_teacher, num_student))
+        except UserError:
+            raise UserError(no_map[layers]) from None
     if isinstance(layers, str) or len(layers) != num_student:
         raise UserError(
             f"layers is {layers!r}, expected 'uniform', 'bottom', "
@@ -157,7 +157,7 @@ def _same_layer(
 
 def _lacks_segments(layer: keras.layers.Layer, teacher: keras.Model) -> bool:
     """Whether it is DistilBERT's embedding, and the teacher a BERT."""
-    names = {theirs.name for theirs in teacher.layers}
+    names = {each.name for each in teacher.layers}
     return (
         layer.name == "token_and_position_embedding"
         and layer.name not in names
@@ -185,26 +185,28 @@ def _embeddings_without_segments(
 
 
 def _weight_pairs(
-    ours: keras.layers.Layer, theirs: keras.layers.Layer
+    layer: keras.layers.Layer, source: keras.layers.Layer
 ) -> list[tuple]:
-    """Each of our weights with the value it takes."""
+    """Pair each of the layer's weights with the value that it takes."""
     pairs = []
-    if len(ours.weights) != len(theirs.weights):
+    if len(layer.weights) != len(source.weights):
         raise UserError(
-            f"cannot initialise {ours.name} from the teacher's {theirs.name}: "
+            f"cannot initialise {layer.name} from the teacher's {source.name}: "
             "it is built otherwise; take its embeddings alone, with layers="
             "'embeddings'"
         )
-    for weight, source in zip(ours.weights, theirs.weights, strict=True):
-        value = keras.ops.convert_to_numpy(source)
-        if ours.name == "position_embedding":
+    for weight, teacher_weight in zip(
+        layer.weights, source.weights, strict=True
+    ):
+        value = keras.ops.convert_to_numpy(teacher_weight)
+        if layer.name == "position_embedding":
             value = value[: weight.shape[0]]
         if tuple(weight.shape) != value.shape:
             raise UserError(
                 f"cannot initialise {weight.path} {tuple(weight.shape)} from "
-                f"the teacher's {source.path} {value.shape}: shapes differ; "
-                "start from random weights, or build a student as wide (and "
-                "with as many positions) as its teacher"
+                f"the teacher's {teacher_weight.path} {value.shape}: shapes "
+                "differ; start from random weights, or build a student as "
+                "wide (and with as many positions) as its teacher"
             )
         pairs.append((weight, value))
     return pairs

@@ -37,14 +37,14 @@ def pairs_from_bert(
         UserError: nothing of its layers fits.
     """
     parts = [part for pair in layers for part in _layer(*pair)]
-    found = _all_fitting(parts)
-    if not found:
+    pairs = _all_fitting(parts)
+    if not pairs:
         raise UserError(
             f"nothing of the layers of {teacher.name} fits {student.name}: "
             "expected a bottleneck_dim and an intermediate_dim that are its "
             "hidden_dim and its intermediate_dim"
         )
-    return _all_fitting(_embeddings(student, teacher)) + found
+    return _all_fitting(_embeddings(student, teacher)) + pairs
 
 
 def _embeddings(student: Any, teacher: Any) -> list[tuple[Any, Any]]:
@@ -56,46 +56,47 @@ def _embeddings(student: Any, teacher: Any) -> list[tuple[Any, Any]]:
         "pooled_dense": "pooled_dense",
     }
     return [
-        (getattr(student, ours, None), getattr(teacher, theirs, None))
-        for ours, theirs in names.items()
+        (getattr(student, name, None), getattr(teacher, other, None))
+        for name, other in names.items()
     ]
 
 
-def _layer(ours: BottleneckEncoder, theirs: Any) -> list[tuple[Any, Any]]:
-    attention, block = encoder_parts(theirs).attention, ours.feedforwards[0]
+def _layer(layer: BottleneckEncoder, source: Any) -> list[tuple[Any, Any]]:
+    attention, block = encoder_parts(source).attention, layer.feedforwards[0]
     return [
-        (ours.projections["queries"], attention.query_dense),
-        (ours.projections["keys"], attention.key_dense),
-        (ours.projections["values"], attention.value_dense),
-        (ours.attention_output.dense, attention.output_dense),
-        (ours.attention_output.norm, encoder_parts(theirs).attention_norm),
-        (block.intermediate, encoder_parts(theirs).intermediate),
-        (block.output_dense.dense, encoder_parts(theirs).output),
-        (block.output_dense.norm, encoder_parts(theirs).feedforward_norm),
+        (layer.projections["queries"], attention.query_dense),
+        (layer.projections["keys"], attention.key_dense),
+        (layer.projections["values"], attention.value_dense),
+        (layer.attention_output.dense, attention.output_dense),
+        (layer.attention_output.norm, encoder_parts(source).attention_norm),
+        (block.intermediate, encoder_parts(source).intermediate),
+        (block.output_dense.dense, encoder_parts(source).output),
+        (block.output_dense.norm, encoder_parts(source).feedforward_norm),
     ]
 
 
 def _all_fitting(
     parts: Sequence[tuple[Any, Any]],
 ) -> list[tuple[Any, np.ndarray]]:
-    return [pair for ours, theirs in parts for pair in _fitting(ours, theirs)]
+    return [pair for layer, source in parts for pair in _fitting(layer, source)]
 
 
-def _fitting(ours: Any, theirs: Any) -> list[tuple[Any, np.ndarray]]:
-    """All weights of a layer, or none of them."""
-    if ours is None or theirs is None or isinstance(ours, NoNorm):
+def _fitting(layer: Any, source: Any) -> list[tuple[Any, np.ndarray]]:
+    """Pair all weights of a layer with the teacher's, or none of them."""
+    if layer is None or source is None or isinstance(layer, NoNorm):
         return []
-    found = []
-    for weight, source in zip(ours.weights, theirs.weights, strict=True):
-        value = keras.ops.convert_to_numpy(source)
-        if ours.name == "position_embedding":
+    pairs = []
+    weights = zip(layer.weights, source.weights, strict=True)
+    for weight, teacher_weight in weights:
+        value = keras.ops.convert_to_numpy(teacher_weight)
+        if layer.name == "position_embedding":
             value = value[: weight.shape[0]]
-        # Theirs split the heads: on one side a kernel is as it was.
+        # The teacher's split the heads: on one side a kernel is as it was.
         is_alike = value.size == np.prod(weight.shape)
         if len(weight.shape) > 1:
             sides = {value.shape[0], value.shape[-1]}
             is_alike &= bool(sides & {*weight.shape})
         if not is_alike:
             return []
-        found.append((weight, value.reshape(weight.shape)))
-    return found
+        pairs.append((weight, value.reshape(weight.shape)))
+    return pairs

@@ -154,8 +154,8 @@ class Attention(tf.Module):
         return tf.transpose(x, [0, 2, 1, 3])
 
 
-class Places(tf.Module):
-    """Positions and segments, to be added to a sentence's tokens.
+class PositionEmbeddings(tf.Module):
+    """Add positions and segments to a sentence's tokens.
 
     Args:
         positions: `[max_sequence_length, width]`.
@@ -168,7 +168,7 @@ class Places(tf.Module):
         self._segments = segments
 
     def add(self, x, segment_ids):
-        """`x` `[1, length, width]` with its places' rows."""
+        """Return `x` `[1, length, width]` with the rows of its positions."""
         length = x.shape[1]
         rows = self._positions[:length]
         if self._segments is None:

@@ -46,7 +46,7 @@ class MobileBert(tf.Module):
         else:
             self._norm = blocks.Norm(weights.norm(backbone.embeddings_norm))
         self._projection = blocks.Dense(projection, "embeddings_projection")
-        self._places = blocks.Places(positions, segments)
+        self._positions = blocks.PositionEmbeddings(positions, segments)
         self.layers = [
             _Layer(layer, width, f"layer_{index}")
             for index, layer in enumerate(backbone.transformer_layers)
@@ -66,7 +66,7 @@ class MobileBert(tf.Module):
         # Beyond the ends of a text there are zeros, as in `Trigrams`.
         around = tf.pad(tokens, [[0, 0], [1, 1], [0, 0]])
         trigrams = tf.concat([around[:, 2:], tokens, around[:, :-2]], -1)
-        x = self._places.add(self._projection(trigrams), segment_ids)
+        x = self._positions.add(self._projection(trigrams), segment_ids)
         return x if self._norm is None else self._norm(x)
 
     def pool(self, first):

@@ -15,7 +15,9 @@ class Transformer(tf.Module):
         encoder = weights.read_encoder(backbone)
         self._hidden_dim = encoder.hidden_dim
         self._tokens = blocks.constant(encoder.tokens)
-        self._places = blocks.Places(encoder.positions, encoder.segments)
+        self._positions = blocks.PositionEmbeddings(
+            encoder.positions, encoder.segments
+        )
         self._norm = blocks.Norm(encoder.embeddings_norm)
         self.layers = [
             _Layer(layer, encoder.num_heads, f"layer_{index}")
@@ -30,7 +32,7 @@ class Transformer(tf.Module):
         length = token_ids.shape[1]
         tokens = blocks.lookup(self._tokens, tf.reshape(token_ids, [length]))
         tokens = tf.reshape(tokens, [1, length, self._hidden_dim])
-        return self._norm(self._places.add(tokens, segment_ids))
+        return self._norm(self._positions.add(tokens, segment_ids))
 
     def pool(self, first):
         """The pooled output `[1, hidden_dim]` of the first token's state."""
