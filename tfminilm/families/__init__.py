@@ -96,6 +96,8 @@ def exposures() -> tuple[Exposure, ...]:
 
 def register() -> None:
     """Import the classes that Keras and KerasHub load by their names."""
+    from tfminilm.families import backbones  # noqa: F401
+
     masked_lms()
     text_classifiers()
 

@@ -9,13 +9,15 @@ import keras
 
 from tfminilm import families, json_files
 from tfminilm.errors import UserError
-from tfminilm.teachers import hugging_face, mobilebert, tiny
-from tfminilm.teachers.checkpoint import (
+from tfminilm.families.hugging_face import reader as hugging_face
+from tfminilm.families.hugging_face.checkpoint import (
     AGAIN,
     is_tf1,
     tf1_settings_file,
     weight_map,
 )
+from tfminilm.families.mobilebert import hugging_face as mobilebert
+from tfminilm.teachers import tiny
 
 _FORMS = (
     "a workdir, a KerasHub preset (folder, name, kaggle:// or hf://), "
@@ -60,8 +62,6 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     """
     import keras_hub
 
-    # Imported to be known to KerasHub, which loads them by name.
-    from tfminilm.teachers import backbones  # noqa: F401
     from tfminilm.teachers.expose import encoder_calls
 
     families.register()

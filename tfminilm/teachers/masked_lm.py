@@ -7,9 +7,11 @@ import keras
 
 from tfminilm import families
 from tfminilm.errors import UserError
+from tfminilm.families.hugging_face import reader as hugging_face
+from tfminilm.families.mobilebert import hugging_face as mobilebert
 from tfminilm.layers.factorised_head import FactorisedMaskedLMHead
 from tfminilm.private.encoders import head_parts
-from tfminilm.teachers import hugging_face, mobilebert, tiny
+from tfminilm.teachers import tiny
 from tfminilm.teachers.load import (
     hugging_face_folder,
     is_hugging_face,
@@ -44,7 +46,7 @@ def build_masked_lm(
     """
     import keras_hub
 
-    from tfminilm.teachers.backbones import MASKED_LMS
+    from tfminilm.families.backbones import MASKED_LMS
 
     models = keras_hub.models
     classes = [
@@ -86,9 +88,6 @@ def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     """
     import keras_hub
     from keras_hub.src.utils import preset_utils
-
-    # Imported to be known to KerasHub, which loads it by name.
-    from tfminilm.teachers import backbones  # noqa: F401
 
     families.register()
     if is_tiny(source):

@@ -11,11 +11,15 @@ import numpy as np
 from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.export.graph import weights
+from tfminilm.families.hugging_face import names as families
+from tfminilm.families.hugging_face.checkpoint import pytorch_name
+from tfminilm.families.hugging_face.settings import (
+    ACTIVATIONS,
+    huggingface_activation,
+)
+from tfminilm.families.mobilebert import hugging_face as mobilebert
 from tfminilm.private.encoders import encoder_parts
 from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
-from tfminilm.teachers import families, mobilebert
-from tfminilm.teachers.checkpoint import pytorch_name
-from tfminilm.teachers.settings import ACTIVATIONS, huggingface_activation
 from tfminilm.tokenizer import BERT, rules_of
 
 

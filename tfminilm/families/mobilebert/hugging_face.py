@@ -16,8 +16,7 @@ import keras
 
 from tfminilm import json_files
 from tfminilm.errors import UserError
-from tfminilm.layers.bottleneck import BottleneckEncoder
-from tfminilm.teachers.checkpoint import (
+from tfminilm.families.hugging_face.checkpoint import (
     AGAIN,
     Checkpoint,
     Slot,
@@ -26,8 +25,12 @@ from tfminilm.teachers.checkpoint import (
     open_checkpoint,
     pytorch_name,
 )
-from tfminilm.teachers.settings import activation as activation_of
-from tfminilm.teachers.settings import check, huggingface_activation
+from tfminilm.families.hugging_face.settings import activation as activation_of
+from tfminilm.families.hugging_face.settings import (
+    check,
+    huggingface_activation,
+)
+from tfminilm.layers.bottleneck import BottleneckEncoder
 
 _SETTINGS = {
     "vocabulary_size": "vocab_size",

@@ -15,16 +15,16 @@ import keras
 import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.private.encoders import head_parts
-from tfminilm.teachers import settings
-from tfminilm.teachers.checkpoint import (
+from tfminilm.families.hugging_face import settings
+from tfminilm.families.hugging_face.checkpoint import (
     Checkpoint,
     Slot,
     fill,
     layer_slots,
     open_checkpoint,
 )
-from tfminilm.teachers.families import FAMILIES, Family, modules
+from tfminilm.families.hugging_face.names import FAMILIES, Family, modules
+from tfminilm.private.encoders import head_parts
 
 _EPSILON = 1e-12  # Of DistilBERT, whatever its settings say.
 
@@ -33,7 +33,7 @@ def load_backbone(folder: str | os.PathLike, dtype: Any = None) -> keras.Model:
     """A KerasHub backbone with the weights of a folder.
 
     Where the activation or the epsilon is not KerasHub's own, its class is
-    that of the same name in `teachers.backbones`. The dropout of the hidden
+    that of the same name in `families.backbones`. The dropout of the hidden
     states is that of the attention too. A BERT or an ALBERT that was saved
     without a pooler gets one: the tanh of the first token's state.
 
@@ -57,7 +57,7 @@ def load_masked_lm(
         UserError: as `load_backbone`; or the head is not whole, or its logits
             have a table of their own.
     """
-    from tfminilm.teachers.backbones import MASKED_LMS
+    from tfminilm.families.backbones import MASKED_LMS
 
     checkpoint = open_checkpoint(pathlib.Path(folder))
     family = _family(checkpoint)
@@ -98,7 +98,7 @@ def _build(
     """A model of a folder's settings, with random weights."""
     import keras_hub
 
-    from tfminilm.teachers.backbones import BACKBONES, OWN_SETTINGS
+    from tfminilm.families.backbones import BACKBONES, OWN_SETTINGS
 
     path = checkpoint.settings_file
     found = {**family.defaults, **checkpoint.settings}

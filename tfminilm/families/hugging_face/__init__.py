@@ -1,0 +1,1 @@
+"""Folders that `transformers` writes: opened, checked, and mapped."""
