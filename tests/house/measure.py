@@ -198,11 +198,38 @@ def kind_branches() -> list[str]:
 
 
 def family_names() -> list[str]:
-    """Return the lines of code that name a family outside of `families`."""
+    """Return the strings that name a family outside of `families`.
+
+    `tokenizer` may: its rules are called by the families that have them. So
+    may annotations, `__all__`, which lists public names, and `AUGMENTATIONS`,
+    which are called by their papers.
+    """
     names = "bert|roberta|xlm_roberta|xlmr|distilbert|distil_bert|albert|"
     names += "electra|mobilebert|ib_bert|bilstm"
-    quoted = rf"""["'](?i:{names})(?i:_?backbone|_?tokenizer)?["']"""
-    return _lines(quoted, ("families/",))
+    name = re.compile(rf"({names})(_?backbone|_?tokenizer)?", re.IGNORECASE)
+    found = []
+    for module, tree in sources().items():
+        if module.split(".")[1:2] in (["families"], ["tokenizer"]):
+            continue
+        passed = set(map(id, _unread(tree)))
+        for node in ast.walk(tree):
+            is_text = isinstance(node, ast.Constant) and id(node) not in passed
+            if is_text and name.fullmatch(str(node.value)):
+                found.append(f"{module}:{node.lineno}: {node.value!r}")
+    return found
+
+
+def _unread(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield the nodes of annotations, and of lists that may name families."""
+    for node in ast.walk(tree):
+        parts = [getattr(node, "annotation", None)]
+        parts.append(getattr(node, "returns", None))
+        if isinstance(node, ast.Assign):
+            target = ast.unparse(node.targets[0])
+            lists = target in ("__all__", "AUGMENTATIONS")
+            parts.append(node.value if lists else None)
+        for part in filter(None, parts):
+            yield from ast.walk(part)
 
 
 def _lines(pattern: str, homes: tuple[str, ...], needed: str = "") -> list[str]:

@@ -66,6 +66,14 @@ def of_backbone(backbone: "keras.Model") -> Family | None:
     return _of_class(type(backbone), {f.backbone: f for f in FAMILIES})
 
 
+def of_model_type(name: str) -> Family | None:
+    """Return the family that `transformers` calls so, if it is known."""
+    for family in FAMILIES:
+        if family.hugging_face and family.hugging_face.model_type == name:
+            return family
+    return None
+
+
 def of_tokenizer(tokenizer: "Tokenizer") -> Family | None:
     """Return a family that reads the tokens of such a tokenizer, if any."""
     return _of_class(type(tokenizer), {f.tokens.tokenizer: f for f in FAMILIES})

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tfminilm.families import post_norm, tiny
-from tfminilm.families.family import Family, Tokens
+from tfminilm.families.family import Family, HuggingFace, Tokens
 
 if TYPE_CHECKING:
     import keras
@@ -56,6 +56,19 @@ def bert(
 WORD_PIECES = Tokens(
     "BertTokenizer", 30_522, tiny="bert", tiny_tokenizer=tiny.word_pieces
 )
+
+
+def _contents(
+    backbone: "keras.Model",
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a folder's settings and its layers by PyTorch's modules."""
+    from tfminilm.families.hugging_face import names, writer
+
+    modules = dict(names.modules(names.FAMILIES["bert"], backbone))
+    modules["pooler.dense"] = backbone.pooled_dense
+    return writer.settings_of(backbone), modules
+
+
 FAMILY = Family(
     name="bert",
     backbone="BertBackbone",
@@ -63,5 +76,6 @@ FAMILY = Family(
     students={"bert": bert},
     arguments=post_norm.arguments,
     exposure=post_norm.exposure,
+    hugging_face=HuggingFace("bert", "Bert", contents=_contents),
     mobile_graph="post_norm",
 )

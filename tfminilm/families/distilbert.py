@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfminilm.families import post_norm
 from tfminilm.families.bert import WORD_PIECES
-from tfminilm.families.family import Family
+from tfminilm.families.family import Family, HuggingFace
 
 if TYPE_CHECKING:
     import keras
@@ -62,6 +62,7 @@ FAMILY = Family(
     tokens=dataclasses.replace(WORD_PIECES, tokenizer="DistilBertTokenizer"),
     students={"distilbert": distilbert},
     arguments=post_norm.arguments,
+    hugging_face=HuggingFace("distilbert", "DistilBert"),
     exposure=post_norm.exposure,
     mobile_graph="post_norm",
 )

@@ -79,6 +79,28 @@ class Tokens:
 
 
 @dataclasses.dataclass(frozen=True)
+class HuggingFace:
+    """How `transformers` keeps a family's models.
+
+    Attributes:
+        model_type: what `config.json` calls the family.
+        class_name: what its classes begin with, such as `Bert` in `BertModel`.
+        contents: gives what a folder of a backbone holds: what `config.json`
+            says of it, and its layers by the names of PyTorch's modules;
+            `None` if such folders are only read.
+        has_zero_padding: whether the padding's row of its token table is zero:
+            the last word's neighbour is the padding there, and nothing here.
+    """
+
+    model_type: str
+    class_name: str
+    contents: (
+        Callable[[keras.Model], tuple[dict[str, Any], dict[str, Any]]] | None
+    ) = None
+    has_zero_padding: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Family:
     """A family of models: everything that differs from other families.
 
@@ -96,6 +118,7 @@ class Family:
             has none.
         predicts_next_sentence: whether that model has such a head.
         text_classifier: gives this package's classifier, if KerasHub has none.
+        hugging_face: how `transformers` keeps its models, if it has any.
         mobile_graph: how a phone computes it: a name in
             `export.graph.mobile_graph`. Empty if it cannot.
         sizes: gives a backbone's layers, heads and widths.
@@ -116,6 +139,7 @@ class Family:
     masked_lm: Callable[[], Any] | None = None
     predicts_next_sentence: bool = False
     text_classifier: Callable[[], Any] | None = None
+    hugging_face: HuggingFace | None = None
     mobile_graph: str = ""
     sizes: Callable[[keras.Model], dict[str, int]] = counts.sizes
     flops: Callable[[keras.Model, int], int] = counts.flops

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tfminilm.families import post_norm, tiny
-from tfminilm.families.family import Family, Tokens
+from tfminilm.families.family import Family, HuggingFace, Tokens
 
 if TYPE_CHECKING:
     import keras
@@ -66,6 +66,7 @@ FAMILY = Family(
     ),
     students={"xlm_roberta": xlm_roberta},
     arguments=post_norm.arguments,
+    hugging_face=HuggingFace("xlm-roberta", "XLMRoberta"),
     exposure=post_norm.exposure,
     mobile_graph="post_norm",
 )

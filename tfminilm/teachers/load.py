@@ -24,12 +24,6 @@ _FORMS = (
     "a Hugging Face folder, a TensorFlow 1 MobileBERT, or package:NAME/FOLDER"
 )
 
-# Tokenizers of Hugging Face's families other than BERT's own.
-_WORD_PIECE = {
-    "distilbert": "DistilBertTokenizer",
-    "electra": "ElectraTokenizer",
-}
-
 
 # Of a model's files, what is read of them here.
 _SHAPES: dict[str, Any] = {
@@ -149,9 +143,8 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
         family = (
             _read_json(config).get("model_type") if config.is_file() else ""
         )
-        kind = _WORD_PIECE.get(str(family), "BertTokenizer")
         try:
-            return getattr(keras_hub.models, kind)(
+            return _word_piece_class(str(family))(
                 words, lowercase=lowercase, strip_accents=strips
             )
         except ValueError as error:  # A word that it needs is missing.
@@ -168,6 +161,17 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
             raise _cannot_load("tokenizer", source, error) from error
         return tokenizer
     return _from_preset(keras_hub.models.Tokenizer, folder, source, "tokenizer")
+
+
+def _word_piece_class(model_type: str) -> Any:
+    """Return KerasHub's tokenizer of a family's word pieces, or BERT's."""
+    import keras_hub
+
+    family = families.of_model_type(model_type) or families.DEFAULT
+    cls = getattr(keras_hub.models, family.tokens.tokenizer)
+    if issubclass(cls, keras_hub.tokenizers.WordPieceTokenizer):
+        return cls
+    return keras_hub.models.BertTokenizer
 
 
 def is_tiny(source: str | os.PathLike) -> bool:

@@ -153,7 +153,7 @@ class DataSpec(tfminilm.config.Typed):
     label_kind: str = "classification"
     eval_file: str = ""
     augment_copies: int = 0
-    augmentation: str = "bilstm"
+    augmentation: str = AUGMENTATIONS[0]
     replace_words: bool = True
     masked_lm: str = ""
     word_vectors: str = ""

@@ -1,14 +1,12 @@
 """Weights of Keras layers as plain arrays, and those of a whole encoder."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from tfminilm.errors import UserError
-from tfminilm.layers.bottleneck import activation_function
+from tfminilm.families.activations import activation_name
 from tfminilm.private.encoders import encoder_parts
 
 # Those that a mobile graph can have.
@@ -138,7 +136,7 @@ def _layer(layer: Any, hidden_dim: int) -> EncoderLayer:
         intermediate=dense(parts.intermediate, hidden_dim),
         feedforward=dense(parts.output, layer.intermediate_dim),
         feedforward_norm=norm(parts.feedforward_norm),
-        activation=activation_name(parts.intermediate.activation),
+        activation=activation_name(parts.intermediate.activation, ACTIVATIONS),
     )
 
 
@@ -157,24 +155,3 @@ def dense(layer: Any, inputs: int) -> Dense:
 def norm(layer: Any) -> Norm:
     """Reads a `LayerNormalization`."""
     return Norm(array(layer.gamma), array(layer.beta), layer.epsilon)
-
-
-def activation_name(
-    activation: Callable, known: Sequence[str] = ACTIVATIONS
-) -> str:
-    """Names the known function that one is, judged by what it computes.
-
-    Raises:
-        UserError: it is none of them.
-    """
-    probe = keras.ops.linspace(-9.0, 9.0, 37)
-    given = keras.ops.convert_to_numpy(activation(probe))
-    for name in known:
-        function = activation_function(name)
-        value = keras.ops.convert_to_numpy(function(probe))
-        if np.allclose(given, value, atol=1e-6):
-            return name
-    raise UserError(
-        f"cannot export the activation {activation!r}: expected "
-        f"{' or '.join(known)}"
-    )

@@ -8,17 +8,11 @@ import keras
 import keras_hub
 import numpy as np
 
-from tfminilm import files
+from tfminilm import families, files
 from tfminilm.errors import UserError
 from tfminilm.export.graph import weights
-from tfminilm.families.hugging_face import names as families
+from tfminilm.families.family import HuggingFace
 from tfminilm.families.hugging_face.checkpoint import pytorch_name
-from tfminilm.families.hugging_face.settings import (
-    ACTIVATIONS,
-    huggingface_activation,
-)
-from tfminilm.families.mobilebert import hugging_face as mobilebert
-from tfminilm.private.encoders import encoder_parts
 from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
 from tfminilm.tokenizer import BERT, rules_of
 
@@ -56,17 +50,17 @@ def write(
             "which transformers' BertTokenizer does not have: expected one "
             "with BERT's, as tokenizer.hugging_face.with_bert_rules makes it"
         )
-    family, settings, modules = _encoder(backbone)
+    family, settings, modules = _contents(backbone)
     kind = "Model"
     if model is not backbone:
         # Where there is a head, the encoder is a part of the model.
-        modules = {f"{family.lower()}.{k}": v for k, v in modules.items()}
-        kind, own = _head(model, labels)
-        settings |= own
-        modules |= _head_modules(model, family)
+        modules = {f"{family.model_type}.{k}": v for k, v in modules.items()}
+        kind, head_settings = _head(model, labels)
+        settings |= head_settings
+        modules |= _head_modules(model, family.model_type)
     settings |= {
-        "model_type": family.lower(),
-        "architectures": [family + kind],
+        "model_type": family.model_type,
+        "architectures": [family.class_name + kind],
         "pad_token_id": int(tokenizer.pad_token_id),
         "dtype": "float32",
     }
@@ -75,8 +69,7 @@ def write(
         for module, layer in modules.items()
         for name, value in _arrays(module, layer)
     }
-    if family == "MobileBert":
-        # There, the last word's neighbour is the padding: here it is nothing.
+    if family.has_zero_padding:
         name = next(name for name in arrays if "word_embeddings" in name)
         arrays[name][tokenizer.pad_token_id] = 0
     content = save(arrays, {"format": "pt"})
@@ -100,69 +93,28 @@ class Runner:
         }
 
 
-def _bert_modules(backbone: Any) -> dict[str, Any]:
-    """The layers that have variables, by the name of PyTorch's module."""
-    found = families.modules(families.FAMILIES["bert"], backbone)
-    return {**dict(found), "pooler.dense": backbone.pooled_dense}
-
-
-def _encoder(backbone: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Its family, its settings, and its layers by PyTorch's modules."""
-    name = type(backbone).__name__
-    if name == "BertBackbone":
-        return "Bert", _bert_settings(backbone), _bert_modules(backbone)
-    if name == "MobileBertBackbone":
-        settings = mobilebert.settings_of(backbone)
-        return "MobileBert", settings, dict(mobilebert.modules_of(backbone))
-    raise UserError(
-        f"cannot write a {name} as a Hugging Face folder: expected a "
-        "BertBackbone or a MobileBertBackbone"
-    )
-
-
-def _bert_settings(backbone: Any) -> dict[str, Any]:
-    """All of a KerasHub BERT's, with what its layers compute.
+def _contents(
+    backbone: keras.Model,
+) -> tuple[HuggingFace, dict[str, Any], dict[str, Any]]:
+    """Return how `transformers` keeps a backbone, its settings and layers.
 
     Raises:
-        UserError: they compute with several activations or epsilons, where
-            `transformers` has one of each; or with one that it has not.
+        UserError: `transformers` has no such model.
     """
-    layers = backbone.transformer_layers
-    norms = [backbone.embeddings_layer_norm]
-    for layer in layers:
-        norms += [encoder_parts(layer).attention_norm]
-        norms += [encoder_parts(layer).feedforward_norm]
-    activations = {
-        weights.activation_name(
-            encoder_parts(layer).intermediate.activation,
-            tuple(dict.fromkeys(ACTIVATIONS.values())),
-        )
-        for layer in layers
+    name = type(backbone).__name__
+    writable = {
+        family.backbone: family.hugging_face
+        for family in families.FAMILIES
+        if family.hugging_face and family.hugging_face.contents
     }
-    return {
-        "vocab_size": backbone.vocabulary_size,
-        "hidden_size": backbone.hidden_dim,
-        "num_hidden_layers": backbone.num_layers,
-        "num_attention_heads": backbone.num_heads,
-        "intermediate_size": backbone.intermediate_dim,
-        "hidden_act": huggingface_activation(
-            _only(activations, "an activation")
-        ),
-        "hidden_dropout_prob": backbone.dropout,
-        "attention_probs_dropout_prob": backbone.dropout,
-        "max_position_embeddings": backbone.max_sequence_length,
-        "type_vocab_size": backbone.num_segments,
-        "layer_norm_eps": _only({norm.epsilon for norm in norms}, "an epsilon"),
-    }
-
-
-def _only(found: set[Any], what: str) -> Any:
-    if len(found) > 1:
+    if name not in writable:
         raise UserError(
-            "cannot write a Hugging Face folder: it has room for one of "
-            f"{what}, and the layers have {', '.join(map(str, sorted(found)))}"
+            f"cannot write a {name} as a Hugging Face folder: expected "
+            + " or ".join(f"a {known}" for known in writable)
         )
-    return found.pop()
+    kept = writable[name]
+    assert kept.contents is not None
+    return kept, *kept.contents(backbone)
 
 
 def _head(model: Any, labels: Sequence[str]) -> tuple[str, dict[str, Any]]:
@@ -181,12 +133,12 @@ def _head(model: Any, labels: Sequence[str]) -> tuple[str, dict[str, Any]]:
     return "ForSequenceClassification", settings
 
 
-def _head_modules(model: Any, family: str) -> dict[str, Any]:
+def _head_modules(model: Any, prefix: str) -> dict[str, Any]:
     if isinstance(model, SpanFinder):
         return {"qa_outputs": model.get_layer("span_logits")}
     modules = {"classifier": model.get_layer("logits")}
     if isinstance(model, FirstTokenClassifier):
-        pooler = f"{family.lower()}.pooler.dense"
+        pooler = f"{prefix}.pooler.dense"
         modules[pooler] = model.get_layer("pooled_dense")
     return modules
 
@@ -209,7 +161,7 @@ def _write_tokenizer(tokenizer: Any, length: int, folder: pathlib.Path) -> None:
     files.write_text(folder / "vocab.txt", "\n".join(words) + "\n")
     files.write_text(folder / "tokenizer.json", _engine(tokenizer).to_str())
     settings = {
-        "tokenizer_class": "BertTokenizer",
+        "tokenizer_class": families.DEFAULT.tokens.tokenizer,
         "do_lower_case": bool(tokenizer.lowercase),
         "strip_accents": bool(tokenizer.strip_accents),
         "tokenize_chinese_chars": True,

@@ -4,7 +4,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tfminilm.families.bert import WORD_PIECES
-from tfminilm.families.family import Exposure, Family, StudentShape
+from tfminilm.families.family import (
+    Exposure,
+    Family,
+    HuggingFace,
+    StudentShape,
+)
 from tfminilm.families.mobilebert import build
 
 if TYPE_CHECKING:
@@ -86,6 +91,16 @@ def _reading(backbone: "keras.Model") -> str:
     )
 
 
+def _contents(
+    backbone: "keras.Model",
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a folder's settings and its layers by PyTorch's modules."""
+    from tfminilm.families.mobilebert import hugging_face
+
+    modules = dict(hugging_face.modules_of(backbone))
+    return hugging_face.settings_of(backbone), modules
+
+
 FAMILY = Family(
     name="mobilebert",
     backbone="MobileBertBackbone",
@@ -101,6 +116,12 @@ FAMILY = Family(
     exposure=_exposure,
     masked_lm=_masked_lm,
     predicts_next_sentence=True,
+    hugging_face=HuggingFace(
+        "mobilebert",
+        "MobileBert",
+        contents=_contents,
+        has_zero_padding=True,
+    ),
     mobile_graph="bottleneck",
     flops=_flops,
     reading=_reading,
