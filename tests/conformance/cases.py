@@ -130,6 +130,35 @@ STUDENTS = {
 }
 
 
+def keras_hub_backbone(name, num_layers, **sizes):
+    shape = SHAPE | {"hidden_dim": 8, "intermediate_dim": 16} | sizes
+    return getattr(keras_hub.models, name)(num_layers=num_layers, **shape)
+
+
+# A model of each registered family by the number of its layers.
+FAMILIES = {
+    "albert": lambda n: keras_hub_backbone(
+        "AlbertBackbone", n, embedding_dim=4, num_groups=n
+    ),
+    "bert": bert,
+    "bilstm": lambda n: students.bilstm(VOCABULARY, 8, 6, 10, dropout=0.0),
+    "distilbert": lambda n: students.distilbert(n, 8, **SHAPE),
+    "electra": lambda n: electra(n),
+    "mobilebert": lambda n: mobilebert(num_layers=n),
+    "roberta": lambda n: keras_hub_backbone("RobertaBackbone", n),
+    "xlm_roberta": lambda n: students.xlm_roberta(n, 8, **SHAPE),
+}
+
+
+def electra(num_layers):
+    shape = SHAPE | {"hidden_dim": 8, "intermediate_dim": 16}
+    # ELECTRA alone calls it otherwise.
+    size = shape.pop("vocabulary_size")
+    return keras_hub.models.ElectraBackbone(
+        num_layers=num_layers, vocab_size=size, embedding_dim=4, **shape
+    )
+
+
 def public_methods():
     """The names of all classes that `Distiller` takes."""
     found = {name: getattr(methods, name) for name in methods.__all__}

@@ -12,9 +12,9 @@ import pytest
 import safetensors.numpy
 
 from tfminilm import UserError, teachers
+from tfminilm.families import backbones
 from tfminilm.tasks import heads
 from tfminilm.tasks.task import get_task
-from tfminilm.teachers import backbones
 from tfminilm.teachers.faster import faster
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
