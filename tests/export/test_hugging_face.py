@@ -12,8 +12,8 @@ import pytest
 from tfminilm import teachers
 from tfminilm.errors import UserError
 from tfminilm.export.server import hugging_face
-from tfminilm.families import backbones
 from tfminilm.private.encoders import encoder_parts
+from tfminilm.teachers import backbones
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 # What `transformers` calls our outputs.

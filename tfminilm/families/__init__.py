@@ -19,11 +19,13 @@ from tfminilm.families import (
     roberta,
     xlm_roberta,
 )
-from tfminilm.families.family import Exposure, Family
+from tfminilm.families.family import Exposure, Family, Reader
 
 if TYPE_CHECKING:
     import keras
 
+    from tfminilm.families.backbones import Variants
+    from tfminilm.families.hugging_face.checkpoint import Checkpoint
     from tfminilm.typing import Tokenizer
 
 # A new family is one line here. In this order they are named to users.
@@ -74,6 +76,36 @@ def of_model_type(name: str) -> Family | None:
     return None
 
 
+def of_tf1() -> Family:
+    """Return the family whose TensorFlow 1 checkpoints are read."""
+    return next(
+        f for f in FAMILIES if f.hugging_face and f.hugging_face.reads_tf1
+    )
+
+
+def of_checkpoint(checkpoint: "Checkpoint") -> tuple[Family, Reader]:
+    """Return the family of a folder's model, and what reads it.
+
+    Raises:
+        UserError: no family is called as its `config.json` says.
+    """
+    readers = {
+        f.hugging_face.model_type: (f, f.hugging_face.reader)
+        for f in FAMILIES
+        if f.hugging_face and f.hugging_face.reader
+    }
+    kind = checkpoint.settings.get("model_type")
+    if checkpoint.is_tf1:
+        kind = next(x for x, (f, _) in readers.items() if f is of_tf1())
+    if not isinstance(kind, str) or kind not in readers:
+        raise UserError(
+            f"{checkpoint.settings_file}: model_type is {kind!r}, expected one "
+            f"of {', '.join(sorted(readers))}"
+        )
+    family, reader = readers[kind]
+    return family, reader()
+
+
 def of_tokenizer(tokenizer: "Tokenizer") -> Family | None:
     """Return a family that reads the tokens of such a tokenizer, if any."""
     return _of_class(type(tokenizer), {f.tokens.tokenizer: f for f in FAMILIES})
@@ -104,22 +136,26 @@ def exposures() -> tuple[Exposure, ...]:
 
 def register() -> None:
     """Import the classes that Keras and KerasHub load by their names."""
-    from tfminilm.families import backbones  # noqa: F401
-
     masked_lms()
     text_classifiers()
+    variants()
+
+
+def variants() -> list["Variants"]:
+    """Return KerasHub's classes with activations and epsilons of their own."""
+    from tfminilm.families import backbones
+
+    return [backbones.variants(f) for f in FAMILIES if f.computes_with]
 
 
 def masked_lms() -> list[Any]:
     """Return this package's masked language models."""
-    return [f.masked_lm() for f in FAMILIES if f.masked_lm is not None]
+    return [f.masked_lm() for f in FAMILIES if f.masked_lm]
 
 
 def text_classifiers() -> list[Any]:
     """Return this package's text classifiers."""
-    return [
-        f.text_classifier() for f in FAMILIES if f.text_classifier is not None
-    ]
+    return [f.text_classifier() for f in FAMILIES if f.text_classifier]
 
 
 def _of_class(cls: type, families: Mapping[str, Family]) -> Family | None:

@@ -2,11 +2,43 @@
 
 from tfminilm.families import post_norm
 from tfminilm.families.family import Family, HuggingFace, Tokens
+from tfminilm.families.hugging_face import names
 
+NAMES = names.Names(
+    prefix="albert.",
+    sizes=names.SIZES | {"embedding_dim": "embedding_size"},
+    defaults=names.DEFAULTS
+    | {
+        "hidden_act": "gelu_new",
+        "hidden_dropout_prob": 0.0,
+        "num_hidden_groups": 1,
+        "inner_group_num": 1,
+    },
+    stack="encoder.albert_layer_groups",
+    layer=(
+        "attention.query",
+        "attention.key",
+        "attention.value",
+        "attention.dense",
+        "attention.LayerNorm",
+        "ffn",
+        "ffn_output",
+        "full_layer_layer_norm",
+    ),
+    pooler="pooler",
+    masked_lm=("predictions.dense", "predictions.LayerNorm", "predictions"),
+    decoder="predictions.decoder",
+    is_masked_lm=r"predictions\.",
+    is_other=rf"sop_classifier\.|{names.OTHER}",
+)
 FAMILY = Family(
     name="albert",
+    title="ALBERT",
     backbone="AlbertBackbone",
     tokens=Tokens("AlbertTokenizer", 30_000),
-    hugging_face=HuggingFace("albert", "Albert"),
+    hugging_face=HuggingFace(
+        "albert", "Albert", names=NAMES, reader=post_norm.reader
+    ),
     exposure=post_norm.exposure,
+    computes_with=("gelu_approximate", 1e-12),
 )

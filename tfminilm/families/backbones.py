@@ -3,28 +3,20 @@
 KerasHub's classes hold both as constants, and a preset of theirs does not
 say what they are. The classes here have the same names, and settings for
 both, so that a model that was trained otherwise stays itself when it is
-saved and loaded. KerasHub finds them by name once this module is imported,
-and refuses their presets where it is not.
+saved and loaded. KerasHub finds them by name once `families.register` has been
+called, and refuses their presets where it has not.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
 import keras
 import keras_hub
 
+from tfminilm.families.family import Family
 from tfminilm.layers.bottleneck import activation_function
 from tfminilm.private import graphs
 from tfminilm.private.encoders import encoder_parts, head_parts
-
-# What KerasHub's own classes compute with, for each of these.
-OWN_SETTINGS: Mapping[str, tuple[str, float]] = {
-    "AlbertBackbone": ("gelu_approximate", 1e-12),
-    "BertBackbone": ("gelu_approximate", 1e-12),
-    "DistilBertBackbone": ("gelu", 1e-12),
-    "RobertaBackbone": ("gelu", 1e-5),
-    "XLMRobertaBackbone": ("gelu", 1e-5),
-}
 
 
 class _Backbone:
@@ -60,13 +52,14 @@ class _MaskedLM:
     """KerasHub's masked language model on a backbone of this module.
 
     Its head computes with the backbone's activation and epsilon, as in
-    `transformers`; that of RoBERTa and XLM-R has GELU in any case.
+    `transformers`, or with the activation that the family's heads have.
     """
+
+    head_activation: str
 
     def __init__(self, backbone: Any, *args: Any, **kwargs: Any):
         super().__init__(backbone, *args, **kwargs)  # type: ignore[call-arg]
-        is_roberta = isinstance(backbone, keras_hub.models.RobertaBackbone)
-        activation = "gelu" if is_roberta else backbone.activation
+        activation = self.head_activation or backbone.activation
         head = self.masked_lm_head  # type: ignore[attr-defined]
         _compute_with(head, activation, backbone.layer_norm_epsilon)
 
@@ -90,28 +83,45 @@ def _compute_with(layer: Any, activation: str, epsilon: float) -> None:
             head_parts(part).dense.activation = function
 
 
-def _derived(own: type, name: str, **attributes: Any) -> Any:
-    """A class of KerasHub's name, made of ours and KerasHub's."""
+class Variants(NamedTuple):
+    """The classes of a family with an activation and an epsilon of their own.
+
+    All have the names of KerasHub's.
+    """
+
+    backbone: Any
+    text_classifier: Any
+    masked_lm: Any
+
+
+@functools.cache
+def variants(family: Family) -> Variants:
+    """Make a family's classes, and make them known to Keras.
+
+    Args:
+        family: one that has `computes_with`.
+    """
+    name = family.backbone
+    backbone = _derived(_Backbone, name)
+    return Variants(
+        backbone,
+        _derived(
+            _TextClassifier,
+            name.replace("Backbone", "TextClassifier"),
+            backbone_cls=backbone,
+        ),
+        _derived(
+            _MaskedLM,
+            name.replace("Backbone", "MaskedLM"),
+            backbone_cls=backbone,
+            head_activation=family.masked_lm_activation,
+        ),
+    )
+
+
+def _derived(mixin: type, name: str, **attributes: Any) -> Any:
+    """Make a class of KerasHub's name, of one of this module and theirs."""
     base = getattr(keras_hub.models, name)
-    content = {"__module__": __name__, "__doc__": own.__doc__} | attributes
-    cls = type(name, (own, base), content)
+    content = {"__module__": __name__, "__doc__": mixin.__doc__} | attributes
+    cls = type(name, (mixin, base), content)
     return keras.saving.register_keras_serializable("tfminilm")(cls)
-
-
-def _tasks(own: type) -> Mapping[str, Any]:
-    """By the name of the backbone they stand on, which KerasHub looks for."""
-    kind = own.__name__.removeprefix("_")
-    return {
-        name: _derived(
-            own, name.replace("Backbone", kind), backbone_cls=backbone
-        )
-        for name, backbone in BACKBONES.items()
-    }
-
-
-# By the names of KerasHub's backbones.
-BACKBONES: Mapping[str, Any] = {
-    name: _derived(_Backbone, name) for name in OWN_SETTINGS
-}
-TEXT_CLASSIFIERS = _tasks(_TextClassifier)
-MASKED_LMS = _tasks(_MaskedLM)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfminilm.families import post_norm, tiny
 from tfminilm.families.family import Family, HuggingFace, Tokens
+from tfminilm.families.hugging_face import names
 
 if TYPE_CHECKING:
     import keras
@@ -58,24 +59,45 @@ WORD_PIECES = Tokens(
 )
 
 
+NAMES = names.Names(
+    prefix="bert.",
+    sizes=names.SIZES,
+    defaults=names.DEFAULTS,
+    layer=names.LAYER,
+    pooler="pooler.dense",
+    masked_lm=(
+        "cls.predictions.transform.dense",
+        "cls.predictions.transform.LayerNorm",
+        "cls.predictions",
+    ),
+    decoder="cls.predictions.decoder",
+    is_masked_lm=r"cls\.predictions\.",
+    is_other=rf"cls\.seq_relationship\.|{names.OTHER}",
+)
+
+
 def _contents(
     backbone: "keras.Model",
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a folder's settings and its layers by PyTorch's modules."""
-    from tfminilm.families.hugging_face import names, writer
+    from tfminilm.families.hugging_face import writer
 
-    modules = dict(names.modules(names.FAMILIES["bert"], backbone))
+    modules = dict(names.modules(NAMES, backbone))
     modules["pooler.dense"] = backbone.pooled_dense
     return writer.settings_of(backbone), modules
 
 
 FAMILY = Family(
     name="bert",
+    title="BERT",
     backbone="BertBackbone",
     tokens=WORD_PIECES,
     students={"bert": bert},
     arguments=post_norm.arguments,
     exposure=post_norm.exposure,
-    hugging_face=HuggingFace("bert", "Bert", contents=_contents),
+    computes_with=("gelu_approximate", 1e-12),
+    hugging_face=HuggingFace(
+        "bert", "Bert", names=NAMES, reader=post_norm.reader, contents=_contents
+    ),
     mobile_graph="post_norm",
 )

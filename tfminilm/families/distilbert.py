@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from tfminilm.families import post_norm
 from tfminilm.families.bert import WORD_PIECES
 from tfminilm.families.family import Family, HuggingFace
+from tfminilm.families.hugging_face import names
 
 if TYPE_CHECKING:
     import keras
@@ -56,13 +57,45 @@ def distilbert(
     )
 
 
+NAMES = names.Names(
+    prefix="distilbert.",
+    sizes=names.SIZES
+    | {
+        "num_layers": "n_layers",
+        "num_heads": "n_heads",
+        "hidden_dim": "dim",
+        "intermediate_dim": "hidden_dim",
+    },
+    defaults={"activation": "gelu", "dropout": 0.1},
+    activation="activation",
+    dropout="dropout",
+    stack="transformer.layer",
+    layer=(
+        "attention.q_lin",
+        "attention.k_lin",
+        "attention.v_lin",
+        "attention.out_lin",
+        "sa_layer_norm",
+        "ffn.lin1",
+        "ffn.lin2",
+        "output_layer_norm",
+    ),
+    masked_lm=("vocab_transform", "vocab_layer_norm", "vocab_projector"),
+    decoder="vocab_projector",
+    is_masked_lm=r"vocab_(transform|layer_norm|projector)\.",
+    is_other=rf"pre_classifier\.|{names.OTHER}",
+)
 FAMILY = Family(
     name="distilbert",
+    title="DistilBERT",
     backbone="DistilBertBackbone",
     tokens=dataclasses.replace(WORD_PIECES, tokenizer="DistilBertTokenizer"),
     students={"distilbert": distilbert},
     arguments=post_norm.arguments,
-    hugging_face=HuggingFace("distilbert", "DistilBert"),
+    hugging_face=HuggingFace(
+        "distilbert", "DistilBert", names=NAMES, reader=post_norm.reader
+    ),
     exposure=post_norm.exposure,
+    computes_with=("gelu", 1e-12),
     mobile_graph="post_norm",
 )

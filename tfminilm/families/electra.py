@@ -8,6 +8,7 @@ from tfminilm.families.family import Family, HuggingFace
 
 FAMILY = Family(
     name="electra",
+    title="ELECTRA",
     backbone="ElectraBackbone",
     tokens=dataclasses.replace(WORD_PIECES, tokenizer="ElectraTokenizer"),
     hugging_face=HuggingFace("electra", "Electra"),

@@ -11,6 +11,8 @@ from tfminilm.families import counts
 if TYPE_CHECKING:  # A recipe is checked without Keras, which takes seconds.
     import keras
 
+    from tfminilm.families.hugging_face.checkpoint import Checkpoint
+    from tfminilm.families.hugging_face.names import Names
     from tfminilm.typing import Tokenizer
 
 
@@ -78,6 +80,17 @@ class Tokens:
     tiny_tokenizer: Callable[[], Tokenizer] | None = None
 
 
+class Reader(Protocol):
+    """A module that reads a family's models from other libraries' folders."""
+
+    def load_backbone(
+        self, checkpoint: Checkpoint, family: Family, dtype: Any = None
+    ) -> keras.Model: ...
+    def load_masked_lm(
+        self, checkpoint: Checkpoint, family: Family, dtype: Any = None
+    ) -> keras.Model | None: ...
+
+
 @dataclasses.dataclass(frozen=True)
 class HuggingFace:
     """How `transformers` keeps a family's models.
@@ -85,6 +98,9 @@ class HuggingFace:
     Attributes:
         model_type: what `config.json` calls the family.
         class_name: what its classes begin with, such as `Bert` in `BertModel`.
+        names: of the settings and tensors of KerasHub's post-norm encoders.
+        reader: gives the module that reads its folders; `None` if none does.
+        reads_tf1: whether that reads TensorFlow 1's checkpoints as well.
         contents: gives what a folder of a backbone holds: what `config.json`
             says of it, and its layers by the names of PyTorch's modules;
             `None` if such folders are only read.
@@ -94,18 +110,22 @@ class HuggingFace:
 
     model_type: str
     class_name: str
+    names: Names | None = None
+    reader: Callable[[], Reader] | None = None
+    reads_tf1: bool = False
     contents: (
         Callable[[keras.Model], tuple[dict[str, Any], dict[str, Any]]] | None
     ) = None
     has_zero_padding: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Family:
     """A family of models: everything that differs from other families.
 
     Attributes:
         name: what it is called in recipes.
+        title: what it is called in texts.
         backbone: the name of its class, KerasHub's or this package's.
         tokens: what it reads.
         students: functions that build one, by their `student.kind`.
@@ -114,6 +134,10 @@ class Family:
         split_width: the size that attention splits into heads.
         exposure: gives the classes that show the inside of its layers; `None`
             for a model without attention, which has no states of tokens.
+        computes_with: the activation and the epsilon of KerasHub's class, which
+            has no settings for them; `None` if no others are known.
+        masked_lm_activation: of the head for masked tokens; empty if it is
+            the encoder's.
         masked_lm: gives this package's masked language model, where KerasHub
             has none.
         predicts_next_sentence: whether that model has such a head.
@@ -128,6 +152,7 @@ class Family:
     """
 
     name: str
+    title: str
     backbone: str
     tokens: Tokens
     students: Mapping[str, Callable[..., keras.Model]] = dataclasses.field(
@@ -136,6 +161,8 @@ class Family:
     arguments: Callable[[StudentShape, bool], dict[str, Any]] | None = None
     split_width: str = "hidden_dim"
     exposure: Callable[[], Exposure] | None = None
+    computes_with: tuple[str, float] | None = None
+    masked_lm_activation: str = ""
     masked_lm: Callable[[], Any] | None = None
     predicts_next_sentence: bool = False
     text_classifier: Callable[[], Any] | None = None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfminilm.families.family import Exposure, StudentShape
+from tfminilm.families.family import Exposure, Reader, StudentShape
 
 
 def arguments(shape: StudentShape, pairs: bool = False) -> dict[str, Any]:
@@ -25,3 +25,10 @@ def exposure() -> Exposure:
 
     layer = keras_hub.layers.TransformerEncoder
     return Exposure(layer, ExposedEncoder, AttentionParts)
+
+
+def reader() -> Reader:
+    """Return what reads Hugging Face folders of such encoders."""
+    from tfminilm.families.hugging_face import reader
+
+    return reader

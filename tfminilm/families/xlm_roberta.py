@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfminilm.families import post_norm, tiny
 from tfminilm.families.family import Family, HuggingFace, Tokens
+from tfminilm.families.roberta import NAMES
 
 if TYPE_CHECKING:
     import keras
@@ -55,6 +56,7 @@ def xlm_roberta(
 
 FAMILY = Family(
     name="xlm_roberta",
+    title="XLM-R",
     backbone="XLMRobertaBackbone",
     tokens=Tokens(
         "XLMRobertaTokenizer",
@@ -66,7 +68,11 @@ FAMILY = Family(
     ),
     students={"xlm_roberta": xlm_roberta},
     arguments=post_norm.arguments,
-    hugging_face=HuggingFace("xlm-roberta", "XLMRoberta"),
+    hugging_face=HuggingFace(
+        "xlm-roberta", "XLMRoberta", names=NAMES, reader=post_norm.reader
+    ),
     exposure=post_norm.exposure,
+    computes_with=("gelu", 1e-5),
+    masked_lm_activation="gelu",
     mobile_graph="post_norm",
 )

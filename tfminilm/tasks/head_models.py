@@ -14,7 +14,6 @@ import keras_hub
 from keras import ops
 
 from tfminilm import families, json_files
-from tfminilm.teachers.backbones import TEXT_CLASSIFIERS
 
 families.register()  # KerasHub loads backbones by their names.
 _INITIALIZER_STDDEV = 0.02
@@ -159,7 +158,8 @@ def _classifiers() -> dict[type, Any]:
         for name in dir(models)
         if name.endswith("TextClassifier") and name != "TextClassifier"
     ]
-    found += [*TEXT_CLASSIFIERS.values(), *families.text_classifiers()]
+    found += families.text_classifiers()
+    found += [variant.text_classifier for variant in families.variants()]
     return {cls.backbone_cls: cls for cls in found}
 
 

@@ -9,7 +9,6 @@ import keras_hub
 
 from tfminilm import families, json_files
 from tfminilm.errors import UserError
-from tfminilm.families.backbones import TEXT_CLASSIFIERS
 from tfminilm.tasks.head_models import (
     SHAPE,
     FirstTokenClassifier,

@@ -1,5 +1,8 @@
 """Keep the name by which users have KerasHub find `families.backbones`."""
 
-from tfminilm.families.backbones import BACKBONES, MASKED_LMS, TEXT_CLASSIFIERS
+from tfminilm import families
 
-__all__ = ["BACKBONES", "MASKED_LMS", "TEXT_CLASSIFIERS"]
+BACKBONES = {
+    variant.backbone.__name__: variant.backbone
+    for variant in families.variants()
+}

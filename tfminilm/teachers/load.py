@@ -9,14 +9,13 @@ import keras
 
 from tfminilm import families, json_files
 from tfminilm.errors import UserError
-from tfminilm.families.hugging_face import reader as hugging_face
 from tfminilm.families.hugging_face.checkpoint import (
     AGAIN,
     is_tf1,
+    open_checkpoint,
     tf1_settings_file,
     weight_map,
 )
-from tfminilm.families.mobilebert import hugging_face as mobilebert
 from tfminilm.teachers import tiny
 
 _FORMS = (
@@ -63,16 +62,16 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
         return tiny.backbone(os.fspath(source), dtype)
     folder = hugging_face_folder(resolve(source))
     _require_no_head(folder)
-    if mobilebert.is_mobilebert(folder):
-        return mobilebert.load_backbone(folder, dtype)
-    if is_hugging_face(folder):
-        return hugging_face.load_backbone(folder, dtype)
+    if is_foreign(folder):
+        checkpoint = open_checkpoint(pathlib.Path(folder))
+        family, reader = families.of_checkpoint(checkpoint)
+        return reader.load_backbone(checkpoint, family, dtype)
     options = {} if dtype is None else {"dtype": dtype}
     backbone = _from_preset(
         keras_hub.models.Backbone, folder, source, "model", **options
     )
-    family = families.of_backbone(backbone)
-    if family is None or family.is_encoder:
+    known = families.of_backbone(backbone)
+    if known is None or known.is_encoder:
         encoder_calls(backbone)  # Refuses what is no encoder.
     return backbone
 
@@ -139,18 +138,20 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
                 f"the vocabulary of {folder} is damaged: {fault}; expected "
                 "each word once, in a line of its own"
             )
-        config = path / "config.json"
-        family = (
-            _read_json(config).get("model_type") if config.is_file() else ""
-        )
+        family = _family(folder) or families.DEFAULT
         try:
-            return _word_piece_class(str(family))(
+            return _word_piece_class(family)(
                 words, lowercase=lowercase, strip_accents=strips
             )
         except ValueError as error:  # A word that it needs is missing.
             raise _cannot_load("tokenizer", source, error) from error
-    if mobilebert.is_mobilebert(folder):
-        raise UserError(f"{folder} has no vocab.txt: put MobileBERT's there")
+    if is_foreign(folder):
+        other = _family(folder)
+        # KerasHub would not know where to look for a vocabulary.
+        if other and not hasattr(keras_hub.models, other.backbone):
+            raise UserError(
+                f"{folder} has no vocab.txt: put {other.title}'s there"
+            )
     if _is_ours(folder):
         # KerasHub would look for a tokenizer class of this kind of backbone.
         saved = _read_json(path / "tokenizer.json")
@@ -163,11 +164,20 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
     return _from_preset(keras_hub.models.Tokenizer, folder, source, "tokenizer")
 
 
-def _word_piece_class(model_type: str) -> Any:
+def _family(folder: str) -> families.Family | None:
+    """Return the family of a folder that is no preset, if it is known."""
+    config = pathlib.Path(folder, "config.json")
+    if is_tf1(config.parent):
+        return families.of_tf1()
+    if not config.is_file():
+        return None
+    return families.of_model_type(str(_read_json(config).get("model_type")))
+
+
+def _word_piece_class(family: families.Family) -> Any:
     """Return KerasHub's tokenizer of a family's word pieces, or BERT's."""
     import keras_hub
 
-    family = families.of_model_type(model_type) or families.DEFAULT
     cls = getattr(keras_hub.models, family.tokens.tokenizer)
     if issubclass(cls, keras_hub.tokenizers.WordPieceTokenizer):
         return cls
@@ -243,6 +253,11 @@ def is_hugging_face(folder: str) -> bool:
         return False
     settings = _read_json(config)
     return "model_type" in settings and "registered_name" not in settings
+
+
+def is_foreign(folder: str) -> bool:
+    """Tell whether `transformers` or TensorFlow 1 wrote a folder."""
+    return is_tf1(pathlib.Path(folder)) or is_hugging_face(folder)
 
 
 def hugging_face_folder(name: str) -> str:

@@ -1,20 +1,20 @@
 """Masked-language-model heads, new ones and those of checkpoints."""
 
 import os
+import pathlib
 from typing import Any
 
 import keras
 
 from tfminilm import families
 from tfminilm.errors import UserError
-from tfminilm.families.hugging_face import reader as hugging_face
-from tfminilm.families.mobilebert import hugging_face as mobilebert
+from tfminilm.families.hugging_face.checkpoint import open_checkpoint
 from tfminilm.layers.factorised_head import FactorisedMaskedLMHead
 from tfminilm.private.encoders import head_parts
 from tfminilm.teachers import tiny
 from tfminilm.teachers.load import (
     hugging_face_folder,
-    is_hugging_face,
+    is_foreign,
     is_tiny,
     load_backbone,
     resolve,
@@ -46,15 +46,14 @@ def build_masked_lm(
     """
     import keras_hub
 
-    from tfminilm.families.backbones import MASKED_LMS
-
     models = keras_hub.models
     classes = [
         getattr(models, name)
         for name in dir(models)
         if name.endswith("MaskedLM") and name != "MaskedLM"
     ]
-    classes += [*MASKED_LMS.values(), *families.masked_lms()]
+    classes += families.masked_lms()
+    classes += [variant.masked_lm for variant in families.variants()]
     kinds = {cls.backbone_cls: cls for cls in classes}
     if type(backbone) not in kinds:
         raise UserError(
@@ -94,10 +93,10 @@ def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
         return build_masked_lm(tiny.backbone(os.fspath(source), dtype))
     folder = hugging_face_folder(resolve(source))
     model = None
-    if mobilebert.is_mobilebert(folder):
-        model = mobilebert.load_masked_lm(folder, dtype)
-    elif is_hugging_face(folder):
-        model = hugging_face.load_masked_lm(folder, dtype)
+    if is_foreign(folder):
+        checkpoint = open_checkpoint(pathlib.Path(folder))
+        family, reader = families.of_checkpoint(checkpoint)
+        model = reader.load_masked_lm(checkpoint, family, dtype)
     elif preset_utils.check_file_exists(folder, "task.json"):
         task = preset_utils.load_json(folder, "task.json")
         if task["class_name"].endswith("MaskedLM"):

@@ -49,6 +49,7 @@ def _flops(backbone: "keras.Model", length: int) -> int:
 
 FAMILY = Family(
     name="bilstm",
+    title="BiLSTM",
     backbone="BiLSTMBackbone",
     tokens=WORD_PIECES,
     students={"bilstm": bilstm},

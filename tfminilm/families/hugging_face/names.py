@@ -1,4 +1,4 @@
-"""Map `transformers`' names of BERT, RoBERTa, DistilBERT and ALBERT."""
+"""Name the parts of KerasHub's post-norm encoders as `transformers` does."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 from tfminilm.private.encoders import encoder_parts
 
 
-class Family(NamedTuple):
-    """A kind of model: its settings and its tensors in a Hugging Face folder.
+class Names(NamedTuple):
+    """Names of a family's settings and tensors in a Hugging Face folder.
 
     Names of modules are those behind `prefix`, but for `masked_lm`.
 
     Attributes:
-        backbone: the name of KerasHub's class.
         prefix: what names begin with where the model has a head.
         sizes: settings that have to be there, by KerasHub's names.
         defaults: settings that need not be there.
@@ -31,7 +30,6 @@ class Family(NamedTuple):
         is_other: a pattern of what belongs to other heads.
     """
 
-    backbone: str
     prefix: str
     sizes: Mapping[str, str]
     defaults: Mapping[str, Any]
@@ -47,7 +45,7 @@ class Family(NamedTuple):
     pooler: str | None = None
 
 
-_SIZES = {
+SIZES = {
     "vocabulary_size": "vocab_size",
     "num_layers": "num_hidden_layers",
     "num_heads": "num_attention_heads",
@@ -55,13 +53,13 @@ _SIZES = {
     "intermediate_dim": "intermediate_size",
     "max_sequence_length": "max_position_embeddings",
 }
-_DEFAULTS = {
+DEFAULTS = {
     "hidden_act": "gelu",
     "layer_norm_eps": 1e-12,
     "hidden_dropout_prob": 0.1,
     "type_vocab_size": 2,
 }
-_LAYER = (
+LAYER = (
     "attention.self.query",
     "attention.self.key",
     "attention.self.value",
@@ -71,105 +69,11 @@ _LAYER = (
     "output.dense",
     "output.LayerNorm",
 )
-_OTHER = r"classifier\.|qa_outputs\."
-_BERT = Family(
-    backbone="BertBackbone",
-    prefix="bert.",
-    sizes=_SIZES,
-    defaults=_DEFAULTS,
-    layer=_LAYER,
-    pooler="pooler.dense",
-    masked_lm=(
-        "cls.predictions.transform.dense",
-        "cls.predictions.transform.LayerNorm",
-        "cls.predictions",
-    ),
-    decoder="cls.predictions.decoder",
-    is_masked_lm=r"cls\.predictions\.",
-    is_other=rf"cls\.seq_relationship\.|{_OTHER}",
-)
-_ROBERTA = Family(
-    backbone="RobertaBackbone",
-    prefix="roberta.",
-    sizes=_SIZES,
-    defaults=_DEFAULTS | {"pad_token_id": 1},
-    has_pads_position=True,
-    layer=_LAYER,
-    masked_lm=("lm_head.dense", "lm_head.layer_norm", "lm_head"),
-    decoder="lm_head.decoder",
-    is_masked_lm=r"lm_head\.",
-    # KerasHub's has no pooler.
-    is_other=rf"{_OTHER}|(roberta\.)?pooler\.dense\.",
-)
-_DISTILBERT = Family(
-    backbone="DistilBertBackbone",
-    prefix="distilbert.",
-    sizes=_SIZES
-    | {
-        "num_layers": "n_layers",
-        "num_heads": "n_heads",
-        "hidden_dim": "dim",
-        "intermediate_dim": "hidden_dim",
-    },
-    defaults={"activation": "gelu", "dropout": 0.1},
-    activation="activation",
-    dropout="dropout",
-    stack="transformer.layer",
-    layer=(
-        "attention.q_lin",
-        "attention.k_lin",
-        "attention.v_lin",
-        "attention.out_lin",
-        "sa_layer_norm",
-        "ffn.lin1",
-        "ffn.lin2",
-        "output_layer_norm",
-    ),
-    masked_lm=("vocab_transform", "vocab_layer_norm", "vocab_projector"),
-    decoder="vocab_projector",
-    is_masked_lm=r"vocab_(transform|layer_norm|projector)\.",
-    is_other=rf"pre_classifier\.|{_OTHER}",
-)
-_ALBERT = Family(
-    backbone="AlbertBackbone",
-    prefix="albert.",
-    sizes=_SIZES | {"embedding_dim": "embedding_size"},
-    defaults=_DEFAULTS
-    | {
-        "hidden_act": "gelu_new",
-        "hidden_dropout_prob": 0.0,
-        "num_hidden_groups": 1,
-        "inner_group_num": 1,
-    },
-    stack="encoder.albert_layer_groups",
-    layer=(
-        "attention.query",
-        "attention.key",
-        "attention.value",
-        "attention.dense",
-        "attention.LayerNorm",
-        "ffn",
-        "ffn_output",
-        "full_layer_layer_norm",
-    ),
-    pooler="pooler",
-    masked_lm=("predictions.dense", "predictions.LayerNorm", "predictions"),
-    decoder="predictions.decoder",
-    is_masked_lm=r"predictions\.",
-    is_other=rf"sop_classifier\.|{_OTHER}",
-)
-# By the `model_type` of a folder.
-FAMILIES: Mapping[str, Family] = {
-    "albert": _ALBERT,
-    "bert": _BERT,
-    "distilbert": _DISTILBERT,
-    "roberta": _ROBERTA,
-    "xlm-roberta": _ROBERTA._replace(backbone="XLMRobertaBackbone"),
-}
+OTHER = r"classifier\.|qa_outputs\."
 
 
-def modules(family: Family, backbone: Any) -> Iterator[tuple[str, Any]]:
-    """The layers of a KerasHub backbone, by the names of PyTorch's modules.
+def modules(names: Names, backbone: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a KerasHub backbone's layers by the names of PyTorch's modules.
 
     The pooler is left out, and where `has_pads_position`, the positions.
     """
@@ -178,7 +82,7 @@ def modules(family: Family, backbone: Any) -> Iterator[tuple[str, Any]]:
     if hasattr(backbone, "segment_embedding"):
         yield "embeddings.position_embeddings", backbone.position_embedding
         yield "embeddings.token_type_embeddings", backbone.segment_embedding
-    elif not family.has_pads_position:
+    elif not names.has_pads_position:
         positions = backbone.embeddings.position_embedding
         yield "embeddings.position_embeddings", positions
     if hasattr(backbone, "embeddings_projection"):
@@ -196,8 +100,8 @@ def modules(family: Family, backbone: Any) -> Iterator[tuple[str, Any]]:
             encoder_parts(layer).output,
             encoder_parts(layer).feedforward_norm,
         )
-        for name, part in zip(family.layer, parts, strict=True):
-            yield f"{family.stack}.{place}.{name}", part
+        for name, part in zip(names.layer, parts, strict=True):
+            yield f"{names.stack}.{place}.{name}", part
 
 
 def _layers(backbone: Any) -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,6 @@ setting that KerasHub has no like for is refused by name. What a setting means
 is what it means to `transformers` 5.
 """
 
-import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -15,22 +14,25 @@ import keras
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.families import backbones
+from tfminilm.families.family import Family
 from tfminilm.families.hugging_face import settings
 from tfminilm.families.hugging_face.checkpoint import (
     Checkpoint,
     Slot,
     fill,
     layer_slots,
-    open_checkpoint,
 )
-from tfminilm.families.hugging_face.names import FAMILIES, Family, modules
+from tfminilm.families.hugging_face.names import Names, modules
 from tfminilm.private.encoders import head_parts
 
 _EPSILON = 1e-12  # Of DistilBERT, whatever its settings say.
 
 
-def load_backbone(folder: str | os.PathLike, dtype: Any = None) -> keras.Model:
-    """A KerasHub backbone with the weights of a folder.
+def load_backbone(
+    checkpoint: Checkpoint, family: Family, dtype: Any = None
+) -> keras.Model:
+    """Load a KerasHub backbone with the weights of a folder.
 
     Where the activation or the epsilon is not KerasHub's own, its class is
     that of the same name in `families.backbones`. The dropout of the hidden
@@ -41,110 +43,100 @@ def load_backbone(folder: str | os.PathLike, dtype: Any = None) -> keras.Model:
         UserError: it is damaged, its tensors are not the model's, or a
             setting has no like in KerasHub.
     """
-    checkpoint = open_checkpoint(pathlib.Path(folder))
-    family = _family(checkpoint)
     backbone = _build(checkpoint, family, dtype)
-    _fill(checkpoint, family, backbone, [], family.is_masked_lm)
+    names = _names(family)
+    _fill(checkpoint, names, backbone, [], names.is_masked_lm)
     return backbone
 
 
 def load_masked_lm(
-    folder: str | os.PathLike, dtype: Any = None
+    checkpoint: Checkpoint, family: Family, dtype: Any = None
 ) -> keras.Model | None:
-    """A masked language model, or `None` where the folder has no such head.
+    """Load a masked language model; `None` where there is no such head.
 
     Raises:
         UserError: as `load_backbone`; or the head is not whole, or its logits
             have a table of their own.
     """
-    from tfminilm.families.backbones import MASKED_LMS
-
-    checkpoint = open_checkpoint(pathlib.Path(folder))
-    family = _family(checkpoint)
-    dense, norm, logits = family.masked_lm
-    names = checkpoint.shapes
-    if not any(name.startswith(f"{dense}.") for name in names):
+    names, tensors = _names(family), checkpoint.shapes
+    dense, norm, logits = names.masked_lm
+    if not any(name.startswith(f"{dense}.") for name in tensors):
         return None
     backbone = _build(checkpoint, family, dtype, masked_lm=True)
-    model = MASKED_LMS[family.backbone](backbone)
+    model = backbones.variants(family).masked_lm(backbone)
     head = model.masked_lm_head
-    bias, copy = f"{logits}.bias", f"{family.decoder}.bias"
+    bias, copy = f"{logits}.bias", f"{names.decoder}.bias"
     slots = [
         *layer_slots(dense, head_parts(head).dense),
         *layer_slots(norm, head_parts(head).norm),
         Slot(
             head_parts(head).bias,
-            copy if copy in names and bias not in names else bias,
+            copy if copy in tensors and bias not in tensors else bias,
         ),
     ]
-    is_copy = rf"{family.decoder}\.(weight|bias)$"
-    _fill(checkpoint, family, backbone, slots, is_copy)
+    is_copy = rf"{names.decoder}\.(weight|bias)$"
+    _fill(checkpoint, names, backbone, slots, is_copy)
     return model
 
 
-def _family(checkpoint: Checkpoint) -> Family:
-    kind = checkpoint.settings.get("model_type")
-    if not isinstance(kind, str) or kind not in FAMILIES:
-        raise UserError(
-            f"{checkpoint.settings_file}: model_type is {kind!r}, expected one "
-            f"of {', '.join((*FAMILIES, 'mobilebert'))}"
-        )
-    return FAMILIES[kind]
+def _names(family: Family) -> Names:
+    assert family.hugging_face is not None
+    assert family.hugging_face.names is not None
+    return family.hugging_face.names
 
 
 def _build(
     checkpoint: Checkpoint, family: Family, dtype: Any, masked_lm: bool = False
 ) -> Any:
-    """A model of a folder's settings, with random weights."""
+    """Build a model of a folder's settings, with random weights."""
     import keras_hub
 
-    from tfminilm.families.backbones import BACKBONES, OWN_SETTINGS
-
-    path = checkpoint.settings_file
-    found = {**family.defaults, **checkpoint.settings}
-    settings.check(path, found, masked_lm)
-    options = _options(path, family, found)
-    activation = settings.activation(path, found, family.activation)
+    path, names = checkpoint.settings_file, _names(family)
+    config = {**names.defaults, **checkpoint.settings}
+    settings.check(path, config, masked_lm)
+    options = _options(path, names, config)
+    activation = settings.activation(path, config, names.activation)
     epsilon = _EPSILON
-    if "layer_norm_eps" in family.defaults:
-        epsilon = settings.number(path, found, "layer_norm_eps")
+    if "layer_norm_eps" in names.defaults:
+        epsilon = settings.number(path, config, "layer_norm_eps")
     cls = getattr(keras_hub.models, family.backbone)
     # KerasHub's heads have another epsilon than its encoders.
-    own = OWN_SETTINGS[family.backbone]
-    if masked_lm or (activation, epsilon) != own:
-        cls = BACKBONES[family.backbone]
+    if masked_lm or (activation, epsilon) != family.computes_with:
+        cls = backbones.variants(family).backbone
         options |= {"activation": activation, "layer_norm_epsilon": epsilon}
     return cls(**options, dtype=dtype)
 
 
 def _options(
-    path: pathlib.Path, family: Family, found: Mapping[str, Any]
+    path: pathlib.Path, names: Names, config: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Returns what KerasHub's class takes."""
+    """Return what KerasHub's class takes."""
     options: dict[str, Any] = {
-        ours: settings.count(path, found, theirs)
-        for ours, theirs in family.sizes.items()
+        name: settings.count(path, config, setting)
+        for name, setting in names.sizes.items()
     }
-    options["dropout"] = settings.number(path, found, family.dropout, 0.0)
+    options["dropout"] = settings.number(path, config, names.dropout, 0.0)
     if options["hidden_dim"] % options["num_heads"]:
         raise UserError(
-            f"{path}: {family.sizes['hidden_dim']} is "
+            f"{path}: {names.sizes['hidden_dim']} is "
             f"{options['hidden_dim']}, expected a multiple of "
-            f"{family.sizes['num_heads']}, {options['num_heads']}"
+            f"{names.sizes['num_heads']}, {options['num_heads']}"
         )
-    if family.has_pads_position:
-        skipped = settings.count(path, found, "pad_token_id", 0) + 1
+    if names.has_pads_position:
+        skipped = settings.count(path, config, "pad_token_id", 0) + 1
         options["max_sequence_length"] -= skipped
         if options["max_sequence_length"] < 1:
             raise UserError(
                 f"{path}: max_position_embeddings is "
-                f"{found['max_position_embeddings']}, expected more than "
+                f"{config['max_position_embeddings']}, expected more than "
                 f"{skipped}, since positions begin behind pad_token_id"
             )
-    elif "type_vocab_size" in family.defaults:
-        options["num_segments"] = settings.count(path, found, "type_vocab_size")
-    if "num_hidden_groups" in family.defaults:
-        groups = settings.count(path, found, "num_hidden_groups")
+    elif "type_vocab_size" in names.defaults:
+        options["num_segments"] = settings.count(
+            path, config, "type_vocab_size"
+        )
+    if "num_hidden_groups" in names.defaults:
+        groups = settings.count(path, config, "num_hidden_groups")
         if options["num_layers"] % groups:
             raise UserError(
                 f"{path}: num_hidden_layers is {options['num_layers']}, "
@@ -152,38 +144,38 @@ def _options(
             )
         options["num_groups"] = groups
         options["num_inner_repetitions"] = settings.count(
-            path, found, "inner_group_num"
+            path, config, "inner_group_num"
         )
     return options
 
 
 def _fill(
     checkpoint: Checkpoint,
-    family: Family,
+    names: Names,
     backbone: Any,
     head: list[Slot],
     ignored: str,
 ) -> None:
-    """Gives the backbone and the head their values."""
-    names, prefix = checkpoint.shapes, family.prefix
-    if not any(name.startswith(prefix) for name in names):
+    """Give the backbone and the head their values."""
+    tensors, prefix = checkpoint.shapes, names.prefix
+    if not any(name.startswith(prefix) for name in tensors):
         prefix = ""
     slots = [
         slot
-        for module, layer in modules(family, backbone)
+        for module, layer in modules(names, backbone)
         for slot in layer_slots(prefix + module, layer)
     ]
-    if family.pooler is not None:
-        pooler = layer_slots(prefix + family.pooler, backbone.pooled_dense)
-        if any(slot.name in names for slot in pooler):
+    if names.pooler is not None:
+        pooler = layer_slots(prefix + names.pooler, backbone.pooled_dense)
+        if any(slot.name in tensors for slot in pooler):
             slots += pooler
         else:
             backbone.pooled_dense.kernel.assign(np.eye(backbone.hidden_dim))
     positions = None
-    if family.has_pads_position:
-        positions = _PaddedPositions(checkpoint, family, backbone)
+    if names.has_pads_position:
+        positions = _PaddedPositions(checkpoint, names, backbone)
         slots += positions.slots(prefix)
-    fill(checkpoint, [*slots, *head], f"{ignored}|{family.is_other}")
+    fill(checkpoint, [*slots, *head], f"{ignored}|{names.is_other}")
     if positions is not None:
         positions.assign()
 
@@ -206,20 +198,20 @@ class _PaddedPositions:
     neither these nor token types.
     """
 
-    def __init__(self, checkpoint: Checkpoint, family: Family, backbone: Any):
-        found = {**family.defaults, **checkpoint.settings}
+    def __init__(self, checkpoint: Checkpoint, names: Names, backbone: Any):
+        config = {**names.defaults, **checkpoint.settings}
         layer = backbone.embeddings.position_embedding
         self._variable = layer.position_embeddings
         rows, width = self._variable.shape
         types = settings.count(
-            checkpoint.settings_file, found, "type_vocab_size"
+            checkpoint.settings_file, config, "type_vocab_size"
         )
-        self._skipped = found["max_position_embeddings"] - rows
+        self._skipped = config["max_position_embeddings"] - rows
         self._positions = _Array(rows + self._skipped, width)
         self._types = _Array(types, width)
 
     def slots(self, prefix: str) -> list[Slot]:
-        """Finds the two tables."""
+        """Find the two tables."""
         tables = {"position": self._positions, "token_type": self._types}
         return [
             Slot(table, f"{prefix}embeddings.{name}_embeddings.weight")
@@ -227,6 +219,6 @@ class _PaddedPositions:
         ]
 
     def assign(self) -> None:
-        """Gives the model its positions, once the tables are read."""
+        """Give the model its positions, once the tables are read."""
         real = self._positions.value[self._skipped :]
         self._variable.assign(real + self._types.value[0])

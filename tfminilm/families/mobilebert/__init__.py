@@ -8,6 +8,7 @@ from tfminilm.families.family import (
     Exposure,
     Family,
     HuggingFace,
+    Reader,
     StudentShape,
 )
 from tfminilm.families.mobilebert import build
@@ -91,6 +92,12 @@ def _reading(backbone: "keras.Model") -> str:
     )
 
 
+def _reader() -> Reader:
+    from tfminilm.families.mobilebert import hugging_face
+
+    return hugging_face
+
+
 def _contents(
     backbone: "keras.Model",
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -103,6 +110,7 @@ def _contents(
 
 FAMILY = Family(
     name="mobilebert",
+    title="MobileBERT",
     backbone="MobileBertBackbone",
     tokens=WORD_PIECES,
     students={
@@ -119,6 +127,8 @@ FAMILY = Family(
     hugging_face=HuggingFace(
         "mobilebert",
         "MobileBert",
+        reader=_reader,
+        reads_tf1=True,
         contents=_contents,
         has_zero_padding=True,
     ),

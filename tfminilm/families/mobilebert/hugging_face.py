@@ -6,23 +6,18 @@ They come as a Hugging Face folder (`config.json`, `model.safetensors`,
 model with the same words.
 """
 
-import os
-import pathlib
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-from tfminilm import json_files
 from tfminilm.errors import UserError
+from tfminilm.families.family import Family
 from tfminilm.families.hugging_face.checkpoint import (
-    AGAIN,
     Checkpoint,
     Slot,
     fill,
-    is_tf1,
-    open_checkpoint,
     pytorch_name,
 )
 from tfminilm.families.hugging_face.settings import activation as activation_of
@@ -76,41 +71,29 @@ _OTHER_HEADS = (
 _TIED = r"cls\.predictions\.decoder\."
 
 
-def is_mobilebert(source: str | os.PathLike) -> bool:
-    """Whether a folder is one that this module reads."""
-    folder = pathlib.Path(source)
-    config = folder / "config.json"
-    if is_tf1(folder):
-        return True
-    if not config.is_file():
-        return False
-    settings = json_files.read(config, dict, AGAIN)
-    return settings.get("model_type") == "mobilebert"
-
-
-def load_backbone(folder: str | os.PathLike, dtype: Any = None) -> keras.Model:
-    """A `MobileBertBackbone` with the weights of a folder.
+def load_backbone(
+    checkpoint: Checkpoint, family: Family, dtype: Any = None
+) -> keras.Model:
+    """Load a `MobileBertBackbone` with the weights of a folder.
 
     Raises:
         UserError: it is damaged, or its variables are not the model's.
     """
-    checkpoint = open_checkpoint(pathlib.Path(folder))
     backbone = _build(checkpoint, dtype)
     fill(checkpoint, _slots(checkpoint, backbone), f"{_HEAD}|{_OTHER_HEADS}")
     return backbone
 
 
 def load_masked_lm(
-    folder: str | os.PathLike, dtype: Any = None
+    checkpoint: Checkpoint, family: Family, dtype: Any = None
 ) -> keras.Model | None:
-    """A `MobileBertMaskedLM`, or `None` where the folder has no such head.
+    """Load a `MobileBertMaskedLM`; `None` where there is no such head.
 
     Raises:
         UserError: it is damaged, or its variables are not the model's.
     """
     from tfminilm.families.mobilebert.model import MobileBertMaskedLM
 
-    checkpoint = open_checkpoint(pathlib.Path(folder))
     if not any(re.match(_HEAD, name) for name in checkpoint.shapes):
         return None
     model = MobileBertMaskedLM(_build(checkpoint, dtype, masked_lm=True))
