@@ -40,6 +40,11 @@ def test_import_loads_nothing_heavy():
     assert not modules & {*HEAVY, "keras", "tensorflow", "jax"}
 
 
+def test_a_recipe_is_checked_without_keras():
+    modules = imported_by("import tfminilm.train.recipe, tfminilm.families")
+    assert not modules & {*HEAVY, "keras", "tensorflow", "jax"}
+
+
 def test_public_names_load_keras_and_nothing_heavier():
     modules = imported_by(
         "import tfminilm\nfor n in tfminilm.__all__: getattr(tfminilm, n)"

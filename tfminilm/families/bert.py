@@ -80,11 +80,11 @@ def _contents(
     backbone: "keras.Model",
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a folder's settings and its layers by PyTorch's modules."""
-    from tfminilm.families.hugging_face import writer
+    from tfminilm.families.hugging_face import modules, writer
 
-    modules = dict(names.modules(NAMES, backbone))
-    modules["pooler.dense"] = backbone.pooled_dense
-    return writer.settings_of(backbone), modules
+    layers = dict(modules.modules(NAMES, backbone))
+    layers["pooler.dense"] = backbone.pooled_dense
+    return writer.settings_of(backbone), layers
 
 
 FAMILY = Family(

@@ -1,9 +1,7 @@
 """Name the parts of KerasHub's post-norm encoders as `transformers` does."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-from tfminilm.private.encoders import encoder_parts
 
 
 class Names(NamedTuple):
@@ -70,45 +68,3 @@ LAYER = (
     "output.LayerNorm",
 )
 OTHER = r"classifier\.|qa_outputs\."
-
-
-def modules(names: Names, backbone: Any) -> Iterator[tuple[str, Any]]:
-    """Yield a KerasHub backbone's layers by the names of PyTorch's modules.
-
-    The pooler is left out, and where `has_pads_position`, the positions.
-    """
-    yield "embeddings.word_embeddings", backbone.token_embedding
-    yield "embeddings.LayerNorm", backbone.embeddings_layer_norm
-    if hasattr(backbone, "segment_embedding"):
-        yield "embeddings.position_embeddings", backbone.position_embedding
-        yield "embeddings.token_type_embeddings", backbone.segment_embedding
-    elif not names.has_pads_position:
-        positions = backbone.embeddings.position_embedding
-        yield "embeddings.position_embeddings", positions
-    if hasattr(backbone, "embeddings_projection"):
-        projection = backbone.embeddings_projection
-        yield "encoder.embedding_hidden_mapping_in", projection
-    for place, layer in _layers(backbone):
-        attention = encoder_parts(layer).attention
-        parts = (
-            attention.query_dense,
-            attention.key_dense,
-            attention.value_dense,
-            attention.output_dense,
-            encoder_parts(layer).attention_norm,
-            encoder_parts(layer).intermediate,
-            encoder_parts(layer).output,
-            encoder_parts(layer).feedforward_norm,
-        )
-        for name, part in zip(names.layer, parts, strict=True):
-            yield f"{names.stack}.{place}.{name}", part
-
-
-def _layers(backbone: Any) -> Iterator[tuple[str, Any]]:
-    """The encoder layers; ALBERT has groups of them."""
-    for index, layer in enumerate(backbone.transformer_layers):
-        if isinstance(layer, list):
-            for inner, part in enumerate(layer):
-                yield f"{index}.albert_layers.{inner}", part
-        else:
-            yield f"{index}", layer

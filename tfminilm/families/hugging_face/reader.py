@@ -23,7 +23,8 @@ from tfminilm.families.hugging_face.checkpoint import (
     fill,
     layer_slots,
 )
-from tfminilm.families.hugging_face.names import Names, modules
+from tfminilm.families.hugging_face.modules import modules
+from tfminilm.families.hugging_face.names import Names
 from tfminilm.private.encoders import head_parts
 
 _EPSILON = 1e-12  # Of DistilBERT, whatever its settings say.
