@@ -116,10 +116,10 @@ def _bundle(
         )
     with Progress() as progress:
         if is_embedding:
-            found = score_embeddings(bundle, task, splits, data, progress)
+            scores = score_embeddings(bundle, task, splits, data, progress)
         else:
-            found = score_bundle(bundle, task, splits, data, output, progress)
-    return task, {-1: found}
+            scores = score_bundle(bundle, task, splits, data, output, progress)
+    return task, {-1: scores}
 
 
 def _keras(
@@ -212,7 +212,7 @@ def _models(name: str) -> dict[int, pathlib.Path]:
     folders = [path]
     if not (path / "recipe.json").is_file():
         folders = [file.parent for file in path.glob("seed-*/recipe.json")]
-    found = {}
+    by_seed = {}
     for run in map(load.run_folder, folders):
         if not (run / "student").is_dir():
             raise UserError(
@@ -220,7 +220,7 @@ def _models(name: str) -> dict[int, pathlib.Path]:
                 "it again, with the same flags, to finish it"
             )
         recipe = json_files.read(run / "recipe.json", {"seed?": int})
-        found[recipe.get("seed", -1)] = run / "student"
-    if found:
-        return dict(sorted(found.items()))
+        by_seed[recipe.get("seed", -1)] = run / "student"
+    if by_seed:
+        return dict(sorted(by_seed.items()))
     return {-1: path}

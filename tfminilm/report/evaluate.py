@@ -181,10 +181,10 @@ def _latencies(
     """Median and 95th percentile by length, in ms, on one thread."""
     from tfminilm.export.litert import latency
 
-    known = [path for path in paths if path]
+    written = [path for path in paths if path]
     measured = {}
-    if known:
-        measured = latency.measure_latencies(known, lengths, num_threads=1)
+    if written:
+        measured = latency.measure_latencies(written, lengths, num_threads=1)
     return [
         {
             str(length): {"median": taken.median, "p95": taken.p95}

@@ -15,9 +15,9 @@ from tfminilm.tasks.encode import Encoded
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Each is a shape to trace and compile, which takes a second or two.
+# Each bucket is a shape to trace and compile, which takes a second or two.
 _BUCKETS = 16
-# That a bucket holds on average.
+# The fewest batches an epoch that make one more bucket worth it.
 _LEAST_BATCHES = 8
 
 
@@ -25,17 +25,17 @@ class Batches:
     """The batches of encoded sequences, each padded to its bucket's length.
 
     Every epoch shuffles the sequences, sorts them by bucket, cuts them into
-    batches and shuffles those: each sequence comes once, and only one batch
-    may hold fewer than `batch_size`. It is filled up with repetitions whose
-    sample weight is 0, so that all batches are of the same size.
+    batches and shuffles the batches. Each sequence comes once an epoch. The
+    last batch is filled up to `batch_size` with repeated sequences whose
+    sample weight is 0.
 
     Args:
-        encoded: what to draw from.
+        encoded: the sequences.
         batch_size: sequences of a batch.
-        seed: of the shuffling; `None` keeps the order (longest bucket last).
-        buckets: lengths to pad to, the last one the longest sequence's at
-            least; by default the ones that waste least on these sequences,
-            one for each eight batches, up to 16.
+        seed: of the shuffling; `None` sorts by length instead.
+        buckets: lengths to pad to; the last one has room for the longest
+            sequence. By default those that need the least padding: one for
+            every eight batches, up to 16.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class Batches:
         self.encoded = encoded
         self.batch_size = batch_size
         self.seed = seed
-        # Few sequences are not worth a shape, and who meets whom in a batch
-        # is to be random.
+        # A bucket of few batches costs more to compile than it saves, and
+        # makes batches less random.
         batches_of_each = len(encoded) // (_LEAST_BATCHES * batch_size)
         count = min(max(batches_of_each, 1), _BUCKETS)
         self.buckets = np.array(buckets or best_buckets(encoded.lengths, count))
@@ -72,10 +72,10 @@ class Batches:
 
         Returns:
             The model's inputs `[batch_size, bucket's length]`, the labels
-            and the sample weights, `[batch_size]` each: 0 for a filler, and
-            as much for the others as makes the mean over all the mean over
-            them, in whatever parts replicas take it. A filler has no real
-            token, so that it is in no mean over tokens either.
+            and the sample weights, `[batch_size]` each. A filler has weight
+            0, and real examples are scaled up so that the batch mean equals
+            the mean over real examples, however replicas split the batch. A
+            filler's tokens are masked: means over tokens leave it out too.
         """
         rows = self.rows(step)
         weights = (rows >= 0).astype(np.float32)
@@ -91,12 +91,12 @@ class Batches:
         return inputs, labels, weights
 
     def epoch(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        """All batches of the first epoch: the sequences, and the inputs."""
+        """Yield the rows and the inputs of each batch of the first epoch."""
         for step in range(len(self)):
             yield self.rows(step), self.batch(step)[0]
 
     def dataset(self, first_step: int, num_steps: int) -> "tf.data.Dataset":
-        """What `batch` gives for `num_steps` steps from `first_step` on."""
+        """Return the batches of `num_steps` steps from `first_step` on."""
         import tensorflow as tf
 
         inputs, labels, _ = self.batch(first_step)
@@ -114,25 +114,30 @@ class Batches:
             for index, tensor in enumerate(flat):
                 of_tokens = [length] * (index < len(names))
                 tensor.set_shape([self.batch_size, *of_tokens])
-            found = dict(zip([*names, *targets], flat, strict=False))
+            *tensors, weights = flat
+            inputs, labels = tensors[: len(names)], tensors[len(names) :]
             return (
-                {name: found[name] for name in names},
-                {name: found[name] for name in targets},
-                flat[-1],
+                dict(zip(names, inputs, strict=True)),
+                dict(zip(targets, labels, strict=True)),
+                weights,
             )
 
         steps = tf.data.Dataset.range(first_step, first_step + num_steps)
         return steps.map(parts).prefetch(tf.data.AUTOTUNE)
 
     def waste(self, num_steps: int | None = None) -> float:
-        """The share of padding among the positions of an epoch's batches."""
+        """Return the share of padding in the first batches.
+
+        Args:
+            num_steps: how many batches to look at; an epoch's by default.
+        """
         steps = range(len(self) if num_steps is None else num_steps)
         masks = [self.batch(step)[0]["padding_mask"] for step in steps]
         used = sum(int(mask.sum()) for mask in masks)
         return 1 - used / sum(mask.size for mask in masks)
 
     def _make_plan(self, epoch: int) -> np.ndarray:
-        """`[batches, batch_size]`: the sequences of each batch, or -1."""
+        """Return `[batches, batch_size]`: each batch's rows, -1 as filler."""
         count = len(self.encoded)
         if self.seed is None:
             order = np.argsort(self.encoded.lengths, kind="stable")
@@ -147,22 +152,22 @@ class Batches:
 
 
 def best_buckets(lengths: np.ndarray, count: int = _BUCKETS) -> list[int]:
-    """The at most `count` lengths that need the least padding.
+    """Return the lengths to pad to that need the least padding.
 
     Args:
         lengths: tokens of each sequence.
-        count: shapes to have at most.
+        count: the most lengths to return.
     """
-    known, often = np.unique(lengths, return_counts=True)
-    total = np.concatenate([[0], np.cumsum(often)])
-    # cost[i]: positions of all sequences up to known[i - 1]; the best split
-    # of each is found from the best splits of the shorter ones.
-    size = len(known)
+    # Dynamic programming over the distinct lengths: cost[i] is the number of
+    # positions, padding included, of all sequences up to distinct[i - 1].
+    distinct, counts = np.unique(lengths, return_counts=True)
+    total = np.concatenate([[0], np.cumsum(counts)])
+    size = len(distinct)
     cost = np.full(size + 1, np.inf)
     cost[0] = 0.0
     choices = []
     for _ in range(min(count, size)):
-        padded = (total[1:, None] - total[None, :-1]) * known[:, None]
+        padded = (total[1:, None] - total[None, :-1]) * distinct[:, None]
         every = np.where(
             np.tri(size, dtype=bool), cost[None, :-1] + padded, np.inf
         )
@@ -171,6 +176,6 @@ def best_buckets(lengths: np.ndarray, count: int = _BUCKETS) -> list[int]:
     buckets = []
     end = size
     for choice in reversed(choices):
-        buckets.append(int(known[end - 1]))
+        buckets.append(int(distinct[end - 1]))
         end = int(choice[end - 1])
     return buckets[::-1]

@@ -15,6 +15,7 @@ from tfminilm.data import cache, packing
 from tfminilm.errors import UserError
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import Task
+from tfminilm.typing import Tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,22 +69,22 @@ class Encoded:
 
 
 def join(parts: Iterable[Encoded]) -> Encoded:
-    """The sequences of all parts, one part after another.
+    """Join the sequences of all parts, one part after another.
 
-    They have labels if all parts have.
+    The result has those labels that all parts have.
     """
-    found = list(parts)
-    first, *_ = found
-    sizes = np.concatenate([[0], *(part.lengths for part in found)])
+    parts = list(parts)
+    first, *_ = parts
+    sizes = np.concatenate([[0], *(part.lengths for part in parts)])
     names = [
-        name for name in first.labels if all(name in p.labels for p in found)
+        name for name in first.labels if all(name in p.labels for p in parts)
     ]
     return Encoded(
-        token_ids=np.concatenate([part.token_ids for part in found]),
-        segment_ids=np.concatenate([part.segment_ids for part in found]),
+        token_ids=np.concatenate([part.token_ids for part in parts]),
+        segment_ids=np.concatenate([part.segment_ids for part in parts]),
         offsets=np.cumsum(sizes),
         labels={
-            name: np.concatenate([part.labels[name] for part in found])
+            name: np.concatenate([part.labels[name] for part in parts])
             for name in names
         },
         pad_id=first.pad_id,
@@ -93,14 +94,14 @@ def join(parts: Iterable[Encoded]) -> Encoded:
 def encode(
     task: Task,
     examples: Sequence[Example],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     max_length: int,
     cache_dir: str | os.PathLike | None = None,
 ) -> Encoded:
-    """Tokenises examples as `[CLS] text [SEP]` or `[CLS] a [SEP] b [SEP]`.
+    """Tokenise examples as `[CLS] text [SEP]` or `[CLS] a [SEP] b [SEP]`.
 
-    Of a pair that is too long, the longer text is cut first. An entry of the
-    cache is found again only by the same tokenizer, texts and length.
+    Of a pair that is too long, the longer text is cut first. The cache keeps
+    one entry for each combination of tokenizer, texts and length.
 
     Args:
         task: says what the labels are.
@@ -134,9 +135,9 @@ def encode(
 
 
 def encode_texts(
-    texts: Sequence[tuple[str, ...]], tokenizer: Any, max_length: int
+    texts: Sequence[tuple[str, ...]], tokenizer: Tokenizer, max_length: int
 ) -> Encoded:
-    """What `encode` makes of texts that belong to no task; without labels.
+    """Tokenise texts as `encode` does, without a task and without labels.
 
     Args:
         texts: one each, or two each.
@@ -156,31 +157,37 @@ def cached(
     identity: dict[str, Any],
     build: Callable[[], dict[str, np.ndarray]],
 ) -> dict[str, np.ndarray]:
-    """The arrays of `build()`, or those that it returned an earlier time."""
+    """Return the arrays of `build()`, from the cache if they are there.
+
+    Args:
+        cache_dir: the cache's folder; without one `build` is called.
+        identity: all that the arrays depend on.
+        build: makes the arrays.
+    """
     if cache_dir is None:
         return build()
-    found = cache.load(cache_dir, identity)
-    if found is not None:
-        return found[0]
+    entry = cache.load(cache_dir, identity)
+    if entry is not None:
+        return entry[0]
     arrays = build()
     cache.save(cache_dir, identity, arrays, {})
     return arrays
 
 
 def digest(texts: Iterable[str]) -> str:
-    """A hash of texts and of where each of them ends."""
-    found = hashlib.sha256()
+    """Return a hash of texts and of where each of them ends."""
+    sha256 = hashlib.sha256()
     for text in texts:
         content = text.encode("utf-8", "surrogatepass")
-        found.update(len(content).to_bytes(8, "big"))
-        found.update(content)
-    return found.hexdigest()
+        sha256.update(len(content).to_bytes(8, "big"))
+        sha256.update(content)
+    return sha256.hexdigest()
 
 
 def tokens_of(
-    texts: Sequence[str], tokenizer: Any
+    texts: Sequence[str], tokenizer: Tokenizer
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Token ids of texts in a row, and how many each of them has."""
+    """Return the token ids of texts in a row, and each text's count."""
     documents = list(packing.encode([[text] for text in texts], tokenizer))
     return (
         np.concatenate([document.token_ids for document in documents]),
@@ -188,7 +195,9 @@ def tokens_of(
     )
 
 
-def special_ids(tokenizer: Any, num_texts: int = 2) -> tuple[int, int, int]:
+def special_ids(
+    tokenizer: Tokenizer, num_texts: int = 2
+) -> tuple[int, int, int]:
     """The start's and the end's id, and how many ends part two texts."""
     start, end = packing.special_ids(tokenizer)
     between = families.separators(tokenizer) if num_texts == 2 else 0
@@ -196,7 +205,7 @@ def special_ids(tokenizer: Any, num_texts: int = 2) -> tuple[int, int, int]:
 
 
 def _tokenise(
-    texts: Sequence[tuple[str, ...]], tokenizer: Any, max_length: int
+    texts: Sequence[tuple[str, ...]], tokenizer: Tokenizer, max_length: int
 ) -> dict[str, np.ndarray]:
     count = len(texts[0])
     start, end, between = special_ids(tokenizer, count)
@@ -210,17 +219,18 @@ def _tokenise(
     starts = (np.cumsum(sizes) - sizes).reshape(-1, count)
     kept = fit(sizes.reshape(-1, count), room)
     offsets = np.concatenate([[0], np.cumsum(kept.sum(1) + 2 + between)])
-    # What is no text and no start is the end's id.
+    # Start with separators everywhere; then write the starts and the texts.
     token_ids = np.full(offsets[-1], end, np.int32)
     segment_ids = np.zeros(offsets[-1], np.int8)
     token_ids[offsets[:-1]] = start
     place = offsets[:-1] + 1
     for text in range(count):
-        own = kept[:, text]
-        token_ids[runs(place, own)] = flat[runs(starts[:, text], own)]
+        count_kept = kept[:, text]
+        rows = runs(starts[:, text], count_kept)
+        token_ids[runs(place, count_kept)] = flat[rows]
         if text:
-            segment_ids[runs(place, own + 1)] = 1
-        place = place + own + between
+            segment_ids[runs(place, count_kept + 1)] = 1
+        place = place + count_kept + between
     return {
         "token_ids": token_ids,
         "segment_ids": segment_ids,
@@ -228,19 +238,19 @@ def _tokenise(
     }
 
 
-def pad_id(tokenizer: Any) -> int:
-    """The id that fills up a batch; no result depends on it."""
+def pad_id(tokenizer: Tokenizer) -> int:
+    """Return the id that fills up a batch; no result depends on it."""
     return int(getattr(tokenizer, "pad_token_id", 0) or 0)
 
 
 def runs(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """`starts[i], starts[i] + 1, ...`, `sizes[i]` of them, for all i."""
+    """Return `sizes[i]` numbers from `starts[i]` on, for all i in a row."""
     ends = np.cumsum(sizes)
     return np.arange(ends[-1]) + np.repeat(starts - ends + sizes, sizes)
 
 
 def fit(lengths: np.ndarray, room: int) -> np.ndarray:
-    """How much of each text stays when `room` tokens are there for all.
+    """Return how many tokens of each text fit into `room` tokens.
 
     Args:
         lengths: `[examples, 1 or 2]`.
@@ -255,17 +265,17 @@ def fit(lengths: np.ndarray, room: int) -> np.ndarray:
 
 
 def _labels(task: Task, examples: Sequence[Example]) -> dict[str, np.ndarray]:
-    found = [example.label for example in examples]
-    if any(label is None for label in found):
+    labels = [example.label for example in examples]
+    if any(label is None for label in labels):
         return {}
     dtype = np.int32 if task.labels else np.float32  # Classes, or scores.
-    return {"labels": np.array(found, dtype)}
+    return {"labels": np.array(labels, dtype)}
 
 
 @functools.cache
 def code_of(*files: str) -> str:
-    """A hash of source files: other rules give other arrays."""
-    found = hashlib.sha256()
+    """Return a hash of source files: other code may give other arrays."""
+    sha256 = hashlib.sha256()
     for file in files:
-        found.update(pathlib.Path(file).read_bytes())
-    return found.hexdigest()
+        sha256.update(pathlib.Path(file).read_bytes())
+    return sha256.hexdigest()

@@ -19,6 +19,7 @@ from tfminilm.tasks.kinds import Result, kind_of
 from tfminilm.tasks.settings import SETTINGS, Settings
 from tfminilm.tasks.task import Task
 from tfminilm.teachers.faster import faster
+from tfminilm.typing import Tokenizer
 
 __all__ = [
     "BATCH_SIZE",
@@ -37,7 +38,7 @@ BATCH_SIZE = 32
 def evaluate(
     task: Task,
     head: keras.Model,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     examples: Sequence[Any],
     settings: Settings,
     cache_dir: str | os.PathLike | None = None,
@@ -71,7 +72,7 @@ def evaluate(
 def evaluate_with(
     run: Callable[[Encoded], list[Any]],
     task: Task,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     examples: Sequence[Any],
     settings: Settings,
     cache_dir: str | os.PathLike | None = None,
@@ -111,10 +112,10 @@ def predict(
     outputs: list[Any] = [None] * len(batches.encoded)
     done = 0
     for rows, inputs in batches.epoch():
-        given = {name: inputs[name] for name in model.input}
-        found = model.predict_on_batch(given)
+        batch = {name: inputs[name] for name in model.input}
+        predicted = model.predict_on_batch(batch)
         if not all(
-            np.isfinite(value).all() for value in keras.tree.flatten(found)
+            np.isfinite(value).all() for value in keras.tree.flatten(predicted)
         ):
             raise UserError(
                 "the model's output is not finite: its weights are broken"
@@ -122,7 +123,7 @@ def predict(
         for place, row in enumerate(rows):
             if row >= 0:
                 outputs[row] = keras.tree.map_structure(
-                    lambda value, place=place: value[place], found
+                    lambda value, place=place: value[place], predicted
                 )
         done += int((rows >= 0).sum())
         if count is not None:

@@ -1,9 +1,8 @@
-"""How alike two texts are, from an encoder as it is: no head, no training."""
+"""Score how alike two texts are by an encoder without a head."""
 
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,6 +17,7 @@ from tfminilm.tasks.example import Example
 from tfminilm.tasks.heads import token_states
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.task import Task
+from tfminilm.typing import Tokenizer
 
 
 def embedder(
@@ -25,7 +25,7 @@ def embedder(
     pooling: str = "mean",
     count: Callable[[int], None] | None = None,
 ) -> Callable[[Encoded], list[np.ndarray]]:
-    """Embeds texts by an encoder.
+    """Return a function that embeds texts by an encoder.
 
     Args:
         backbone: a KerasHub encoder.
@@ -46,12 +46,12 @@ def embedder(
 def score_similarity(
     task: Task,
     embed: Callable[[Encoded], Sequence[np.ndarray]],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     examples: Sequence[Example],
     max_length: int,
     cache_dir: str | os.PathLike | None = None,
 ) -> Result:
-    """The cosine of the two texts' embeddings, for every example.
+    """Predict the cosine of each example's two embeddings, and score it.
 
     Args:
         task: asks how alike two texts are.
@@ -82,9 +82,9 @@ def score_similarity(
             for example in examples
         ]
         encoded = encode(task, texts, tokenizer, max_length, cache_dir)
-        found = np.stack(embed(encoded))
-        length = np.linalg.norm(found, axis=-1, keepdims=True)
-        vectors.append(found / np.maximum(length, 1e-12))
+        embeddings = np.stack(embed(encoded))
+        norms = np.linalg.norm(embeddings, axis=-1, keepdims=True)
+        vectors.append(embeddings / np.maximum(norms, 1e-12))
     cosines = (vectors[0] * vectors[1]).sum(axis=-1).astype(float).tolist()
     labels = [example.label for example in examples]
     scores = {}

@@ -8,12 +8,16 @@ normalisation.
 import functools
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.tokenizer import Exact, engines
+from tfminilm.typing import Tokenizer
+
+if TYPE_CHECKING:
+    import keras_hub
 
 
 class Spans(NamedTuple):
@@ -27,8 +31,10 @@ class Spans(NamedTuple):
     spans: np.ndarray
 
 
-def span_tokenizer(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
-    """A function that tokenises texts as `tokenizer` does, with offsets.
+def span_tokenizer(
+    tokenizer: Tokenizer,
+) -> Callable[[Sequence[str]], list[Spans]]:
+    """Return a function that tokenises as `tokenizer` does, with offsets.
 
     Args:
         tokenizer: a KerasHub tokenizer: WordPiece (BERT, DistilBERT,
@@ -42,7 +48,7 @@ def span_tokenizer(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
 
     if isinstance(tokenizer, Exact):
         return lambda texts: [
-            Spans(*found) for found in tokenizer.encode_spans(texts)
+            Spans(*encoded) for encoded in tokenizer.encode_spans(texts)
         ]
     for kind, make in (
         (keras_hub.tokenizers.WordPieceTokenizer, _word_piece),
@@ -57,7 +63,9 @@ def span_tokenizer(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
     )
 
 
-def _word_piece(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
+def _word_piece(
+    tokenizer: "keras_hub.tokenizers.WordPieceTokenizer",
+) -> Callable[[Sequence[str]], list[Spans]]:
     import tokenizers
 
     pieces = tokenizers.models.WordPiece(
@@ -73,9 +81,9 @@ def _word_piece(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
     )
 
     def tokenize(texts: Sequence[str]) -> list[Spans]:
-        words = [split(text) for text in texts]
-        found = engine.encode_batch(
-            [[word.text for word in own] for own in words],
+        words_of = [split(text) for text in texts]
+        encodings = engine.encode_batch(
+            [[word.text for word in words] for words in words_of],
             is_pretokenized=True,
             add_special_tokens=False,
         )
@@ -83,19 +91,21 @@ def _word_piece(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
             Spans(
                 np.array(encoding.ids, np.int32),
                 _array(
-                    own[index or 0].span(*offsets)
+                    words[index or 0].span(*offsets)
                     for index, offsets in zip(
                         encoding.word_ids, encoding.offsets, strict=True
                     )
                 ),
             )
-            for encoding, own in zip(found, words, strict=True)
+            for encoding, words in zip(encodings, words_of, strict=True)
         ]
 
     return tokenize
 
 
-def _byte_pair(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
+def _byte_pair(
+    tokenizer: "keras_hub.tokenizers.BytePairTokenizer",
+) -> Callable[[Sequence[str]], list[Spans]]:
     engine = engines.byte_pair(
         tokenizer.vocabulary,
         tokenizer.merges,
@@ -104,16 +114,18 @@ def _byte_pair(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
     )
 
     def tokenize(texts: Sequence[str]) -> list[Spans]:
-        found = engine.encode_batch(list(texts), add_special_tokens=False)
+        encodings = engine.encode_batch(list(texts), add_special_tokens=False)
         return [
-            Spans(np.array(each.ids, np.int32), _array(each.offsets))
-            for each in found
+            Spans(np.array(encoding.ids, np.int32), _array(encoding.offsets))
+            for encoding in encodings
         ]
 
     return tokenize
 
 
-def _sentence_piece(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
+def _sentence_piece(
+    tokenizer: "keras_hub.tokenizers.SentencePieceTokenizer",
+) -> Callable[[Sequence[str]], list[Spans]]:
     import sentencepiece
 
     from tfminilm.tasks.encode import tokens_of
@@ -125,17 +137,17 @@ def _sentence_piece(tokenizer: Any) -> Callable[[Sequence[str]], list[Spans]]:
     def tokenize(texts: Sequence[str]) -> list[Spans]:
         # XLM-R's ids are not SentencePiece's: the tokenizer's own are taken.
         ids, lengths = tokens_of(texts, tokenizer)
-        own = np.split(ids, np.cumsum(lengths)[:-1])
-        found = []
-        for text, text_ids in zip(texts, own, strict=True):
+        ids_of = np.split(ids, np.cumsum(lengths)[:-1])
+        encoded = []
+        for text, text_ids in zip(texts, ids_of, strict=True):
             spans = engine.encode(text, return_type="offset_mapping")["offsets"]
             if len(spans) != len(text_ids):
                 raise UserError(
                     f"{type(tokenizer).__name__} splits {text[:40]!r}... "
                     "otherwise than its SentencePiece model does"
                 )
-            found.append(Spans(text_ids, _array(spans)))
-        return found
+            encoded.append(Spans(text_ids, _array(spans)))
+        return encoded
 
     return tokenize
 
@@ -166,10 +178,10 @@ def _words(text: str, lowercase: bool, strips: bool) -> list[_Word]:
         text = "".join(parts)
     return [
         _Word(
-            _folded(found[0]) if lowercase else found[0],
-            places[found.start() : found.end()],
+            _folded(match[0]) if lowercase else match[0],
+            places[match.start() : match.end()],
         )
-        for found in _pattern().finditer(text)
+        for match in _pattern().finditer(text)
     ]
 
 

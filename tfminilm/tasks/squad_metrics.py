@@ -28,12 +28,12 @@ def exact(prediction: str, gold: str, language: str | None = None) -> float:
 def f1(prediction: str, gold: str, language: str | None = None) -> float:
     """F1 of the two as bags of normalised words; 0 to 1, 0 if one has none."""
     normalised = _normaliser(language)
-    given = normalised(prediction).split()
+    predicted = normalised(prediction).split()
     wanted = normalised(gold).split()
-    shared = (Counter(given) & Counter(wanted)).total()
+    shared = (Counter(predicted) & Counter(wanted)).total()
     if shared == 0:
         return 0.0
-    precision = shared / len(given)
+    precision = shared / len(predicted)
     recall = shared / len(wanted)
     return 2 * precision * recall / (precision + recall)
 
@@ -83,14 +83,13 @@ def score(
             ids = [e.id for e in examples if e.is_impossible == impossible]
             part = _mean(exacts, f1s, ids)
             result |= {prefix + name: part[name] for name in part}
-    if no_answer_probs is not None:
-        _check(examples, no_answer_probs, "probability of no answer")
-        for name, scores in (("exact", exacts), ("f1", f1s)):
-            best, threshold = _best_threshold(
-                examples, predictions, scores, no_answer_probs
-            )
-            result[f"best_{name}"] = best
-            result[f"best_{name}_thresh"] = threshold
+    if no_answer_probs is None:
+        return result
+    _check(examples, no_answer_probs, "probability of no answer")
+    for name, scores in (("exact", exacts), ("f1", f1s)):
+        result[f"best_{name}"], result[f"best_{name}_thresh"] = _best_threshold(
+            examples, predictions, scores, no_answer_probs
+        )
     return result
 
 
@@ -160,14 +159,14 @@ def _best_threshold(
     return 100 * best / len(examples), float(threshold)
 
 
-def _check(examples: Sequence[QAExample], given: Mapping, what: str) -> None:
-    missing = [example.id for example in examples if example.id not in given]
+def _check(examples: Sequence[QAExample], values: Mapping, what: str) -> None:
+    missing = [example.id for example in examples if example.id not in values]
     if missing:
         raise UserError(
             f"{len(missing)} of {len(examples)} questions have no {what}, the "
             f"first is {missing[0]!r}"
         )
     for example in examples:
-        value = given[example.id]
+        value = values[example.id]
         if isinstance(value, float) and math.isnan(value):
             raise UserError(f"question {example.id!r}: the {what} is NaN")

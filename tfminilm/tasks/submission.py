@@ -51,10 +51,10 @@ def write_glue(
             or no finite number, or the file cannot be written.
     """
     if split not in task.submission:
-        known = ", ".join(task.submission) or "none"
+        splits = ", ".join(task.submission) or "none"
         raise UserError(
             f"GLUE's leaderboard takes no file for {task.name}'s {split}; "
-            f"of this task it takes {known}"
+            f"of this task it takes {splits}"
         )
     if len(ids) != len(predictions):
         raise UserError(

@@ -8,8 +8,7 @@ a string of tokens.
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.example import QAExample
 from tfminilm.tasks.spans import Spans, span_tokenizer
 from tfminilm.tasks.words import Words
+from tfminilm.typing import Tokenizer
 
 MAX_QUESTION_TOKENS = 64
 DOC_STRIDE = 128
@@ -46,7 +46,7 @@ class Windows(Encoded):
     spans: np.ndarray  # int32 [tokens of all contexts, 2]
 
     def characters(self, window: int, start: int, end: int) -> tuple[int, int]:
-        """The characters of the tokens from place `start` to `end`, both in.
+        """Return the characters of the tokens from `start` to `end`, inclusive.
 
         Returns:
             The first character and the one behind the last.
@@ -60,12 +60,12 @@ class Windows(Encoded):
 
 def make_windows(
     examples: Sequence[QAExample],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     max_length: int,
     doc_stride: int = DOC_STRIDE,
     cache_dir: str | os.PathLike | None = None,
 ) -> Windows:
-    """Cuts the examples' contexts into windows.
+    """Cut the examples' contexts into windows.
 
     Args:
         examples: questions with their contexts.
@@ -103,7 +103,7 @@ def make_windows(
 
 
 def _parts(examples: Sequence[QAExample]) -> Iterable[str]:
-    """All that windows and their labels are made of."""
+    """Yield all texts and numbers that windows and their labels depend on."""
     for example in examples:
         yield from (example.question, example.context, *example.answers[:1])
         yield str(example.answer_starts[:1])
@@ -111,74 +111,91 @@ def _parts(examples: Sequence[QAExample]) -> Iterable[str]:
 
 def _cut(
     examples: Sequence[QAExample],
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     max_length: int,
     doc_stride: int,
 ) -> dict[str, np.ndarray]:
+    """Return the arrays of `Windows`, and the labels "start" and "end"."""
     start_id, end_id, between = encode.special_ids(tokenizer)
     tokenize = span_tokenizer(tokenizer)
-    contexts, of_text, first_token = _contexts(examples, tokenize)
+    contexts, number_of, first_token = _contexts(examples, tokenize)
     questions = tokenize([example.question for example in examples])
-    head = np.array([start_id], np.int32)
+    head, tail = np.array([start_id], np.int32), np.array([end_id], np.int32)
     middle = np.full(between, end_id, np.int32)
     pieces: list[np.ndarray] = []
     rows = []
     for index, example in enumerate(examples):
         question = questions[index].ids[:MAX_QUESTION_TOKENS]
-        text = of_text[example.context]
-        ids, spans = contexts[text]
-        if not len(ids):
-            raise UserError(
-                f"the text of question {example.id} is blank: expected words "
-                "in which an answer may be"
-            )
+        number = number_of[example.context]
+        ids, spans = contexts[number]
         room = max_length - len(question) - 2 - between
-        if room < min(doc_stride, len(ids)):
-            raise UserError(
-                f"max length {max_length} leaves {room} tokens behind the "
-                f"question {example.id}, expected the doc stride "
-                f"({doc_stride}) or more"
-            )
+        _require_room(example, room, len(ids), max_length, doc_stride)
         gold = _gold_tokens(example, spans)
         first = 1 + len(question) + between
         for at in _starts(len(ids), room, doc_stride):
             part = ids[at : at + room]
-            pieces += [head, question, middle, part, head * 0 + end_id]
+            pieces += [head, question, middle, part, tail]
             label = _label(gold, at, len(part), first)
-            token = first_token[text] + at
+            token = first_token[number] + at
             rows.append((index, first, len(part), token, *label))
-    question_of, first, count, token, start, end = np.array(rows).T
-    lengths = first + count + 1
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    segment_ids = np.zeros(offsets[-1], np.int8)
-    segment_ids[encode.runs(offsets[:-1] + first, count + 1)] = 1
-    return {
+    columns = ("question", "first", "count", "token", "start", "end")
+    arrays = dict(zip(columns, np.array(rows).T, strict=True))
+    return _segmented(arrays["first"], arrays["count"]) | {
         "token_ids": np.concatenate(pieces),
-        "segment_ids": segment_ids,
-        "offsets": offsets,
-        "question": question_of.astype(np.int32),
-        "first": first.astype(np.int32),
-        "count": count.astype(np.int32),
-        "token": token,
         "spans": np.concatenate([spans for _, spans in contexts]),
-        "start": start.astype(np.int32),
-        "end": end.astype(np.int32),
+        **{
+            name: values if name == "token" else values.astype(np.int32)
+            for name, values in arrays.items()
+        },
     }
 
 
+def _require_room(
+    example: QAExample, room: int, size: int, max_length: int, doc_stride: int
+) -> None:
+    """Refuse a context without tokens, or without room behind its question."""
+    if not size:
+        raise UserError(
+            f"the text of question {example.id} is blank: expected words "
+            "in which an answer may be"
+        )
+    if room < min(doc_stride, size):
+        raise UserError(
+            f"max length {max_length} leaves {room} tokens behind the "
+            f"question {example.id}, expected the doc stride "
+            f"({doc_stride}) or more"
+        )
+
+
+def _segmented(first: np.ndarray, count: np.ndarray) -> dict[str, np.ndarray]:
+    """Return where windows lie, and segment 1 for each context's part."""
+    offsets = np.concatenate([[0], np.cumsum(first + count + 1)])
+    segment_ids = np.zeros(offsets[-1], np.int8)
+    segment_ids[encode.runs(offsets[:-1] + first, count + 1)] = 1
+    return {"offsets": offsets, "segment_ids": segment_ids}
+
+
 def _contexts(
-    examples: Sequence[QAExample], tokenize: Any
+    examples: Sequence[QAExample],
+    tokenize: Callable[[Sequence[str]], list[Spans]],
 ) -> tuple[list[Spans], dict[str, int], np.ndarray]:
-    """Each context once, its number by its text, and its first token's."""
+    """Tokenise each distinct context once.
+
+    Returns:
+        The contexts' tokens, each context's number by its text, and the
+        number of tokens before each context.
+    """
     texts = list(dict.fromkeys(example.context for example in examples))
-    found = tokenize(texts)
-    sizes = [len(each.ids) for each in found]
-    first = np.concatenate([[0], np.cumsum(sizes)])
-    return found, {text: i for i, text in enumerate(texts)}, first
+    contexts = tokenize(texts)
+    first = np.concatenate([[0], np.cumsum([len(one.ids) for one in contexts])])
+    return contexts, {text: i for i, text in enumerate(texts)}, first
 
 
 def _starts(size: int, room: int, doc_stride: int) -> Iterable[int]:
-    """Where windows of `room` tokens start; the last one holds the end."""
+    """Return where windows of `room` tokens start.
+
+    The last one holds the end of the context.
+    """
     last = max(0, size - room)
     return range(0, last + doc_stride, doc_stride) if last else (0,)
 
@@ -186,13 +203,13 @@ def _starts(size: int, room: int, doc_stride: int) -> Iterable[int]:
 def _gold_tokens(
     example: QAExample, spans: np.ndarray
 ) -> tuple[int, int] | None:
-    """The tokens of the first gold answer, both in; None without one."""
+    """Return the first and the last token of the first gold answer."""
     if example.is_impossible or not example.answers or not len(spans):
         return None
     start = example.answer_starts[0]
     end = start + len(example.answers[0])
-    # The first one that ends behind the start, the last one that starts
-    # before the end.
+    # The first token that ends behind the answer's start, and the last token
+    # that starts before its end.
     first = int(np.searchsorted(spans[:, 1], start, side="right"))
     last = int(np.searchsorted(spans[:, 0], end, side="left")) - 1
     return (first, last) if first <= last else None
@@ -201,7 +218,7 @@ def _gold_tokens(
 def _label(
     gold: tuple[int, int] | None, at: int, size: int, first: int
 ) -> tuple[int, int]:
-    """The answer's places in a window, or `[CLS]` twice."""
+    """Return the answer's places in a window, or `[CLS]` twice."""
     if gold is None or gold[0] < at or gold[1] >= at + size:
         return 0, 0
     return gold[0] - at + first, gold[1] - at + first
@@ -221,15 +238,16 @@ class Answer:
 
     @property
     def no_answer_score(self) -> float:
-        """How much likelier "no answer" is than the best answer."""
+        """How much higher "no answer" scores than the best answer."""
         best = self.scores[0] if self.scores else self.null_score
         return self.null_score - best
 
     def text(self, null_threshold: float | None) -> str:
-        """The best guess, or "" if `no_answer_score` is over the threshold.
+        """Return the best guess; "" if no answer is likelier.
 
         Args:
-            null_threshold: `None` where every question has an answer.
+            null_threshold: the largest `no_answer_score` at which the guess
+                is given; `None` where every question has an answer.
         """
         if not self.texts:
             return ""
@@ -246,10 +264,10 @@ def answers(
     num_best: int = NUM_BEST,
     max_answer_tokens: int = MAX_ANSWER_TOKENS,
 ) -> list[Answer]:
-    """The best answers to each question over all of its windows.
+    """Return the best answers to each question over all of its windows.
 
-    An answer has whole words: of one that begins or ends inside a word, as a
-    token may, all of the word counts.
+    An answer has whole words: one that begins or ends inside a word, as a
+    token may, is extended to the whole word.
 
     Args:
         examples: the questions that `windows` were made of.
@@ -269,12 +287,12 @@ def answers(
         for score, place, stop in _best_spans(
             start[inside], end[inside], num_best, max_answer_tokens
         ):
-            own = windows.characters(window, place + first, stop + first)
-            known = guesses[question].get(own, -np.inf)
-            guesses[question][own] = max(known, score)
+            span = windows.characters(window, place + first, stop + first)
+            best = guesses[question].get(span, -np.inf)
+            guesses[question][span] = max(best, score)
     return [
-        _answer(example.context, own, float(null_score), num_best)
-        for example, own, null_score in zip(
+        _answer(example.context, spans, float(null_score), num_best)
+        for example, spans, null_score in zip(
             examples, guesses, null, strict=True
         )
     ]
@@ -288,10 +306,10 @@ def _best_spans(
     size = ends[None, :] - starts[:, None] + 1
     scores = start[starts][:, None] + end[ends][None, :]
     rows, columns = np.nonzero((size >= 1) & (size <= longest))
-    own = scores[rows, columns]
-    order = np.argsort(-own, kind="stable")[:num_best]
+    scores = scores[rows, columns]
+    order = np.argsort(-scores, kind="stable")[:num_best]
     return zip(
-        own[order].tolist(),
+        scores[order].tolist(),
         starts[rows[order]].tolist(),
         ends[columns[order]].tolist(),
         strict=True,
@@ -306,13 +324,13 @@ def _answer(
 ) -> Answer:
     best = sorted(guesses.items(), key=lambda item: (-item[1], item[0]))
     words = Words(context)
-    found: dict[tuple[int, int], float] = {}
+    whole: dict[tuple[int, int], float] = {}
     for span, score in best[:num_best]:
         start, end = words.whole(*span)
         if start < end:
-            found.setdefault((start, end), score)
+            whole.setdefault((start, end), score)
     return Answer(
-        tuple(context[start:end] for start, end in found),
-        tuple(found.values()),
+        tuple(context[start:end] for start, end in whole),
+        tuple(whole.values()),
         null_score,
     )

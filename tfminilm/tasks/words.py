@@ -20,7 +20,7 @@ class Words:
             text: in which answers are found.
         """
         self._text = text
-        spans = [found.span() for found in _pattern().finditer(text)]
+        spans = [match.span() for match in _pattern().finditer(text)]
         self._starts = [start for start, _ in spans]
         self._ends = [end for _, end in spans]
 

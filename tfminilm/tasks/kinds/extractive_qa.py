@@ -13,6 +13,7 @@ from tfminilm.tasks.kinds.kind import Kind, Result
 from tfminilm.tasks.kinds.labelled import made_up_text
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
+from tfminilm.typing import Tokenizer
 
 if TYPE_CHECKING:
     import keras
@@ -55,7 +56,7 @@ class ExtractiveQA(Kind):
         self,
         task: Task,
         examples: Sequence[Any],
-        tokenizer: Any,
+        tokenizer: Tokenizer,
         settings: Settings,
         cache_dir: str | os.PathLike | None = None,
     ) -> windows.Windows:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
+from tfminilm.typing import Tokenizer
 
 if TYPE_CHECKING:
     import keras
@@ -132,7 +133,7 @@ class Kind(abc.ABC):
         self,
         task: Task,
         examples: Sequence[Any],
-        tokenizer: Any,
+        tokenizer: Tokenizer,
         settings: Settings,
         cache_dir: str | os.PathLike | None = None,
     ) -> Encoded:

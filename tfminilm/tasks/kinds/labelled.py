@@ -11,6 +11,7 @@ from tfminilm.tasks.example import Example
 from tfminilm.tasks.kinds.kind import Kind, Result
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
+from tfminilm.typing import Tokenizer
 
 if TYPE_CHECKING:
     import keras
@@ -49,7 +50,7 @@ class LabelledTexts(Kind):
         self,
         task: Task,
         examples: Sequence[Any],
-        tokenizer: Any,
+        tokenizer: Tokenizer,
         settings: Settings,
         cache_dir: str | os.PathLike | None = None,
     ) -> Encoded:

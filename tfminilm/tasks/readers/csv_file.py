@@ -60,28 +60,18 @@ def csv_task(
         raise UserError(
             f"kind {kind!r}: expected one of {', '.join(COLUMN_KINDS)}"
         )
-    if len(text_columns) not in (1, 2):
-        raise UserError(
-            f"{len(text_columns)} text columns are named; expected one or two"
-        )
-    own_columns = [*text_columns, *filter(None, [label_column])]
-    if len(set(own_columns)) < len(own_columns) or not all(text_columns):
-        raise UserError(
-            f"columns {', '.join(map(repr, own_columns))}: expected the text's "
-            "and the label's to be different ones, each with a name; see "
-            "--text_columns and --label_column"
-        )
+    _check_columns(text_columns, label_column)
     if KINDS[kind].has_classes:
         if labels is None:
             labels = _classes(path, text_columns, label_column)
         _check_classes(path, labels)
     else:
         labels = ()
-    own = os.fspath(path)
-    held_out = own if eval_path is None else os.fspath(eval_path)
-    names = {"train": (own,), "validation": (held_out,), "all": (own,)}
+    file = os.fspath(path)
+    held_out = file if eval_path is None else os.fspath(eval_path)
+    names = {"train": (file,), "validation": (held_out,), "all": (file,)}
     return Task(
-        name=f"csv:{own}",
+        name=f"csv:{file}",
         kind=kind,
         metrics=KINDS[kind].metrics_of(labels),
         files=(Files(names, reader="csv"),),
@@ -130,6 +120,22 @@ def read(task: Task, split: str) -> list[Example]:
     return examples
 
 
+def _check_columns(
+    text_columns: Sequence[str], label_column: str | None
+) -> None:
+    if len(text_columns) not in (1, 2):
+        raise UserError(
+            f"{len(text_columns)} text columns are named; expected one or two"
+        )
+    columns = [*text_columns, *filter(None, [label_column])]
+    if len(set(columns)) < len(columns) or not all(text_columns):
+        raise UserError(
+            f"columns {', '.join(map(repr, columns))}: expected the text's "
+            "and the label's to be different ones, each with a name; see "
+            "--text_columns and --label_column"
+        )
+
+
 def _held_out(rows: int) -> set[int]:
     """The rows to validate on.
 
@@ -153,7 +159,7 @@ def _classes(
     """Return the distinct labels of a file, sorted."""
     if not column:
         raise UserError(f"{path}: name the label's column, or the labels")
-    found: collections.Counter[str] = collections.Counter()
+    counts: collections.Counter[str] = collections.Counter()
     for where, row in _rows(path, (*text_columns, column)):
         label = row[column].strip()
         if not label:
@@ -161,33 +167,33 @@ def _classes(
                 f"{where}: no label in column {column!r}; give the row one, or "
                 "remove it"
             )
-        found[label] += 1
-    _check_names(found, f"{path}, column {column!r}")
-    if all(map(_WHOLE.fullmatch, found)):
-        return sorted(found, key=lambda label: (int(label), label))
-    return sorted(found)
+        counts[label] += 1
+    _check_names(counts, f"{path}, column {column!r}")
+    if all(map(_WHOLE.fullmatch, counts)):
+        return sorted(counts, key=lambda label: (int(label), label))
+    return sorted(counts)
 
 
-def _check_names(found: collections.Counter[str], where: str) -> None:
-    """Refuses labels that are none: scores, texts, or a number for each row."""
-    longest = max(found, key=len, default="")
+def _check_names(counts: collections.Counter[str], where: str) -> None:
+    """Refuse labels that look like scores, texts or the numbers of rows."""
+    longest = max(counts, key=len, default="")
     if len(longest) > _MOST_NAME:
         raise UserError(
             f"{where}: the label {longest[:30]!r}... has {len(longest):,} "
             f"characters, expected up to {_MOST_NAME}; is it a column of "
             "texts? name another as the label's"
         )
-    fraction = next(filter(_is_fraction, found), None)
-    if fraction and all(map(_is_number, found)):
+    fraction = next(filter(_is_fraction, counts), None)
+    if fraction and all(map(_is_number, counts)):
         raise UserError(
             f"{where}: the labels are numbers such as {fraction}, expected "
             "classes; to predict numbers use --kind=regression"
         )
-    count = len(found)
-    once = count > _FEW_CLASSES and 2 * count > found.total()
-    if count > _MOST_CLASSES or once:
+    count, rows = len(counts), counts.total()
+    is_rare = count > _FEW_CLASSES and 2 * count > rows
+    if count > _MOST_CLASSES or is_rare:
         raise UserError(
-            f"{where}: {count:,} different labels in {found.total():,} rows, "
+            f"{where}: {count:,} different labels in {rows:,} rows, "
             f"expected up to {_MOST_CLASSES:,} classes, of two rows or more; "
             "name another column as the label's, or use --kind=regression"
         )

@@ -54,30 +54,30 @@ def tab_separated(path: pathlib.Path, content: str) -> Table:
     Raises:
         UserError: it is a table neither with quotes nor without.
     """
-    found: Table | UserError
+    table: Table | UserError
     try:
-        found = quoted(path, content, "\t")
+        table = quoted(path, content, "\t")
     except UserError as error:
-        found = error
+        table = error
     if '"' in content:
         try:
             plain = _unquoted(path, content)
         except UserError as error:
-            if isinstance(found, UserError):
+            if isinstance(table, UserError):
                 raise UserError(
-                    f"{found}; if quotes are part of the text: {error}"
+                    f"{table}; if quotes are part of the text: {error}"
                 ) from error
         else:
-            if isinstance(found, UserError) or len(found) < len(plain):
+            if isinstance(table, UserError) or len(table) < len(plain):
                 _LOG.warning(
                     "%s: quotes are read as part of its texts, as every line "
                     "is a row without them",
                     path,
                 )
                 return plain
-    if isinstance(found, UserError):
-        raise found
-    return found
+    if isinstance(table, UserError):
+        raise table
+    return table
 
 
 def _unquoted(path: pathlib.Path, content: str) -> Table:

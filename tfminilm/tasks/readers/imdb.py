@@ -27,12 +27,12 @@ def read(task: Task, folder: pathlib.Path) -> list[Example]:
 
 
 def _reviews(folder: pathlib.Path) -> list[pathlib.Path]:
-    found = sorted(folder.glob("*.txt"), key=_number)
-    if not found:
+    files = sorted(folder.glob("*.txt"), key=_number)
+    if not files:
         raise UserError(
             f"{folder} holds no review; expected *.txt files, as in aclImdb"
         )
-    return found
+    return files
 
 
 def _number(path: pathlib.Path) -> tuple[int, str]:

@@ -25,9 +25,9 @@ def find(
     """
     folder = pathlib.Path(data_dir).expanduser()
     if not folder.is_dir():
-        given = "is a file" if folder.exists() else "does not exist"
+        state = "is a file" if folder.exists() else "does not exist"
         raise UserError(
-            f"data folder {folder} {given}; expected the folder of "
+            f"data folder {folder} {state}; expected the folder of "
             f"{task.name}'s original files"
         )
     context, _, question = language.partition("-")
@@ -40,15 +40,15 @@ def find(
     for layout in task.files:
         for pattern in layout.names.get(split, ()):
             pattern = pattern.format(**codes)
-            found = sorted(folder.glob(pattern))
-            if len(found) > 1:
+            matches = sorted(folder.glob(pattern))
+            if len(matches) > 1:
+                names = ", ".join(path.name for path in matches)
                 raise UserError(
                     f"{folder} holds several files for {task.name}'s "
-                    f"{split}: {', '.join(path.name for path in found)}; keep "
-                    "one in a folder of its own"
+                    f"{split}: {names}; keep one in a folder of its own"
                 )
-            if found:
-                return found[0], layout
+            if matches:
+                return matches[0], layout
             tried.append(pattern)
     raise UserError(
         f"{folder} holds no file for {task.name}'s {split}; expected "

@@ -46,7 +46,7 @@ def check(
     source: str,
     skip_bad_answers: bool = False,
 ) -> list[QAExample]:
-    """The examples, once every answer was found to stand at its offset.
+    """Check that every answer stands at its offset; return the examples.
 
     Args:
         source: what the errors call the place the examples come from.
@@ -63,13 +63,7 @@ def check(
     lost = 0
     for example in examples:
         _check_impossible(task, example, source)
-        good = [
-            (answer, start)
-            for answer, start in zip(
-                example.answers, example.answer_starts, strict=True
-            )
-            if _stands_at(example.context, answer, start)
-        ]
+        good = _answers_at_their_offset(example)
         bad += [example.id] * (len(example.answers) - len(good))
         if len(good) == len(example.answers):
             kept.append(example)
@@ -96,6 +90,11 @@ def check(
 def _with_answers(example: QAExample, good: list[tuple[str, int]]) -> QAExample:
     answers, starts = zip(*good, strict=True)
     return dataclasses.replace(example, answers=answers, answer_starts=starts)
+
+
+def _answers_at_their_offset(example: QAExample) -> list[tuple[str, int]]:
+    pairs = zip(example.answers, example.answer_starts, strict=True)
+    return [pair for pair in pairs if _stands_at(example.context, *pair)]
 
 
 def _stands_at(context: str, answer: str, start: int) -> bool:
@@ -155,13 +154,13 @@ def _question(
 
 
 def _field(value: Any, name: str, kind: type, where: str) -> Any:
-    """`value[name]`, after a look at what both are."""
+    """Return `value[name]`, once it is known to be of the right kind."""
     if not isinstance(value, dict) or name not in value:
         raise UserError(f"{where}: no {name!r}; is it a file of SQuAD's form?")
-    found = value[name]
-    if not isinstance(found, kind) or (kind is int and found is True):
+    content = value[name]
+    if not isinstance(content, kind) or (kind is int and content is True):
         raise UserError(
-            f"{where}: {name!r} is a {type(found).__name__}, expected "
+            f"{where}: {name!r} is a {type(content).__name__}, expected "
             f"{kind.__name__}"
         )
-    return found
+    return content

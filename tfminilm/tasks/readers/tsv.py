@@ -44,32 +44,34 @@ def read(
         wanted = task.texts + (task.label,) * labelled
         wanted += (_LANGUAGE,) * bool(language)
         _check_header(task, columns, wanted, f"{path}, line {number}")
-    kind = kind_of(task)
     examples = []
-    tongues = set()
+    languages = set()
     for index, where, row in _whole_rows(task, path, rows, columns):
-        tongue = row.get(_LANGUAGE, language)
-        tongues.add(tongue)
-        if language and tongue != language:
-            continue
-        label = row.get(task.label)
-        examples.append(
-            Example(
-                id=str(index),
-                texts=tuple(row[name] for name in task.texts),
-                label=None
-                if label is None
-                else kind.parse_label(task, label, where),
-            )
-        )
+        row_language = row.get(_LANGUAGE, language)
+        languages.add(row_language)
+        if not language or row_language == language:
+            examples.append(_example(task, index, row, where))
     if not examples:
         raise UserError(
             f"{path} has no example of language {language!r}; it has "
-            f"{', '.join(sorted(tongues))}"
-            if tongues
+            f"{', '.join(sorted(languages))}"
+            if languages
             else f"{path} has a header and no examples; copy it again"
         )
     return examples
+
+
+def _example(
+    task: Task, index: int, row: dict[str, str], where: str
+) -> Example:
+    label = row.get(task.label)
+    return Example(
+        id=str(index),
+        texts=tuple(row[name] for name in task.texts),
+        label=None
+        if label is None
+        else kind_of(task).parse_label(task, label, where),
+    )
 
 
 def _check_header(
