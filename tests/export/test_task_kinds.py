@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from tfminilm.export.bundle import manifest, rules
+from tfminilm.export.bundle import contents
 from tfminilm.export.graph.mobile_graph import MobileGraph
+from tfminilm.export.manifest import OUTPUTS
 from tfminilm.export.target import Target
 from tfminilm.tasks import TASKS, Task, heads, submission
 from tfminilm.tasks.batches import Batches
@@ -13,6 +14,7 @@ from tfminilm.tasks.evaluate import predict
 from tfminilm.tasks.kinds import COLUMN_KINDS, KINDS, kind_of
 from tfminilm.tasks.settings import Settings
 from tfminilm.teachers.faster import faster
+from tfminilm.typed_json import to_json
 
 COUNT, LENGTH = 8, 64
 
@@ -124,15 +126,14 @@ def test_exports_its_head(kind, encoded, trained, run_graph):
 def test_a_manifest_tells_it_again(kind, task, trained, settings):
     head, _ = trained
     target = Target(lengths=(128,))
-    said = manifest.identity(head, target, settings, "")
-    assert rules.OUTPUTS[said["task"]] == kind.outputs
-    assert bool(said["labels"]) == kind.has_classes
+    identity = contents.identity(head, target, settings, "")
+    assert OUTPUTS[identity.task] == kind.outputs
+    assert bool(identity.labels) == kind.has_classes
     bare = Settings(task.name, kind.name, task.labels, 128)
-    again = kind.read_manifest_part(bare, said.get(said["task"]))
+    part = to_json(getattr(identity, kind.manifest_name, None))
+    again = kind.read_manifest_part(bare, part)
     assert again.null_threshold == settings.null_threshold
-    assert again.doc_stride == (
-        16 if kind.manifest_part(settings, (128,)) else 128
-    )
+    assert again.doc_stride == (bare if part is None else settings).doc_stride
 
 
 def test_labels_of_a_column_are_read_as_they_are_written(kind, task):
