@@ -118,7 +118,7 @@ def test_lock_that_is_no_file(tmp_path, lock):
         (tmp_path / ".lock").symlink_to("mine")
     with (
         pytest.raises(UserError, match=r"\.lock is no regular file"),
-        files.hold(tmp_path, "--workdir"),
+        files.lock(tmp_path, "--workdir"),
     ):
         pass
     assert (tmp_path / "mine").read_text() == "content"

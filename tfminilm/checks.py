@@ -1,9 +1,8 @@
-"""Refusals of values that are known only when a step runs."""
+"""Refuse values that are known only when a step runs."""
 
 import contextlib
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 from keras import ops
@@ -13,16 +12,16 @@ from tfminilm.typing import Tensor
 
 _SIGN = "tfminilm"
 _ASSERTED = re.compile(rf"\[{_SIGN}\] \[(.*?)\] \[(.*?)\] \[(.*?)\]", re.DOTALL)
-# Keras wraps an error of a layer in its arguments; the error itself is bold.
+# Keras adds a layer's arguments to its error; the original message is bold.
 _BOLD = re.compile(r"\x1b\[1m(.*?)\x1b\[0m", re.DOTALL)
 
 
-def refuse(is_wrong: Any, values: Tensor, before: str, after: str) -> None:
-    """Refuses a tensor of which some values are wrong.
+def refuse(is_wrong: Tensor, values: Tensor, before: str, after: str) -> None:
+    """Refuse a tensor in which some values are wrong.
 
-    A value that is there is looked at. In a graph of TensorFlow an operation
-    does it, whose error `plain_errors` turns into a `UserError`; XLA drops
-    it, and in what JAX compiles there is none.
+    Values of eager tensors are checked at once. In a TensorFlow graph an
+    operation checks them, and `plain_errors` turns its error into a
+    `UserError`. Graphs that XLA or JAX compile are not checked.
 
     Args:
         is_wrong: booleans of the shape of `values`.
@@ -35,22 +34,22 @@ def refuse(is_wrong: Any, values: Tensor, before: str, after: str) -> None:
     """
     try:
         wrong = ops.convert_to_numpy(is_wrong)
-    except Exception:  # Each backend has its own for what it traces.
+    except Exception:  # Tracing: each backend raises its own error.
         _refuse_later(is_wrong, values, before, after)
         return
     if wrong.any():
-        found = ops.convert_to_numpy(values)[wrong].ravel()[0]
-        raise UserError(f"{before}{found}{after}")
+        value = ops.convert_to_numpy(values)[wrong].ravel()[0]
+        raise UserError(f"{before}{value}{after}")
 
 
 def _refuse_later(
-    is_wrong: Any, values: Tensor, before: str, after: str
+    is_wrong: Tensor, values: Tensor, before: str, after: str
 ) -> None:
     if keras.backend.backend() != "tensorflow":
         return
     import tensorflow as tf
 
-    # Longer by one, as a replica may have no example at all.
+    # One element is added, as a replica may have no example at all.
     wrong = tf.concat([tf.reshape(is_wrong, [-1]), [False]], 0)
     values = tf.concat([tf.reshape(values, [-1]), [0]], 0)
     first = values[tf.argmax(tf.cast(wrong, "int32"))]
@@ -61,7 +60,7 @@ def _refuse_later(
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """In this context, a `UserError` is one line, wherever it comes from.
+    """Let errors of this context be `UserError`s of one line.
 
     Raises:
         UserError: one was raised in a layer, or in a graph.
@@ -71,10 +70,10 @@ def plain_errors() -> Iterator[None]:
     except UserError as error:
         if "\n" not in str(error):
             raise
-        told = _BOLD.findall(str(error))
-        raise UserError(told[0] if told else str(error)) from error
+        messages = _BOLD.findall(str(error))
+        raise UserError((messages or [str(error)])[0]) from error
     except Exception as error:
-        # TensorFlow is not imported to see which of its errors this is.
-        if found := _ASSERTED.search(str(error)):
-            raise UserError("".join(found.groups())) from None
+        # Recognised by its text, so that TensorFlow need not be imported.
+        if match := _ASSERTED.search(str(error)):
+            raise UserError("".join(match.groups())) from None
         raise

@@ -1,4 +1,4 @@
-"""Reads nested mappings, such as a recipe's, into frozen, typed dataclasses."""
+"""Read nested mappings, such as a recipe's, into frozen, typed dataclasses."""
 
 import dataclasses
 import difflib
@@ -15,31 +15,31 @@ from tfminilm.typing import Json
 
 T = TypeVar("T")
 
-# No whole number of a recipe comes near it.
+# Far above every whole number that makes sense in a recipe.
 _MOST = 10**15
 _SHOWN = 40
 
 
 class Typed:
-    """Base of the dataclasses of a recipe: unknown keys name the nearest."""
+    """Base of a recipe's dataclasses: for unknown keys the nearest is named."""
 
     def __new__(cls, *_: Any, **values: Any) -> Any:
-        known = [
+        names = [
             field.name for field in dataclasses.fields(typing.cast(Any, cls))
         ]
         for key in values:
-            _require_known(key, known, f"{cls.__name__}: ", "")
+            _require_known(key, names, f"{cls.__name__}: ", "")
         return super().__new__(cls)
 
 
 def one_of(classes: Callable[[], Mapping[str, type]], default: str) -> Any:
-    """A field that holds an instance of one of several dataclasses.
+    """Return a field that holds an instance of one of several dataclasses.
 
-    In a mapping it is the instance's fields and, as `name`, its class.
+    A mapping holds the instance's fields and, under `name`, its class.
 
     Args:
-        classes: gives them by name; called when one is needed.
-        default: the name of the one that is meant where none is named.
+        classes: returns the classes by name; called when one is needed.
+        default: the name of the class if the mapping has no `name`.
     """
     return dataclasses.field(
         default_factory=lambda: classes()[default](),
@@ -48,21 +48,21 @@ def one_of(classes: Callable[[], Mapping[str, type]], default: str) -> Any:
 
 
 def to_dict(value: object) -> Any:
-    """A dataclass as the nested mappings that `parse` reads."""
+    """Turn a dataclass into the nested mappings that `parse` reads."""
     if isinstance(value, Mapping):
         return {key: to_dict(item) for key, item in value.items()}
     if not dataclasses.is_dataclass(value):
         return value
-    found = {}
+    items = {}
     for field in dataclasses.fields(value):
         item = getattr(value, field.name)
         name = {"name": type(item).__name__} if field.metadata else {}
-        found[field.name] = name | to_dict(item) if name else to_dict(item)
-    return found
+        items[field.name] = name | to_dict(item) if name else to_dict(item)
+    return items
 
 
 def parse(cls: type[T], config: Json, kind: str) -> T:
-    """Reads a mapping, or a `ConfigDict`, into the dataclass `cls`.
+    """Read a mapping, or a `ConfigDict`, into the dataclass `cls`.
 
     Fields that are dataclasses, and the values of fields that are mappings,
     are read from nested mappings; an int may stand for a float, and a list
@@ -77,34 +77,34 @@ def parse(cls: type[T], config: Json, kind: str) -> T:
     return _parse(cls, config, kind, "")
 
 
-def changes(found: Any, wanted: Any, key: str = "") -> Iterator[tuple]:
-    """Each key of nested mappings that differs, with both values."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        for name in sorted({*found, *wanted}):
+def changes(before: Json, after: Json, key: str = "") -> Iterator[tuple]:
+    """Yield each key of nested mappings that differs, with both values."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted({*before, *after}):
             yield from changes(
-                found.get(name), wanted.get(name), f"{key}.{name}"
+                before.get(name), after.get(name), f"{key}.{name}"
             )
-    elif found != wanted:
-        yield key.removeprefix("."), found, wanted
+    elif before != after:
+        yield key.removeprefix("."), before, after
 
 
-def _parse(cls: Any, config: Json, kind: str, prefix: str) -> Any:
+def _parse(cls: type, config: Json, kind: str, prefix: str) -> Any:
     hints = typing.get_type_hints(cls)
-    known = {field.name: field.metadata for field in dataclasses.fields(cls)}
-    _require_mapping(config, known, kind, prefix)
+    metadata = {field.name: field.metadata for field in dataclasses.fields(cls)}
+    _require_mapping(config, metadata, kind, prefix)
     for key in config:
-        _require_known(key, known, f"{kind}: ", prefix)
+        _require_known(key, metadata, f"{kind}: ", prefix)
     values = {}
     for key, value in config.items():
-        if known[key]:
-            values[key] = _one(known[key], value, kind, f"{prefix}{key}.")
+        if metadata[key]:
+            values[key] = _one(metadata[key], value, kind, f"{prefix}{key}.")
         else:
             values[key] = _value(hints[key], value, kind, prefix + key)
     return cls(**values)
 
 
 def _one(about: Mapping, config: Json, kind: str, prefix: str) -> Any:
-    """An instance of the class that the mapping names."""
+    """Build an instance of the class that the mapping names."""
     classes = about["classes"]()
     _require_mapping(config, ("name",), kind, prefix)
     name = config.get("name", about["default"])
@@ -117,7 +117,7 @@ def _one(about: Mapping, config: Json, kind: str, prefix: str) -> Any:
     fields = {key: value for key, value in config.items() if key != "name"}
     try:
         return _parse(classes[name], fields, kind, prefix)
-    except UsageError as error:  # It may check its values itself.
+    except UsageError as error:  # Raised by the class itself, without the key.
         text = str(error)
         if text.startswith(f"{kind}: "):
             raise
@@ -125,25 +125,25 @@ def _one(about: Mapping, config: Json, kind: str, prefix: str) -> Any:
 
 
 def _require_mapping(
-    config: Json, known: Iterable[str], kind: str, prefix: str
+    config: Json, names: Iterable[str], kind: str, prefix: str
 ) -> None:
     if not isinstance(config, Mapping):
         raise UsageError(
             f"{kind}: {prefix.rstrip('.') or 'the ' + kind} is {config!r}, "
-            f"expected keys {', '.join(known)}"
+            f"expected keys {', '.join(names)}"
         )
 
 
 def _require_known(
-    key: str, known: Iterable[str], kind: str, prefix: str
+    key: str, names: Iterable[str], kind: str, prefix: str
 ) -> None:
-    if key not in known:
-        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)
+    if key not in names:
+        near = difflib.get_close_matches(str(key), names, n=1, cutoff=0.0)
         hint = f"; did you mean {prefix}{near[0]}?" if near else ""
         raise UsageError(f"{kind}unknown key {prefix}{key}{hint}")
 
 
-def _value(expected: Any, value: Json, kind: str, name: str) -> Any:
+def _value(expected: type, value: Json, kind: str, name: str) -> Any:
     if dataclasses.is_dataclass(expected):
         return _parse(expected, value, kind, name + ".")
     origin, inside = typing.get_origin(expected), typing.get_args(expected)
@@ -171,11 +171,11 @@ def _value(expected: Any, value: Json, kind: str, name: str) -> Any:
             f"to {most:.0e}"
         )
     if type(value) is not expected:
-        wanted = (
+        choices = (
             " or ".join(map(repr, inside)) if origin is typing.Literal else ""
         )
         raise UsageError(
             f"{kind}: {name} is {value!r} ({type(value).__name__}), "
-            f"expected {wanted or getattr(expected, '__name__', expected)}"
+            f"expected {choices or getattr(expected, '__name__', expected)}"
         )
     return value

@@ -13,16 +13,17 @@ from tfminilm.methods import config as method_config
 from tfminilm.methods.terms import Method, Term
 from tfminilm.private import optimizers, replicas, trainers
 from tfminilm.teachers.expose import head_outputs
-from tfminilm.typing import Tensor, Tensors
+from tfminilm.typing import Source, Tensor, Tensors
 
 _STUDENT_OUTPUT = "student_output"
+_Loss = str | Callable[..., Any] | list | dict | None
 
 
 @keras.saving.register_keras_serializable(package="tfminilm")
 class Distiller(
     inputs.ReadsTexts, trainers.Restored, trainers.OnWorkers, keras.Model
 ):
-    """Trains a student to reproduce what a method reads from a teacher.
+    """Trains a student to reproduce tensors of a teacher.
 
     ```python
     distiller = tfminilm.Distiller(teacher, student, tfminilm.methods.MiniLM())
@@ -36,26 +37,24 @@ class Distiller(
     get no gradient and are not trained. Calling the distiller, and `predict`,
     give the student's own output; `save` writes the student alone.
 
-    Batches are what Keras takes: `x` alone, or with labels for the methods
-    that compare with them, `(x, y)` or `(x, y, sample_weight)`. `x` is a dict
-    with what both models read, under KerasHub's names of columns or Hugging
-    Face's; or texts, if the student, or else the teacher, has a preprocessor.
-    Labels are the numbers of classes, or one-hot. Weights of examples and
-    classes count as in Keras: the loss is the sum of the weighted losses
-    divided by the number of examples.
+    Batches have Keras' forms: `x`, or with labels `(x, y)` or
+    `(x, y, sample_weight)`. `x` is a dict of the columns that both models
+    read, under KerasHub's or Hugging Face's names; or texts, if the student
+    (or else the teacher) has a preprocessor. Labels are class numbers or
+    one-hot. Weights of examples and classes count as in Keras: the loss is
+    the sum of the weighted losses divided by the number of examples.
 
-    What Keras adds to a loss counts here as well: the student's own loss on
-    `y`, if `compile` gets one, and the regularisation losses of what is
-    trained.
+    As in Keras, the loss includes the student's own loss on `y`, if `compile`
+    gets one, and the regularisation losses of the trained layers.
 
     Args:
         teacher: a KerasHub encoder, or a model with a head on one; for
-            methods that read outputs alone, such as `SoftTargets`, any Keras
+            methods that only read outputs, such as `SoftTargets`, any Keras
             model. Its `trainable` is set to `False`.
-        student: the same, with the teacher's vocabulary, and no subclassed
-            model. A layer of it may be frozen; as in Keras, what changes
-            afterwards holds from the next `compile` on.
-        method: which tensors meet in which loss.
+        student: the same, with the teacher's vocabulary, but no subclassed
+            model. Its layers may be frozen; as in Keras, a change of
+            `trainable` takes effect at the next `compile`.
+        method: says which tensors are compared by which loss.
         name: the model's name.
 
     Raises:
@@ -75,12 +74,12 @@ class Distiller(
         method.check(teacher, student)
         _check_vocabularies(teacher, student)
         self.terms = method.terms(teacher, student)
-        self._learning = [term.student for term in self.terms]
-        self._lower_view = views.view(student, self._learning)
+        self._student_tensors = [term.student for term in self.terms]
+        self._lower_view = views.view(student, self._student_tensors)
         self._student_view = self._lower_view
         self._whole_view: Any = None
-        taught = [term.teacher for term in self.terms if term.teacher]
-        self._teacher_view = views.view(teacher, taught) if taught else None
+        tensors = [term.teacher for term in self.terms if term.teacher]
+        self._teacher_view = views.view(teacher, tensors) if tensors else None
         teacher.trainable = False
         self.teacher = teacher
         self.student = student
@@ -100,24 +99,24 @@ class Distiller(
     def compile(
         self,
         optimizer: keras.optimizers.Optimizer = "adamw",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        jit_compile: Any = "auto",
+        loss: _Loss = None,
+        loss_weights: float | list | dict | None = None,
+        metrics: list | dict | None = None,
+        weighted_metrics: list | dict | None = None,
+        jit_compile: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
-        """Configures training.
+        """Configure training.
 
-        A loss or metrics need the whole student to run; without them it runs
+        With a loss or metrics the whole student runs; without them it runs
         only up to the last tensor that the method needs.
 
         Args:
             optimizer: as in `keras.Model.compile`.
             loss: the student's own loss of its output against `y`, which is
                 added to the method's, and reported as `student_loss`.
-            loss_weights: its factor, 1 by default; a dict by outputs where it
-                is one. The method's weights stay as they are.
+            loss_weights: its factor, 1 by default; a dict by outputs if the
+                loss is one. The method's weights are not changed.
             metrics: metrics of the student's own output against `y`.
             weighted_metrics: the same, with `sample_weight`.
             jit_compile: `True`, `False` or "auto".
@@ -139,12 +138,12 @@ class Distiller(
         self._student_view = self._lower_view
         if not (loss is metrics is weighted_metrics is None):
             self._whole_view = self._whole_view or views.view(
-                self.student, self._learning, _STUDENT_OUTPUT
+                self.student, self._student_tensors, _STUDENT_OUTPUT
             )
             self._student_view = self._whole_view
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles as `get_compile_config` says."""
+        """Compile as `get_compile_config` describes."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
@@ -166,10 +165,10 @@ class Distiller(
         sample_weight: Tensors | None = None,
         training: bool = True,
     ) -> Any:
-        """The weighted sum of the terms, and what Keras would add, a scalar."""
-        if not self._is_distilling:  # Keras looks at shapes alone.
+        """Return the weighted sum of the terms and Keras' losses, a scalar."""
+        if not self._is_distilling:  # Keras only looks at shapes.
             return self._own_loss(x, y, y_pred, sample_weight)
-        # Before the teacher runs, so that none of its losses are among them.
+        # Read before the teacher runs, which would add its losses to these.
         total = ops.zeros(())
         for loss in self.losses:
             total = total + ops.sum(ops.cast(loss, "float32"))
@@ -177,22 +176,22 @@ class Distiller(
         teacher = view and view(inputs.read(view, x), training=False)
         mask = inputs.padding_mask(x)
         for term, tracker in zip(self.terms, self._term_trackers, strict=True):
-            learnt = self._learnt(term, y_pred)
+            student = self._student_tensor(term, y_pred)
             if term.teacher is None:
                 target = inputs.labels(term.name, term.student[0], x, y)
             else:
                 target = views.pick(self.teacher, term.teacher, teacher)
-            with fused.after(total):  # One term's tensors at a time.
+            with fused.after(total):  # One term at a time, to save memory.
                 weight = self._weight(term, sample_weight)
-                value = _value(term, target, learnt, mask, weight)
+                value = _value(term, target, student, mask, weight)
             tracker.update_state(value, sample_weight=inputs.rows(x))
             total = total + term.weight * value
         if trainers.compiled_loss(self) is not None:
             output = y_pred[_STUDENT_OUTPUT]
-            own = self._own_loss(x, y, output, sample_weight)
-            self._own_tracker.update_state(own, sample_weight=inputs.rows(x))
-            total = total + own
-        # Replicas add up their gradients: each brings its share of the mean.
+            value = self._own_loss(x, y, output, sample_weight)
+            self._own_tracker.update_state(value, sample_weight=inputs.rows(x))
+            total = total + value
+        # Replicas add up their gradients: each returns its share of the mean.
         return trainers.share_of_loss(self, total)
 
     def compute_metrics(
@@ -210,22 +209,22 @@ class Distiller(
 
     @property
     def metrics(self) -> list[Any]:
-        """Lists what `fit` reports: loss, terms, and what `compile` got."""
+        """The metrics that `fit` reports: loss, terms, `compile`'s."""
         is_alone = trainers.compiled_loss(self) is None
         unused = self._own_tracker if is_alone else None
         return [metric for metric in super().metrics if metric is not unused]
 
     @property
     def output_names(self) -> list[str] | None:
-        """Gives the student's, by which `compile` names losses and metrics."""
+        """The student's, by which `compile` names losses and metrics."""
         return getattr(self.student, "output_names", None)
 
     @property
     def trainable_variables(self) -> list[Any]:
         """The variables that a loss depends on.
 
-        They are the student's, but for those above the last tensor that a
-        loss reads, and those of the projections.
+        They are the projections' and the student's, except those above the last
+        tensor that a loss reads.
         """
         has_own = trainers.compiled_loss(self) is not None
         read = [self._whole_view if has_own else self._lower_view]
@@ -244,27 +243,27 @@ class Distiller(
         trained = {id(v) for v in self.trainable_variables}
         return [v for v in self.variables if id(v) not in trained]
 
-    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Saves the student alone; see `keras.Model.save`."""
+    def save(self, filepath: Source, *args: Any, **kwargs: Any) -> None:
+        """Save the student only; see `keras.Model.save`."""
         self.student.save(filepath, *args, **kwargs)
 
-    def save_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Saves all that is not the teacher's; see `keras.Model.save_weights`.
+    def save_weights(self, filepath: Source, *args: Any, **kwargs: Any) -> None:
+        """Save the student, the projections and the optimizer's state.
 
-        That is the student, the projections and the optimizer.
+        See `keras.Model.save_weights`.
         """
         keras.saving.save_weights(
             self, filepath, *args, objects_to_skip=self._unsaved(), **kwargs
         )
 
-    def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Loads what `save_weights` saved."""
+    def load_weights(self, filepath: Source, *args: Any, **kwargs: Any) -> None:
+        """Load what `save_weights` saved."""
         keras.saving.load_weights(
             self, filepath, *args, objects_to_skip=self._unsaved(), **kwargs
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Teacher, student, method and name, without weights."""
+        """Return teacher, student, method and name, without weights."""
         serialize = keras.saving.serialize_keras_object
         return {
             "teacher": serialize(self.teacher),
@@ -275,9 +274,9 @@ class Distiller(
 
     @classmethod
     def from_config(
-        cls, config: dict[str, Any], custom_objects: Any = None
+        cls, config: dict[str, Any], custom_objects: dict | None = None
     ) -> "Distiller":
-        """A distiller of new models, as `get_config` describes them."""
+        """Build a distiller of new models, as `get_config` describes them."""
         teacher, student = (
             keras.saving.deserialize_keras_object(
                 config[role], custom_objects=custom_objects
@@ -293,39 +292,39 @@ class Distiller(
         y: Tensors | None = None,
         sample_weight: Tensors | None = None,
     ) -> Any:
-        """Texts as what both models read; see `inputs.preprocess`."""
+        """Turn texts into both models' inputs; see `inputs.preprocess`."""
         return inputs.preprocess(
             [self.student, self.teacher], x, y, sample_weight
         )
 
     @property
     def passes(self) -> list[tuple[keras.Model, bool]]:
-        """What a step runs, each model once; and whether it is trained."""
-        found = [(self._student_view, True)]
+        """The models that a step runs, and whether each is trained."""
+        models = [(self._student_view, True)]
         if self._teacher_view is not None:
-            found.append((self._teacher_view, False))
-        return found
+            models.append((self._teacher_view, False))
+        return models
 
     @property
     def own_variables(self) -> list[Any]:
-        """What a checkpoint has to hold: all but the teacher and metrics."""
+        """The variables of a checkpoint: all but the teacher's and metrics'."""
         projections = self.projections.values()
         return [
             *self.student.variables,
             *(v for layer in projections for v in layer.variables),
         ]
 
-    def _learnt(self, term: Term, tensors: Any) -> Any:
-        """What a term reads of the student."""
-        learnt = views.pick(self.student, term.student, tensors)
+    def _student_tensor(self, term: Term, tensors: Tensors) -> Any:
+        """Return the student's tensor of a term, projected if need be."""
+        tensor = views.pick(self.student, term.student, tensors)
         if not term.projection:
-            return learnt
+            return tensor
         return keras.tree.map_structure(
-            self.projections[term.projection], learnt
+            self.projections[term.projection], tensor
         )
 
     def _weight(self, term: Term, sample_weight: Tensors) -> Any:
-        """The weights that a term's loss gets."""
+        """Return the weights that a term's loss gets."""
         heads = head_outputs(self.student)
         of_tokens = any(len(output.shape) == 3 for output in heads.values())
         name = term.student[0]
@@ -334,7 +333,7 @@ class Distiller(
     def _own_loss(
         self, x: Tensors, y: Tensors, y_pred: Tensors, sample_weight: Tensors
     ) -> Any:
-        """The replica's share of the loss that `compile` got."""
+        """Return the replica's share of the loss that `compile` got."""
         y = inputs.own_labels(x, y, y_pred)
         if y is None:
             raise UserError(
@@ -342,13 +341,13 @@ class Distiller(
                 "(x, y), or leave the loss out"
             )
         value = trainers.compiled_loss(self)(y, y_pred, sample_weight)
-        # Keras takes each replica's mean for an equal part of the whole.
+        # Keras gives all replicas equal weight, however many examples each has.
         rows = ops.cast(inputs.rows(x), "float32")
         all_rows = ops.maximum(replicas.mean(rows), 1e-9)
         return value * replicas.count() * rows / all_rows
 
     def _unsaved(self) -> list[Any]:
-        """Lists what `save_weights` leaves out: the teacher and all views."""
+        """Return what `save_weights` leaves out: the teacher and all views."""
         cut = self._lower_view, self._whole_view, self._teacher_view
         return [model for model in (self.teacher, *cut) if model is not None]
 
@@ -356,9 +355,9 @@ class Distiller(
         with checks.plain_errors(), self.restored():
             return super()._run(method, **kwargs)
 
-    def _distilling(self, step: Any, *args: Any) -> Any:
-        # Runs while Keras traces its step, so that `call` shows the losses
-        # what is inside the student instead of its output.
+    def _distilling(self, step: Callable[..., Any], *args: Any) -> Any:
+        # While Keras traces its step, `call` returns the student's inner
+        # tensors for the losses instead of its output.
         self._is_distilling = True
         try:
             return step(*args)
@@ -367,31 +366,35 @@ class Distiller(
 
 
 def _value(
-    term: Term, target: Any, learnt: Any, mask: Tensor, weight: Tensor
+    term: Term, target: Tensors, student: Tensors, mask: Tensor, weight: Tensor
 ) -> Any:
     """Computes a term's loss."""
     if not isinstance(term.loss, keras.distillation.DistillationLoss):
-        return term.loss(target, learnt, mask, sample_weight=weight)
+        return term.loss(target, student, mask, sample_weight=weight)
     if weight is not None:
         raise UserError(
             f"{term.name} is a {type(term.loss).__name__}, which takes no "
             "sample_weight: use a loss of tfminilm.losses, or leave the "
             "weights out"
         )
-    return term.loss.compute_loss(target, learnt)
+    return term.loss.compute_loss(target, student)
 
 
 def _check_vocabularies(teacher: keras.Model, student: keras.Model) -> None:
-    theirs, ours = (
-        # ELECTRA alone calls it otherwise.
+    teacher_size, student_size = (
+        # ELECTRA's attribute is `vocab_size`.
         getattr(model, "vocabulary_size", getattr(model, "vocab_size", None))
         for model in (
             getattr(model, "backbone", model) for model in (teacher, student)
         )
     )
-    # Models of Keras alone need not say how many they know.
-    if None not in (theirs, ours) and theirs != ours:
+    # A plain Keras model need not have this attribute.
+    if (
+        None not in (teacher_size, student_size)
+        and teacher_size != student_size
+    ):
         raise UserError(
-            f"teacher and student read different vocabularies: {theirs} and "
-            f"{ours} tokens; build the student with vocabulary_size={theirs}"
+            "teacher and student read different vocabularies: "
+            f"{teacher_size} and {student_size} tokens; build the student "
+            f"with vocabulary_size={teacher_size}"
         )

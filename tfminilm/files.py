@@ -1,8 +1,8 @@
-"""Files that are either whole or absent: written beside, then renamed.
+"""Files that are either complete or absent: written elsewhere, then renamed.
 
-What is written lies, until it is whole, in a folder of its own beside its
-place: `.tmp-...` with a marker in it. Nothing without that marker is ever
-removed, and nothing behind a link.
+A file is first written into a temporary folder `.tmp-...` beside its final
+place, which holds a marker file. Only folders with that marker are ever
+removed, and links are never followed.
 """
 
 import contextlib
@@ -16,31 +16,32 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Collection, Iterator
-from typing import IO, Any
+from typing import IO
 
 from tfminilm.errors import UserError
+from tfminilm.typing import Json
 
 _TEMPORARY = ".tmp-"
 _MARKER = "tfminilm-unfinished.json"
 _MARK = '{"format": "tfminilm-unfinished"}\n'
-# More than any text file that is read whole here has.
+# A limit for files that are read whole into memory.
 MOST_BYTES = 2**30
-# Longer than any paragraph; what cuts texts would take minutes.
+# Longer than any paragraph; a tokenizer would take minutes for more.
 MOST_LINE = 10**7
 
 
 def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY) -> int:
-    """Opens a regular file: no device, and no pipe that would be waited for.
+    """Open a regular file, and refuse devices and pipes without waiting.
 
     Args:
-        path: the file; to write, it must be no link either.
+        path: the file; if it is opened to write, links are refused too.
         flags: of `os.open`.
 
     Returns:
-        What `os.open` does.
+        A file descriptor, as `os.open` returns it.
 
     Raises:
-        UserError: it is something else.
+        UserError: it is no regular file.
         OSError: it cannot be opened.
     """
     if flags & (os.O_WRONLY | os.O_RDWR):
@@ -60,7 +61,7 @@ def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY) -> int:
 
 
 def read_bytes(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
-    """The content of a regular file that is not too large.
+    """Return the content of a regular file that is not too large.
 
     Raises:
         UserError: it is no regular file, or has more than `most` bytes.
@@ -76,7 +77,7 @@ def read_bytes(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
 
 
 def read_text(path: str | os.PathLike, most: int = MOST_BYTES) -> str:
-    """`read_bytes` for text, in UTF-8.
+    """Return the content of a text file in UTF-8, as `read_bytes` does.
 
     Raises:
         UserError: it is no regular file, or has more than `most` bytes.
@@ -87,11 +88,11 @@ def read_text(path: str | os.PathLike, most: int = MOST_BYTES) -> str:
 
 
 def lines_of(file: IO[bytes], path: str | os.PathLike) -> Iterator[bytes]:
-    """The lines of an open file from where it is, with their line feeds.
+    """Yield the next lines of an open file, with their line feeds.
 
     Args:
         file: the file.
-        path: what the message calls it.
+        path: its name in the message.
 
     Raises:
         UserError: a line has more than `MOST_LINE` bytes.
@@ -105,7 +106,7 @@ def lines_of(file: IO[bytes], path: str | os.PathLike) -> Iterator[bytes]:
 
 
 def too_long(name: str) -> UserError:
-    """The error for a line or text of more than `MOST_LINE`."""
+    """Return the error for a line or text of more than `MOST_LINE`."""
     return UserError(
         f"{name} is too long: expected up to {megabytes(MOST_LINE)}; cut it "
         "into shorter ones"
@@ -113,50 +114,50 @@ def too_long(name: str) -> UserError:
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
-    """Writes `content` to `path`; a kill leaves the old file or the new one.
+    """Write `content` to `path`; a kill leaves the old file or the new one.
 
     Raises:
         UserError: the disk is full, the folder cannot be written, or `path`
             is a link, a folder or a device.
     """
-    with new_file(path, len(content)) as beside:
-        beside.write_bytes(content)
+    with new_file(path, len(content)) as temporary:
+        temporary.write_bytes(content)
 
 
 @contextlib.contextmanager
 def new_file(path: str | os.PathLike, size: int = 0) -> Iterator[pathlib.Path]:
-    """A file that appears at `path` whole, when the block ends, or never.
+    """Make a file that appears at `path` complete, or not at all.
 
-    Yields where to write: a file beside `path`. When the block ends it takes
-    the place of `path`; when the block raises, it is removed.
+    Yields the path of a temporary file. When the block ends, the file is moved
+    to `path`; when the block raises, it is removed.
 
     Args:
         path: the file to make.
-        size: its bytes, if known, for the message where the disk is full.
+        size: its bytes, if known, for the message if the disk is full.
 
     Raises:
         UserError: the disk is full, the folder cannot be written, or `path`
             is a link, a folder or a device.
     """
     path = pathlib.Path(path)
-    with _writing(path, size) as own:
+    with _writing(path, size) as folder:
         if os.path.lexists(path) and not _is_regular(path):
             raise _no_regular_file(path)
-        beside = own / "new"
-        yield beside
-        with open(beside, "rb") as file:
+        temporary = folder / "new"
+        yield temporary
+        with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
 
 
 def write_text(path: str | os.PathLike, content: str) -> None:
-    """`write_bytes` for text, in UTF-8."""
+    """Write text in UTF-8, as `write_bytes` does."""
     write_bytes(path, content.encode())
 
 
-def write_json(path: str | os.PathLike, content: Any) -> None:
-    """`write_bytes` for JSON; NaN is refused, as JSON has none."""
+def write_json(path: str | os.PathLike, content: Json) -> None:
+    """Write JSON, as `write_bytes` does; NaN is refused, as JSON has none."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
@@ -167,29 +168,29 @@ def new_directory(
     size: int = 0,
     replaces: Callable[[pathlib.Path], None] | None = None,
 ) -> Iterator[pathlib.Path]:
-    """A folder that appears at `path` whole, when the block ends, or never.
+    """Make a folder that appears at `path` complete, or not at all.
 
-    Yields a folder beside `path`. When the block ends it takes the place of
-    `path`; when the block raises, it is removed and `path` stays as it was.
+    Yields a temporary folder. When the block ends, it replaces `path`; when
+    the block raises, it is removed and `path` stays unchanged.
 
     Args:
         path: the folder to make.
-        size: bytes that the block will write, if known. It is not begun if
-            the disk has no room for them: HDF5, for one, cannot close a file
-            on a full disk, and says so again and again.
-        replaces: raises `UserError` unless what is at `path` may be removed;
-            without it only an empty folder is replaced.
+        size: bytes that the block will write, if known. If the disk has no
+            room for them, the block does not run: HDF5, for example, cannot
+            close a file on a full disk, and repeats its error endlessly.
+        replaces: raises `UserError` unless the existing folder at `path` may
+            be removed; without it only an empty folder is replaced.
 
     Raises:
         UserError: the disk is full, the folder cannot be written, or
             something else is at `path`.
     """
     path = pathlib.Path(path)
-    with _writing(path, size) as own:
-        beside = own / "new"
-        beside.mkdir()
-        os.chmod(beside, 0o755)
-        yield beside
+    with _writing(path, size) as folder:
+        temporary = folder / "new"
+        temporary.mkdir()
+        os.chmod(temporary, 0o755)
+        yield temporary
         if os.path.lexists(path) and not _is_empty_folder(path):
             if replaces is None:
                 raise UserError(
@@ -197,33 +198,33 @@ def new_directory(
                     "away and start again"
                 )
             replaces(path)
-            _exchange(beside, path, own / "old")
+            _exchange(temporary, path, folder / "old")
         else:
-            beside.rename(path)
+            temporary.rename(path)
 
 
 @contextlib.contextmanager
-def hold(path: str | os.PathLike, flag: str) -> Iterator[None]:
-    """Makes a folder this process's alone; two would spoil each other's work.
+def lock(path: str | os.PathLike, flag: str) -> Iterator[None]:
+    """Lock a folder, so that no other process writes there at the same time.
 
     Args:
-        path: the folder, made if it is not there.
-        flag: the one that names it, for the message.
+        path: the folder; it is made if it is missing.
+        flag: the command line flag that names it, for the message.
 
     Raises:
-        UserError: another process holds it, or it cannot be written.
+        UserError: another process has locked it, or it cannot be written.
     """
     path = pathlib.Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock = open_regular(path / ".lock", os.O_RDWR | os.O_CREAT)
+        descriptor = open_regular(path / ".lock", os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise UserError(cannot_write(path, error)) from error
-    with open(lock):
+    with open(descriptor):
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            # Some network file systems have no locks: there, users take care.
+            # Some network file systems have no locks; no error there.
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 raise UserError(
                     f"another process is running in {path}: wait for it, or "
@@ -233,19 +234,19 @@ def hold(path: str | os.PathLike, flag: str) -> Iterator[None]:
 
 
 def sweep(folder: str | os.PathLike) -> None:
-    """Removes what killed processes left half-written in `folder`.
+    """Remove incomplete files that killed processes left in `folder`.
 
-    That is what has the marker of it, which nobody who lives holds.
+    Their folders have a marker which no living process has locked.
     """
     for path in pathlib.Path(folder).glob(_TEMPORARY + "*"):
-        if path.is_dir() and not path.is_symlink() and _is_left(path):
+        if path.is_dir() and not path.is_symlink() and _is_abandoned(path):
             shutil.rmtree(path, ignore_errors=True)
 
 
 def remove(folder: pathlib.Path, names: Collection[str]) -> None:
-    """Removes the files of these names in a folder, and it if it is empty.
+    """Remove the files of these names in a folder, and the folder if empty.
 
-    Links, folders, and whatever else is in it stay.
+    Links, folders and all other files stay.
     """
     with contextlib.suppress(OSError):
         if folder.is_symlink():
@@ -257,7 +258,7 @@ def remove(folder: pathlib.Path, names: Collection[str]) -> None:
 
 
 def move_aside(path: pathlib.Path) -> None:
-    """Gives another name to what is at `path`, if anything is.
+    """Give another name to the file or folder at `path`, if there is one.
 
     Raises:
         UserError: the folder cannot be written.
@@ -272,13 +273,13 @@ def move_aside(path: pathlib.Path) -> None:
 
 
 def sha256(path: str | os.PathLike) -> str:
-    """Hexadecimal SHA-256 of a regular file's bytes."""
+    """Return the hexadecimal SHA-256 of a regular file's bytes."""
     with open(open_regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def code_digest(folder: str | os.PathLike) -> str:
-    """The SHA-256 of all Python files in a folder, of their names as well."""
+    """Return the SHA-256 of a folder's Python files and their names."""
     digest = hashlib.sha256()
     for path in sorted(pathlib.Path(folder).rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode())
@@ -287,34 +288,34 @@ def code_digest(folder: str | os.PathLike) -> str:
 
 
 def megabytes(size: float) -> str:
-    """A number of bytes, for people."""
+    """Return a number of bytes in a form for people."""
     return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size:,.0f} bytes"
 
 
 @contextlib.contextmanager
 def _writing(path: pathlib.Path, size: int) -> Iterator[pathlib.Path]:
-    """A marked folder beside `path`, which goes when the block ends."""
+    """Make a marked folder beside `path`, which is removed at the end."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(path.parent).free < size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        own = tempfile.mkdtemp(dir=path.parent, prefix=_TEMPORARY)
+        folder = tempfile.mkdtemp(dir=path.parent, prefix=_TEMPORARY)
         try:
-            with open(os.path.join(own, _MARKER), "w") as marker:
-                # Held as long as this process lives.
+            with open(os.path.join(folder, _MARKER), "w") as marker:
+                # The lock lasts as long as this process lives.
                 with contextlib.suppress(OSError):
                     fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 marker.write(_MARK)
                 marker.flush()
-                yield pathlib.Path(own)
+                yield pathlib.Path(folder)
         finally:
-            shutil.rmtree(own, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise UserError(cannot_write(path, error, size)) from error
 
 
-def _is_left(folder: pathlib.Path) -> bool:
-    """Tells whether a process that has ended made this folder to write in."""
+def _is_abandoned(folder: pathlib.Path) -> bool:
+    """Return whether a process that has ended left this folder."""
     try:
         with open(open_regular(folder / _MARKER), "rb") as marker:
             if marker.read(len(_MARK) + 1) != _MARK.encode():
@@ -325,13 +326,11 @@ def _is_left(folder: pathlib.Path) -> bool:
         return False
 
 
-def _exchange(
-    beside: pathlib.Path, path: pathlib.Path, old: pathlib.Path
-) -> None:
-    """Renames `path` to `old` and `beside` to `path`, or neither."""
+def _exchange(new: pathlib.Path, path: pathlib.Path, old: pathlib.Path) -> None:
+    """Rename `path` to `old` and `new` to `path`, or do neither."""
     path.rename(old)
     try:
-        beside.rename(path)
+        new.rename(path)
     except OSError:
         old.rename(path)
         raise
@@ -353,11 +352,11 @@ def _no_regular_file(path: str | os.PathLike) -> UserError:
 
 
 def cannot_write(path: pathlib.Path, error: OSError, size: int = 0) -> str:
-    """The sentence for what could not be written.
+    """Return the message for a file that could not be written.
 
     Args:
-        path: of what.
-        error: why.
+        path: the file or folder.
+        error: the reason.
         size: bytes that it would have had, if known.
     """
     text = f"cannot write {path}: {error.strerror or error}"

@@ -13,19 +13,19 @@ from tfminilm.errors import UserError
 from tfminilm.teachers.logits import graph_of
 from tfminilm.typing import Tensors
 
-# Hugging Face's names of columns, and KerasHub's.
+# From Hugging Face's names of columns to KerasHub's.
 NAMES = {
     "input_ids": "token_ids",
     "attention_mask": "padding_mask",
     "token_type_ids": "segment_ids",
 }
-_OTHER_NAMES = NAMES | {ours: theirs for theirs, ours in NAMES.items()}
+_OTHER_NAMES = NAMES | {value: key for key, value in NAMES.items()}
 LABELS = ("labels", "label")
 _PARTS = ("x", "y", "sample_weight")
 
 
 def read(model: keras.Model, x: Tensors) -> Any:
-    """Picks what this model reads of `x`; the other may read more, or less.
+    """Pick the columns of `x` that a model reads; others are left out.
 
     Args:
         model: of any kind.
@@ -34,10 +34,10 @@ def read(model: keras.Model, x: Tensors) -> Any:
 
     Returns:
         `x` in the structure of the model's inputs; unchanged if the model
-        shows none, or if there are no names to go by.
+        does not show its inputs, or if `x` has no names.
 
     Raises:
-        UserError: the model reads something that is not there.
+        UserError: the model reads a column that is missing.
     """
     graph = graph_of(model)
     if graph is None or not isinstance(x, dict):
@@ -48,26 +48,26 @@ def read(model: keras.Model, x: Tensors) -> Any:
         names = [tensor.name for tensor in graph.inputs]
         if len(names) == 1 and column(x, names[0]) is None:
             names = ["token_ids"]
-    found = {name: column(x, name) for name in names}
-    if missing := sorted(name for name in names if found[name] is None):
+    columns = {name: column(x, name) for name in names}
+    if missing := sorted(name for name in names if columns[name] is None):
         raise UserError(
             f"{model.name} reads {', '.join(names)}, but the batch has "
             f"no {', '.join(missing)}: add it to the data"
         )
     if isinstance(graph.input, dict):
-        return found
-    return keras.tree.pack_sequence_as(graph.input, list(found.values()))
+        return columns
+    return keras.tree.pack_sequence_as(graph.input, list(columns.values()))
 
 
 def column(x: Tensors, name: str) -> Any:
-    """The column of this name, or of the other library's; `None` if none."""
+    """Return the column of this name, or of its other name, or `None`."""
     if not isinstance(x, dict):
         return None
     return x.get(name, x.get(_OTHER_NAMES.get(name)))
 
 
 def padding_mask(x: Tensors) -> Any:
-    """Nonzero at real tokens `[batch, length]`; all are, if none is given."""
+    """Return `[batch, length]`, nonzero at real tokens; all ones by default."""
     mask = column(x, "padding_mask")
     if mask is not None:
         return mask
@@ -78,18 +78,18 @@ def padding_mask(x: Tensors) -> Any:
 
 
 def rows(x: Tensors) -> Any:
-    """Counts the examples of a batch."""
+    """Return the number of examples of a batch."""
     return ops.shape(next(v for v in keras.tree.flatten(x) if v is not None))[0]
 
 
 def labels(name: str, output: str, x: Tensors, y: Tensors) -> Any:
-    """The labels that a term compares an output of the student with.
+    """Return the labels that a term compares an output of the student with.
 
     Args:
-        name: the term's.
-        output: the student's.
-        x: the batch's inputs, among which they may be.
-        y: the batch's labels: a tensor, or a dict by outputs, or of one.
+        name: the name of the term.
+        output: the name of the student's output.
+        x: the batch's inputs, which may contain the labels.
+        y: the batch's labels: a tensor, a dict by outputs, or a dict of one.
 
     Raises:
         UserError: there are none.
@@ -107,12 +107,12 @@ def labels(name: str, output: str, x: Tensors, y: Tensors) -> Any:
 
 
 def own_labels(x: Tensors, y: Tensors, y_pred: Tensors) -> Any:
-    """The labels for losses and metrics of the student's own output.
+    """Return the labels for losses and metrics of the student's own output.
 
     Args:
-        x: the batch's inputs, among which they may be.
+        x: the batch's inputs, which may contain the labels.
         y: the batch's labels.
-        y_pred: the output; if it is no dict, a dict of one label is that.
+        y_pred: the output; if it is no dict, a dict of one label is unpacked.
     """
     y = _given_labels(x, y)
     if isinstance(y, dict) and len(y) == 1 and not isinstance(y_pred, dict):
@@ -121,7 +121,7 @@ def own_labels(x: Tensors, y: Tensors, y_pred: Tensors) -> Any:
 
 
 def _given_labels(x: Tensors, y: Tensors) -> Any:
-    """`y`, or the labels among the columns, as in Hugging Face's data sets."""
+    """Return `y`, or the column of labels, as in Hugging Face's data sets."""
     if y is not None and 0 not in getattr(y, "shape", ())[1:]:
         return y
     return next(
@@ -132,13 +132,13 @@ def _given_labels(x: Tensors, y: Tensors) -> Any:
 def weights(
     sample_weight: Tensors, output: str, is_head: bool, of_tokens: bool
 ) -> Any:
-    """The weights of a batch that a term's loss gets.
+    """Return the weights of a batch that a term's loss gets.
 
     Args:
         sample_weight: the batch's: a tensor, a dict by outputs, or `None`.
         output: the student's tensor that the term reads.
         is_head: whether that is an output of the student's head.
-        of_tokens: whether the head says something of each masked token.
+        of_tokens: whether the head predicts each masked token.
 
     Returns:
         `[batch]`; of a head on masked tokens `[batch, masked]`; or `None`.
@@ -157,7 +157,7 @@ def weights(
         return sample_weight
     shape = tuple(sample_weight.shape)
     if of_tokens and len(shape) == 2:
-        # They mean nothing to a loss on all tokens.
+        # Weights of masked tokens do not fit a loss on all tokens.
         return sample_weight if is_head else None
     if len(shape) == 2 and shape[1] == 1:
         return ops.squeeze(sample_weight, 1)
@@ -168,10 +168,10 @@ def weights(
 
 
 class ReadsTexts:
-    """Lets a `keras.Model` that inherits from it, first, be given texts.
+    """Lets a `keras.Model` that inherits from it, first, read texts.
 
-    Its `preprocess`, `(x, y, sample_weight) -> batch`, is asked about texts
-    alone. Mappings are read as dicts, and generators may yield them.
+    Its `preprocess`, `(x, y, sample_weight) -> batch`, is called for texts
+    only. Mappings are turned into dicts, also those of a generator.
     """
 
     preprocess: Callable[..., Any]
@@ -200,38 +200,38 @@ class ReadsTexts:
     def _on_readable(
         self, method: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Any:
-        """Calls Keras' method on what it can read."""
+        """Call Keras' method with inputs that Keras can read."""
         signature = inspect.signature(method)
-        given = signature.bind(*args, **kwargs).arguments
-        more = given.pop("kwargs", {})
-        found = self._readable(*map(given.get, _PARTS))
-        for key, part in zip(_PARTS, found, strict=True):
+        arguments = signature.bind(*args, **kwargs).arguments
+        more = arguments.pop("kwargs", {})
+        parts = self._readable(*map(arguments.get, _PARTS))
+        for key, part in zip(_PARTS, parts, strict=True):
             if part is not None and key in signature.parameters:
-                given[key] = part
-        held_out = given.get("validation_data")
+                arguments[key] = part
+        held_out = arguments.get("validation_data")
         if isinstance(held_out, tuple | list):
-            given["validation_data"] = self._readable(*held_out)
+            arguments["validation_data"] = self._readable(*held_out)
         elif held_out is not None:
-            (given["validation_data"],) = self._readable(held_out)
-        return self._run(method, **given, **more)
+            (arguments["validation_data"],) = self._readable(held_out)
+        return self._run(method, **arguments, **more)
 
     def _run(self, method: Callable[..., Any], **kwargs: Any) -> Any:
         return method(**kwargs)
 
-    def _readable(self, *batch: Any) -> tuple:
-        """The parts of a batch, or of all examples, as Keras takes them."""
-        x, *rest = batch
+    def _readable(self, *batch: Tensors) -> tuple:
+        """Return the parts of a batch, or of all data, as Keras reads them."""
+        x, *targets = batch
         if isinstance(x, types.GeneratorType):
-            return self._each(x), *rest
+            return self._each(x), *targets
         if _is_dataset_of_texts(x):
-            return x.map(lambda *parts: self.preprocess(*parts)), *rest
+            return x.map(lambda *parts: self.preprocess(*parts)), *targets
         x = _arrays(x)
         if not _is_text(x):
-            return x, *_weighed(rest)
-        found = self.preprocess(x, *map(_arrays, rest))
-        found = found if isinstance(found, tuple) else (found,)
-        # Keras would take the tensors of another library for it.
-        arrays = keras.tree.map_structure(np.asarray, found)
+            return x, *_with_labels(targets)
+        outputs = self.preprocess(x, *map(_arrays, targets))
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        # Tensors of another library would confuse Keras.
+        arrays = keras.tree.map_structure(np.asarray, outputs)
         return *arrays, *(None,) * (len(batch) - len(arrays))
 
     def _each(self, batches: Iterator[Any]) -> Iterator[tuple]:
@@ -246,10 +246,10 @@ def preprocess(
     y: Tensors,
     sample_weight: Tensors,
 ) -> Any:
-    """Texts as the first model that has a preprocessor reads them.
+    """Turn texts into the inputs of the first model with a preprocessor.
 
     Raises:
-        UserError: none has one, or theirs know other tokens.
+        UserError: no model has one, or their vocabularies differ.
     """
     able: list[Any] = [
         model
@@ -268,14 +268,15 @@ def preprocess(
 
 
 def _check_tokenizers(models: list[Any]) -> None:
-    """Raises `UserError` unless all preprocessors give the same ids."""
+    """Raise `UserError` unless all preprocessors give the same ids."""
     tokenizers: list[Any] = [
         getattr(model.preprocessor, "tokenizer", None) for model in models
     ]
-    first, *others = tokenizers
-    for other in others:
-        known = [hasattr(x, "get_vocabulary") for x in (first, other)]
-        if all(known) and first.get_vocabulary() != other.get_vocabulary():
+    first, *more = tokenizers
+    for second in more:
+        pair = first, second
+        has_words = all(hasattr(each, "get_vocabulary") for each in pair)
+        if has_words and first.get_vocabulary() != second.get_vocabulary():
             raise UserError(
                 "the preprocessors of student and teacher have different "
                 "vocabularies: give both models the teacher's tokenizer"
@@ -283,7 +284,7 @@ def _check_tokenizers(models: list[Any]) -> None:
 
 
 def _arrays(x: Tensors) -> Any:
-    """Mappings as dicts, of lists as arrays."""
+    """Turn mappings into dicts, and lists into arrays."""
     if isinstance(x, Mapping):
         return {
             name: np.asarray(value) if isinstance(value, list) else value
@@ -294,16 +295,16 @@ def _arrays(x: Tensors) -> Any:
     return x
 
 
-def _weighed(rest: list[Any]) -> list[Any]:
-    """Weights without labels, which Keras would leave out in silence."""
-    if len(rest) < 2 or rest[0] is not None or rest[1] is None:
-        return rest
-    no_labels = np.zeros((len(rest[1]), 0), "int32")
-    return [no_labels, *rest[1:]]
+def _with_labels(targets: list[Any]) -> list[Any]:
+    """Add empty labels to weights, which Keras would ignore without labels."""
+    if len(targets) < 2 or targets[0] is not None or targets[1] is None:
+        return targets
+    no_labels = np.zeros((len(targets[1]), 0), "int32")
+    return [no_labels, *targets[1:]]
 
 
 def _is_text(x: Tensors) -> bool:
-    """Tells whether there is text among the leaves."""
+    """Return whether there is text among the leaves."""
     return any(map(_is_text_leaf, keras.tree.flatten(x)))
 
 

@@ -1,12 +1,13 @@
-"""JSON as it comes from files and from outside: checked before it is used.
+"""Read JSON from files and from outside, and check it before it is used.
 
-Its size and depth are limited, numbers are finite and words are text that
-UTF-8 can hold. A shape says what is expected where:
+Its size and depth are limited, numbers have to be finite, and texts have to be
+valid in UTF-8. A shape describes the expected content:
 
 - a type: `str`, `bool`, `int` (a whole number), `float` (any number), `dict`,
   `list`, or `object` for anything; `None` is null;
-- `[shape]`: a list of such; `{str: shape}`: an object with any keys;
-- `{"a": shape, "b?": shape}`: an object with these keys at least, of which
+- `[shape]`: a list whose items have that shape;
+- `{str: shape}`: an object with any keys, whose values have that shape;
+- `{"a": shape, "b?": shape}`: an object with these keys and perhaps others;
   those with a question mark may be missing;
 - `(shape, shape)`: one of several.
 """
@@ -42,17 +43,17 @@ def read(
     remedy: str = "remove it and run the command that writes it again",
     most: int = files.MOST_BYTES,
 ) -> Any:
-    """The content of a file of JSON.
+    """Return the content of a JSON file.
 
     Args:
         path: the file.
         shape: what is expected, as above.
-        remedy: what to do where it is something else, for the message.
-        most: bytes that it may have.
+        remedy: what the user should do if it differs, for the message.
+        most: the largest size in bytes.
 
     Raises:
-        UserError: it cannot be read, or holds something else; the message
-            names the file and the place in it.
+        UserError: it cannot be read, or has another shape; the message names
+            the file and the place in it.
     """
     try:
         text = files.read_bytes(path, most)
@@ -70,17 +71,17 @@ def parse(
     remedy: str,
     finite: bool = True,
 ) -> Any:
-    """The value that a text of JSON stands for.
+    """Return the value of a JSON text.
 
     Args:
         text: the JSON; bytes are UTF-8.
-        name: what to call it in a message, such as its path.
+        name: its name in messages, such as its path.
         shape: what is expected, as above.
-        remedy: what to do where it is something else.
+        remedy: what the user should do if it differs.
         finite: whether NaN and infinity are refused.
 
     Raises:
-        UserError: it holds something else.
+        UserError: it has another shape, or is no JSON.
     """
     real = _real if finite else float
     try:
@@ -111,18 +112,18 @@ def read_lines(
     skips: Literal["", "last", "all"] = "",
     finite: bool = True,
 ) -> list[Any]:
-    """The values of a file of JSON lines.
+    """Return the values of a file of JSON lines.
 
     Args:
         path: the file.
-        shape: what each is.
-        remedy: what to do about a line that is something else.
-        skips: which lines are left out if they are so: "last", which a kill
-            may have cut, or "all".
+        shape: the shape of each line.
+        remedy: what the user should do about a line that differs.
+        skips: the lines that are left out if they are wrong: "last", which
+            may be incomplete after a kill, or "all".
         finite: whether NaN and infinity are refused.
 
     Raises:
-        UserError: the file cannot be read, or a line holds something else.
+        UserError: the file cannot be read, or a line has another shape.
     """
     try:
         lines = files.read_bytes(path).splitlines()
@@ -130,23 +131,23 @@ def read_lines(
         raise UserError(
             f"{path} cannot be read: {error.strerror or error}"
         ) from error
-    found = []
+    values = []
     for number, line in enumerate(lines, 1):
         try:
             name = f"{path} line {number}"
-            found.append(parse(line, name, shape, remedy, finite))
+            values.append(parse(line, name, shape, remedy, finite))
         except UserError:
             is_last = number == len(lines)
             if not (skips == "all" or (skips == "last" and is_last)):
                 raise
-    return found
+    return values
 
 
 def require(value: Json, shape: Json, place: str = "") -> None:
-    """Raises `ValueError`, naming the place, for a value of another shape.
+    """Raise `ValueError`, naming the place, for a value of another shape.
 
     Args:
-        value: out of a file that was read.
+        value: a value from a file that was read.
         shape: what is expected, as above.
         place: where in the file it is.
     """
@@ -154,7 +155,7 @@ def require(value: Json, shape: Json, place: str = "") -> None:
 
 
 def find(path: str | os.PathLike, shape: Json = dict) -> Any:
-    """As `read`, but `None` where there is no such file or it is damaged."""
+    """Return what `read` does, or `None` if the file is missing or damaged."""
     try:
         return read(path, shape)
     except UserError:
@@ -172,13 +173,13 @@ def _whole(digits: str) -> int:
 def _real(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        shown = _shortened(digits)
-        raise ValueError(f"a number is {shown}, expected a finite one")
+        text = _shortened(digits)
+        raise ValueError(f"a number is {text}, expected a finite one")
     return value
 
 
 def _require_plain(value: Json, has_surrogates: bool) -> None:
-    """Raises `ValueError` for what is nested too deep or is no text."""
+    """Raise `ValueError` for text that is invalid, or for deep nesting."""
     level = [value]
     for _ in range(MOST_DEPTH):
         inside: list[Any] = []
@@ -206,7 +207,7 @@ def _require_text(text: str) -> None:
 
 
 def _require_shape(value: Json, shape: Json, place: str) -> None:
-    """Raises `ValueError`, naming the place, for another shape."""
+    """Raise `ValueError`, naming the place, for another shape."""
     if shape is object:
         return
     if isinstance(shape, tuple):
@@ -251,8 +252,8 @@ def _is_of_type(value: Json, shape: Json) -> bool:
 
 
 def _unexpected(value: Json, expected: str, place: str) -> ValueError:
-    given = _shortened(json.dumps(value, ensure_ascii=False))
-    return ValueError(f"{place or 'it'} is {given}, expected {expected}")
+    text = _shortened(json.dumps(value, ensure_ascii=False))
+    return ValueError(f"{place or 'it'} is {text}, expected {expected}")
 
 
 def _called(shape: Json) -> str:

@@ -1,4 +1,4 @@
-"""Models as a method sees them: cut off at the tensors that its terms read."""
+"""Models that end at the tensors that a method's terms read."""
 
 import typing
 from typing import Any
@@ -8,12 +8,13 @@ import keras
 from tfminilm.methods.terms import TensorName, Term
 from tfminilm.teachers.expose import expose, num_indices, with_output
 from tfminilm.teachers.logits import Opaque, is_opaque
+from tfminilm.typing import Tensors
 
 
 def view(
     model: keras.Model, tensors: list[TensorName], output: str = ""
 ) -> keras.Model:
-    """The model exposed for these tensors, and for its own output as well."""
+    """Return a model whose outputs are these tensors, and its own output."""
     outputs: dict[str, list[int]] = {}
     for name, index in tensors:
         indices = [index] if isinstance(index, int) else index
@@ -25,8 +26,8 @@ def view(
     return expose(model, outputs)
 
 
-def pick(model: keras.Model, tensor: TensorName, tensors: Any) -> Any:
-    """A term's tensor, or list of them, among those of the model's view."""
+def pick(model: keras.Model, tensor: TensorName, tensors: Tensors) -> Any:
+    """Return a term's tensor, or list of them, from a view's outputs."""
     name, index = tensor
     count = num_indices(model, name)
     if isinstance(index, int):
@@ -37,8 +38,8 @@ def pick(model: keras.Model, tensor: TensorName, tensors: Any) -> Any:
 def projection(
     teacher: keras.Model, student: keras.Model, term: Term
 ) -> keras.layers.Layer:
-    """A new linear map from the student's width to the teacher's."""
-    theirs, ours = (
+    """Build a new linear map from the student's width to the teacher's."""
+    teacher_width, student_width = (
         view(model, [tensor]).outputs[0].shape[-1]
         for model, tensor in (
             (teacher, typing.cast(TensorName, term.teacher)),
@@ -46,10 +47,10 @@ def projection(
         )
     )
     layer = keras.layers.Dense(
-        theirs,
+        teacher_width,
         use_bias=False,
         dtype=student.dtype_policy,
         name=term.projection,
     )
-    layer.build((None, ours))
+    layer.build((None, student_width))
     return layer

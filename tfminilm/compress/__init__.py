@@ -1,1 +1,1 @@
-"""Smaller students: pruned, of fewer word pieces, trained for integers."""
+"""Make students smaller: pruning, fewer word pieces, 8-bit training."""

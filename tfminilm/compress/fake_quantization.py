@@ -1,20 +1,20 @@
 """Quantisation-aware training: the student learns with rounded numbers.
 
-"Quantization and Training of Neural Networks" (arXiv 1712.05877): of each
-product of the encoder layers, the kernel is rounded to 8 bits with one scale a
-column, and what is read and written with one scale each; gradients pass the
-rounding as if it were not there. The quantizers are those of
-tensorflow-model-optimization, and what is rounded is what a static int8 file
-rounds: a dense layer's outputs with their bias, in front of its activation.
+"Quantization and Training of Neural Networks" (arXiv 1712.05877): the kernel of
+each dense layer of the encoder is rounded to 8 bits with one scale for each
+column, its inputs and its outputs with one scale each. Gradients ignore the
+rounding. The quantizers are those of tensorflow-model-optimization, and they
+round what a static int8 file rounds: a dense layer's outputs with their bias,
+before its activation.
 
-What a feed-forward block writes is counted in units of what each channel
-reached in the beginning, as in the file: one that reaches a hundred times
-further than the others would leave them two or three steps. A range is the
-whole one of a few batches, as in the file, and stays as it was, where the paper
-has a moving average: what a mean cuts off says most, and a range that grows
-with every outlier of a long run makes all steps coarser. The file takes over
-those of what is written: `RANGES`, beside the student, is what `tfminilm
-export` reads.
+The outputs of a feed-forward block are equalised before they are rounded, as in
+the file: each channel is divided by its largest absolute value at the start.
+Else a channel a hundred times larger than the others would leave them two or
+three of the 256 steps. A range is the minimum and maximum of a few batches, as
+in the file, and stays fixed. The paper has a moving average instead, but a mean
+cuts off the largest values, which matter most, and a range that grows with
+every outlier of a long run makes all steps coarser. `tfminilm export` takes
+the outputs' ranges over from the file `RANGES` beside the student.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,24 +34,24 @@ from tfminilm.typing import Tensor
 RANGES = "ranges.json"
 
 _BITS = 8
-# KerasHub's layers whose outputs are counted in units of their channels.
-_EVEN = "feedforward_output_dense"
-# A channel's least unit, of the largest one's; where all are zero, of 1.
-_LEAST = 1e-3
+# The name of KerasHub's layers whose output channels are equalised.
+_EQUALIZED = "feedforward_output_dense"
+# The least unit of a channel, as a share of the largest channel's unit.
+_LEAST_UNIT = 1e-3
 
 
 class FakeQuantization:
     """Makes the dense layers of a student's encoder compute as int8 would.
 
-    The layers stay what they are, with their variables; the ranges of what they
-    read and write are kept here. In between the student can be trained and
-    evaluated as any other, in TensorFlow.
+    The layers and their variables stay the same objects; the ranges of their
+    inputs and outputs are kept here. Until `remove` the student can be trained
+    and evaluated like any other, in TensorFlow.
 
     Args:
-        student: an encoder, or one with a head; what was traced of it before
-            computes as it did.
-        batches: inputs of it, on which ranges are measured: as many texts as
-            an export measures them on.
+        student: an encoder, or one with a head. Functions that were traced
+            from it before keep computing without rounding.
+        batches: its inputs, on which the ranges are measured: as many texts
+            as an export measures them on.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class FakeQuantization:
         return [v for x in self._layers for v in x._rounding.variables]
 
     def ranges(self) -> dict[str, dict[str, list[float]]]:
-        """The ranges by layer, for `RANGES`.
+        """Return the ranges by layer, for `RANGES`.
 
         Returns:
-            The lowest and the highest number of "outputs", and the "units"
-            that they are counted in, if in any, by names such as
-            "layer_0/query", of KerasHub's layers.
+            By names of KerasHub's layers, such as "layer_0/query": the lowest
+            and the highest number of "outputs" and, if they are equalised,
+            the "units" by which the channels are divided.
         """
         return {
             name: layer._rounding.ranges()
@@ -93,7 +93,7 @@ class FakeQuantization:
         }
 
     def remove(self) -> None:
-        """Leaves plain layers, whose kernels are on the grid of integers."""
+        """Restore plain layers, whose kernels then hold the rounded values."""
         for layer in self._layers:
             kernel = ops.convert_to_numpy(layer.kernel)
             become(layer, _PLAIN[type(layer)])
@@ -102,24 +102,24 @@ class FakeQuantization:
 
 
 class _Rounding:
-    """How one dense layer rounds; its quantizers take it for a layer."""
+    """The rounding of one dense layer; quantizers treat it as a Keras layer."""
 
     def __init__(self, layer: keras.layers.Layer):
-        known = import_tfmot().quantization.keras.quantizers
+        quantizers = import_tfmot().quantization.keras.quantizers
         self.variables: list[keras.Variable] = []
         self.measures = ""
         self._width = int(np.prod(layer.bias.shape))
         self._units = None
-        if layer.name == _EVEN:
+        if layer.name == _EQUALIZED:
             self._units = keras.Variable(
                 np.zeros(self._width, "float32"), trainable=False, name="units"
             )
             self.variables.append(self._units)
-        # Symmetric and narrow, as LiteRT wants kernels: -127 to 127.
-        self._of_kernel = known.LastValueQuantizer(
+        # Symmetric and narrow, as LiteRT requires of kernels: -127 to 127.
+        self._of_kernel = quantizers.LastValueQuantizer(
             num_bits=_BITS, per_axis=True, symmetric=True, narrow_range=True
         )
-        self._of_states = known.AllValuesQuantizer(
+        self._of_states = quantizers.AllValuesQuantizer(
             num_bits=_BITS, per_axis=False, symmetric=False, narrow_range=False
         )
         shape = (None, self._width)
@@ -132,11 +132,11 @@ class _Rounding:
     def add_weight(
         self,
         name: str,
-        initializer: Any,
+        initializer: object,
         trainable: bool,
         shape: int | None = None,
     ) -> Any:
-        """A variable of a quantizer."""
+        """Create a variable for a quantizer."""
         sizes = () if shape is None else (shape,)
         variable = keras.Variable(
             np.zeros(sizes, "float32"), trainable=trainable, name=name
@@ -145,32 +145,32 @@ class _Rounding:
         return variable.value
 
     def ranges(self) -> dict[str, list[float]]:
-        """What `FakeQuantization.ranges` has of a layer."""
+        """Return the ranges of the layer, as in `FakeQuantization.ranges`."""
         bounds = self._ranges["outputs"]
         low, high = float(bounds["min_var"]), float(bounds["max_var"])
-        found = {"outputs": [low, high]}
+        ranges = {"outputs": [low, high]}
         if self._units is not None:
-            found["units"] = ops.convert_to_numpy(self._units).tolist()
-        return found
+            ranges["units"] = ops.convert_to_numpy(self._units).tolist()
+        return ranges
 
     def kernel(self, kernel: Tensor) -> Any:
-        """The kernel with each column on the grid of its own scale."""
+        """Round each column of the kernel to the grid of its own scale."""
         flat = ops.reshape(ops.cast(kernel, "float32"), (-1, self._width))
-        # Always the scale of these very weights.
+        # `training=True` takes the scale from the current weights.
         rounded = self._of_kernel(flat, training=True, weights=self._kernel)
         return ops.cast(ops.reshape(rounded, kernel.shape), kernel.dtype)
 
     def states(self, name: str, x: Tensor) -> Any:
-        """ "inputs" or "outputs" on a grid of 256 numbers from their range."""
+        """Round "inputs" or "outputs" to 256 numbers within their range."""
         if name == "inputs" or self._units is None:
             return self._rounded(name, x)
         if self.measures == "units":
             axes = tuple(range(len(x.shape) - 1))
-            reach = ops.cast(ops.max(ops.abs(x), axes), "float32")
-            reach = ops.maximum(self._units, reach)
-            largest = ops.max(reach)
-            least = _LEAST * ops.where(largest > 0, largest, 1.0)
-            self._units.assign(ops.maximum(reach, least))
+            max_abs = ops.cast(ops.max(ops.abs(x), axes), "float32")
+            max_abs = ops.maximum(self._units, max_abs)
+            largest = ops.max(max_abs)
+            least = _LEAST_UNIT * ops.where(largest > 0, largest, 1.0)
+            self._units.assign(ops.maximum(max_abs, least))
             return x
         units = ops.cast(self._units, x.dtype)
         return self._rounded(name, x / units) * units
@@ -187,7 +187,7 @@ class _Rounding:
 
 
 class _Rounded:
-    """What a dense layer is in the meantime."""
+    """A mixin for dense layers that round until `remove` is called."""
 
     _rounding: _Rounding
 
@@ -196,11 +196,11 @@ class _Rounded:
         return self._rounding.kernel(super().kernel)  # type: ignore[misc]
 
     def prepared(self, x: Tensor) -> Any:
-        """Inputs as the product takes them."""
+        """Round the inputs for the product."""
         return self._rounding.states("inputs", x)
 
     def written(self, x: Tensor) -> Any:
-        """A product that is on the outputs' grid as soon as it has its bias."""
+        """Round a product such that adding the bias gives rounded outputs."""
         bias = self.bias  # type: ignore[attr-defined]
         return self._rounding.states("outputs", x + bias) - bias
 

@@ -1,9 +1,9 @@
-"""Magnitude pruning: the smallest weights become zero while it trains.
+"""Magnitude pruning: the smallest weights become zero during training.
 
 "To prune, or not to prune", arXiv 1710.01878: the share of zeros grows fast at
-first and slowly at the end, or stands from the first step. The schedules are
-those of tensorflow-model-optimization. The model keeps its shape; its file is
-smaller when it is compressed, as an app's package is.
+first and slowly at the end, or is constant from the first step. The schedules
+are those of tensorflow-model-optimization. The model keeps its shape; its file
+becomes smaller only when it is compressed, as inside an app's package.
 """
 
 from typing import Any
@@ -14,24 +14,24 @@ import numpy as np
 from tfminilm.compress.optimization import import_tfmot
 from tfminilm.teachers.expose import encoder_calls
 
-# The masks change so often in a run, and no more in its last quarter.
-_CHANGES = 100
-_LAST = 0.75
+# How often the masks change, and the share of a run after which they are fixed.
+_NUM_CHANGES = 100
+_END = 0.75
 
 
 class MagnitudePruning(keras.callbacks.Callback):
     """Holds the smallest weights of all encoder layers' kernels at zero.
 
-    Each kernel has its own share. What is zero in a model that was saved in
-    between stays so when the run goes on.
+    Each kernel gets the same share of zeros. Zeros of a model that was saved
+    during a run stay zero when the run goes on.
 
     Args:
-        student: the model, or the part of the one that trains, to prune.
+        student: the model to prune; it may be a part of the trained model.
         sparsity: the share of zeros at the end.
         steps: updates of the whole run, as `optimizer.iterations` counts
-            them: under gradient accumulation not its parts.
+            them: with gradient accumulation an update has several batches.
         schedule: of the share: "polynomial" grows as 1 - (1 - step / end)³,
-            "constant" is there from the first step.
+            "constant" has the full share from the first step.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class MagnitudePruning(keras.callbacks.Callback):
         schedule: str = "polynomial",
     ):
         super().__init__()
-        known = import_tfmot().sparsity.keras
-        end = max(int(_LAST * steps), 1)
-        when = {"end_step": end, "frequency": max(end // _CHANGES, 1)}
+        schedules = import_tfmot().sparsity.keras
+        end = max(int(_END * steps), 1)
+        timing = {"end_step": end, "frequency": max(end // _NUM_CHANGES, 1)}
         self.schedule = {
-            "polynomial": known.PolynomialDecay(0.0, sparsity, 0, **when),
-            "constant": known.ConstantSparsity(sparsity, 1, **when),
+            "polynomial": schedules.PolynomialDecay(0.0, sparsity, 0, **timing),
+            "constant": schedules.ConstantSparsity(sparsity, 1, **timing),
         }[schedule]
         self.kernels = [
             weight
@@ -56,13 +56,15 @@ class MagnitudePruning(keras.callbacks.Callback):
             if weight.name == "kernel"
         ]
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._masks = [
             keras.ops.cast(keras.ops.not_equal(kernel, 0), kernel.dtype)
             for kernel in self.kernels
         ]
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
         is_due, sparsity = self.schedule(step)
         if is_due:
@@ -74,7 +76,7 @@ class MagnitudePruning(keras.callbacks.Callback):
 
 
 def _mask(kernel: keras.Variable, sparsity: float) -> Any:
-    """1 for the largest values of a kernel, 0 for that share of them."""
+    """Return a kernel's mask: 0 for that share of the smallest values."""
     sizes = np.abs(keras.ops.convert_to_numpy(kernel)).astype(np.float32)
     count = round(sparsity * sizes.size)
     mask = np.ones(sizes.size, np.float32)

@@ -1,4 +1,4 @@
-"""tensorflow-model-optimization, without what its import does to others."""
+"""Import tensorflow-model-optimization without side effects."""
 
 import functools
 import importlib
@@ -15,16 +15,16 @@ _LEGACY = "TF_USE_LEGACY_KERAS"
 
 @functools.cache
 def import_tfmot() -> Any:
-    """The package `tensorflow_model_optimization`.
+    """Import and return the package `tensorflow_model_optimization`.
 
-    Its import asks for Keras 2 by an environment variable, which would make
-    `tf.keras` Keras 2 for the whole process where nobody has used it before,
-    and in every process that is started later. Here `tf.keras` is decided
-    first, and the variable is put back.
+    Its import sets an environment variable that asks for Keras 2. That would
+    turn `tf.keras` into Keras 2 in this process, unless it was used before,
+    and in every process that is started later. So `tf.keras` is loaded first,
+    and the variable is restored afterwards.
 
     Raises:
-        UserError: Keras runs on another backend: its quantizers and schedules
-            are TensorFlow's.
+        UserError: Keras runs on another backend; the package's quantizers and
+            schedules need TensorFlow.
     """
     if keras.backend.backend() != "tensorflow":
         raise UserError(
@@ -34,7 +34,7 @@ def import_tfmot() -> Any:
     import tensorflow as tf
 
     before = os.environ.get(_LEGACY)
-    _ = tf.keras.__version__  # Loads it, once and for all.
+    _ = tf.keras.__version__  # Loads Keras 3 as `tf.keras`.
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # It uses distutils.

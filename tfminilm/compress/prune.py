@@ -1,14 +1,14 @@
-"""Structured pruning: layers, feed-forward neurons, heads are left out.
+"""Structured pruning: remove layers, feed-forward neurons and heads.
 
-What matters is measured on data, as in "What Matters in Transformers?"
-(arXiv 2406.15786) for layers, and by the size of what it adds to the hidden
-state for a neuron or an attention head. The student is a plain model of fewer
-and narrower layers, really smaller and faster; distillation then mends it.
+Importance is measured on data: for layers as in "What Matters in Transformers?"
+(arXiv 2406.15786), for a neuron or an attention head by the size of what it
+adds to the hidden state. The student is a plain model with fewer and narrower
+layers, so it is really smaller and faster; distillation then restores quality.
 
-KerasHub's layers have heads of `hidden_dim / num_heads`, whatever their
-number. So a head that is left out stays in the Keras model, silent: its values
-and its rows of the output kernel are zero. Each is the other's gradient, so
-that training leaves both at zero, and the mobile graph has no such head.
+KerasHub computes the size of a head as `hidden_dim / num_heads`, so the number
+of heads cannot change. A removed head stays in the Keras model, but its values
+and its rows of the output kernel are zero. The gradient of each is a multiple
+of the other, so training leaves both at zero; the mobile graph drops the head.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,10 +27,10 @@ from tfminilm.teachers.expose import encoder_calls
 
 
 class Importance(NamedTuple):
-    """What the parts of an encoder do to its hidden states.
+    """The importance of the parts of an encoder for its hidden states.
 
     Attributes:
-        layers: `[layers]`, 1 less the cosine of a token's state before and
+        layers: `[layers]`, 1 minus the cosine of a token's state before and
             after the layer, the mean over real tokens.
         neurons: `[layers, intermediate_dim]`, the root mean square over real
             tokens of what a neuron adds to the state: its activation times
@@ -51,20 +51,20 @@ def prune(
     intermediate_dim: int | None = None,
     kept_heads: int | None = None,
 ) -> keras.Model:
-    """A smaller copy of a model, of its most important parts.
+    """Return a smaller copy of a model, made of its most important parts.
 
     Args:
         model: KerasHub's BERT, DistilBERT, RoBERTa or XLM-R, or a model with
             a head for a task on one.
         batches: inputs of the model, on which importance is measured; some
-            hundred sequences will do.
+            hundred sequences are enough.
         num_layers: layers to keep; all of them if not given.
         intermediate_dim: neurons of each layer's feed-forward block to keep.
-        kept_heads: attention heads of each layer to keep; the others fall
-            silent.
+        kept_heads: attention heads of each layer to keep; the others
+            are set to zero.
 
     Raises:
-        UserError: the model is of another family, or has not as many.
+        UserError: the model is of another family, or has fewer parts.
     """
     sizes = {"num_layers": num_layers, "intermediate_dim": intermediate_dim}
     changes = {name: size for name, size in sizes.items() if size is not None}
@@ -79,7 +79,7 @@ def prune_into(
     batches: Iterable[Mapping[str, Any]],
     kept_heads: int | None = None,
 ) -> None:
-    """Gives a student the parts of `source` that matter, as many as it has.
+    """Copy the most important parts of `source` into a smaller student.
 
     Args:
         student: of the source's family and width, with as many layers or
@@ -95,24 +95,24 @@ def prune_into(
     backbone = getattr(student, "backbone", student)
     kept_heads = backbone.num_heads if kept_heads is None else kept_heads
     _require_of(kept_heads, "num_heads", backbone)
-    found = importance(source, batches)
-    layers = _most(found.layers, backbone.num_layers)
-    theirs = [call.layer for call in encoder_calls(source)]
-    ours = [call.layer for call in encoder_calls(student)]
-    for layer, index in zip(ours, layers, strict=True):
-        neurons = _most(found.neurons[index], backbone.intermediate_dim)
-        _copy_layer(layer, theirs[index], neurons)
-        silent = _most(-found.heads[index], backbone.num_heads - kept_heads)
+    scores = importance(source, batches)
+    layers = _most(scores.layers, backbone.num_layers)
+    source_layers = [call.layer for call in encoder_calls(source)]
+    student_layers = [call.layer for call in encoder_calls(student)]
+    for layer, index in zip(student_layers, layers, strict=True):
+        neurons = _most(scores.neurons[index], backbone.intermediate_dim)
+        _copy_layer(layer, source_layers[index], neurons)
+        silent = _most(-scores.heads[index], backbone.num_heads - kept_heads)
         _silence(encoder_parts(layer).attention, silent)
-    others = _others(source)
-    for name, layer in _others(student).items():
-        layer.set_weights(others[name].get_weights())
+    outer_layers = _outer_layers(source)
+    for name, layer in _outer_layers(student).items():
+        layer.set_weights(outer_layers[name].get_weights())
 
 
 def importance(
     model: keras.Model, batches: Iterable[Mapping[str, Any]]
 ) -> Importance:
-    """Measures what matters in a model, on inputs of its own.
+    """Measure the importance of a model's parts on its own inputs.
 
     Raises:
         UserError: there is no batch, or the layers are of another kind.
@@ -125,7 +125,7 @@ def importance(
                 "those of KerasHub's BERT, DistilBERT, RoBERTa or XLM-R"
             )
     indices = list(range(len(encoders)))
-    inside = expose(
+    exposed = expose(
         model,
         {"hidden_states": [*indices, len(encoders)], "attention_probs": indices,
          "values": indices},
@@ -133,11 +133,11 @@ def importance(
     count, sums = 0, [np.zeros(1)] * 3
     for batch in batches:
         real = np.asarray(batch["padding_mask"]).astype(bool)
-        given = {name: np.asarray(batch[name]) for name in inside.input}
-        found = inside(given, training=False)
+        inputs = {name: np.asarray(batch[name]) for name in exposed.input}
+        outputs = exposed(inputs, training=False)
         count += int(real.sum())
         rows = [
-            _sums(layer, found, i, real) for i, layer in enumerate(encoders)
+            _sums(layer, outputs, i, real) for i, layer in enumerate(encoders)
         ]
         stacked = map(np.stack, zip(*rows, strict=True))
         sums = [total + more for total, more in zip(sums, stacked, strict=True)]
@@ -149,13 +149,14 @@ def importance(
 
 def _sums(
     layer: keras.layers.Layer,
-    found: Mapping[str, Any],
+    outputs: Mapping[str, Any],
     index: int,
     real: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Over real tokens: of 1 - cosine, and of the squares of what is added."""
-    before, after = (found[f"hidden_states/{i}"] for i in (index, index + 1))
-    probs, values = found[f"attention_probs/{index}"], found[f"values/{index}"]
+    """Return sums over real tokens: of 1 - cosine, and of squared additions."""
+    before, after = (outputs[f"hidden_states/{i}"] for i in (index, index + 1))
+    probs = outputs[f"attention_probs/{index}"]
+    values = outputs[f"values/{index}"]
     context = ops.matmul(ops.cast(probs, values.dtype), values)
     context = ops.transpose(context, (0, 2, 1, 3))
     parts = encoder_parts(layer)
@@ -176,23 +177,31 @@ def _sums(
     return (1 - _cosines(before, after)).sum(), neurons, heads
 
 
-def _copy_layer(ours: Any, theirs: Any, neurons: np.ndarray) -> None:
-    """All weights of a layer, and of its feed-forward block some columns."""
-    parts = encoder_parts(ours)
+def _copy_layer(
+    student_layer: keras.layers.Layer,
+    source_layer: keras.layers.Layer,
+    neurons: np.ndarray,
+) -> None:
+    """Copy a layer's weights, but only some neurons of its feed-forward."""
+    parts = encoder_parts(student_layer)
     narrow = {
         id(parts.intermediate.kernel): 1,
         id(parts.intermediate.bias): 0,
         id(parts.output.kernel): 0,
     }
-    for weight, source in zip(ours.weights, theirs.weights, strict=True):
+    for weight, source in zip(
+        student_layer.weights, source_layer.weights, strict=True
+    ):
         value = _array(source)
         if id(weight) in narrow:
             value = value.take(neurons, narrow[id(weight)])
         weight.assign(value)
 
 
-def _silence(attention: Any, heads: np.ndarray) -> None:
-    """Zeroes what heads give, where training cannot move it."""
+def _silence(
+    attention: keras.layers.MultiHeadAttention, heads: np.ndarray
+) -> None:
+    """Set heads to zero such that training leaves them at zero."""
     values, project = attention.value_dense, attention.output_dense
     for weight, axis in (
         (values.kernel, 1), (values.bias, 0), (project.kernel, 0)
@@ -202,8 +211,8 @@ def _silence(attention: Any, heads: np.ndarray) -> None:
         weight.assign(value)
 
 
-def _others(model: keras.Model) -> dict[str, Any]:
-    """The layers around the encoder's, with weights, by name."""
+def _outer_layers(model: keras.Model) -> dict[str, Any]:
+    """Return the layers with weights outside the encoder layers, by name."""
     groups = keras_hub.models.Backbone, keras_hub.layers.TransformerEncoder
     return {
         layer.name: layer
@@ -214,33 +223,38 @@ def _others(model: keras.Model) -> dict[str, Any]:
 
 
 def require_fit(student: keras.Model, source: keras.Model) -> None:
-    """Raises `UserError` unless `prune_into` can prune one into the other."""
-    ours, theirs = (getattr(m, "backbone", m) for m in (student, source))
-    fits = type(ours) is type(theirs) and type(student) is type(source)
+    """Raise `UserError` unless `prune_into` can prune one into the other."""
+    student_backbone, source_backbone = (
+        getattr(model, "backbone", model) for model in (student, source)
+    )
+    fits = type(student_backbone) is type(source_backbone)
+    fits = fits and type(student) is type(source)
     for name in ("num_layers", "intermediate_dim"):
         if fits:
-            _require_of(getattr(ours, name), name, theirs)
+            _require_of(getattr(student_backbone, name), name, source_backbone)
     same = ("hidden_dim", "num_heads", "vocabulary_size", "max_sequence_length")
     for name in same:
-        fits = fits and getattr(ours, name) == getattr(theirs, name)
+        size = getattr(source_backbone, name, None)
+        fits = fits and getattr(student_backbone, name) == size
     if not fits:
         raise UserError(
-            f"cannot prune a {type(theirs).__name__} into a "
-            f"{type(ours).__name__} of another kind, width or vocabulary: "
-            "expected one that differs in layers and intermediate_dim alone"
+            f"cannot prune a {type(source_backbone).__name__} into a "
+            f"{type(student_backbone).__name__} of another kind, width or "
+            "vocabulary: expected one that differs in layers and "
+            "intermediate_dim alone"
         )
 
 
-def _require_of(kept: int, name: str, backbone: keras.Model) -> None:
-    most = getattr(backbone, name)
-    if not 1 <= kept <= most:
+def _require_of(count: int, name: str, backbone: keras.Model) -> None:
+    available = getattr(backbone, name)
+    if not 1 <= count <= available:
         raise UserError(
-            f"cannot keep {kept} of {name} {most}: expected 1 to that"
+            f"cannot keep {count} of {name} {available}: expected 1 to that"
         )
 
 
 def _most(importances: np.ndarray, count: int) -> np.ndarray:
-    """The indices of the `count` largest, in their order."""
+    """Return the indices of the `count` largest values, in their order."""
     return np.sort(np.argsort(-importances, kind="stable")[:count])
 
 

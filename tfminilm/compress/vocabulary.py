@@ -1,8 +1,9 @@
-"""Vocabulary trimming: the token table without the rows that no text needs.
+"""Vocabulary trimming: remove unused rows from the token embeddings.
 
-After "Load What You Need: Smaller Versions of Multilingual BERT",
-arXiv 2010.05609, where a language's own text says which word pieces stay. A
-table is often half of a small student, and four fifths of a multilingual one.
+It follows "Load What You Need: Smaller Versions of Multilingual BERT",
+arXiv 2010.05609, where the word pieces stay that occur in a language's texts.
+The embeddings are often half of a small student, and four fifths of a
+multilingual one.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,11 +24,11 @@ from tfminilm.typing import Tokenizer
 def trim_vocabulary(
     model: keras.Model, tokenizer: Tokenizer, used: Iterable[int]
 ) -> tuple[keras.Model, Any]:
-    """A copy that knows only the word pieces which are used.
+    """Return a copy of a model without the word pieces that are not used.
 
-    Pieces keep their order, and special tokens and single characters stay:
-    what could be spelt before still can be. A text whose pieces are all kept
-    is cut into the same ones, and the copy's outputs are the same numbers.
+    Pieces keep their order. Special tokens and single characters stay, so no
+    text that could be tokenized before becomes unknown. If all pieces of a
+    text are kept, the copy gets the same pieces and gives the same outputs.
 
     Args:
         model: an encoder, or one with a head for a task.
@@ -54,83 +55,89 @@ def trim_vocabulary(
             f"the tokenizer has {tokenizer.vocabulary_size()} pieces and the "
             f"model {backbone.vocabulary_size} rows: expected the model's own"
         )
-    kept, trimmed = _trimmed(tokenizer, {int(index) for index in used})
-    smaller = heads.rebuilt(model, vocabulary_size=len(kept))
-    for ours, theirs in zip(smaller.weights, model.weights, strict=True):
-        value = keras.ops.convert_to_numpy(theirs)
-        is_table = value.shape != tuple(ours.shape)
-        ours.assign(value[kept] if is_table else value)
+    kept_ids, trimmed = _trimmed(tokenizer, {int(index) for index in used})
+    smaller = heads.rebuilt(model, vocabulary_size=len(kept_ids))
+    for new_weight, old_weight in zip(
+        smaller.weights, model.weights, strict=True
+    ):
+        value = keras.ops.convert_to_numpy(old_weight)
+        is_table = value.shape != tuple(new_weight.shape)
+        new_weight.assign(value[kept_ids] if is_table else value)
     return smaller, trimmed
 
 
 def used_ids(tokenizer: Tokenizer, texts: Iterable[str]) -> set[int]:
-    """The token ids that occur in texts, such as a language's."""
+    """Return the token ids that occur in texts, such as those of a language."""
     documents = packing.encode(([text] for text in texts), tokenizer)
     return {int(i) for each in documents for i in np.unique(each.token_ids)}
 
 
-def _trimmed(tokenizer: Any, used: set[int]) -> tuple[np.ndarray, Any]:
-    """The ids that are kept, in order, and a tokenizer of them."""
+def _trimmed(
+    tokenizer: keras_hub.tokenizers.Tokenizer, used: set[int]
+) -> tuple[np.ndarray, Any]:
+    """Return the ids that are kept, in order, and a tokenizer of them."""
     config = tokenizer.get_config()
     if hasattr(tokenizer, "suffix_indicator"):
         words = list(tokenizer.get_vocabulary())
-        # KerasHub leaves it out.
+        # KerasHub's `get_config` leaves this setting out.
         config["split_on_cjk"] = tokenizer.split_on_cjk
-        special = {words.index(word) for word in _named(tokenizer)}
-        mark = tokenizer.suffix_indicator
-        letters = _letters(words, lambda word: _wordpieces(word, mark))
-        kept = sorted(special | used | letters)
-        config["vocabulary"] = [words[index] for index in kept]
+        special = {words.index(word) for word in _special_words(tokenizer)}
+        prefix = tokenizer.suffix_indicator
+        letters = _letters(words, lambda word: _wordpieces(word, prefix))
+        kept_ids = sorted(special | used | letters)
+        config["vocabulary"] = [words[index] for index in kept_ids]
     elif isinstance(getattr(tokenizer, "proto", None), bytes):
-        kept, config["proto"] = _sentencepiece(tokenizer, used)
+        kept_ids, config["proto"] = _sentencepiece(tokenizer, used)
     else:
         raise UserError(
             f"cannot trim a {type(tokenizer).__name__}: expected a WordPiece "
             "tokenizer, as BERT's, or XLM-R's"
         )
     smaller = tokenizer.__class__.from_config(config)
-    return np.array(kept), trim(tokenizer, smaller, kept)
+    return np.array(kept_ids), trim(tokenizer, smaller, kept_ids)
 
 
-def _named(tokenizer: Any) -> set[str]:
-    """Words that stand in a text as they are, or for what is unknown."""
-    named = {*tokenizer.special_tokens, tokenizer.oov_token}
-    named.update(extra_special_tokens(tokenizer))
+def _special_words(tokenizer: keras_hub.tokenizers.Tokenizer) -> set[str]:
+    """Return the special tokens, the unknown token and added words."""
+    special = {*tokenizer.special_tokens, tokenizer.oov_token}
+    special.update(extra_special_tokens(tokenizer))
     if isinstance(tokenizer, Exact):
         added = tokenizer.engine.get_added_tokens_decoder()
-        named.update(token.content for token in added.values())
-    return named
+        special.update(token.content for token in added.values())
+    return special
 
 
 def _letters(words: list[str], spell: Callable[[str], list[str]]) -> set[int]:
-    """Ids of what is needed to spell: letters, and words without letters."""
-    known = set(words)
+    """Return the ids of single letters, and of words they cannot spell."""
+    vocabulary = set(words)
     needed = set()
     for index, word in enumerate(words):
         letters = spell(word)
-        if letters == [word] or not known.issuperset(letters):
+        if letters == [word] or not vocabulary.issuperset(letters):
             needed.add(index)
     return needed
 
 
 def _wordpieces(word: str, mark: str) -> list[str]:
-    """The letters of a WordPiece, each as a piece: `##it` is `##i`, `##t`."""
+    """Return the letters of a WordPiece as pieces: `##it` is `##i`, `##t`."""
     if word.startswith(mark) and word != mark:
         return [mark + letter for letter in word.removeprefix(mark)]
     return [word[:1], *(mark + letter for letter in word[1:])]
 
 
-def _sentencepiece(tokenizer: Any, used: set[int]) -> tuple[list[int], bytes]:
-    """The ids that are kept of a SentencePiece tokenizer, and its model.
+def _sentencepiece(
+    tokenizer: keras_hub.tokenizers.Tokenizer, used: set[int]
+) -> tuple[list[int], bytes]:
+    """Return the ids that a SentencePiece tokenizer keeps, and its model.
 
-    An id is its piece's number in the model; of XLM-R's and 1, as the first
-    ids are special ones, and so is the last.
+    An id is the index of its piece in the model. XLM-R's ids are one higher,
+    and their first and last ids are special tokens.
     """
     from sentencepiece import sentencepiece_model_pb2
 
-    # Its classes are made as it is imported.
-    known: Any = sentencepiece_model_pb2
-    proto = known.ModelProto.FromString(tokenizer.proto)
+    # `Any`: its classes are made at import, where mypy cannot see them.
+    messages: Any = sentencepiece_model_pb2
+    proto = messages.ModelProto.FromString(tokenizer.proto)
     kinds = (proto.trainer_spec.UNIGRAM, proto.trainer_spec.CHAR)
     if proto.trainer_spec.model_type not in kinds:
         raise UserError(
@@ -142,10 +149,10 @@ def _sentencepiece(tokenizer: Any, used: set[int]) -> tuple[list[int], bytes]:
     needed = {i for i, piece in enumerate(pieces) if piece.type != piece.NORMAL}
     needed |= {index - shifts for index in used}
     needed |= _letters([piece.piece for piece in pieces], list)
-    kept = [i for i in range(len(pieces)) if i in needed]
+    kept_pieces = [i for i in range(len(pieces)) if i in needed]
     del proto.pieces[:]
-    proto.pieces.extend(pieces[i] for i in kept)
-    ids = [i + shifts for i in kept]
+    proto.pieces.extend(pieces[i] for i in kept_pieces)
+    ids = [i + shifts for i in kept_pieces]
     if shifts:
         ids = [0, *ids, tokenizer.vocabulary_size() - 1]
     return ids, proto.SerializeToString()

@@ -14,15 +14,14 @@ from tfminilm.methods.terms import Term
 
 @dataclasses.dataclass(frozen=True)
 class BiLSTMSoft:
-    """The student's logits are to be its teacher's, whatever the label.
+    """The student learns its teacher's logits, whatever the label.
 
         L = mean over classes of (z_student - z_teacher)²    (equation 5)
 
-    The paper leaves the labels out, and feeds the teacher with many more
-    texts than have one: `tfminilm.data.augment.bilstm`. The student may be
-    anything that reads tokens and gives logits; the paper's own is
-    `tfminilm.students.bilstm`, and `SoftTargets(loss="logits_mse")` is the
-    same loss with labels beside it.
+    The paper uses no labels, and many more texts than the labelled ones:
+    `tfminilm.data.augment.bilstm` makes them. The student may be any model
+    from tokens to logits; the paper's is `tfminilm.students.bilstm`.
+    `SoftTargets(loss="logits_mse")` is the same loss together with labels.
     """
 
     reads: ClassVar = "labels"
@@ -30,7 +29,7 @@ class BiLSTMSoft:
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """The squared distance of each output of the head."""
+        """Return the squared distance of each output of the head."""
         return tuple(logits.mse_terms(student, 1.0))
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:

@@ -1,4 +1,4 @@
-"""Methods as what JSON can hold, and back."""
+"""Turn methods into JSON-able values, and back."""
 
 import dataclasses
 from typing import Any
@@ -11,10 +11,11 @@ from tfminilm.methods.terms import Method
 
 
 def to_config(method: Method) -> dict[str, Any]:
-    """A method's class and settings.
+    """Return a method's class and settings as JSON-able values.
 
     Raises:
-        UserError: the method is another's, and Keras cannot serialise it.
+        UserError: the method is not of this package, and Keras cannot
+            serialise it.
     """
     name = type(method).__name__
     if getattr(methods, name, None) is type(method):
@@ -29,7 +30,7 @@ def to_config(method: Method) -> dict[str, Any]:
 
 
 def from_config(config: dict[str, Any]) -> Method:
-    """The method that `to_config` was given."""
+    """Return the method that `to_config` was given."""
     if "method" not in config:
         return keras.saving.deserialize_keras_object(config)
     return getattr(methods, config["method"])(**config["settings"])

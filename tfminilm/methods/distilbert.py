@@ -22,15 +22,16 @@ class DistilBERT:
     wide as its teacher, starts from every second layer of it, and has no
     segment embedding and no pooler: `tfminilm.students.distilbert`.
 
-    The paper gives the three losses; weights and temperature are the authors'
-    code's. That takes L_ce at all tokens, this one at the masked ones, as
-    L_mlm: with a vocabulary of 30,522 the others cost more than the models.
+    The paper gives the three losses; weights and temperature are those of the
+    authors' code. That code takes L_ce at all tokens, this class only at the
+    masked ones, as L_mlm does: with a vocabulary of 30,522, the logits of all
+    tokens would cost more than the models.
 
     Attributes:
         soft_weight: the factor of L_ce.
         mlm_weight: the factor of L_mlm.
-        cosine_weight: the factor of L_cos; 0 leaves a loss out. Alone, it
-            asks for no masked-language-model heads.
+        cosine_weight: the factor of L_cos; 0 leaves a loss out. L_cos alone
+            needs no masked-language-model heads.
         temperature: T of L_ce, above 0.
     """
 
@@ -52,7 +53,7 @@ class DistilBERT:
 
     @property
     def reads(self) -> str:
-        """Masked text, where a loss is on masked tokens."""
+        """Masked text if a loss needs masked tokens, else plain text."""
         return "masked_text" if self._reads_tokens else "text"
 
     @property
@@ -62,7 +63,7 @@ class DistilBERT:
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """L_ce, L_mlm and L_cos."""
+        """Return L_ce, L_mlm and L_cos."""
         states = ("hidden_states", -1)
         cosine = Term(
             "cosine_distance",
@@ -81,13 +82,13 @@ class DistilBERT:
         """Raises `UserError` unless both have MLM heads and the same width."""
         if self._reads_tokens:
             logits.check_masked_lm(type(self).__name__, teacher, student)
-        theirs, ours = (
+        teacher_width, student_width = (
             getattr(model, "backbone", model).hidden_dim
             for model in (teacher, student)
         )
-        if self.cosine_weight and theirs != ours:
+        if self.cosine_weight and teacher_width != student_width:
             raise UserError(
                 f"DistilBERT compares hidden states, so the student is as wide "
-                f"as its teacher: {theirs}, not {ours}; build it with "
-                f"hidden_dim={theirs}, or set cosine_weight to 0"
+                f"as its teacher: {teacher_width}, not {student_width}; build "
+                f"it with hidden_dim={teacher_width}, or set cosine_weight to 0"
             )

@@ -1,4 +1,4 @@
-"""Labels in the forms that the losses take, and refusals of others."""
+"""Bring labels into the form that the losses take, or refuse them."""
 
 from typing import Any
 
@@ -13,32 +13,31 @@ from tfminilm.typing import Tensor
 def classes(
     labels: Tensor, logits: Tensor, sample_weight: Tensor | None = None
 ) -> Any:
-    """Labels as `losses.hard_labels` takes them.
+    """Return labels in the form that `losses.hard_labels` takes.
 
     Args:
         labels: class numbers from 0, the shape of the logits without classes
             or with one at its end; or a row of probabilities for each, such
             as one-hot, the shape of the logits.
         logits: `[..., classes]`.
-        sample_weight: the labels of weight 0 may be anything.
+        sample_weight: labels of weight 0 are not checked.
 
     Returns:
         Class numbers `[...]`, or probabilities `[..., classes]`.
 
     Raises:
-        UserError: they are of another kind or shape, or, as far as their
-            values are known, no classes. Where TensorFlow runs a graph, the
-            graph raises it; where they cannot be seen, as under XLA and JAX'
-            `jit`, the loss is NaN.
+        UserError: they have a wrong type or shape, or a value that is no
+            class. TensorFlow's graphs raise it when they run. Under XLA and
+            JAX' `jit` values cannot be checked: there the loss is NaN.
     """
     labels = _numeric(labels)
-    rank, wanted = len(labels.shape), len(logits.shape)
+    rank, logits_rank = len(labels.shape), len(logits.shape)
     last = labels.shape[-1] if rank else None
-    if rank == wanted and last == 1 and logits.shape[-1] != 1:
+    if rank == logits_rank and last == 1 and logits.shape[-1] != 1:
         labels = ops.squeeze(labels, -1)
-    elif rank == wanted and last in (None, logits.shape[-1]):
+    elif rank == logits_rank and last in (None, logits.shape[-1]):
         return ops.cast(labels, "float32")
-    elif rank != wanted - 1:
+    elif rank != logits_rank - 1:
         raise UserError(
             f"labels have the shape {tuple(labels.shape)} and the logits "
             f"{tuple(logits.shape)}: expected class numbers of shape "
@@ -48,8 +47,8 @@ def classes(
     return labels
 
 
-def numbers(labels: Tensor, outputs: Any) -> Any:
-    """Scores to reach, in the shape `[batch, 1]` of the outputs.
+def numbers(labels: Tensor, outputs: Tensor) -> Any:
+    """Return labels that are scores, in the shape `[batch, 1]` of the outputs.
 
     Raises:
         UserError: there is not one for each example.
@@ -76,16 +75,16 @@ def _numeric(labels: Tensor) -> Any:
 def _check_range(
     labels: Tensor, count: int, sample_weight: Tensor | None
 ) -> None:
-    numbers = ops.cast(labels, "int32")
-    is_wrong = (numbers < 0) | (numbers >= count)
+    class_ids = ops.cast(labels, "int32")
+    is_wrong = (class_ids < 0) | (class_ids >= count)
     if sample_weight is not None:
         weights = ops.convert_to_tensor(sample_weight)
-        if len(weights.shape) != len(numbers.shape):
-            weights = example_weights(weights, len(numbers.shape))
+        if len(weights.shape) != len(class_ids.shape):
+            weights = example_weights(weights, len(class_ids.shape))
         is_wrong = is_wrong & (weights != 0)
     checks.refuse(
         is_wrong,
-        numbers,
+        class_ids,
         "a label is ",
         ", expected class numbers from 0 and below the number of classes; "
         "give an example without a label the sample_weight 0",

@@ -1,10 +1,9 @@
-"""Terms between the outputs of two heads, and with labels.
+"""Terms between the outputs of two heads, and between outputs and labels.
 
-What one head gives decides the form of the loss: scores of classes
-`[..., classes]`, a distribution over the positions of a text
-`[batch, length]`, where padding is no position, or a number `[batch, 1]`.
-Heads that end in a softmax, or a sigmoid over one number, are compared by
-their logits.
+The form of the loss follows from the shape of the output: scores of classes
+`[..., classes]`; a distribution over the positions of a text
+`[batch, length]`, without padding; or a number `[batch, 1]`. Heads that end in
+a softmax, or in a sigmoid over one number, are compared by their logits.
 """
 
 import functools
@@ -27,18 +26,18 @@ from tfminilm.teachers.logits import (
 )
 from tfminilm.typing import Tensor
 
-# The output on next sentences. It learns from labels alone.
+# The output for next-sentence prediction, which learns from labels only.
 NEXT_SENTENCE = "next_sentence_logits"
-# Behind a softmax nothing, and still far from float32's end.
-_NEVER = -1e9
+# A logit whose probability is 0, far from the largest float32.
+_HIDDEN_LOGIT = -1e9
 
 
 def soft_terms(
     student: keras.Model, temperature: float, weight: float
 ) -> list[Term]:
-    """T² KL(teacher / T ‖ student / T) for every output of the head.
+    """Return T² KL(teacher / T ‖ student / T) for every output of the head.
 
-    One number is no distribution: there it is the squared distance.
+    A single number is no distribution: there it is the squared distance.
     """
 
     def loss(width: int | None) -> Callable[..., Any]:
@@ -52,7 +51,7 @@ def soft_terms(
 
 
 def mse_terms(student: keras.Model, weight: float) -> list[Term]:
-    """The squared distance of the outputs themselves."""
+    """Return the squared distances of the outputs themselves."""
 
     def loss(width: int | None) -> Callable[..., Any]:
         return _squared_over_tokens if width is None else _squared
@@ -63,7 +62,10 @@ def mse_terms(student: keras.Model, weight: float) -> list[Term]:
 def hard_terms(
     student: keras.Model, weight: float, name: str = "hard_labels"
 ) -> list[Term]:
-    """Cross-entropy with the labels; of one number, the squared distance."""
+    """Return the cross-entropy with the labels.
+
+    Of an output that is a single number it is the squared distance.
+    """
 
     def loss(width: int | None) -> Callable[..., Any]:
         if width == 1:
@@ -74,7 +76,7 @@ def hard_terms(
 
 
 def next_sentence_terms(weight: float) -> list[Term]:
-    """Cross-entropy of whether the second text follows the first."""
+    """Return the cross-entropy of next-sentence prediction."""
     term = Term(
         "next_sentence",
         _next_sentence,
@@ -89,11 +91,11 @@ def check_heads(
     method: str, teacher: keras.Model, student: keras.Model
 ) -> None:
     """Raises `UserError` unless both heads answer the same question."""
-    found = []
+    outputs_by_model = []
     for role, model in (("teacher", teacher), ("student", student)):
         if is_opaque(model):
             if role == "teacher":
-                continue  # What it gives shows when it runs.
+                continue  # Its outputs are checked when it runs.
             raise UserError(
                 f"{method}: the student {model.name!r} is a subclassed model "
                 "that shows no outputs: build it of inputs and outputs, as "
@@ -107,13 +109,15 @@ def check_heads(
                 "keras_hub.models.BertTextClassifier, and, if it is the "
                 "teacher, fine-tune it first"
             )
-        found.append({n: _num_classes(n, x) for n, x in outputs.items()})
-    *known, ours = found
-    theirs = known[0] if known else ours
-    if theirs != ours:
+        outputs_by_model.append(
+            {n: _num_classes(n, x) for n, x in outputs.items()}
+        )
+    *teacher_outputs, student_outputs = outputs_by_model
+    expected = teacher_outputs[0] if teacher_outputs else student_outputs
+    if expected != student_outputs:
         raise UserError(
             f"{method} needs the same outputs of both heads: the teacher has "
-            f"{_describe(theirs)}, the student {_describe(ours)}"
+            f"{_describe(expected)}, the student {_describe(student_outputs)}"
         )
 
 
@@ -127,9 +131,10 @@ def check_masked_lm(
 
     Args:
         method: its name.
-        teacher: one of them.
-        student: the other; with a weight of `next_sentence` it has to
-            predict that as well.
+        teacher: the teacher.
+        student: the student.
+        next_sentence: the weight of next-sentence prediction; above 0 the
+            student has to predict it too.
     """
     import keras_hub
 
@@ -151,14 +156,14 @@ def check_masked_lm(
 
 
 def _answers(model: keras.Model) -> dict[str, Any]:
-    """The outputs of a head that two models can be compared by."""
+    """Return the outputs of a head that are compared between models."""
     outputs = head_outputs(model)
     outputs.pop(NEXT_SENTENCE, None)
     return outputs
 
 
-def _num_classes(name: str, output: Any) -> int | None:
-    """Classes of an output; `None` if they are the tokens of a text."""
+def _num_classes(name: str, output: Tensor) -> int | None:
+    """Return the number of classes, or `None` if they are a text's tokens."""
     if ending_of(output) == SIGMOID and output.shape[-1] != 1:
         raise UserError(
             f"{name} ends in a sigmoid for each of {output.shape[-1]} labels, "
@@ -175,7 +180,7 @@ def _terms(
     weight: float,
     is_hard: bool = False,
 ) -> list[Term]:
-    """A term for each output, their weights summing to `weight`."""
+    """Build a term for each output; their weights sum to `weight`."""
     outputs = _answers(student)
     terms = []
     for output, tensor in outputs.items():
@@ -193,8 +198,8 @@ def _terms(
 
 
 def _soft(
-    teacher: keras.Model,
-    student: keras.Model,
+    teacher: Tensor,
+    student: Tensor,
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
     *,
@@ -210,7 +215,7 @@ def _soft(
 
 def _hard(
     labels: Tensor,
-    student: keras.Model,
+    student: Tensor,
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
     *,
@@ -224,11 +229,11 @@ def _hard(
 
 def _next_sentence(
     labels: Tensor,
-    student: keras.Model,
+    student: Tensor,
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    # Weights of masked tokens say nothing of pairs.
+    # Weights `[batch, masked]` belong to masked tokens, not to pairs.
     is_of_pairs = sample_weight is not None and len(sample_weight.shape) == 1
     weights = sample_weight if is_of_pairs else None
     labels = label_forms.classes(labels, student, weights)
@@ -236,8 +241,8 @@ def _next_sentence(
 
 
 def _squared(
-    teacher: keras.Model,
-    student: keras.Model,
+    teacher: Tensor,
+    student: Tensor,
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
@@ -246,8 +251,8 @@ def _squared(
 
 
 def _squared_over_tokens(
-    teacher: keras.Model,
-    student: keras.Model,
+    teacher: Tensor,
+    student: Tensor,
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
@@ -255,7 +260,7 @@ def _squared_over_tokens(
     teacher, student = (
         ops.where(mask, ops.cast(x, "float32"), 0.0) for x in (teacher, student)
     )
-    # The mean over real positions, out of one over all of them.
+    # Scaled so that the mean over all positions becomes one over real ones.
     real = ops.mean(ops.cast(mask, "float32"), axis=-1, keepdims=True)
     scale = ops.rsqrt(ops.maximum(real, 1e-9))
     return losses.logits_mse(teacher * scale, student * scale, sample_weight)
@@ -263,7 +268,7 @@ def _squared_over_tokens(
 
 def _squared_labels(
     labels: Tensor,
-    student: keras.Model,
+    student: Tensor,
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
@@ -273,16 +278,19 @@ def _squared_labels(
 
 def _without_padding(logits: Tensor, padding_mask: Tensor) -> Any:
     mask = ops.cast(padding_mask, "bool")
-    return ops.where(mask, ops.cast(logits, "float32"), _NEVER)
+    return ops.where(mask, ops.cast(logits, "float32"), _HIDDEN_LOGIT)
 
 
-def _check_shapes(teacher: keras.Model, student: keras.Model) -> None:
-    """Raises `UserError` if the two have other classes, as far as is known."""
-    theirs, ours = (tuple(x.shape) for x in (teacher, student))
-    if len(theirs) != len(ours) or theirs[-1] != ours[-1]:
+def _check_shapes(teacher: Tensor, student: Tensor) -> None:
+    """Raise `UserError` if the known parts of the shapes differ."""
+    teacher_shape, student_shape = (tuple(x.shape) for x in (teacher, student))
+    if (
+        len(teacher_shape) != len(student_shape)
+        or teacher_shape[-1] != student_shape[-1]
+    ):
         raise UserError(
-            f"the teacher's logits have the shape {theirs}, the student's "
-            f"{ours}: expected the same classes"
+            f"the teacher's logits have the shape {teacher_shape}, the "
+            f"student's {student_shape}: expected the same classes"
         )
 
 

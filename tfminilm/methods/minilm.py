@@ -21,8 +21,8 @@ class MiniLM:
 
         L = L_AT + L_VR
 
-    Both are free of the hidden size, so the student may be of any width and
-    depth; it needs as many attention heads as the teacher. What lies above
+    Both are independent of the hidden size, so the student may have any width
+    and depth; it needs as many attention heads as the teacher. What lies above
     the self-attention of the two layers is neither computed nor trained.
 
     Attributes:
@@ -43,7 +43,7 @@ class MiniLM:
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """L_VR on the values and L_AT on the attention scores."""
+        """Return L_VR on the values and L_AT on the attention scores."""
         # The values first: they keep nothing of the scores' size for the
         # backward pass, so the peaks of the two do not add up.
         terms = (
@@ -66,15 +66,16 @@ class MiniLM:
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
         """Raises `UserError` unless both have the same number of heads."""
-        theirs, ours = (
+        teacher_heads, student_heads = (
             encoder_calls(model)[0].layer.num_heads
             for model in (teacher, student)
         )
-        if theirs != ours:
+        if teacher_heads != student_heads:
             raise UserError(
                 f"MiniLM needs as many heads in the student as in the "
-                f"teacher: the teacher has {theirs}, the student {ours}; "
-                f"build the student with num_heads={theirs}"
+                f"teacher: the teacher has {teacher_heads}, the student "
+                f"{student_heads}; build the student with "
+                f"num_heads={teacher_heads}"
             )
         if not self.terms(teacher, student):
             raise UserError(

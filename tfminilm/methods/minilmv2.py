@@ -25,7 +25,7 @@ _RELATIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class MiniLMv2:
-    """Self-attention relation distillation, with relation heads of its own.
+    """Self-attention relation distillation, with separate relation heads.
 
     For each of queries, keys and values, the vectors of all heads of a layer
     are joined and split again into A_r relation heads (section 3.2), so that
@@ -73,7 +73,7 @@ class MiniLMv2:
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """Q-Q, K-K and V-V relations of the two layers."""
+        """Return the Q-Q, K-K and V-V relations of the two layers."""
         loss = functools.partial(
             _relation, num_relation_heads=self.num_relation_heads
         )
@@ -113,8 +113,8 @@ class MiniLMv2:
 
 
 def _relation(
-    teacher: keras.Model,
-    student: keras.Model,
+    teacher: Tensor,
+    student: Tensor,
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
     *,

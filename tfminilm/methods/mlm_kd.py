@@ -11,16 +11,16 @@ from tfminilm.methods.terms import Term, require
 
 @dataclasses.dataclass(frozen=True)
 class MLMKD:
-    """The teacher's guesses at masked tokens, softened, beside the truth.
+    """Soft targets and true tokens at the masked positions.
 
     With q = softmax(z / T) over the vocabulary, at every masked token:
 
         L = alpha T² KL(q_teacher ‖ q_student)
             + (1 - alpha) CE(token, softmax(z_student)) + L_NSP
 
-    The baseline that MiniLM and others compare with (arXiv 2002.10957,
-    table 3). Only masked tokens get logits, 15 % of them. L_NSP, the loss on
-    whether one text follows another, is BERT's and no part of it by default.
+    This is the baseline of MiniLM and others (arXiv 2002.10957, table 3).
+    Logits are computed at the masked tokens only, 15 % of all. L_NSP, BERT's
+    loss of next-sentence prediction, is left out by default.
 
     Attributes:
         temperature: T, above 0; higher is softer.
@@ -37,12 +37,12 @@ class MLMKD:
     def __post_init__(self) -> None:
         require(self, "temperature", self.temperature > 0, "above 0")
         require(self, "alpha", 0 <= self.alpha <= 1, "0 to 1")
-        fine = self.next_sentence_weight >= 0
-        require(self, "next_sentence_weight", fine, "0 or more")
+        is_valid = self.next_sentence_weight >= 0
+        require(self, "next_sentence_weight", is_valid, "0 or more")
 
     @property
     def reads(self) -> Literal["masked_text", "masked_pairs"]:
-        """Pairs where next sentences are predicted."""
+        """Pairs of texts if next sentences are predicted, else single texts."""
         return "masked_pairs" if self.next_sentence_weight else "masked_text"
 
     @property
@@ -53,7 +53,7 @@ class MLMKD:
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """The soft targets, the masked tokens themselves, next sentences."""
+        """Return the terms of soft targets, masked tokens, next sentences."""
         return (
             *logits.soft_terms(student, self.temperature, self.alpha),
             *logits.hard_terms(student, 1 - self.alpha, "masked_lm"),

@@ -18,8 +18,8 @@ _WEIGHTS = ("feature_weight", "attention_weight", "pretraining_weight")
 class MobileBERT:
     """Feature maps and attention, layer by layer, and pre-training.
 
-    Teacher and student are as deep, as wide between their layers, and have as
-    many heads, so that layer l learns from layer l without a projection:
+    Teacher and student have equal depth, equal width between their layers and
+    equal numbers of heads, so layer l learns from layer l without projection:
 
         L_FMT = sum over l of MSE(H_l, H^teacher_l)
         L_AT  = sum over l of 1/(A T) sum over heads and tokens of
@@ -27,15 +27,15 @@ class MobileBERT:
         L_PD  = alpha L_MLM + (1 - alpha) L_KD + L_NSP
 
     with H the outputs of the layers, a the attention probabilities, L_KD the
-    soft targets at the masked tokens, and L_NSP the cross-entropy of whether
-    one text follows another. The authors' code normalises H first, and adds
+    soft targets at the masked tokens, and L_NSP the cross-entropy of
+    next-sentence prediction. The authors' code normalises H first, and adds
     losses on its mean and variance.
 
-    Its three strategies are stages: auxiliary, all at once, is `MobileBERT()`
-    (without next sentences, for which the text has to be in pairs); joint is
-    `MobileBERT.transfer()` and then `MobileBERT.pretraining()`; progressive is
-    `MobileBERT.transfer(layer)` for each layer from the bottom, the lower ones
-    frozen, and then `MobileBERT.pretraining()`.
+    The paper's three strategies are stages here. Auxiliary (all losses at
+    once) is `MobileBERT()`, without next sentences, which need pairs of texts.
+    Joint is `MobileBERT.transfer()` and then `MobileBERT.pretraining()`.
+    Progressive is `MobileBERT.transfer(layer)` for each layer from the bottom,
+    with the lower ones frozen, and then `MobileBERT.pretraining()`.
 
     Attributes:
         feature_weight: the factor of L_FMT.
@@ -60,14 +60,14 @@ class MobileBERT:
 
     @classmethod
     def transfer(cls, layer: int | None = None) -> "MobileBERT":
-        """L_FMT and L_AT, of all layers or of one."""
+        """Build the method of L_FMT and L_AT, of all layers or of one."""
         return cls(pretraining_weight=0.0, layer=layer)
 
     @classmethod
     def pretraining(
         cls, alpha: float = 0.5, next_sentence_weight: float = 0.0
     ) -> "MobileBERT":
-        """L_PD alone."""
+        """Build the method of L_PD only."""
         return cls(
             feature_weight=0.0,
             attention_weight=0.0,
@@ -80,8 +80,8 @@ class MobileBERT:
             require(self, name, getattr(self, name) >= 0, "0 or more")
         require(self, "alpha", 0 <= self.alpha <= 1, "0 to 1")
         require(self, "temperature", self.temperature > 0, "above 0")
-        fine = self.layer is None or self.layer >= 0
-        require(self, "layer", fine, "0 or more, or None for all layers")
+        is_valid = self.layer is None or self.layer >= 0
+        require(self, "layer", is_valid, "0 or more, or None for all layers")
         require(
             self,
             "next_sentence_weight",
@@ -96,7 +96,7 @@ class MobileBERT:
 
     @property
     def reads(self) -> Literal["text", "masked_text", "masked_pairs"]:
-        """Tokens are masked only where they are to be named."""
+        """Masked text if L_PD predicts masked tokens, else plain text."""
         if not self.pretraining_weight:
             return "text"
         return "masked_pairs" if self.next_sentence_weight else "masked_text"
@@ -104,7 +104,7 @@ class MobileBERT:
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """L_FMT and L_AT of each layer, lowest first; the parts of L_PD."""
+        """Return L_FMT and L_AT of each layer from the bottom; then L_PD."""
         terms = [
             term
             for layer in self._layers(student)
@@ -121,38 +121,41 @@ class MobileBERT:
         return tuple(terms)
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
-        """Raises `UserError` unless the two meet layer by layer."""
+        """Raise `UserError` unless the layers of both models correspond."""
         if self.pretraining_weight:
             logits.check_masked_lm(
                 type(self).__name__, teacher, student, self.next_sentence_weight
             )
         if not (self.feature_weight or self.attention_weight):
             return
-        theirs, ours = (_sizes(model) for model in (teacher, student))
+        teacher_sizes, student_sizes = (
+            _sizes(model) for model in (teacher, student)
+        )
         compared = ["num_layers"]
         compared += ["hidden_dim"] if self.feature_weight else []
         compared += ["num_heads"] if self.attention_weight else []
         for name in compared:
-            if theirs[name] != ours[name]:
+            if teacher_sizes[name] != student_sizes[name]:
                 raise UserError(
                     "MobileBERT compares layer by layer, and the teacher has "
-                    f"{name} {theirs[name]}, the student {ours[name]}: build "
-                    f"it with {name}={theirs[name]}"
+                    f"{name} {teacher_sizes[name]}, the student "
+                    f"{student_sizes[name]}: build it with "
+                    f"{name}={teacher_sizes[name]}"
                 )
-        if self.layer is not None and self.layer >= ours["num_layers"]:
+        if self.layer is not None and self.layer >= student_sizes["num_layers"]:
             raise UserError(
                 f"MobileBERT: layer is {self.layer}, but the models' layers "
-                f"are 0 to {ours['num_layers'] - 1}"
+                f"are 0 to {student_sizes['num_layers'] - 1}"
             )
 
     def _layers(self, student: keras.Model) -> range | list[int]:
-        """The layers that are transferred."""
+        """Return the layers that are transferred."""
         if self.layer is not None:
             return [self.layer]
         return range(len(encoder_calls(student)))
 
     def _transfer_terms(self, layer: int) -> list[Term]:
-        """L_FMT and L_AT of one layer."""
+        """Return L_FMT and L_AT of one layer."""
         # Hidden state l + 1 is the output of layer l.
         states = ("hidden_states", layer + 1)
         scores = ("attention_scores", layer)

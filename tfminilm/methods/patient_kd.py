@@ -39,12 +39,12 @@ class PatientKD:
 
     The paper searches alpha in 0.2, 0.5, 0.7, T in 5, 10, 20, and beta in 10,
     100, 500, 1000. L_DS has Hinton's factor T², as in the authors' code. That
-    code takes L_PT as the mean over layers and features, not the sum of
-    equation 7, so its beta is layers x width times the one that pulls as much
-    here: 100 for five layers of 768 is 0.026.
+    code takes L_PT as the mean over layers and features, where equation 7 has
+    a sum. So divide the code's beta by layers x width to get the beta here:
+    100 with five layers of 768 becomes 0.026.
 
     Attributes:
-        layers: which of the teacher's layers teach, "skip" or "last".
+        layers: the teacher's layers that teach, "skip" or "last".
         alpha: 0 to 1.
         beta: the factor of L_PT; 0 leaves it out.
         temperature: T, above 0.
@@ -66,7 +66,7 @@ class PatientKD:
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """L_CE, L_DS and L_PT."""
+        """Return L_CE, L_DS and L_PT."""
         patient = Term(
             "patient",
             _patient,
@@ -89,15 +89,15 @@ class PatientKD:
         logits.check_heads(type(self).__name__, teacher, student)
         if not self.beta:
             return
-        theirs, ours = (
+        teacher_width, student_width = (
             calls[0].inputs.shape[-1]
             for calls in (encoder_calls(teacher), encoder_calls(student))
         )
-        if theirs != ours:
+        if teacher_width != student_width:
             raise UserError(
                 f"PatientKD compares [CLS] states, so the student is as wide "
-                f"as its teacher: {theirs}, not {ours}; build it with "
-                f"hidden_dim={theirs}, or set beta to 0"
+                f"as its teacher: {teacher_width}, not {student_width}; build "
+                f"it with hidden_dim={teacher_width}, or set beta to 0"
             )
         if not self._map(teacher, student):
             raise UserError(
@@ -108,7 +108,7 @@ class PatientKD:
     def _map(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[int, ...]:
-        """The teacher's hidden states that teach, lowest first."""
+        """Return the indices of the teacher's hidden states that teach."""
         counts = (len(encoder_calls(model)) for model in (teacher, student))
         return tuple(layer + 1 for layer in layer_map(self.layers, *counts))
 
@@ -119,9 +119,9 @@ def _patient(
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
 ) -> Any:
-    """L_PT of the first token's states. No padding is a first token."""
-    theirs, ours = (
+    """Compute L_PT of the first token's states; the first is never padding."""
+    teacher_cls, student_cls = (
         ops.stack([states[:, 0] for states in layers], axis=1)
         for layers in (teacher, student)
     )
-    return losses.patient(theirs, ours, sample_weight)
+    return losses.patient(teacher_cls, student_cls, sample_weight)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
@@ -19,26 +20,26 @@ _LOSSES = ("mse", "cosine")
 
 @dataclasses.dataclass(frozen=True)
 class SentenceEmbedding:
-    """The student's embedding of a text is to be its teacher's.
+    """The student learns its teacher's embedding of a text.
 
     With e the pooled last hidden states (section 2):
 
         L = mean over features of (e_student - e_teacher)²,  or
         L = 1 - cos(e_student, e_teacher)
 
-    A student narrower or wider than its teacher needs `project`: a linear map
-    learned with it, and thrown away afterwards. Cosines between the
-    student's own embeddings then agree with the teacher's only in so far as
-    the map keeps angles.
+    If student and teacher differ in width, set `project`: a linear map is
+    learned with the student, and thrown away afterwards. Cosines between the
+    student's embeddings then agree with the teacher's only as far as the map
+    keeps angles.
 
     The paper also gives the student the same text in other languages; that
-    takes pairs of translations, which a batch does not hold here.
+    needs pairs of translations, which batches do not hold here.
 
     Attributes:
-        pooling: "mean" over real tokens, or "cls", the first token: what the
-            teacher was trained with.
-        loss: "mse" or "cosine". A teacher whose users normalise its
-            embeddings, as all-MiniLM's do, fixes their direction only.
+        pooling: "mean" over real tokens, or "cls", the first token; take the
+            one that the teacher was trained with.
+        loss: "mse" or "cosine". Take "cosine" if the embeddings are
+            normalised in use, as those of all-MiniLM are.
         project: whether to learn a map from the student's width to the
             teacher's.
     """
@@ -50,14 +51,14 @@ class SentenceEmbedding:
     project: bool = False
 
     def __post_init__(self) -> None:
-        known = " or ".join(_POOLINGS)
-        require(self, "pooling", self.pooling in _POOLINGS, known)
+        poolings = " or ".join(_POOLINGS)
+        require(self, "pooling", self.pooling in _POOLINGS, poolings)
         require(self, "loss", self.loss in _LOSSES, " or ".join(_LOSSES))
 
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """One term, on the last hidden states."""
+        """Return one term, on the last hidden states."""
         states = ("hidden_states", -1)
         term = Term(
             f"embedding_{self.loss}",
@@ -69,21 +70,22 @@ class SentenceEmbedding:
         return (term,)
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
-        """Raises `UserError` unless both are as wide, or are projected."""
-        theirs, ours = (
+        """Raise `UserError` if widths differ and there is no projection."""
+        teacher_width, student_width = (
             encoder_calls(model)[0].inputs.shape[-1]
             for model in (teacher, student)
         )
-        if theirs != ours and not self.project:
+        if teacher_width != student_width and not self.project:
             raise UserError(
-                f"SentenceEmbedding: the teacher's embeddings have {theirs} "
-                f"numbers, the student's {ours}: set project=True, or build "
-                f"the student with hidden_dim={theirs}"
+                "SentenceEmbedding: the teacher's embeddings have "
+                f"{teacher_width} numbers, the student's {student_width}: set "
+                "project=True, or build the student with "
+                f"hidden_dim={teacher_width}"
             )
 
 
 def pooled(states: Tensor, padding_mask: Tensor, pooling: str = "mean") -> Any:
-    """The embedding of a text, as a sequence of one.
+    """Return the embedding of each text, as a sequence of length 1.
 
     Args:
         states: `[batch, length, hidden_dim]`.
@@ -97,24 +99,25 @@ def pooled(states: Tensor, padding_mask: Tensor, pooling: str = "mean") -> Any:
     if pooling == "cls":
         return states[:, :1]
     real = ops.cast(ops.cast(padding_mask, "bool"), "float32")[:, :, None]
-    # What stands at padding may be anything, infinite too.
+    # States at padding may be infinite, and infinity * 0 is NaN.
     total = ops.sum(ops.where(real > 0, states, 0.0), axis=1, keepdims=True)
     count = ops.sum(real, axis=1, keepdims=True)
     return total / ops.maximum(count, 1.0)
 
 
 def _embedding_loss(
-    teacher: keras.Model,
-    student: keras.Model,
+    teacher: Tensor,
+    student: Tensor,
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
     *,
-    compare: Any,
+    compare: Callable[..., Any],
     pooling: str,
 ) -> Any:
-    theirs = pooled(teacher, padding_mask, pooling)
-    ours = pooled(student, padding_mask, pooling)
-    return compare(theirs, ours, ops.ones_like(ours[..., 0]), sample_weight)
+    teacher_embedding = pooled(teacher, padding_mask, pooling)
+    student_embedding = pooled(student, padding_mask, pooling)
+    mask = ops.ones_like(student_embedding[..., 0])
+    return compare(teacher_embedding, student_embedding, mask, sample_weight)
 
 
 _LOSS = {

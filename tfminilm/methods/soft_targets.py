@@ -13,7 +13,7 @@ _LOSSES = ("soft_targets", "logits_mse")
 
 @dataclasses.dataclass(frozen=True)
 class SoftTargets:
-    """Soft targets: the teacher's classes, softened, beside the true ones.
+    """Soft targets: the teacher's softened classes and the true labels.
 
     With q = softmax(z / T) and the labels' classes y (section 2):
 
@@ -22,11 +22,11 @@ class SoftTargets:
 
     T² keeps both terms' gradients in proportion when T changes. The limit of
     high temperatures is the squared distance of the logits (section 2.1),
-    `loss="logits_mse"`. Both models have the same head: a classifier's; a
-    question answerer's, where starts and ends are classes, each counting a
-    half (with a BERT fine-tuned on SQuAD as teacher this is DistilBERT (D),
-    arXiv 1910.01108, section 4); or, for a score, one number, and both terms
-    are squared distances.
+    `loss="logits_mse"`. Both models have the same head. It may be a
+    classifier; a question answerer, whose start and end positions are the
+    classes and count half each (with a BERT fine-tuned on SQuAD as teacher
+    this is DistilBERT (D), arXiv 1910.01108, section 4); or a regression head
+    with one number, where both terms are squared distances.
 
     Attributes:
         temperature: T, above 0; higher is softer.
@@ -44,13 +44,13 @@ class SoftTargets:
     def __post_init__(self) -> None:
         require(self, "temperature", self.temperature > 0, "above 0")
         require(self, "alpha", 0 <= self.alpha <= 1, "0 to 1")
-        known = " or ".join(_LOSSES)
-        require(self, "loss", self.loss in _LOSSES, known)
+        expected = " or ".join(_LOSSES)
+        require(self, "loss", self.loss in _LOSSES, expected)
 
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """The soft targets' and the labels' terms for each output."""
+        """Return the soft targets' and the labels' terms for each output."""
         if self.loss == "logits_mse":
             soft = logits.mse_terms(student, self.alpha)
         else:

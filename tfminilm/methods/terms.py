@@ -1,4 +1,4 @@
-"""What a method is made of: terms, each a loss between two tensors."""
+"""The terms that a method consists of: losses between two tensors."""
 
 import dataclasses
 from collections.abc import Callable
@@ -21,18 +21,19 @@ class Term:
         name: the metric under which `Distiller` reports it.
         loss: `loss(teacher, student, padding_mask, sample_weight=...)`, a
             function out of `tfminilm.losses`, or a
-            `keras.distillation.DistillationLoss`. The weights are the
-            batch's; where those are of masked tokens (`[batch, masked]`),
-            only a loss on an output of the student's head gets them.
-        teacher: the teacher's tensor. `None` compares the student's with the
-            labels: `loss(labels, student, padding_mask, sample_weight=...)`.
-            Of a dict of labels it is the one named as the student's tensor,
-            or the only one.
+            `keras.distillation.DistillationLoss`. `sample_weight` are the
+            batch's weights; weights of masked tokens (`[batch, masked]`) go
+            only to losses on an output of the student's head.
+        teacher: the teacher's tensor. With `None` the student's tensor is
+            compared with the labels: `loss(labels, student, padding_mask,
+            sample_weight=...)`. Of a dict of labels the loss gets the one
+            named as the student's tensor, or the only one.
         student: the student's tensor.
         weight: the factor in the sum.
         projection: the name of a learned linear map of the student's tensor
             to the teacher's width; terms that name the same one share it.
-            It is trained with the student and no part of it. None if empty.
+            It is trained with the student but does not belong to it. Empty
+            for no projection.
     """
 
     name: str
@@ -44,13 +45,13 @@ class Term:
 
 
 class Method(Protocol):
-    """What `Distiller` asks of a method."""
+    """The interface of a method that `Distiller` trains with."""
 
     @property
     def reads(
         self,
     ) -> Literal["text", "masked_text", "masked_pairs", "labels"]:
-        """What its batches hold.
+        """The kind of batches that the method needs.
 
         "text" (token ids), "masked_text" (as `tfminilm.data.masked_batch`
         makes them), "masked_pairs" (the same with `SentencePairs`) or
@@ -61,17 +62,17 @@ class Method(Protocol):
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """The summands of the loss."""
+        """Return the summands of the loss."""
         ...
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
-        """Raises `UserError` if these two cannot be distilled this way."""
+        """Raise `UserError` if the method does not fit these two models."""
         ...
 
 
-def require(method: Any, field: str, fine: bool, expected: str) -> None:
-    """Raises `UsageError`, naming the field, unless its value is fine."""
-    if not fine:
+def require(method: object, field: str, is_valid: bool, expected: str) -> None:
+    """Raise `UsageError`, naming the field, unless its value is valid."""
+    if not is_valid:
         raise UsageError(
             f"{type(method).__name__}: {field} is "
             f"{getattr(method, field)!r}, expected {expected}"

@@ -37,15 +37,15 @@ class TinyBERT:
     logits, and all factors lambda of equation 6 being 1. The paper's L_pred
     is the cross-entropy at T = 1, which exceeds the divergence by a constant.
 
-    The paper distils three times: from text with a teacher that was not
-    fine-tuned, then on a task's augmented examples (`data.augment`) the
-    layers of a fine-tuned one, and last its predictions. The first two are
-    `TinyBERT()`, on models with or without heads; the last one is
+    The paper distils three times: on text, the layers of a teacher that was
+    not fine-tuned; on a task's augmented examples (`data.augment`), the layers
+    of a fine-tuned teacher; and then its predictions. The first two are
+    `TinyBERT()`, on models with or without heads; the third is
     `TinyBERT.prediction()`.
 
-    The projections W are learned with the student and left behind. The
-    authors' code has one, with a bias, for embeddings and all layers; the
-    paper has none.
+    The projections W are learned with the student and thrown away afterwards.
+    The authors' code has one, with a bias, for embeddings and all layers;
+    the paper has none.
 
     Attributes:
         layers: the map g: "uniform" (m L / M), "top" (m + L - M) or
@@ -70,7 +70,7 @@ class TinyBERT:
 
     @classmethod
     def prediction(cls, temperature: float = 1.0) -> "TinyBERT":
-        """The last step: L_pred alone."""
+        """Build the method of the last step: L_pred only."""
         return cls(
             embedding_weight=0.0,
             hidden_weight=0.0,
@@ -84,9 +84,9 @@ class TinyBERT:
         for name in weights:
             require(self, name, getattr(self, name) >= 0, "0 or more")
         require(self, "temperature", self.temperature > 0, "above 0")
-        for name, known in (("layers", _MAPS), ("projection", _PROJECTIONS)):
-            fine = getattr(self, name) in known
-            require(self, name, fine, " or ".join(known))
+        for name, values in (("layers", _MAPS), ("projection", _PROJECTIONS)):
+            is_valid = getattr(self, name) in values
+            require(self, name, is_valid, " or ".join(values))
         if not any(getattr(self, name) for name in weights):
             raise UserError(
                 f"TinyBERT has no loss left: {', '.join(weights)} are all 0; "
@@ -95,19 +95,21 @@ class TinyBERT:
 
     @property
     def reads(self) -> Literal["text", "labels"]:
-        """Heads and their tasks only where L_pred asks for them."""
+        """A task's labelled examples if L_pred is used, else plain text."""
         return "labels" if self.prediction_weight else "text"
 
     def terms(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[Term, ...]:
-        """L_embd; L_hidn and L_attn of each layer; L_pred."""
+        """Return L_embd; L_hidn and L_attn of each layer; L_pred."""
         terms = []
         if self.embedding_weight:
             terms.append(self._states("embedding_mse", 0, 0))
         if self.hidden_weight or self.attention_weight:
-            for ours, theirs in enumerate(self._map(teacher, student)):
-                terms += self._layer(ours, theirs)
+            for student_layer, teacher_layer in enumerate(
+                self._map(teacher, student)
+            ):
+                terms += self._layer(student_layer, teacher_layer)
         return (
             *terms,
             *logits.soft_terms(
@@ -116,7 +118,7 @@ class TinyBERT:
         )
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
-        """Raises `UserError` unless heads, widths and layers can meet."""
+        """Raise `UserError` unless heads, widths and layers fit together."""
         if self.prediction_weight:
             logits.check_heads(type(self).__name__, teacher, student)
         if self.hidden_weight or self.attention_weight:
@@ -127,61 +129,70 @@ class TinyBERT:
         if has_states and self.projection == "none":
             _check_widths(teacher, student)
 
-    def _layer(self, ours: int, theirs: int) -> list[Term]:
-        """L_hidn and L_attn of one layer of the student."""
+    def _layer(self, student_layer: int, teacher_layer: int) -> list[Term]:
+        """Return L_hidn and L_attn of one layer of the student."""
         # Hidden state i + 1 is the output of layer i.
-        hidden = self._states(f"hidden_mse_{ours + 1}", ours + 1, theirs + 1)
+        hidden = self._states(
+            f"hidden_mse_{student_layer + 1}",
+            student_layer + 1,
+            teacher_layer + 1,
+        )
         attention = Term(
-            f"attention_mse_{ours + 1}",
+            f"attention_mse_{student_layer + 1}",
             losses.attention_scores_mse,
-            teacher=("attention_scores", theirs),
-            student=("attention_scores", ours),
+            teacher=("attention_scores", teacher_layer),
+            student=("attention_scores", student_layer),
             weight=self.attention_weight,
         )
         return [term for term in (hidden, attention) if term.weight]
 
-    def _states(self, name: str, ours: int, theirs: int) -> Term:
-        """Hidden states, or with 0 the embeddings, behind their projection."""
+    def _states(
+        self, name: str, student_index: int, teacher_index: int
+    ) -> Term:
+        """Return a term of hidden states, or with index 0 of the embeddings."""
         projection = f"{name}_projection"
-        if ours and self.projection == "shared":
+        if student_index and self.projection == "shared":
             projection = "hidden_mse_projection"
         return Term(
             name,
             losses.hidden_mse,
-            teacher=("hidden_states", theirs),
-            student=("hidden_states", ours),
-            weight=self.hidden_weight if ours else self.embedding_weight,
+            teacher=("hidden_states", teacher_index),
+            student=("hidden_states", student_index),
+            weight=self.hidden_weight
+            if student_index
+            else self.embedding_weight,
             projection="" if self.projection == "none" else projection,
         )
 
     def _map(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[int, ...]:
-        """g: the teacher's layer for each of the student's, lowest first."""
+        """Return g: the teacher's layer for each of the student's."""
         counts = (len(encoder_calls(model)) for model in (teacher, student))
         return layer_map(self.layers, *counts)
 
 
 def _check_attention(teacher: keras.Model, student: keras.Model) -> None:
-    theirs, ours = (
+    teacher_heads, student_heads = (
         call.layer.num_heads
         for call, *_ in (encoder_calls(model) for model in (teacher, student))
     )
-    if theirs != ours:
+    if teacher_heads != student_heads:
         raise UserError(
             f"TinyBERT compares attention head by head: the teacher has "
-            f"{theirs}, the student {ours}; build it with num_heads={theirs}, "
-            "or set attention_weight to 0"
+            f"{teacher_heads}, the student {student_heads}; build it with "
+            f"num_heads={teacher_heads}, or set attention_weight to 0"
         )
 
 
 def _check_widths(teacher: keras.Model, student: keras.Model) -> None:
-    theirs, ours = (
+    teacher_width, student_width = (
         encoder_calls(model)[0].inputs.shape[-1] for model in (teacher, student)
     )
-    if theirs != ours:
+    if teacher_width != student_width:
         raise UserError(
-            f"TinyBERT: the teacher's hidden states have {theirs} numbers, "
-            f"the student's {ours}: set projection to per_layer or shared, or "
-            f"build the student with hidden_dim={theirs}"
+            f"TinyBERT: the teacher's hidden states have {teacher_width} "
+            f"numbers, the student's {student_width}: set projection to "
+            "per_layer or shared, or build the student with "
+            f"hidden_dim={teacher_width}"
         )

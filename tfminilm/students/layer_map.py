@@ -1,4 +1,4 @@
-"""Which of the teacher's layers teaches which of the student's."""
+"""Maps from the student's layers to the teacher's layers that teach them."""
 
 from tfminilm.errors import UserError
 
@@ -8,7 +8,7 @@ KINDS = ("last", "uniform", "top", "bottom", "skip")
 def layer_map(
     kind: str, num_teacher_layers: int, num_student_layers: int
 ) -> tuple[int, ...]:
-    """The teacher's layer for each layer of the student, lowest first.
+    """Return the teacher's layer for each layer of the student, lowest first.
 
     With L teacher and M student layers, m from 1 to M, counted from 1:
 
@@ -25,8 +25,8 @@ def layer_map(
     Args:
         kind: one of these.
         num_teacher_layers: L.
-        num_student_layers: M, at most L, and a divisor of it where every
-            k-th layer is meant.
+        num_student_layers: M, at most L; for "uniform" and "skip" a divisor
+            of L.
 
     Returns:
         Layers counted from 0, one for each of the student's layers from the

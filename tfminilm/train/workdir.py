@@ -94,7 +94,7 @@ class Workdir:
         whole = (
             self._inside.hold() if self._inside else contextlib.nullcontext()
         )
-        with whole, files.hold(self.path, "--workdir"):
+        with whole, files.lock(self.path, "--workdir"):
             self._require_own()
             for folder in (self.path, self.checkpoints, self.text):
                 files.sweep(folder)

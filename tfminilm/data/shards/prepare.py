@@ -53,7 +53,7 @@ def prepare(
         ) from error
     finally:
         logging.disable(logging.NOTSET)
-    with files.hold(folder / jobs.NAME, "--output"):
+    with files.lock(folder / jobs.NAME, "--output"):
         job = Job.begin(folder, settings)
         packing.special_ids(job.tokenizer)  # A tokenizer without is refused.
         done = set(job.written())
