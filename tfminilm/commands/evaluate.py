@@ -1,4 +1,4 @@
-"""`tfminilm evaluate`: scores a fine-tuned model."""
+"""`tfminilm evaluate`: score a fine-tuned model."""
 
 import json
 import pathlib
@@ -15,7 +15,7 @@ DESCRIPTION = "Scores a fine-tuned model on a task."
 
 
 def define_flags(flags: flags.FlagValues) -> None:
-    """Defines the command's flags."""
+    """Define the command's flags."""
 
     flags.DEFINE_string(
         "model",
@@ -46,7 +46,7 @@ def define_flags(flags: flags.FlagValues) -> None:
 
 
 def run(flags: flags.FlagValues) -> None:
-    """Scores `--model`, and prints and writes the metrics.
+    """Score `--model`, and print and write the metrics.
 
     Raises:
         UsageError: a flag is missing.
@@ -95,7 +95,7 @@ def run(flags: flags.FlagValues) -> None:
 def _bundle(
     output: pathlib.Path, flags: flags.FlagValues
 ) -> tuple[Any, dict[int, Any]]:
-    """The task, and a bundle's metrics; predictions go into `output`."""
+    """Score a bundle, and write its predictions into `output`."""
     from tfminilm.export.bundle import reader
     from tfminilm.export.bundle.evaluate import score_bundle, score_embeddings
     from tfminilm.export.litert import trial
@@ -125,7 +125,7 @@ def _bundle(
 def _keras(
     output: pathlib.Path, flags: flags.FlagValues
 ) -> tuple[Any, dict[int, Any]]:
-    """The task, and metrics of Keras models by seed."""
+    """Score Keras models, and write their predictions into `output`."""
     from tfminilm.tasks.kinds import kind_of
     from tfminilm.tasks.settings import Settings
 
@@ -146,7 +146,7 @@ def _keras(
 
 
 def _task(flags: flags.FlagValues, labels: Sequence[str] | None) -> Any:
-    """The task; classes of csv:FILE are those that the model knows."""
+    """Return the task; classes of csv:FILE are those that the model knows."""
     is_own = flags.task[:4] == "csv:"
     return task_flags.parse(
         flags, "evaluate", labels or None if is_own else None
@@ -159,7 +159,7 @@ def _scores(
     output: pathlib.Path,
     flags: flags.FlagValues,
 ) -> dict[int, Any]:
-    """Metrics of fine-tuned models by seed; predictions go into `output`."""
+    """Return metrics by seed, and write the predictions into `output`."""
     from tfminilm.train import score
     from tfminilm.train.progress import Progress
 
@@ -181,7 +181,7 @@ def _scores(
 def _similarity(
     task: Any, source: str | pathlib.Path, flags: flags.FlagValues
 ) -> dict[str, dict[str, float]]:
-    """Metrics of a backbone's embeddings."""
+    """Return the metrics of a backbone's embeddings."""
     from tfminilm.train import score
     from tfminilm.train.progress import Progress
 
@@ -205,7 +205,7 @@ def _has_head(model: pathlib.Path) -> bool:
 
 
 def _models(name: str) -> dict[int, pathlib.Path]:
-    """The model folders by seed (-1 if it is not known) in or at `name`."""
+    """Return the model folders in or at `name` by seed, -1 if unknown."""
     from tfminilm.teachers import load
 
     path = pathlib.Path(name)

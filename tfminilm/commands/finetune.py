@@ -1,4 +1,4 @@
-"""`tfminilm finetune`: a backbone learns a task, once a seed."""
+"""`tfminilm finetune`: fine-tune a backbone on a task, once a seed."""
 
 import json
 import pathlib
@@ -16,7 +16,7 @@ DESCRIPTION = "Fine-tunes a backbone on a task and scores it."
 
 
 def define_flags(flags: flags.FlagValues) -> None:
-    """Defines the command's flags."""
+    """Define the command's flags."""
     flags.DEFINE_string(
         "model",
         None,
@@ -54,7 +54,7 @@ def define_flags(flags: flags.FlagValues) -> None:
 
 
 def run(flags: flags.FlagValues) -> None:
-    """Fine-tunes, and writes and prints the results.
+    """Fine-tune, and write and print the results.
 
     Raises:
         UsageError: a flag is missing or malformed.
@@ -118,7 +118,7 @@ def _seeds(texts: list[str]) -> list[int]:
 def _folders(
     workdir: pathlib.Path, seeds: list[int]
 ) -> dict[int, pathlib.Path]:
-    """One seed runs in the workdir itself, several in a folder each."""
+    """Return each seed's folder; the workdir itself for a single seed."""
     one = (workdir / "recipe.json").exists()
     many = any(workdir.glob("seed-*/recipe.json"))
     if len(seeds) == 1 and not many:

@@ -1,4 +1,4 @@
-"""The flags that say which task, and where its data lies."""
+"""Define the flags that say which task, and where its data lies."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from tfminilm.errors import UsageError
 
 
 def define(flags: flags.FlagValues) -> None:
-    """Defines the flags of a task's data."""
+    """Define the flags of a task's data."""
 
     flags.DEFINE_string(
         "task",
@@ -56,7 +56,7 @@ def define(flags: flags.FlagValues) -> None:
 def parse(
     flags: flags.FlagValues, command: str, labels: Sequence[str] | None = None
 ) -> Any:
-    """The task that the flags name.
+    """Return the task that the flags name.
 
     Args:
         flags: their values.

@@ -1,4 +1,4 @@
-"""What a run gave, measured: `evaluation.json`."""
+"""Measure what a run gave, and write `evaluation.json`."""
 
 import contextlib
 import dataclasses
@@ -50,7 +50,7 @@ class _Models:
 def evaluate_run(
     workdir: str | os.PathLike, progress: Progress = lambda what: None
 ) -> dict[str, Any]:
-    """Measures a finished run and writes its `evaluation.json`.
+    """Measure a finished run and write its `evaluation.json`.
 
     Teacher and student are converted to LiteRT, timed on one thread, all
     files in turn, and compared on the text that the run held out.
@@ -92,7 +92,7 @@ def evaluate_run(
 
 
 def is_current(workdir: str | os.PathLike) -> bool:
-    """Whether `evaluation.json` is there, and no older than the student."""
+    """Return whether `evaluation.json` is as new as the student."""
     written = pathlib.Path(workdir, "evaluation.json")
     weights = pathlib.Path(workdir, "student").rglob("*")
     newest = max((path.stat().st_mtime for path in weights), default=0)
@@ -112,7 +112,7 @@ def _load(workdir: pathlib.Path, recipe: Recipe) -> _Models:
 
 
 def _teacher(workdir: pathlib.Path, recipe: Recipe) -> str | pathlib.Path:
-    """The recipe's teacher; an earlier stage's folder lies beside this one."""
+    """Return the recipe's teacher, or the folder of the stage that made it."""
     beside = workdir.parent / recipe.teacher
     return beside if (beside / "recipe.json").is_file() else recipe.teacher
 
@@ -120,7 +120,7 @@ def _teacher(workdir: pathlib.Path, recipe: Recipe) -> str | pathlib.Path:
 def _costs(
     models: _Models, folder: pathlib.Path, progress: Progress
 ) -> list[dict[str, Any]]:
-    """The rows without their qualities."""
+    """Measure sizes and latencies: the rows without their qualities."""
     lengths = models.lengths
     rows, paths = [], []
     for model, precision in (
@@ -159,7 +159,7 @@ def _convert(
     lengths: Sequence[int],
     path: pathlib.Path,
 ) -> int | None:
-    """Writes a LiteRT file; returns its bytes.
+    """Write a LiteRT file, and return its size in bytes.
 
     A teacher may be of a family that only trains here: it is then left
     without a file, not the run without a report.
@@ -178,7 +178,7 @@ def _convert(
 def _latencies(
     paths: Sequence[pathlib.Path | None], lengths: Sequence[int]
 ) -> list[dict[str, dict[str, float]] | None]:
-    """Median and 95th percentile by length, in ms, on one thread."""
+    """Time files: median and 95th percentile by length, in ms, one thread."""
     from tfminilm.export.litert import latency
 
     written = [path for path in paths if path]
@@ -199,7 +199,7 @@ def _latencies(
 def _readers(
     models: _Models, folder: pathlib.Path, length: int
 ) -> list[quality.Reader]:
-    """Of the teacher, the student in float32, and, if it can, in int8."""
+    """Return readers of the teacher and of the student in float32 and int8."""
     from tfminilm.export.litert.convert import convert
 
     readers = [
@@ -245,7 +245,7 @@ def _add_quality(
 
 
 def _first(run: Run) -> Run:
-    """The stage in which the student of this one began to learn."""
+    """Return the stage in which this run's student began to learn."""
     seen = {run.workdir}
     while source := measures.lookup(run.recipe, "student", "init_from"):
         before = run.workdir.parent / str(source)
@@ -259,7 +259,7 @@ def _first(run: Run) -> Run:
 
 
 def _start(run: Run) -> dict[str, float | None]:
-    """The divergences on held-out text before the first step."""
+    """Return the divergences on held-out text before the first step."""
     first = run.held_out[0] if run.held_out else {}
     if first.get("step") != 0:
         first = {}
@@ -275,7 +275,7 @@ def _example(
     sentences: Sequence[str],
     tokenizer: Tokenizer,
 ) -> dict[str, Any]:
-    """Attention `[heads][query][key]` of teacher and student (float32)."""
+    """Return attention `[heads][query][key]` of teacher and student."""
     sentence, tokens, batch = held_out.example(sentences, tokenizer)
     teacher, student = (
         np.round(quality.attention_probs(read(batch))[0], 4).tolist()

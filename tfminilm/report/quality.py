@@ -1,4 +1,4 @@
-"""How near a student is to its teacher, on text neither was shown."""
+"""Measure how near a student is to its teacher, on text neither was shown."""
 
 import dataclasses
 import os
@@ -46,7 +46,7 @@ class Quality:
 
 
 def keras_reader(backbone: keras.Model, layer: int = -1) -> Reader:
-    """Reads a KerasHub encoder at `layer` (negative: from the top).
+    """Return a reader of a KerasHub encoder at `layer` (-1: the last).
 
     Raises:
         UserError: the model is no KerasHub encoder, or has no such layer.
@@ -75,7 +75,7 @@ def keras_reader(backbone: keras.Model, layer: int = -1) -> Reader:
 
 
 def litert_reader(path: str | os.PathLike) -> Reader:
-    """Reads the last layer of an encoder in a LiteRT file.
+    """Return a reader of the last layer of an encoder in a LiteRT file.
 
     Args:
         path: a file with the outputs `queries`, `keys`, `values` and
@@ -109,7 +109,7 @@ def compare(
     sentences: Iterable[Batch],
     done: Callable[[], None] = lambda: None,
 ) -> list[Quality]:
-    """Measures every student against the teacher, which runs once a batch.
+    """Measure every student against the teacher, which runs once a batch.
 
     Args:
         teacher: reads the teacher.
@@ -147,7 +147,7 @@ def compare(
 def divergence(
     teacher: Reading, student: Reading, padding_mask: np.ndarray
 ) -> tuple[float, float] | None:
-    """Attention and value KL of one batch: means over its examples, in nats.
+    """Return attention and value KL in nats, as means over a batch's examples.
 
     Returns:
         `None` where teacher and student differ in their number of heads.
@@ -164,7 +164,7 @@ def divergence(
 
 
 def scores(reading: Reading) -> np.ndarray:
-    """Scaled dot products of queries and keys, before mask and softmax.
+    """Compute scaled dot products of queries and keys, before mask and softmax.
 
     Returns:
         `[batch, heads, length, length]`; rows are queries.
@@ -176,7 +176,7 @@ def scores(reading: Reading) -> np.ndarray:
 def attention_probs(
     reading: Reading, padding_mask: np.ndarray | None = None
 ) -> np.ndarray:
-    """Softmax of `scores` over the real keys.
+    """Compute the softmax of `scores` over the real keys.
 
     Args:
         reading: of one batch.
@@ -190,7 +190,7 @@ def attention_probs(
 
 
 def mean_pool(states: np.ndarray, padding_mask: np.ndarray) -> np.ndarray:
-    """Means of the states of real tokens.
+    """Compute the means of the states of real tokens.
 
     Args:
         states: `[batch, length, hidden_dim]`.
@@ -205,7 +205,7 @@ def mean_pool(states: np.ndarray, padding_mask: np.ndarray) -> np.ndarray:
 
 
 def rank_correlation(teacher: np.ndarray, student: np.ndarray) -> float:
-    """Spearman's correlation of the pairwise cosine similarities.
+    """Compute Spearman's correlation of the pairwise cosine similarities.
 
     Args:
         teacher: `[sentences, hidden_dim]` embeddings.
@@ -230,7 +230,7 @@ def _cosines(embeddings: np.ndarray) -> np.ndarray:
 
 
 def _pad_length(output: np.ndarray, length: int) -> np.ndarray:
-    """Zeros after the last token, on the axis before the features."""
+    """Pad with zeros after the last token, on the axis before the features."""
     widths = [(0, 0)] * output.ndim
     widths[-2] = (0, length - output.shape[-2])
     return np.pad(output, widths)

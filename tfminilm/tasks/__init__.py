@@ -1,4 +1,4 @@
-"""Benchmarks: their data, metrics and submission files."""
+"""Read tasks, build heads for them, and score models on them."""
 
 from tfminilm.tasks.example import Example, QAExample
 from tfminilm.tasks.examples import read

@@ -1,4 +1,4 @@
-"""Batches of sequences of like length: little padding, and few shapes.
+"""Batch sequences of similar length, with little padding and few shapes.
 
 Like those of `tfminilm.data.batches` they are a pure function of the seed and
 the step, so that a resumed run asks for the step where it stopped.
@@ -22,7 +22,7 @@ _LEAST_BATCHES = 8
 
 
 class Batches:
-    """The batches of encoded sequences, each padded to its bucket's length.
+    """Batches of encoded sequences, each padded to the length of its bucket.
 
     Every epoch shuffles the sequences, sorts them by bucket, cuts them into
     batches and shuffles the batches. Each sequence comes once an epoch. The
@@ -57,18 +57,18 @@ class Batches:
         self._plan = functools.lru_cache(maxsize=2)(self._make_plan)
 
     def __len__(self) -> int:
-        """Batches of an epoch."""
+        """Return the number of batches of an epoch."""
         return -(-len(self.encoded) // self.batch_size)
 
     def rows(self, step: int) -> np.ndarray:
-        """Which sequences the batch of a step holds, -1 for a filler."""
+        """Return which sequences the batch of a step holds, -1 for a filler."""
         epoch, place = divmod(step, len(self))
         return self._plan(epoch)[place]
 
     def batch(
         self, step: int
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
-        """The batch of a global step, counted from 0.
+        """Return the batch of a global step, counted from 0.
 
         Returns:
             The model's inputs `[batch_size, bucket's length]`, the labels

@@ -1,4 +1,4 @@
-"""Texts in, token ids out: tokenised once and kept in a cache."""
+"""Tokenise texts once, and keep the token ids in a cache."""
 
 import dataclasses
 import functools
@@ -23,8 +23,8 @@ class Encoded:
     """Sequences of any length, one after another.
 
     `token_ids` and `segment_ids` are flat; sequence i lies between
-    `offsets[i]` and `offsets[i + 1]`. `labels` maps an output's name to one
-    number a sequence, and is empty where there are none.
+    `offsets[i]` and `offsets[i + 1]`. `labels` holds one number a sequence
+    under each output's name; it is empty for examples without labels.
     """
 
     token_ids: np.ndarray  # int32 [tokens]
@@ -34,7 +34,7 @@ class Encoded:
     pad_id: int
 
     def __len__(self) -> int:
-        """The number of sequences."""
+        """Return the number of sequences."""
         return len(self.offsets) - 1
 
     @functools.cached_property
@@ -43,14 +43,14 @@ class Encoded:
         return np.diff(self.offsets)
 
     def whole_numbers(self) -> Iterator[np.ndarray]:
-        """Token ids, where sequences end, and classes; no scores."""
+        """Yield the arrays of whole numbers: token ids, offsets and classes."""
         yield from (self.token_ids, self.offsets)
         for values in self.labels.values():
             if np.issubdtype(values.dtype, np.integer):
                 yield values
 
     def padded(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
-        """The sequences `rows`, padded to `length`: a model's inputs.
+        """Return the sequences `rows`, padded to `length`, as model inputs.
 
         Returns:
             `token_ids`, `segment_ids` and `padding_mask`, int32
@@ -198,7 +198,7 @@ def tokens_of(
 def special_ids(
     tokenizer: Tokenizer, num_texts: int = 2
 ) -> tuple[int, int, int]:
-    """The start's and the end's id, and how many ends part two texts."""
+    """Return the ids of [CLS] and [SEP], and how many [SEP] part two texts."""
     start, end = packing.special_ids(tokenizer)
     between = families.separators(tokenizer) if num_texts == 2 else 0
     return start, end, between

@@ -1,7 +1,7 @@
-"""Predictions and metrics of a model on a task.
+"""Predict the examples of a task, and score the predictions.
 
-The batches, and so every last digit, depend on the examples and the settings
-alone: the same model gets the same number again.
+The batches depend on the examples and the settings alone, so that the same
+model gets the same numbers again, to the last digit.
 """
 
 import os
@@ -31,7 +31,7 @@ __all__ = [
     "predict",
 ]
 
-# Other sizes would add in another order.
+# Fixed: another size would add numbers in another order.
 BATCH_SIZE = 32
 
 
@@ -45,10 +45,10 @@ def evaluate(
     count: Callable[[int], None] | None = None,
     language: str | None = None,
 ) -> Result:
-    """Predicts every example and scores the predictions.
+    """Predict every example and score the predictions.
 
     Args:
-        task: what is asked.
+        task: says what the model predicts.
         head: a model of `heads.build_head`.
         tokenizer: the model's.
         examples: of one split.
@@ -78,11 +78,16 @@ def evaluate_with(
     cache_dir: str | os.PathLike | None = None,
     language: str | None = None,
 ) -> Result:
-    """`evaluate` for whatever runs a model.
+    """Evaluate whatever runs a model, such as a bundle.
 
     Args:
         run: gives the model's outputs for each sequence, as `predict` does.
-        task: what is asked; and so on, as `evaluate` has them.
+        task: says what the model predicts.
+        tokenizer: the model's.
+        examples: of one split.
+        settings: as the model was fine-tuned.
+        cache_dir: where token ids are kept; nowhere if `None`.
+        language: of the examples' texts, if the task has several.
 
     Raises:
         UserError: there is no example, or `run` raises it.
@@ -99,7 +104,7 @@ def predict(
     batches: Batches,
     count: Callable[[int], None] | None = None,
 ) -> list[Any]:
-    """The model's outputs for each sequence, in the sequences' order.
+    """Return the model's outputs for each sequence, in their order.
 
     Returns:
         An array `[outputs]` a sequence, or a dict of arrays

@@ -1,11 +1,11 @@
-"""What one example of a task is."""
+"""Define the examples of tasks."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """One or two texts and what is to be said of them.
+    """One or two texts with a class or a score.
 
     Attributes:
         id: the example's name within its split. For GLUE the row's number

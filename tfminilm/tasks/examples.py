@@ -1,4 +1,4 @@
-"""Examples of a task, from its original files or TensorFlow Datasets."""
+"""Read a task's examples from its files or from TensorFlow Datasets."""
 
 import os
 from typing import Any
@@ -19,7 +19,7 @@ def read(
     language: str | None = None,
     skip_bad_answers: bool = False,
 ) -> list[Any]:
-    """All examples of a split, in an order that never changes.
+    """Read all examples of a split, in an order that never changes.
 
     Args:
         split: one of `task.splits`, as TFDS calls them.

@@ -1,4 +1,4 @@
-"""Heads: what stands on a backbone to answer a task's question.
+"""Define the heads that answer a task, on top of a backbone.
 
 Classes and scores come from KerasHub's own text classifiers where it has one
 for the backbone. `FirstTokenClassifier` serves the others, and `SpanFinder`
@@ -18,7 +18,7 @@ from tfminilm import families, json_files
 families.register()  # KerasHub loads backbones by their names.
 _INITIALIZER_STDDEV = 0.02
 SHAPE = {"class_name": str, "config": dict}
-# Behind a softmax nothing, and still far from float32's end.
+# A softmax makes 0 of it, and it is far from float32's limits.
 _NEVER = -1e9
 
 
@@ -30,8 +30,8 @@ class _Head(keras_hub.models.Task):
         self.preprocessor = None
         kwargs.setdefault("compile", False)
         super().__init__(inputs=backbone.input, outputs=outputs, **kwargs)
-        # On PyTorch, KerasHub does not track what was set before: weights of
-        # the backbone that no output needs would not be the head's.
+        # Set again: on PyTorch, Keras does not track what was set before, and
+        # would miss weights of the backbone that no output needs.
         self.backbone = backbone
         self.dropout = dropout
 
@@ -39,7 +39,7 @@ class _Head(keras_hub.models.Task):
     def from_preset(
         cls, preset: str, compile: bool = False, **kwargs: Any
     ) -> "_Head":
-        """Loads a preset folder that `save_to_preset` wrote."""
+        """Load a preset folder that `save_to_preset` wrote."""
         path = pathlib.Path(preset)
         config = json_files.read(path / "task.json", SHAPE)["config"]
         options = {
@@ -164,7 +164,7 @@ def _classifiers() -> dict[type, Any]:
 
 
 def token_states(backbone: Any) -> Any:
-    """A backbone's symbolic output of all tokens, whatever else it has."""
+    """Return a backbone's symbolic output of all tokens."""
     output = backbone.output
     return output["sequence_output"] if isinstance(output, dict) else output
 

@@ -1,4 +1,4 @@
-"""Models with a head for a task: built, checked, loaded and copied."""
+"""Build, check, load and copy models with a head for a task."""
 
 import os
 import pathlib
@@ -33,7 +33,7 @@ __all__ = [
 def build_head(
     task: Task, backbone: keras.Model, dropout: float = 0.1
 ) -> keras.Model:
-    """A model that answers `task`, with a new head on `backbone`.
+    """Build a model that answers `task`: a new head on `backbone`.
 
     Args:
         task: says what is asked: classes, a score or an answer's place.
@@ -60,7 +60,7 @@ def build_head(
 
 
 def load_head(folder: str | os.PathLike) -> keras.Model:
-    """Loads what `save_to_preset` wrote of a model of `build_head`, float32.
+    """Load a model of `build_head` that was saved as a preset, in float32.
 
     Raises:
         UserError: the folder holds a backbone alone, or is damaged.
@@ -95,7 +95,7 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
 
 
 def check_head(task: Task, head: keras.Model, name: str) -> None:
-    """Refuses a model whose outputs are not the task's.
+    """Refuse a model whose outputs are not the task's.
 
     Raises:
         UserError: it answers another kind of question, or has another number
@@ -112,14 +112,14 @@ def check_head(task: Task, head: keras.Model, name: str) -> None:
 
 
 def plain(head: keras.Model, dtype: str = "float32") -> keras.Model:
-    """A copy that computes in `dtype`, whatever the model was trained in."""
+    """Copy a model, so that it computes in `dtype`."""
     result = rebuilt(head, dtype=dtype)
     result.set_weights(head.get_weights())
     return result
 
 
 def rebuilt(model: keras.Model, **changes: Any) -> keras.Model:
-    """A model with new weights, but for `changes` of the same settings.
+    """Build a model with the same settings, except `changes`, and new weights.
 
     Args:
         model: a backbone, or a model of `build_head` on one.

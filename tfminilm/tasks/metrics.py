@@ -1,4 +1,4 @@
-"""The metrics of classification and regression, as the benchmarks define them.
+"""Compute the metrics of classes and scores, as the benchmarks define them.
 
 scikit-learn and SciPy compute them. For questions see `squad_metrics`.
 """
@@ -17,7 +17,7 @@ def compute(
     labels: npt.ArrayLike | Sequence[int | float | None],
     predictions: npt.ArrayLike,
 ) -> dict[str, float]:
-    """The task's metrics, the one that papers report first.
+    """Compute the task's metrics, the one that papers report first.
 
     Args:
         labels: `[examples]`, class indices or scores.

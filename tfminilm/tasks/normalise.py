@@ -1,4 +1,4 @@
-"""Answers made comparable, as the scripts of SQuAD and of MLQA define it."""
+"""Normalise answers, as the scripts of SQuAD and of MLQA define it."""
 
 import functools
 import re
@@ -9,8 +9,8 @@ import unicodedata
 # SQuAD's script knows these 32 characters only; MLQA's also Unicode's.
 _ASCII_PUNCTUATION = frozenset(string.punctuation)
 _ENGLISH = r"\b(a|an|the)\b"
-# The Arabic article is one with its word; MLQA's script takes it away wherever
-# its two letters stand.
+# Arabic writes its article as part of the word; MLQA's script removes these
+# two letters wherever they stand.
 _ARTICLES = {
     "en": _ENGLISH,
     "ar": "ال",
@@ -22,7 +22,7 @@ _HAN = re.compile("([\u4e00-\u9fa5])")
 
 
 def squad_answer(answer: str) -> str:
-    """Lower case, without punctuation, articles and extra white space.
+    """Remove case, punctuation, articles and extra white space.
 
     Rajpurkar et al. 2016 (arXiv:1606.05250), the official script's
     `normalize_answer`. Articles leave a space, so "C.A.T." and "cat" are the
@@ -33,7 +33,7 @@ def squad_answer(answer: str) -> str:
 
 
 def mlqa_answer(answer: str, language: str) -> str:
-    """As `squad_answer`, in the answer's language.
+    """Normalise as `squad_answer` does, in the answer's language.
 
     Lewis et al. 2020 (arXiv:1910.07475), the official script's
     `normalize_answer`: all of Unicode's punctuation goes, each language has

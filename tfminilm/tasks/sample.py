@@ -1,10 +1,10 @@
-"""A few examples that stand for all: the same ones in every call.
+"""Draw a few examples that stand for all: the same ones in every call.
 
-The examples are put in an order in which like ones are neighbours, cut into as
-many parts of one size as are wanted, and one is drawn of each part. (Surveys
-call it systematic sampling with implicit stratification: Cochran, Sampling
-Techniques, 1977, chapter 8.) The first ones would not do: files are sorted by
-class, as IMDb's are, or by article, as SQuAD's.
+The examples are sorted by label and cut into parts of equal size; one example
+is drawn from each part. This is systematic sampling with implicit
+stratification (Cochran, Sampling Techniques, 1977, chapter 8). Taking the
+first examples would not do: IMDb's files are sorted by class, SQuAD's by
+article.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from tfminilm.data.text import place
 
 T = TypeVar("T")
 
-# Not a run's own: all models are to be compared on the same examples.
+# The same for all runs, so that models are compared on the same examples.
 _SEED = 0
 
 
 def sample(examples: Sequence[T], count: int) -> list[T]:
-    """`count` examples of a split, in its order; all if there are no more.
+    """Draw `count` examples of a split, in its order; all if it has no more.
 
-    They are alike by label: of each class come as many as it has in the split,
-    for its size, give or take one; and scores come from all of their range.
-    Within a class, and where there are no labels, they are spread over the
-    file, and so over SQuAD's articles and paragraphs. What is drawn depends on
-    the labels, the order and the count alone, not on machine or version.
+    Each class keeps its share of the split, give or take one example, and
+    scores come from their whole range. Within a class, and where there are no
+    labels, the examples are spread over the file, and so over SQuAD's articles
+    and paragraphs. The draw depends on the labels, their order and the count
+    alone, not on machine or version.
 
     Args:
         examples: of one task, `Example` or `QAExample`.
@@ -43,6 +43,6 @@ def sample(examples: Sequence[T], count: int) -> list[T]:
 
 
 def _likeness(example: Any) -> tuple[bool, float]:
-    """Returns a key that like examples share; equal ones keep their order."""
+    """Return a sorting key that puts examples with like labels together."""
     label = getattr(example, "label", None)
     return label is None, label or 0.0

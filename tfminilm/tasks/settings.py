@@ -1,4 +1,4 @@
-"""How a fine-tuned model reads a task, as its folder says."""
+"""Save and load how a fine-tuned model reads a task."""
 
 import dataclasses
 import os

@@ -1,4 +1,4 @@
-"""Token ids with the characters that each of them stands for.
+"""Tokenise texts, and tell which characters each token stands for.
 
 A tokenizer of `tokenizers` knows them. KerasHub's own give ids alone: there
 the same vocabulary is run by a library that keeps the offsets, behind the same
@@ -163,14 +163,14 @@ class _Word(NamedTuple):
     places: Sequence[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where `text[start:end]` was."""
+        """Return where `text[start:end]` was in the original text."""
         if len(self.places) != len(self.text):  # Folding "½" makes it longer.
             return self.places[0], self.places[-1] + 1
         return self.places[start], self.places[end - 1] + 1
 
 
 def _words(text: str, lowercase: bool, strips: bool) -> list[_Word]:
-    """Splits and folds a text in the order in which KerasHub does it."""
+    """Split and fold a text in the order in which KerasHub does it."""
     places: Sequence[int] = range(len(text))
     if strips and not text.isascii():
         parts = [_without_accents(each) for each in text]
@@ -187,7 +187,7 @@ def _words(text: str, lowercase: bool, strips: bool) -> list[_Word]:
 
 @functools.cache
 def _pattern() -> Any:
-    """A punctuation mark, a Chinese character, or a run of anything else.
+    """Match a punctuation mark, a Chinese character, or a run of others.
 
     BERT's rules; spaces are ASCII's and what is invisible.
     """

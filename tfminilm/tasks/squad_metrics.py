@@ -1,4 +1,4 @@
-"""Exact match and F1 of answers, as the scripts of SQuAD and MLQA define them.
+"""Compute exact match and F1 of answers, as SQuAD and MLQA define them.
 
 Rajpurkar et al. 2016 (arXiv:1606.05250) and 2018 (arXiv:1806.03822), Lewis et
 al. 2020 (arXiv:1910.07475).
@@ -16,7 +16,7 @@ _Scores = dict[str, float]
 
 
 def exact(prediction: str, gold: str, language: str | None = None) -> float:
-    """1 if the two are the same once normalised, else 0.
+    """Return 1 if the two are the same once normalised, else 0.
 
     Args:
         language: MLQA's rules for that language; SQuAD's if None.
@@ -26,7 +26,7 @@ def exact(prediction: str, gold: str, language: str | None = None) -> float:
 
 
 def f1(prediction: str, gold: str, language: str | None = None) -> float:
-    """F1 of the two as bags of normalised words; 0 to 1, 0 if one has none."""
+    """Return F1 of the two as bags of normalised words, 0 to 1."""
     normalised = _normaliser(language)
     predicted = normalised(prediction).split()
     wanted = normalised(gold).split()
@@ -44,7 +44,7 @@ def score(
     no_answer_probs: Mapping[str, float] | None = None,
     language: str | None = None,
 ) -> dict[str, float]:
-    """Scores predictions; of several gold answers the best match counts.
+    """Score predictions; of several gold answers the best match counts.
 
     The rules of SQuAD 1.1 and MLQA, and those of SQuAD 2.0 if a question is
     impossible or `no_answer_probs` are given. They differ in gold answers such
@@ -106,7 +106,7 @@ def _best(
     language: str | None,
     version_2: bool,
 ) -> _Scores:
-    """Each question's score against the gold answer that it fits best."""
+    """Return each question's score against the gold answer it fits best."""
     normalised = _normaliser(language)
     scores = {}
     for example in examples:
@@ -140,7 +140,7 @@ def _best_threshold(
     scores: _Scores,
     probs: Mapping[str, float],
 ) -> tuple[float, float]:
-    """The best score in percent, and the threshold that gives it.
+    """Return the best score in percent, and the threshold that gives it.
 
     It starts where no question is answered, and lets the answers in one by
     one, those first of which the model is surest. As in the official script,

@@ -1,4 +1,4 @@
-"""Predictions in the form that the leaderboards of GLUE and SQuAD take."""
+"""Write predictions as the leaderboards of GLUE and SQuAD take them."""
 
 import os
 import pathlib
@@ -32,7 +32,7 @@ def write_glue(
     predictions: Sequence[int | float],
     folder: str | os.PathLike,
 ) -> pathlib.Path:
-    """Writes a test split's predictions, such as `MNLI-m.tsv`.
+    """Write a test split's predictions, such as `MNLI-m.tsv`.
 
     Two columns, `index` and `prediction`, sorted by index. Classes are written
     as the task's own files write them ("entailment", "1"); scores with three
@@ -81,7 +81,7 @@ def write_squad(
     no_answer_probs: Mapping[str, float] | None = None,
     no_answer_path: str | os.PathLike | None = None,
 ) -> None:
-    """Writes answers by question id as JSON; "" says that there is none.
+    """Write answers by question id as JSON; "" says that there is none.
 
     Args:
         no_answer_probs: SQuAD 2.0's second file, written to `no_answer_path`:

@@ -1,4 +1,4 @@
-"""The tasks, each a row of a table: what is read, predicted and measured."""
+"""List the tasks: what each reads, predicts and measures."""
 
 import dataclasses
 import difflib
@@ -98,7 +98,7 @@ _LONG = 384
 def _glue_files(
     folder: str, *splits: str, columns: tuple[str, ...] = ()
 ) -> Files:
-    """`{folder}/train.tsv` and so on, below the folder of GLUE or in its own.
+    """Return a GLUE task's files: `{folder}/train.tsv` or `train.tsv`, ...
 
     TFDS calls GLUE's "dev" files "validation".
     """
@@ -110,7 +110,7 @@ def _glue_files(
 
 
 def _glue(name: str, folder: str, **more) -> Task:
-    """A task of GLUE; what most of them share is given here."""
+    """Make a task of GLUE from what it does not share with the others."""
     shared = {
         "kind": "classification",
         "metrics": ("accuracy",),
@@ -352,7 +352,7 @@ TASKS: dict[str, Task] = {task.name: task for task in _TABLE}
 
 
 def get_task(name: str) -> Task:
-    """The benchmark called `name`.
+    """Return the benchmark called `name`.
 
     Raises:
         UserError: there is none; the message names the nearest.

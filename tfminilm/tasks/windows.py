@@ -1,4 +1,4 @@
-"""Questions and long texts as windows, and answers out of their logits.
+"""Cut long texts into windows, and find answers in the logits of windows.
 
 A text that does not fit behind its question is read in windows that overlap
 (Devlin et al. 2019, section 4.2 and the released code). Every token knows its

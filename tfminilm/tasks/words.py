@@ -14,7 +14,7 @@ class Words:
     """
 
     def __init__(self, text: str):
-        """Finds the words.
+        """Find the words.
 
         Args:
             text: in which answers are found.
@@ -25,7 +25,7 @@ class Words:
         self._ends = [end for _, end in spans]
 
     def whole(self, start: int, end: int) -> tuple[int, int]:
-        """A part of the text without blanks around it, and with whole words.
+        """Trim blanks from a part of the text, and extend it to whole words.
 
         Args:
             start: its first character.

@@ -1,4 +1,4 @@
-"""Heads of tasks as parts of the mobile graph."""
+"""Build tasks' heads as parts of the mobile graph."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class FirstTokenHead(tf.Module):
     outputs = ("logits",)
 
     def __init__(self, head: Any):
-        """Reads a text classifier of KerasHub, or a `FirstTokenClassifier`.
+        """Read a text classifier of KerasHub, or a `FirstTokenClassifier`.
 
         Raises:
             UserError: one of its activations is not known here.
@@ -43,7 +43,7 @@ class FirstTokenHead(tf.Module):
             width = layer.units
 
     def __call__(self, encoder, first, states, mask):
-        """The logits `[1, classes]` from the first state `[1, hidden_dim]`."""
+        """Compute logits `[1, classes]` from the first state `[1, dim]`."""
         x = encoder.pool(first) if self._is_on_pooler else first
         for dense, activation in self._layers:
             x = activation(dense(x))
@@ -63,7 +63,7 @@ class SpanHead(tf.Module):
         )
 
     def __call__(self, encoder, first, states, mask):
-        """Both `[1, length]`, of `[1, length, hidden_dim]`; padding is low."""
+        """Compute both outputs `[1, length]`; padding gets a low value."""
         shape = [1, states.shape[1]]
         sides = tf.split(self._dense(states), 2, axis=-1)
         mask = tf.reshape(mask, shape)
@@ -78,7 +78,7 @@ _HEADS = {cls.__name__: cls for cls in (FirstTokenHead, SpanHead)}
 
 
 def mobile_head(model: keras.Model) -> FirstTokenHead | SpanHead | None:
-    """What stands on a model's backbone; None if the model is one.
+    """Return the head of a model; None if the model is a backbone.
 
     Raises:
         UserError: the head is of another kind.
@@ -95,7 +95,7 @@ def mobile_head(model: keras.Model) -> FirstTokenHead | SpanHead | None:
 
 
 def _dense_layers(head: Any) -> list[keras.layers.Dense]:
-    """Those of the head itself, in the order in which they run."""
+    """Return the head's dense layers, in the order in which they run."""
     return [
         layer
         for layer in head.layers

@@ -1,4 +1,4 @@
-"""The kinds of tasks: one object each, in a file of its own.
+"""Keep the kinds of tasks: one object each, in a file of its own.
 
 All that depends on what a task asks (classes, a score, an answer's place)
 stands in its kind. A new kind is one more file here and one line in `KINDS`.

@@ -1,4 +1,4 @@
-"""What every kind of task has to say."""
+"""Define what every kind of task has to offer."""
 
 import abc
 import dataclasses
@@ -40,9 +40,9 @@ class Scale(NamedTuple):
 class Kind(abc.ABC):
     """One kind of task: from its examples to its score, and to a phone.
 
-    The methods come in the order in which they are used: read labels, encode,
-    build a head, train, decode, score, export. What is no method is a
-    declaration that the code outside looks up.
+    The methods stand in the order of use: read labels, encode, build a head,
+    train, decode, score, export. The attributes are declarations that code
+    outside looks up.
     """
 
     name: ClassVar[str]

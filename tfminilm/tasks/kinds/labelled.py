@@ -1,4 +1,4 @@
-"""What kinds share that predict one number for each example."""
+"""Share what kinds need that predict one number for each example."""
 
 import abc
 import os

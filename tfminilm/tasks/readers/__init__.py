@@ -1,1 +1,1 @@
-"""One reader per format: a file or a data set in, a list of examples out."""
+"""Read examples: one module a format of files or data sets."""

@@ -1,4 +1,4 @@
-"""A user's own labelled text in a .csv or .tsv file with a header."""
+"""Read a user's own labelled text from a .csv or .tsv file with a header."""
 
 import collections
 import math
@@ -15,7 +15,7 @@ from tfminilm.tasks.readers import paths
 from tfminilm.tasks.readers.delimited import quoted, tab_separated
 from tfminilm.tasks.task import Files, Task
 
-# Where there is no file to validate on, one row of this many is kept for it.
+# Without a file to validate on, one row in this many is kept for validation.
 _HELD_OUT = 10
 # A class has a short name, and more than one row.
 _MOST_CLASSES = 1_000
@@ -32,7 +32,7 @@ def csv_task(
     labels: Sequence[str] | None = None,
     eval_path: str | os.PathLike | None = None,
 ) -> Task:
-    """A task made of a user's own file.
+    """Make a task of a user's own file.
 
     The file is UTF-8 with a header line, fields parted by commas (by tabs if
     it is called *.tsv) and quoted where needed, as spreadsheets write them;
@@ -83,7 +83,7 @@ def csv_task(
 
 
 def read(task: Task, split: str) -> list[Example]:
-    """The examples of a split of a `csv_task`; ids are row numbers from 0.
+    """Read the examples of a split of a `csv_task`; ids are row numbers from 0.
 
     Raises:
         UserError: the file or a column is missing, a row has another number
@@ -137,10 +137,10 @@ def _check_columns(
 
 
 def _held_out(rows: int) -> set[int]:
-    """The rows to validate on.
+    """Draw the rows to validate on.
 
-    Drawn, and not every tenth: files in which classes take turns are common,
-    and all of those rows would be of one class.
+    They are drawn at random: in files where classes take turns, every tenth
+    row may be of the same class.
     """
     return set(random.Random(0).sample(range(rows), rows // _HELD_OUT))
 
@@ -213,14 +213,14 @@ def _is_fraction(label: str) -> bool:
 def _rows(
     path: str | os.PathLike, wanted: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rows below the header, each with its place in the file."""
+    """Yield the rows below the header, each with its place in the file."""
     path = pathlib.Path(path).expanduser()
     content = paths.text(path)
     is_tsv = path.suffix.lower() == ".tsv"
     table = tab_separated(path, content) if is_tsv else quoted(path, content)
     _, header = table[0]
     _check_header(path, header, wanted)
-    # Spreadsheets write rows of delimiters alone below a table.
+    # Spreadsheets write rows of nothing but delimiters below a table.
     rows = [
         row
         for row in table[1:]

@@ -1,4 +1,4 @@
-"""Tables of fields between delimiters, with quotes or without."""
+"""Read tables of fields between delimiters, with quotes or without."""
 
 import contextlib
 import csv
@@ -17,7 +17,7 @@ Table = list[tuple[int, list[str]]]
 
 
 def quoted(path: pathlib.Path, content: str, delimiter: str = ",") -> Table:
-    """The rows of a table as RFC 4180 has them, the header first.
+    """Return the rows of a table by the rules of RFC 4180, the header first.
 
     Args:
         path: what errors call the file.
@@ -46,13 +46,14 @@ def quoted(path: pathlib.Path, content: str, delimiter: str = ",") -> Table:
 
 
 def tab_separated(path: pathlib.Path, content: str) -> Table:
-    """The rows of a table whose quotes may be quotes or part of the text.
+    """Return the rows of a table with tabs, and with or without quoting.
 
-    They are part of it, and this is logged, if every line is a row as it
-    stands while quotes would put lines together, or are not closed.
+    Quotes are read as part of the texts, and this is logged, if every line
+    is a whole row without quoting, while quoting would join lines or is not
+    closed.
 
     Raises:
-        UserError: it is a table neither with quotes nor without.
+        UserError: the rows differ in width, both with quoting and without.
     """
     table: Table | UserError
     try:
@@ -81,7 +82,7 @@ def tab_separated(path: pathlib.Path, content: str) -> Table:
 
 
 def _unquoted(path: pathlib.Path, content: str) -> Table:
-    """Each line a row, cut at its tabs."""
+    """Return the rows of a table without quoting: lines, cut at their tabs."""
     lines = content.split("\n")
     rows = (
         (number, line.removesuffix("\r").split("\t"))
@@ -94,7 +95,7 @@ def _unquoted(path: pathlib.Path, content: str) -> Table:
 def _even(
     path: pathlib.Path, rows: Iterable[tuple[int, list[str]]], hint: str
 ) -> Table:
-    """The rows that are not blank, if all have as many fields as the first."""
+    """Return the rows that are not blank; refuse rows of another width."""
     kept = [row for row in rows if row[1]]
     width = len(kept[0][1])
     for line, fields in kept:
@@ -109,7 +110,7 @@ def _even(
 
 @contextlib.contextmanager
 def _fields_up_to(size: int) -> Iterator[None]:
-    """Lets `csv` read fields of so many characters: by default of 131,072."""
+    """Let `csv` read fields of so many characters; its default is 131,072."""
     before = csv.field_size_limit(max(size, csv.field_size_limit()))
     try:
         yield

@@ -1,4 +1,4 @@
-"""IMDb's folders: one file a review, in a folder called as its class."""
+"""Read IMDb's folders: one file a review, in a folder for each class."""
 
 import pathlib
 
@@ -9,7 +9,7 @@ from tfminilm.tasks.task import Task
 
 
 def read(task: Task, folder: pathlib.Path) -> list[Example]:
-    """The reviews of a split, class after class; ids as "neg/0_3".
+    """Read the reviews of a split, class after class; ids are as "neg/0_3".
 
     Raises:
         UserError: a class' folder is missing or holds no review, or a review
@@ -36,6 +36,6 @@ def _reviews(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _number(path: pathlib.Path) -> tuple[int, str]:
-    """Reviews are called "{number}_{stars}.txt": 2_7 comes before 10_8."""
+    """Return a sorting key for "{number}_{stars}.txt": 2_7 before 10_8."""
     number = path.stem.partition("_")[0]
     return int(number) if number.isdecimal() else -1, path.name

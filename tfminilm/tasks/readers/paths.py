@@ -1,4 +1,4 @@
-"""Where a split's file lies, and what text files have in common."""
+"""Find the file of a split, and read text files."""
 
 import codecs
 import os
@@ -14,7 +14,7 @@ from tfminilm.tasks.task import Files, Task
 def find(
     task: Task, split: str, data_dir: str | os.PathLike, language: str
 ) -> tuple[pathlib.Path, Files]:
-    """The file (for IMDb the folder) of a split, and the layout it has.
+    """Find the file (for IMDb the folder) of a split, and its layout.
 
     Args:
         language: as of `examples.read`; used by the tasks that have several.
@@ -57,7 +57,7 @@ def find(
 
 
 def text(path: pathlib.Path) -> str:
-    """A whole file in UTF-8, its line ends as they are, no byte-order mark.
+    """Read a whole file in UTF-8; keep line ends, drop a byte-order mark.
 
     Raises:
         UserError: it cannot be read, is no regular file, too large, empty,
@@ -82,7 +82,7 @@ def text(path: pathlib.Path) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # Told of the decoded part, which a byte-order mark does not count in.
+        # The error counts bytes from behind a byte-order mark.
         start = error.start + len(raw) - len(error.object)
         raise UserError(
             f"{path} is not UTF-8 (byte 0x{raw[start]:02x} at offset {start}); "
@@ -91,7 +91,7 @@ def text(path: pathlib.Path) -> str:
 
 
 def lines(path: pathlib.Path) -> Iterator[tuple[int, str]]:
-    """The lines that are not blank, with their numbers from 1.
+    """Yield the lines that are not blank, with their numbers from 1.
 
     Only line feeds end a line: the texts of GLUE may hold U+2028 and others
     that `str.splitlines` cuts at.
@@ -107,7 +107,7 @@ def lines(path: pathlib.Path) -> Iterator[tuple[int, str]]:
 
 
 def require_short(text: str, name: str) -> None:
-    """Refuses a text of more than `files.MOST_LINE` characters.
+    """Refuse a text of more than `files.MOST_LINE` characters.
 
     Raises:
         UserError: it has more; `name` is what the message calls it.

@@ -1,4 +1,4 @@
-"""Questions in SQuAD's JSON, which MLQA shares, and the check of answers."""
+"""Read questions in SQuAD's JSON, which MLQA shares, and check the answers."""
 
 import dataclasses
 import logging
@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 def read(
     task: Task, path: pathlib.Path, skip_bad_answers: bool = False
 ) -> list[QAExample]:
-    """The questions of a file, in its order.
+    """Read the questions of a file, in its order.
 
     Raises:
         UserError: the file is missing, empty, cut, or of another form, two

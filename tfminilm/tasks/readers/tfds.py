@@ -1,4 +1,4 @@
-"""Examples out of TensorFlow Datasets."""
+"""Read examples from TensorFlow Datasets."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tfminilm.tasks.task import Task
 def read(
     task: Task, split: str, language: str = "", skip_bad_answers: bool = False
 ) -> list[Any]:
-    """The examples of a split: GLUE's by their index, others as stored.
+    """Read the examples of a split: GLUE's by their index, others as stored.
 
     Raises:
         UserError: the data set is not on this machine and cannot be
@@ -66,7 +66,7 @@ def _question(row: dict[str, Any]) -> QAExample:
 
 
 def _text(value: Any, language: str) -> str:
-    """A text, or the one of `language` in XNLI's two kinds of translations."""
+    """Decode a text, in XNLI's two kinds of translations that of `language`."""
     if isinstance(value, dict) and "translation" in value:
         place = list(value["language"]).index(language.encode())
         value = value["translation"][place]
@@ -90,7 +90,7 @@ def _label_names(task: Task, builder: Any, source: str) -> list[str]:
 def _label(
     task: Task, value: Any, names: list[str], source: str, index: int
 ) -> int | float | None:
-    """TFDS writes -1 where there is no label."""
+    """Read a label; TFDS writes -1 where there is none."""
     if value == -1:
         return None
     if names:

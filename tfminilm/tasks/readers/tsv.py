@@ -1,4 +1,4 @@
-"""Tab-separated files as GLUE and XNLI write them: nothing is quoted."""
+"""Read tab-separated files as GLUE and XNLI write them, without quoting."""
 
 import logging
 import pathlib
@@ -21,7 +21,7 @@ def read(
     labelled: bool = True,
     language: str = "",
 ) -> list[Example]:
-    """The examples of a file, in its order; an id is the row's number from 0.
+    """Read the examples of a file, in its order; ids are row numbers from 0.
 
     Fields are cut at tabs and nowhere else. A quoting reader would swallow
     the lines between two of the lone quotes of MRPC and others.
@@ -92,7 +92,7 @@ def _whole_rows(
     rows: Iterator[tuple[int, str]],
     columns: tuple[str, ...],
 ) -> Iterator[tuple[int, str, dict[str, str]]]:
-    """Each row's index, place and fields, after its columns are counted."""
+    """Yield each whole row's index, place in the file, and fields."""
     broken = []
     for index, (number, line) in enumerate(rows):
         fields = line.split("\t")
