@@ -130,8 +130,8 @@ def exportable() -> list[str]:
 @functools.cache
 def exposures() -> tuple[Exposure, ...]:
     """Return the classes that show the inside of encoder layers, once each."""
-    known = [f.exposure() for f in FAMILIES if f.exposure is not None]
-    return tuple(dict.fromkeys(known))
+    every = [f.exposure() for f in FAMILIES if f.exposure is not None]
+    return tuple(dict.fromkeys(every))
 
 
 def register() -> None:

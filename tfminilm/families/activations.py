@@ -9,24 +9,24 @@ from tfminilm.errors import UserError
 from tfminilm.layers.bottleneck import activation_function
 
 
-def activation_name(activation: Callable, known: Sequence[str]) -> str:
+def activation_name(activation: Callable, names: Sequence[str]) -> str:
     """Return which of the known functions an activation is.
 
     Args:
         activation: of a layer.
-        known: names that `activation_function` takes.
+        names: names that `activation_function` takes.
 
     Raises:
         UserError: it is none of them.
     """
     probe = keras.ops.linspace(-9.0, 9.0, 37)
     values = keras.ops.convert_to_numpy(activation(probe))
-    for name in known:
+    for name in names:
         known_values = activation_function(name)(probe)
         known_values = keras.ops.convert_to_numpy(known_values)
         if np.allclose(values, known_values, atol=1e-6):
             return name
     raise UserError(
         f"cannot export the activation {activation!r}: expected "
-        f"{' or '.join(known)}"
+        f"{' or '.join(names)}"
     )

@@ -75,20 +75,20 @@ def with_output(
     inner = [pair for pair in wanted if pair[0] not in heads]
     asked = {key: heads[key] for key, _ in wanted if key in heads}
     is_whole = bool(asked or name)
-    found = _outputs(calls, inner, model if is_whole else None)
-    known = {
-        id(call.output): found[STATES, index + 1]
+    exposed = _outputs(calls, inner, model if is_whole else None)
+    replaced = {
+        id(call.output): exposed[STATES, index + 1]
         for index, call in enumerate(calls)
-        if (STATES, index + 1) in found
+        if (STATES, index + 1) in exposed
     }
 
     is_new = bool(calls) or any(map(ends_inside, asked.values()))
 
     def replay(tensor: Any) -> Any:
-        return _replay(tensor, known) if is_new else tensor
+        return _replay(tensor, replaced) if is_new else tensor
 
-    found |= {(key, 0): logits_of(x, replay) for key, x in asked.items()}
-    tensors = {f"{key}/{index}": found[key, index] for key, index in wanted}
+    exposed |= {(key, 0): logits_of(x, replay) for key, x in asked.items()}
+    tensors = {f"{key}/{index}": exposed[key, index] for key, index in wanted}
     if name:
         tensors[name] = keras.tree.map_structure(replay, graph_of(model).output)
     inputs = (graph_of(model) if is_whole else _backbone(model)).input
@@ -227,7 +227,7 @@ def _outputs(
         and reads_first_token_only(whole, calls[-1].output)
     )
     state = calls[0].inputs
-    found = {(STATES, 0): state}
+    exposed = {(STATES, 0): state}
     for index, call in enumerate(calls[: top + 1]):
         parts = [name for name, at in wanted if at == index and name != STATES]
         exposure = _exposure(call.layer)
@@ -240,14 +240,14 @@ def _outputs(
             )
             tensors = layer(state, call.padding_mask)
             state = tensors[STATES]
-            found[STATES, index + 1] = state
+            exposed[STATES, index + 1] = state
         elif parts:
             layer = exposure.parts(
                 call.layer, parts, name=f"{call.layer.name}_parts_{index}"
             )
             tensors = layer(state, call.padding_mask)
-        found |= {(part, index): tensors[part] for part in parts}
-    return found
+        exposed |= {(part, index): tensors[part] for part in parts}
+    return exposed
 
 
 def _exposure(layer: keras.layers.Layer) -> Exposure:
@@ -259,7 +259,7 @@ def _exposure(layer: keras.layers.Layer) -> Exposure:
     )
 
 
-def _replay(tensor: Any, known: dict[int, Any]) -> Any:
+def _replay(tensor: Any, replaced: dict[int, Any]) -> Any:
     """The tensor computed anew from replacements of some it depends on.
 
     Models inside the graph are entered, so that what they compute beside it
@@ -267,27 +267,29 @@ def _replay(tensor: Any, known: dict[int, Any]) -> Any:
 
     Args:
         tensor: a symbolic tensor of a functional graph.
-        known: replacements by the id of the tensor each stands for. What is
+        replaced: replacements by the id of the tensor each stands for. What is
             found on the way is added.
     """
-    if id(tensor) in known:
-        return known[id(tensor)]
+    if id(tensor) in replaced:
+        return replaced[id(tensor)]
     operation, node_index, place = graphs.history(tensor)
     node = graphs.calls(operation)[node_index]
     if node.is_input:
         return tensor
     graph = graph_of(operation)
     if graph is not None:
-        given = keras.tree.flatten(node.arguments.args[0])
+        fed = keras.tree.flatten(node.arguments.args[0])
         inner = keras.tree.flatten(graph.input)
-        for own, other in zip(inner, given, strict=True):
-            known[id(own)] = _replay(other, known)
+        for old, other in zip(inner, fed, strict=True):
+            replaced[id(old)] = _replay(other, replaced)
         outputs = keras.tree.flatten(graph.output)
-        known[id(tensor)] = _replay(outputs[place], known)
-        return known[id(tensor)]
+        replaced[id(tensor)] = _replay(outputs[place], replaced)
+        return replaced[id(tensor)]
     args, kwargs = node.arguments.convert(
-        lambda x: _replay(x, known) if isinstance(x, keras.KerasTensor) else x
+        lambda x: (
+            _replay(x, replaced) if isinstance(x, keras.KerasTensor) else x
+        )
     )
     new = keras.tree.flatten(operation(*args, **kwargs))
-    known |= {id(old): x for old, x in zip(node.outputs, new, strict=True)}
-    return known[id(tensor)]
+    replaced |= {id(old): x for old, x in zip(node.outputs, new, strict=True)}
+    return replaced[id(tensor)]

@@ -33,7 +33,7 @@ def reads_first_token_only(model: keras.Model, states: Any) -> bool:
             continue
         seen.add(id(node))
         waiting += node.input_tensors
-        if any(_inner(given) is states for given in node.input_tensors):
+        if any(_inner(source) is states for source in node.input_tensors):
             readers.append(node)
     return bool(readers) and all(map(_takes_first_token, readers))
 

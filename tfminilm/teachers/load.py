@@ -70,8 +70,8 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     backbone = _from_preset(
         keras_hub.models.Backbone, folder, source, "model", **options
     )
-    known = families.of_backbone(backbone)
-    if known is None or known.is_encoder:
+    backbone_family = families.of_backbone(backbone)
+    if backbone_family is None or backbone_family.is_encoder:
         encoder_calls(backbone)  # Refuses what is no encoder.
     return backbone
 
@@ -215,8 +215,8 @@ def resolve(source: str | os.PathLike) -> str:
         raise UserError(f"no model at {name}: expected {_FORMS}")
     import keras_hub
 
-    known = keras_hub.models.Backbone.presets
-    if name not in known:
+    presets = keras_hub.models.Backbone.presets
+    if name not in presets:
         raise UserError(f"no model {name!r}: expected {_FORMS}")
     return name
 

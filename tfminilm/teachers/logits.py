@@ -61,13 +61,13 @@ def logits_of(tensor: Any, replay: Callable[[Any], Any]) -> Any:
     if ends_inside(tensor):
         replay(tensor)  # What stands for that model's inputs is known then.
     if _is_activation(operation):
-        found = replay(node.arguments.args[0])
+        logits = replay(node.arguments.args[0])
     else:
         args, kwargs = node.arguments.convert(
             lambda x: replay(x) if isinstance(x, keras.KerasTensor) else x
         )
-        found = _Linear(operation)(*args, **kwargs)
-    return _as_classes(found, kind)
+        logits = _Linear(operation)(*args, **kwargs)
+    return _as_classes(logits, kind)
 
 
 def _as_classes(logits: Any, kind: str) -> Any:
@@ -185,16 +185,16 @@ class Opaque(keras.Model):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        found = self.model(inputs, training=training)
-        if not isinstance(found, dict):
-            found = {"logits": found}
-        if missing := [name for name in self.asked if name not in found]:
+        outputs = self.model(inputs, training=training)
+        if not isinstance(outputs, dict):
+            outputs = {"logits": outputs}
+        if missing := [name for name in self.asked if name not in outputs]:
             raise UserError(
                 f"{self.model.name} has no output {missing[0]!r}, only "
-                f"{', '.join(found)}: the student's output has to be named "
+                f"{', '.join(outputs)}: the student's output has to be named "
                 "alike"
             )
-        return {f"{name}/0": self._logits(found[name]) for name in self.asked}
+        return {f"{name}/0": self._logits(outputs[name]) for name in self.asked}
 
     def _logits(self, output: Any) -> Any:
         """Returns the model's output, before its softmax or sigmoid."""
@@ -212,8 +212,12 @@ def _endings(model: keras.Model, width: int) -> Iterator[Any]:
     for layer in model.layers:
         graph = graph_of(layer)
         if graph is not None:
-            found = [_last(x)[0] for x in graph.outputs if x.shape[-1] == width]
-            yield from (operation for operation in found if _kind(operation))
+            operations = [
+                _last(x)[0] for x in graph.outputs if x.shape[-1] == width
+            ]
+            yield from (
+                operation for operation in operations if _kind(operation)
+            )
         elif isinstance(layer, keras.Model):
             yield from _endings(layer, width)
         elif _is_activation(layer) and _kind(layer):

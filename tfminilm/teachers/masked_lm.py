@@ -116,11 +116,16 @@ def copy_head(student: keras.Model, teacher: keras.Model) -> bool:
     Returns:
         Whether they were.
     """
-    ours, theirs = (_head_weights(m.masked_lm_head) for m in (student, teacher))
-    shapes = [[tuple(w.shape) for w in side] for side in (ours, theirs)]
+    student_weights, teacher_weights = (
+        _head_weights(m.masked_lm_head) for m in (student, teacher)
+    )
+    shapes = [
+        [tuple(w.shape) for w in side]
+        for side in (student_weights, teacher_weights)
+    ]
     if shapes[0] != shapes[1]:
         return False
-    for weight, value in zip(ours, theirs, strict=True):
+    for weight, value in zip(student_weights, teacher_weights, strict=True):
         weight.assign(keras.ops.convert_to_numpy(value))
     return True
 
@@ -147,8 +152,8 @@ def _head_weights(head: Any) -> list[Any]:
     """All but the token table, in an order that is the same for a kind."""
     if isinstance(head, FactorisedMaskedLMHead):
         layers = head.dense, head.norm
-        own = [weight for layer in layers for weight in layer.weights]
-        return [*own, head.kernel, head.bias]
+        weights = [weight for layer in layers for weight in layer.weights]
+        return [*weights, head.kernel, head.bias]
     dense, norm = head_parts(head).dense, head_parts(head).norm
     return [
         dense.kernel,

@@ -60,6 +60,6 @@ def _family(source: str) -> Family:
     if name not in models:
         raise UserError(
             f"no model {source!r}: expected "
-            + " or ".join(PREFIX + known for known in models)
+            + " or ".join(PREFIX + each for each in models)
         )
     return models[name]

@@ -110,7 +110,7 @@ def _contents(
     if name not in writable:
         raise UserError(
             f"cannot write a {name} as a Hugging Face folder: expected "
-            + " or ".join(f"a {known}" for known in writable)
+            + " or ".join(f"a {backbone_name}" for backbone_name in writable)
         )
     kept = writable[name]
     assert kept.contents is not None

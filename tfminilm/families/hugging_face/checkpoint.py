@@ -105,13 +105,13 @@ def tf1_settings_file(folder: pathlib.Path) -> pathlib.Path:
     Raises:
         UserError: there is none, or it is not clear which one it is.
     """
-    known = [folder / name for name in _TF1_SETTINGS]
-    found = [path for path in known if path.is_file()]
-    found = found or sorted(folder.glob("*.json"))
-    if len(found) == 1 or (found and found[0] in known):
-        return found[0]
+    usual = [folder / name for name in _TF1_SETTINGS]
+    paths = [path for path in usual if path.is_file()]
+    paths = paths or sorted(folder.glob("*.json"))
+    if len(paths) == 1 or (paths and paths[0] in usual):
+        return paths[0]
     raise UserError(
-        f"{folder} holds a TensorFlow 1 checkpoint and {len(found)} .json "
+        f"{folder} holds a TensorFlow 1 checkpoint and {len(paths)} .json "
         "files: expected the model's settings as bert_config.json"
     )
 
@@ -222,10 +222,10 @@ def _open_safetensors(folder: pathlib.Path) -> Any:
                     f"{folder / name}: {key} is {tensor.get_dtype()}, expected "
                     f"one of {', '.join(_DTYPES)}"
                 )
-            known = _todays_name(key)
-            known = key if known in keys else known
-            shapes[known] = tuple(tensor.get_shape())
-            where[known] = file, key
+            name_today = _todays_name(key)
+            name_today = key if name_today in keys else name_today
+            shapes[name_today] = tuple(tensor.get_shape())
+            where[name_today] = file, key
 
     def read(name: str) -> np.ndarray:
         file, key = where[name]

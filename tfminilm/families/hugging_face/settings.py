@@ -61,9 +61,9 @@ def check(
         UserError: there is such a setting, or an adapter lies beside them.
     """
     for name, (values, expected) in _REFUSED.items():
-        found = settings.get(name)
-        if found not in values:
-            text = " ".join(repr(found).split())[:80]
+        value = settings.get(name)
+        if value not in values:
+            text = " ".join(repr(value).split())[:80]
             raise UserError(f"{path}: {name} is {text}, expected {expected}")
     if masked_lm and not settings.get("tie_word_embeddings", True):
         raise UserError(
@@ -85,13 +85,13 @@ def activation(
     Raises:
         UserError: it is none of `ACTIVATIONS`.
     """
-    found = settings[name]
-    if not isinstance(found, str) or found not in ACTIVATIONS:
+    value = settings[name]
+    if not isinstance(value, str) or value not in ACTIVATIONS:
         raise UserError(
-            f"{path}: {name} is {found!r}, expected one of "
+            f"{path}: {name} is {value!r}, expected one of "
             f"{', '.join(ACTIVATIONS)}"
         )
-    return ACTIVATIONS[found]
+    return ACTIVATIONS[value]
 
 
 def huggingface_activation(name: str) -> str:
@@ -100,9 +100,9 @@ def huggingface_activation(name: str) -> str:
     Raises:
         UserError: it has none such.
     """
-    for theirs, ours in ACTIVATIONS.items():
-        if ours == name:
-            return theirs
+    for setting, activation_name in ACTIVATIONS.items():
+        if activation_name == name:
+            return setting
     raise UserError(
         f"transformers has no activation {name!r}: expected one of "
         f"{', '.join(sorted(set(ACTIVATIONS.values())))}"

@@ -107,8 +107,8 @@ def settings_of(backbone: Any) -> dict[str, Any]:
     """What a Hugging Face `config.json` says of a `MobileBertBackbone`."""
     return {
         **{
-            theirs: getattr(backbone, ours)
-            for ours, theirs in _SETTINGS.items()
+            setting: getattr(backbone, name)
+            for name, setting in _SETTINGS.items()
         },
         "use_bottleneck": True,
         "trigram_input": True,
@@ -145,7 +145,7 @@ def _build(
     elif settings["key_query_shared_bottleneck"]:
         attention_input = "shared"
     return MobileBertBackbone(
-        **{ours: settings[theirs] for ours, theirs in _SETTINGS.items()},
+        **{name: settings[setting] for name, setting in _SETTINGS.items()},
         attention_input=attention_input,
         activation=activation,
         # Hugging Face's layers take the setting, except for two.

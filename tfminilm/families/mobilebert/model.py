@@ -69,8 +69,8 @@ class MobileBertBackbone(keras_hub.models.Backbone):
         dtype: Any = None,
         **kwargs: Any,
     ):
-        given = locals()
-        config = {name: given[name] for name in _FIELDS}
+        arguments = locals()
+        config = {name: arguments[name] for name in _FIELDS}
         _check(config)
         self._make_embeddings(config, dtype)
         self._make_layers(config, dtype)
@@ -220,14 +220,14 @@ class MobileBertMaskedLM(keras_hub.models.MaskedLM):
 
 
 def _check(config: dict[str, Any]) -> None:
-    for name, known in (
+    for name, choices in (
         ("attention_input", ATTENTION_INPUTS),
         ("normalization", NORMALIZATIONS),
     ):
-        if config[name] not in known:
+        if config[name] not in choices:
             raise UserError(
                 f"MobileBERT: {name} is {config[name]!r}, expected "
-                f"{' or '.join(known)}"
+                f"{' or '.join(choices)}"
             )
     width, heads = config["bottleneck_dim"], config["num_heads"]
     if width % heads:
