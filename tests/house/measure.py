@@ -201,15 +201,16 @@ def family_names() -> list[str]:
     """Return the strings that name a family outside of `families`.
 
     `tokenizer` may: its rules are called by the families that have them. So
-    may annotations, `__all__`, which lists public names, and `AUGMENTATIONS`,
+    may recipes, which choose a student, annotations, `__all__`, which lists public names, and `AUGMENTATIONS`,
     which are called by their papers.
     """
     names = "bert|roberta|xlm_roberta|xlmr|distilbert|distil_bert|albert|"
     names += "electra|mobilebert|ib_bert|bilstm"
     name = re.compile(rf"({names})(_?backbone|_?tokenizer)?", re.IGNORECASE)
+    homes = ("families", "tokenizer", "recipes")
     found = []
     for module, tree in sources().items():
-        if module.split(".")[1:2] in (["families"], ["tokenizer"]):
+        if module.split(".")[1:2] in ([home] for home in homes):
             continue
         passed = set(map(id, _unread(tree)))
         for node in ast.walk(tree):
