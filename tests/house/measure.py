@@ -201,8 +201,8 @@ def family_names() -> list[str]:
     """Return the strings that name a family outside of `families`.
 
     `tokenizer` may: its rules are called by the families that have them. So
-    may recipes, which choose a student, annotations, `__all__`, which lists public names, and `AUGMENTATIONS`,
-    which are called by their papers.
+    may recipes, which choose a student, annotations, `__all__`, which lists
+    public names, and `AUGMENTATIONS`, which are called by their papers.
     """
     names = "bert|roberta|xlm_roberta|xlmr|distilbert|distil_bert|albert|"
     names += "electra|mobilebert|ib_bert|bilstm"
