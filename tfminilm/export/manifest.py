@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from tfminilm.tasks.kinds import KINDS
+from tfminilm.tokenizer import BERT, KERAS_HUB
 from tfminilm.typed_json import Rule
 
 FORMAT = "tfminilm-bundle"
@@ -102,7 +103,7 @@ class TokenizerSettings:
     rules: Annotated[
         str | None,
         Rule(
-            choices=("bert", "keras_hub"),
+            choices=(BERT, KERAS_HUB),
             is_optional=True,
             when=_OF_WORDS,
             description="Whose rules make words of a text: BERT's or "
