@@ -92,6 +92,13 @@ def test_its_tokens_are_those_of_a_keras_hub_tokenizer(name):
     assert found.tokens.separators == tokens.separators
 
 
+def test_end_tokens_between_two_texts():
+    two = {name for name, f in FAMILIES.items() if f.tokens.separators == 2}
+    # As KerasHub's preprocessors put them, and `transformers`'.
+    assert two == {"roberta", "xlm_roberta"}
+    assert {f.tokens.separators for f in families.FAMILIES} == {1, 2}
+
+
 @pytest.mark.parametrize("kind", families.STUDENT_KINDS)
 def test_a_recipe_builds_its_students(kind):
     shape = StudentSpec(

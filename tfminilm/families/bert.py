@@ -95,6 +95,7 @@ FAMILY = Family(
     students={"bert": bert},
     arguments=post_norm.arguments,
     exposure=post_norm.exposure,
+    classifier_pools=True,
     computes_with=("gelu_approximate", 1e-12),
     hugging_face=HuggingFace(
         "bert", "Bert", names=NAMES, reader=post_norm.reader, contents=_contents

@@ -142,6 +142,8 @@ class Family:
             has none.
         predicts_next_sentence: whether that model has such a head.
         text_classifier: gives this package's classifier, if KerasHub has none.
+        classifier_pools: whether KerasHub's classifier reads the backbone's
+            pooled output, and not the first token's state.
         hugging_face: how `transformers` keeps its models, if it has any.
         mobile_graph: how a phone computes it: a name in
             `export.graph.mobile_graph`. Empty if it cannot.
@@ -166,6 +168,7 @@ class Family:
     masked_lm: Callable[[], Any] | None = None
     predicts_next_sentence: bool = False
     text_classifier: Callable[[], Any] | None = None
+    classifier_pools: bool = False
     hugging_face: HuggingFace | None = None
     mobile_graph: str = ""
     sizes: Callable[[keras.Model], dict[str, int]] = counts.sizes

@@ -6,6 +6,7 @@ import keras
 import keras_hub
 import tensorflow as tf
 
+from tfminilm import families
 from tfminilm.errors import UserError
 from tfminilm.export.graph import blocks, weights
 from tfminilm.tasks.head_models import SpanFinder
@@ -31,9 +32,11 @@ class FirstTokenHead(tf.Module):
             UserError: one of its activations is not known here.
         """
         super().__init__()
-        # BERT's own stands on the backbone's pooler.
-        self._is_on_pooler = isinstance(
-            head, keras_hub.models.BertTextClassifier
+        family = families.of_backbone(head.backbone)
+        self._is_on_pooler = (
+            isinstance(head, keras_hub.models.TextClassifier)
+            and family is not None
+            and family.classifier_pools
         )
         self._layers = []
         width = head.backbone.hidden_dim
