@@ -3,13 +3,16 @@
 import json
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from tfminilm import json_files, quiet
 from tfminilm.commands import task_flags
 from tfminilm.errors import UsageError, UserError
+
+if TYPE_CHECKING:
+    from tfminilm.tasks.task import Task
 
 DESCRIPTION = "Scores a fine-tuned model on a task."
 
@@ -154,7 +157,7 @@ def _task(flags: flags.FlagValues, labels: Sequence[str] | None) -> Any:
 
 
 def _scores(
-    task: Any,
+    task: "Task",
     models: dict[int, pathlib.Path],
     output: pathlib.Path,
     flags: flags.FlagValues,
@@ -179,7 +182,7 @@ def _scores(
 
 
 def _similarity(
-    task: Any, source: str | pathlib.Path, flags: flags.FlagValues
+    task: "Task", source: str | pathlib.Path, flags: flags.FlagValues
 ) -> dict[str, dict[str, float]]:
     """Return the metrics of a backbone's embeddings."""
     from tfminilm.train import score
@@ -196,7 +199,7 @@ def _similarity(
         )
 
 
-def _splits(task: Any, flags: flags.FlagValues) -> list[str]:
+def _splits(task: "Task", flags: flags.FlagValues) -> Sequence[str]:
     return flags.splits or task.eval_splits or task.test_splits
 
 

@@ -131,6 +131,6 @@ def _folders(
     return {seed: workdir / f"seed-{seed}" for seed in seeds}
 
 
-def _settings(spec: Any) -> dict[str, Any]:
+def _settings(spec: object) -> dict[str, Any]:
     about = ("model", "task", "seed")
     return {key: value for key, value in vars(spec).items() if key not in about}

@@ -108,7 +108,7 @@ class Batches:
             inputs, labels, weights = self.batch(int(step))
             return [*inputs.values(), *labels.values(), weights]
 
-        def parts(step: Any) -> Any:
+        def parts(step: "tf.Tensor") -> Any:
             flat = tf.numpy_function(draw, [step], [*types, tf.float32])
             length = self.buckets[0] if len(self.buckets) == 1 else None
             for index, tensor in enumerate(flat):

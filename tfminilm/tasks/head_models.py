@@ -14,6 +14,7 @@ import keras_hub
 from keras import ops
 
 from tfminilm import families, json_files
+from tfminilm.typing import Tensors
 
 families.register()  # KerasHub loads backbones by their names.
 _INITIALIZER_STDDEV = 0.02
@@ -25,7 +26,9 @@ _NEVER = -1e9
 class _Head(keras_hub.models.Task):
     """Loads from a preset whatever its backbone is."""
 
-    def __init__(self, backbone: Any, outputs: Any, dropout: float, **kwargs):
+    def __init__(
+        self, backbone: keras.Model, outputs: Tensors, dropout: float, **kwargs
+    ):
         self.backbone = backbone
         self.preprocessor = None
         kwargs.setdefault("compile", False)
@@ -163,18 +166,20 @@ def _classifiers() -> dict[type, Any]:
     return {cls.backbone_cls: cls for cls in found}
 
 
-def token_states(backbone: Any) -> Any:
+def token_states(backbone: keras.Model) -> Any:
     """Return a backbone's symbolic output of all tokens."""
     output = backbone.output
     return output["sequence_output"] if isinstance(output, dict) else output
 
 
-def _dropout(backbone: Any, rate: float, name: str) -> keras.layers.Layer:
+def _dropout(
+    backbone: keras.Model, rate: float, name: str
+) -> keras.layers.Layer:
     return keras.layers.Dropout(rate, dtype=backbone.dtype_policy, name=name)
 
 
 def _dense(
-    backbone: Any, units: int, name: str, activation: str | None = None
+    backbone: keras.Model, units: int, name: str, activation: str | None = None
 ) -> keras.layers.Layer:
     return keras.layers.Dense(
         units,

@@ -8,7 +8,7 @@ article.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tfminilm.data.text import place
 
@@ -42,7 +42,7 @@ def sample(examples: Sequence[T], count: int) -> list[T]:
     return [examples[index] for index in sorted(drawn)]
 
 
-def _likeness(example: Any) -> tuple[bool, float]:
+def _likeness(example: object) -> tuple[bool, float]:
     """Return a sorting key that puts examples with like labels together."""
     label = getattr(example, "label", None)
     return label is None, label or 0.0

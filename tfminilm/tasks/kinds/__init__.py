@@ -4,13 +4,16 @@ All that depends on what a task asks (classes, a score, an answer's place)
 stands in its kind. A new kind is one more file here and one line in `KINDS`.
 """
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tfminilm.errors import UserError
 from tfminilm.tasks.kinds.classification import Classification
 from tfminilm.tasks.kinds.extractive_qa import ExtractiveQA
 from tfminilm.tasks.kinds.kind import Kind, Result, Scale
 from tfminilm.tasks.kinds.regression import Regression
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = [
     "COLUMN_KINDS",
@@ -52,7 +55,7 @@ def kind_of(task: _HasKind) -> Kind:
     return KINDS[task.kind]
 
 
-def kind_of_head(model: Any) -> Kind | None:
+def kind_of_head(model: "keras.Model") -> Kind | None:
     """Return the first kind that has heads such as a model's, if any has.
 
     Args:

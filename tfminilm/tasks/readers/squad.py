@@ -11,6 +11,7 @@ from tfminilm.errors import UserError
 from tfminilm.tasks.example import QAExample
 from tfminilm.tasks.readers import paths
 from tfminilm.tasks.task import Task
+from tfminilm.typing import Json
 
 _LOG = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ def _check_impossible(task: Task, example: QAExample, source: str) -> None:
         )
 
 
-def _questions(content: Any, source: str) -> Iterator[QAExample]:
+def _questions(content: Json, source: str) -> Iterator[QAExample]:
     for a, article in enumerate(_field(content, "data", list, source)):
         at_article = f"{source}, article {a}"
         for p, paragraph in enumerate(
@@ -133,7 +134,7 @@ def _questions(content: Any, source: str) -> Iterator[QAExample]:
 
 
 def _question(
-    question: Any, context: str, source: str, paragraph: str
+    question: Json, context: str, source: str, paragraph: str
 ) -> QAExample:
     name = _field(question, "id", str, paragraph)
     where = f"{source}, question {name!r}"
@@ -153,7 +154,7 @@ def _question(
     )
 
 
-def _field(value: Any, name: str, kind: type, where: str) -> Any:
+def _field(value: Json, name: str, kind: type, where: str) -> Any:
     """Return `value[name]`, once it is known to be of the right kind."""
     if not isinstance(value, dict) or name not in value:
         raise UserError(f"{where}: no {name!r}; is it a file of SQuAD's form?")

@@ -1,6 +1,6 @@
 """Read examples from TensorFlow Datasets."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from tfminilm.tasks.example import Example, QAExample
 from tfminilm.tasks.kinds.regression import check_score
 from tfminilm.tasks.readers import squad
 from tfminilm.tasks.task import Task
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
 
 def read(
@@ -65,17 +68,17 @@ def _question(row: dict[str, Any]) -> QAExample:
     )
 
 
-def _text(value: Any, language: str) -> str:
+def _text(value: bytes | dict, language: str) -> str:
     """Decode a text, in XNLI's two kinds of translations that of `language`."""
     if isinstance(value, dict) and "translation" in value:
         place = list(value["language"]).index(language.encode())
-        value = value["translation"][place]
-    elif isinstance(value, dict):
-        value = value[language]
-    return value.decode()
+        return value["translation"][place].decode()
+    return (value[language] if isinstance(value, dict) else value).decode()
 
 
-def _label_names(task: Task, builder: Any, source: str) -> list[str]:
+def _label_names(
+    task: Task, builder: "tfds.core.DatasetBuilder", source: str
+) -> list[str]:
     if not task.labels:
         return []
     names = builder.info.features["label"].names
@@ -88,12 +91,12 @@ def _label_names(task: Task, builder: Any, source: str) -> list[str]:
 
 
 def _label(
-    task: Task, value: Any, names: list[str], source: str, index: int
+    task: Task, value: int | float, names: list[str], source: str, index: int
 ) -> int | float | None:
     """Read a label; TFDS writes -1 where there is none."""
     if value == -1:
         return None
     if names:
-        return task.labels.index(names[value])
+        return task.labels.index(names[int(value)])
     check_score(task, float(value), f"{source}, example {index}")
     return float(value)
