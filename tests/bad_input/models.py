@@ -165,7 +165,7 @@ def settings_of_tasks() -> Iterator[Spoiled]:
 
     def case(name: str, spoil: Spoil) -> Spoiled:
         def read(folder: pathlib.Path) -> object:
-            from tfminilm.tasks.evaluate import Settings
+            from tfminilm.tasks.settings import Settings
 
             return Settings.load(folder)
 

@@ -14,7 +14,7 @@ from tfminilm.export.bundle.reader import open_bundle
 from tfminilm.export.check import calibration, parity
 from tfminilm.export.litert import profile
 from tfminilm.tasks import heads
-from tfminilm.tasks.evaluate import Settings
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task
 from tfminilm.train.score import Data
 from tfminilm.typed_json import to_json

@@ -8,7 +8,7 @@ import pytest
 from tfminilm.commands import evaluate, main
 from tfminilm.errors import UserError
 from tfminilm.tasks import heads
-from tfminilm.tasks.evaluate import Settings
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers import load_backbone, load_tokenizer
 

@@ -5,8 +5,8 @@ import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.export.check import calibration
-from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.example import Example, QAExample
+from tfminilm.tasks.settings import Settings
 from tfminilm.teachers import load_tokenizer
 
 

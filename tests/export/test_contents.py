@@ -7,7 +7,7 @@ import pytest
 from tfminilm.errors import UserError
 from tfminilm.export.bundle import contents
 from tfminilm.export.target import Target
-from tfminilm.tasks.evaluate import Settings
+from tfminilm.tasks.settings import Settings
 
 MODEL = types.SimpleNamespace(
     vocabulary_size=10, num_layers=1, num_heads=1, hidden_dim=4,

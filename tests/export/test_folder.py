@@ -15,7 +15,7 @@ from tfminilm.errors import UserError
 from tfminilm.export.server import folder, serving
 from tfminilm.export.target import Target
 from tfminilm.tasks import heads
-from tfminilm.tasks.evaluate import Settings
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers import load_backbone
 from tfminilm.typed_json import to_json

@@ -6,7 +6,7 @@ import pytest
 
 from tfminilm.export.bundle import contents
 from tfminilm.export.target import Target
-from tfminilm.tasks.evaluate import SETTINGS, Settings
+from tfminilm.tasks.settings import SETTINGS, Settings
 from tfminilm.teachers import load_backbone
 
 

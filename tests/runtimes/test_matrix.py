@@ -13,8 +13,8 @@ from tfminilm import students
 from tfminilm.export.bundle import writer
 from tfminilm.export.bundle.reader import open_bundle
 from tfminilm.export.target import PRECISIONS, Target
-from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
+from tfminilm.tasks.settings import Settings
 from tfminilm.teachers import load_backbone, load_tokenizer
 
 pytestmark = pytest.mark.slow

@@ -93,7 +93,7 @@ def _load(source: str) -> tuple[Any, Any, Any, Any]:
     """A model, its tokenizer, and how it was fine-tuned and rounded, if so."""
     from tfminilm.export.litert import trained_ranges
     from tfminilm.tasks import heads
-    from tfminilm.tasks.evaluate import SETTINGS, Settings
+    from tfminilm.tasks.settings import SETTINGS, Settings
     from tfminilm.teachers import load
 
     tokenizer = load.load_tokenizer(source)

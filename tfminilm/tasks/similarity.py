@@ -12,10 +12,10 @@ from tfminilm.methods.sentence import pooled
 from tfminilm.tasks import metrics
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, encode
-from tfminilm.tasks.evaluate import BATCH_SIZE, Result, predict
+from tfminilm.tasks.evaluate import BATCH_SIZE, predict
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.heads import token_states
-from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.kinds import Result, kind_of
 from tfminilm.tasks.task import Task
 from tfminilm.typing import Tokenizer
 

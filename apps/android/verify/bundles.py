@@ -102,8 +102,8 @@ def _small_models() -> dict[str, tuple[Any, Any, Any]]:
 
     `multilingual` is an XLM-R, and `keras_hub` an encoder by KerasHub's rules.
     """
-    from tfminilm.tasks.evaluate import Settings
     from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
+    from tfminilm.tasks.settings import Settings
 
     words, bert = _bert()
     keras_hub_words, _ = _bert("keras_hub")

@@ -6,7 +6,8 @@ import numpy as np
 
 from tfminilm.commands import main
 from tfminilm.tasks import csv_task, heads, read
-from tfminilm.tasks.evaluate import Settings, evaluate
+from tfminilm.tasks.evaluate import evaluate
+from tfminilm.tasks.settings import Settings
 from tfminilm.teachers import load_tokenizer
 
 

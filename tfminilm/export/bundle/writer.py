@@ -28,7 +28,7 @@ from tfminilm.export.manifest import (
     Manifest,
 )
 from tfminilm.export.target import Target
-from tfminilm.tasks.evaluate import Settings
+from tfminilm.tasks.settings import Settings
 from tfminilm.typed_json import to_json
 from tfminilm.typing import Tokenizer
 

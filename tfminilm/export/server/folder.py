@@ -20,7 +20,7 @@ from tfminilm.export.check.worst_layer import hidden_states
 from tfminilm.export.manifest import MANIFEST, Manifest
 from tfminilm.export.server import hugging_face, onnx, saved_model
 from tfminilm.export.target import Target
-from tfminilm.tasks.evaluate import Settings
+from tfminilm.tasks.settings import Settings
 from tfminilm.teachers.load import load_backbone
 from tfminilm.typed_json import to_json
 from tfminilm.typing import Tokenizer

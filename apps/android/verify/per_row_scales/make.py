@@ -16,8 +16,8 @@ import numpy as np
 from tfminilm import files
 from tfminilm.export.bundle.writer import export_bundle
 from tfminilm.export.target import Target
-from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.heads import FirstTokenClassifier
+from tfminilm.tasks.settings import Settings
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _WORDS = ("a", "bad", "film", "good", "is", "not", "the", "this", "very")
