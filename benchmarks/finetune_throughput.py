@@ -28,7 +28,7 @@ from tfminilm.tasks.examples import read
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers.faster import faster
-from tfminilm.train import finetune
+from tfminilm.train import fine_tuning
 from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.recipe import TrainSpec
@@ -79,7 +79,7 @@ def _trainer(task, data, options):
         learning_rate=5e-5,
         warmup_steps=len(data) // 10,
     )
-    finetune.compile_for(task, model, build_optimizer(spec, options.dtype))
+    fine_tuning.compile_for(task, model, build_optimizer(spec, options.dtype))
 
     def given(inputs, labels, weights):
         return inputs, labels["labels"], weights

@@ -59,8 +59,9 @@ def measure(options):
     import keras
 
     import tfminilm
-    from tfminilm.report.machine import machine, peak_memory
-    from tfminilm.train import products
+    from tfminilm.report.machine import machine
+    from tfminilm.train import matmul
+    from tfminilm.train.memory import peak_memory
 
     keras.config.set_dtype_policy(options.dtype)
     teacher, student = (
@@ -69,7 +70,7 @@ def measure(options):
     )
     ours = tfminilm.Distiller(teacher, student, tfminilm.methods.MiniLM())
     batch = _batch(*_numbers(options.shapes[0]))
-    found = products.step_products(ours, batch)
+    found = matmul.step_matmuls(ours, batch)
     is_ours = options.row == "tfminilm"
     model = ours if is_ours else _by_the_book(teacher, student)
     model.compile(keras.optimizers.AdamW(5e-4))
@@ -78,7 +79,7 @@ def measure(options):
     known = machine()
     return {
         "seconds": seconds,
-        "alone": products.seconds(found),
+        "alone": matmul.seconds(found),
         "operations": sum(n * one.operations for one, n in found.items()),
         "peak": memory.get("device_peak_memory_gib", memory["peak_memory_gib"]),
         "device": _gpu() or f"{known['cpu']}, {known['cores']} cores",

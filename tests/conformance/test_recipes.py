@@ -13,8 +13,8 @@ from tfminilm import commands
 from tfminilm.commands import recipes
 from tfminilm.export.target import Target
 from tfminilm.teachers import load_backbone
-from tfminilm.train import text_stage
 from tfminilm.train.recipe import Recipe, TrainSpec
+from tfminilm.train.sources import text as text_source
 
 ROOT = pathlib.Path(__file__).parents[2]
 STUDENTS = sorted((ROOT / "students").glob("*.py"))
@@ -154,13 +154,13 @@ def test_target_says_its_command(path):
 def read_once(tmp_path_factory):
     """All smoke runs read the same text; it need not be read for each."""
     cache = tmp_path_factory.mktemp("text")
-    read = text_stage.data.text_data
+    read = text_source.data.text_data
 
     def text_data(*args, **options):
         return read(*args, **options | {"cache_dir": cache})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_stage.data, "text_data", text_data)
+        patch.setattr(text_source.data, "text_data", text_data)
         yield
 
 

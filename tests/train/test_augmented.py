@@ -16,12 +16,12 @@ from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers import load_backbone, load_tokenizer
-from tfminilm.train import augmented
-from tfminilm.train.assemble import kind_of
-from tfminilm.train.augmented import LanguageModel, tinybert_copies
-from tfminilm.train.example_stage import TaskTextStage
+from tfminilm.train.distillation import select_job
+from tfminilm.train.models import Models
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import DataSpec, Recipe, TrainSpec
+from tfminilm.train.sources import augmented
+from tfminilm.train.sources.augmented import LanguageModel, tinybert_copies
 from tfminilm.train.workdir import Workdir
 
 EXAMPLES = [
@@ -191,12 +191,14 @@ def test_says_that_nothing_could_be_changed(
         masked_lm="none",
         replace_words=False,
     )
-    recipe = Recipe(data=data, train=TrainSpec(batch_size=2))
-    stage, run = TaskTextStage(recipe), Workdir(tmp_path / "run", recipe)
-    tokenizer = load_tokenizer(tiny.teacher)
-    stage.read(tiny.teacher, tokenizer, run, Progress())
+    recipe = Recipe(
+        teacher=str(tiny.teacher), data=data, train=TrainSpec(batch_size=2)
+    )
+    models = Models(None, None, load_tokenizer(tiny.teacher))
+    run = Workdir(tmp_path / "run", recipe)
+    opened = select_job(recipe).open_data(models, run, Progress())
     assert "augmenting: 0 copies, as no text has" in capfd.readouterr().err
-    assert len(stage.batches.encoded) == 2
+    assert opened.batches_per_epoch == 1
 
 
 def test_questions_are_not_changed(tiny):
@@ -205,7 +207,7 @@ def test_questions_are_not_changed(tiny):
         method=TinyBERT.prediction(),
     )
     with pytest.raises(UserError, match="changed words would be no answers"):
-        kind_of(recipe)
+        select_job(recipe)
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 
 from tfminilm.teachers import load_backbone, load_tokenizer
-from tfminilm.train import checkpoint, text_stage
-from tfminilm.train import distill as distill_module
-from tfminilm.train.loop import Loop
+from tfminilm.train import checkpoint, models
 from tfminilm.train.progress import StepBar
-from tfminilm.train.watch import Watch
+from tfminilm.train.sources import text as text_source
+from tfminilm.train.trainer import Trainer
 from tfminilm.train.workdir import Workdir
 
 # Starts the command in a process that is killed between the two files of the
@@ -36,7 +35,8 @@ sys.exit(main(sys.argv[1:]))
 # The keyboard's signal, while TensorFlow is being imported.
 INTERRUPTED = """
 import os, signal, sys
-from tfminilm.commands import main, quiet
+from tfminilm import quiet
+from tfminilm.commands import main
 # Shells start what runs in the background with the signal ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 quiet.import_tensorflow = lambda: os.kill(os.getpid(), signal.SIGINT)
@@ -282,7 +282,7 @@ def test_damaged_newest_checkpoint(
 
 
 def test_finished_run_returns_at_once(distill, finished, monkeypatch, capsys):
-    monkeypatch.setattr(text_stage.data, "text_data", None)
+    monkeypatch.setattr(text_source.data, "text_data", None)
     assert distill(finished) == 0
     assert "already finished" in last_line(capsys)
 
@@ -296,7 +296,7 @@ def test_interrupted_while_loading(
     def load(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(distill_module.teachers, "load_backbone", load)
+    monkeypatch.setattr(models.teachers, "load_backbone", load)
     assert distill(tmp_path / "run") == 75
     assert capsys.readouterr().err == "tfminilm: interrupted\n"
     assert not list(tmp_path.iterdir())
@@ -319,27 +319,28 @@ def test_loss_that_is_no_number(tmp_path, distill, rows, capsys):
 
 
 def test_weights_that_broke(tmp_path, distill, monkeypatch, capsys):
-    save = Loop.save
+    save = Trainer._save
 
-    def broken(loop, step, facts):
-        kernel = loop.model.trainable_variables[3]
+    def broken(trainer):
+        kernel = trainer.model.trainable_variables[3]
         kernel.assign(kernel * np.nan)
-        save(loop, step, facts)
+        save(trainer)
 
-    monkeypatch.setattr(Loop, "save", broken)
+    monkeypatch.setattr(Trainer, "_save", broken)
     assert distill(tmp_path / "run") == 1
     where = "not finite, the first is embeddings_layer_norm/gamma;"
     assert where in last_line(capsys)
 
 
 def test_step_and_term_that_broke(tmp_path, distill, monkeypatch, capsys):
-    row = Watch.on_train_batch_end
+    end = Trainer._end_batch
 
-    def broken(watch, batch, logs):
-        bad = watch.step == 4 and watch.part == 1
-        row(watch, batch, logs | {"value_relation": np.inf} if bad else logs)
+    def broken(trainer, batch, logs):
+        if trainer.step == 4 and trainer._part == 1:
+            logs = logs | {"value_relation": np.inf}
+        end(trainer, batch, logs)
 
-    monkeypatch.setattr(Watch, "on_train_batch_end", broken)
+    monkeypatch.setattr(Trainer, "_end_batch", broken)
     run = tmp_path / "run"
     assert distill(run) == 1
     line = last_line(capsys)

@@ -5,17 +5,16 @@ import signal
 
 import pytest
 
-from tfminilm.train import progress
-from tfminilm.train import watch as watch_module
+from tfminilm.train import progress, throughput
 from tfminilm.train.signals import Signals
-from tfminilm.train.watch import Clock
+from tfminilm.train.throughput import ThroughputMeter
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that the test sets: `clock(7.0)`."""
     now = [0.0]
-    monkeypatch.setattr(watch_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(throughput.time, "monotonic", lambda: now[0])
 
     def tick(seconds):
         now[0] = seconds
@@ -25,27 +24,27 @@ def clock(monkeypatch):
 
 def test_seconds_go_on_where_they_were(clock):
     clock(100.0)
-    watch = Clock(before=30.0)
+    meter = ThroughputMeter(before=30.0)
     clock(105.0)
-    assert watch.seconds() == 35.0
+    assert meter.seconds() == 35.0
 
 
 def test_speed_without_tracing_and_evaluation(clock):
-    watch = Clock(0.0)
-    watch.go_on()
+    meter = ThroughputMeter()
+    meter.resume()
     clock(60.0)  # The first batch is traced.
-    watch.count(100)
+    meter.count(100)
     for now in (61.0, 62.0):
         clock(now)
-        watch.count(100)
+        meter.count(100)
     clock(90.0)  # An evaluation.
-    watch.go_on()
+    meter.resume()
     clock(92.0)
-    watch.count(200)
-    assert watch.tokens_per_second() == pytest.approx(400 / 4)
+    meter.count(200)
+    assert meter.tokens_per_second() == pytest.approx(400 / 4)
     clock(93.0)
-    watch.count(50)
-    assert watch.tokens_per_second() == pytest.approx(50)
+    meter.count(50)
+    assert meter.tokens_per_second() == pytest.approx(50)
 
 
 def test_a_line_a_report(clock, capsys):

@@ -11,7 +11,7 @@ from tfminilm.commands import main
 from tfminilm.errors import UsageError, UserError
 from tfminilm.methods import MLMKD, MobileBERT
 from tfminilm.teachers import load_backbone
-from tfminilm.train.masked_stage import MaskedStage
+from tfminilm.train.distillation import select_job
 from tfminilm.train.mobilebert import mobilebert_stages
 from tfminilm.train.progress import StepBar
 from tfminilm.train.recipe import (
@@ -116,7 +116,7 @@ def test_who_gives_the_vocabulary_alone_needs_no_head(make_encoder, tmp_path):
 
     def load(alpha):
         recipe = Recipe(method=MLMKD(alpha=alpha))
-        return MaskedStage(recipe).load_teacher(tmp_path, "float32")
+        return select_job(recipe).kind.load_teacher(tmp_path, "float32")
 
     assert hasattr(load(0.0), "masked_lm_head")
     with pytest.raises(UserError, match="has no masked-language-model head"):
@@ -135,8 +135,8 @@ def test_pairs_take_a_head_on_next_sentences():
     )
     for weight, expected in ((1.0, True), (0.0, False)):
         method = MLMKD(alpha=0.0, next_sentence_weight=weight)
-        stage = MaskedStage(Recipe(method=method))
-        assert stage.with_head(backbone, None).next_sentence is expected
+        kind = select_job(Recipe(method=method)).kind
+        assert kind.attach_head(backbone).next_sentence is expected
 
 
 @pytest.mark.slow

@@ -10,15 +10,17 @@ from tfminilm import methods
 from tfminilm.commands import main
 from tfminilm.data.text import place
 from tfminilm.tasks import heads
-from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.evaluate import Settings
+from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers import load_backbone, load_tokenizer
-from tfminilm.train.assemble import kind_of
-from tfminilm.train.example_stage import _ExampleLoop
+from tfminilm.train.distillation import select_job
+from tfminilm.train.models import Models
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import DataSpec, Recipe, TrainSpec
+from tfminilm.train.sources.examples import Examples, example_data
+from tfminilm.train.trainer import Trainer
 from tfminilm.train.workdir import Workdir
 
 
@@ -32,42 +34,49 @@ def write_sorted(folder, counts):
 
 @pytest.fixture
 def read(tiny, tmp_path):
-    """`read(method, **data)`: a stage that has read its data."""
+    """`read(method, **data)`: the data of a stage."""
 
     def run(method, **data):
         recipe = Recipe(
+            teacher=str(tiny.teacher),
             method=method,
             data=DataSpec(sequence_length=16, **data),
             train=TrainSpec(batch_size=16, held_out_sequences=64),
         )
-        stage = kind_of(recipe)
+        models = Models(None, None, load_tokenizer(tiny.teacher))
         workdir = Workdir(tmp_path / "run", recipe)
-        tokenizer = load_tokenizer(tiny.teacher)
         with Progress() as progress:
-            stage.read(tiny.teacher, tokenizer, workdir, progress)
-        return stage
+            return select_job(recipe).open_data(models, workdir, progress)
 
     return run
+
+
+def labels_of(batches):
+    """How many examples there are of each class, fillers left out."""
+    counts = np.zeros(2, int)
+    for _, labels, weights in batches:
+        real = np.asarray(labels["labels"])[np.asarray(weights) > 0]
+        counts += np.bincount(real, minlength=2)
+    return counts.tolist()
 
 
 @pytest.mark.parametrize("method", [methods.SoftTargets(), methods.MiniLM()])
 def test_held_out_are_all_classes(read, tmp_path, method):
     """The loss that picks the best checkpoint was of the first class."""
     write_sorted(tmp_path, {"train": 40, "dev": 200})
-    stage = read(method, source="task:sst2", folder=str(tmp_path))
-    labels = stage.held_out_batches.encoded.labels["labels"]
-    assert np.bincount(labels).tolist() == [32, 32]
+    opened = read(method, source="task:sst2", folder=str(tmp_path))
+    assert labels_of(opened.held_out) == [32, 32]
     # An export takes the first sentences of these.
-    assert 8 <= sum(text.endswith("1") for text in stage.sentences()[:32]) <= 24
+    assert 8 <= sum(text.endswith("1") for text in opened.sentences[:32]) <= 24
 
 
 def test_max_examples_are_of_all_classes(read, tmp_path):
     write_sorted(tmp_path, {"train": 100, "dev": 100})
     data = {"source": "task:sst2", "folder": str(tmp_path), "max_examples": 50}
-    stage = read(methods.SoftTargets(), **data)
-    for batches in (stage.batches, stage.held_out_batches):
-        labels = batches.encoded.labels["labels"]
-        assert np.bincount(labels).tolist() == [25, 25]
+    opened = read(methods.SoftTargets(), **data)
+    epoch = opened.batches(0, opened.batches_per_epoch)
+    for batches in (epoch, opened.held_out):
+        assert labels_of(batches) == [25, 25]
 
 
 def test_max_examples_of_sentences_are_of_the_whole_text(read, tmp_path):
@@ -76,15 +85,17 @@ def test_max_examples_of_sentences_are_of_the_whole_text(read, tmp_path):
         lines = [f"This is number {n} of {name}." for n in range(250)]
         path = tmp_path / "text" / f"{name}.txt"
         path.write_text("\n\n".join(lines))
-    stage = read(
+    opened = read(
         methods.SentenceEmbedding(),
         source=str(tmp_path / "text"),
         sentences=True,
         held_out_fraction=0.2,
         max_examples=200,
     )
-    held_out = [example.texts[0] for example in stage.held_out]
-    assert len(held_out) + len(stage.batches.encoded) == 200
+    held_out = opened.sentences
+    epoch = opened.batches(0, opened.batches_per_epoch)
+    trained = sum(np.count_nonzero(weights) for *_, weights in epoch)
+    assert len(held_out) + trained == 200
     assert 20 <= len(held_out) <= 60
     assert {text[-2] for text in held_out[:20]} <= set("abcd")
     files = {text[-2] for text in held_out}
@@ -137,24 +148,31 @@ def test_a_file_of_ones_own_is_distilled_on(own, tmp_path, rows, capsys):
     assert len(json.loads((workdir / "held_out.json").read_text())) == 1
 
 
-def test_a_held_out_batch_counts_by_its_sequences():
+def test_a_held_out_batch_counts_by_its_sequences(tmp_path):
     """Of 20 in batches of 16 the last 4 counted as much as the others."""
     values = np.random.default_rng(0).normal(size=20)
     ends = np.arange(21) * 3
     ids = np.zeros(60, np.int32)
     encoded = Encoded(ids, ids, ends, {"labels": values}, 0)
 
-    class Loop(_ExampleLoop):
-        score = None
+    recipe = Recipe(train=TrainSpec(batch_size=16))
+    rows = [Example(str(number), ("",), number) for number in range(20)]
+    examples = Examples("own", rows, rows, lambda rows: encoded)
+    folder = Workdir(tmp_path / "run", recipe)
 
+    class Measured(Trainer):
         def __init__(self):
-            self.held_out = Batches(encoded, 16)
-            self.reset_metrics = lambda: None
+            self.data = example_data(examples, recipe, folder, Progress())
+            self.step = 1
+            self._reset_metrics = lambda: None
+
+        def _require_finite(self, losses, when):
+            assert when == "on held-out examples after step 1"
 
         def _test(self, inputs, labels, weights):
             return {"loss": np.average(labels["labels"], weights=weights)}
 
-    assert Loop().losses(1, None)["loss"] == pytest.approx(values.mean())
+    assert Measured()._measure()["loss"] == pytest.approx(values.mean())
 
 
 def test_a_run_does_not_go_on_with_other_data(

@@ -1,11 +1,9 @@
-"""What numbers were measured on, and the memory it took."""
+"""The machine that numbers were measured on."""
 
 import importlib.metadata
 import os
 import pathlib
 import platform
-import resource
-import sys
 from typing import Any
 
 _PACKAGES = {
@@ -31,26 +29,6 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         **versions,
     }
-
-
-def peak_memory() -> dict[str, float]:
-    """The most memory this process has had, in GiB, and on its device.
-
-    That of a GPU is there where TensorFlow computes on one.
-    """
-    import keras  # Late: who asks for `machine` alone may do without.
-
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    unit = 1 if sys.platform == "darwin" else 2**10
-    found = {"peak_memory_gib": round(size * unit / 2**30, 3)}
-    # Other backends use TensorFlow for data alone, and no GPU through it.
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        if tf.config.list_logical_devices("GPU"):
-            device = tf.config.experimental.get_memory_info("GPU:0")["peak"]
-            found["device_peak_memory_gib"] = round(device / 2**30, 3)
-    return found
 
 
 def _cpu() -> str:

@@ -224,6 +224,11 @@ class TrainSpec(tfminilm.config.Typed):
         return found
 
     @property
+    def microbatch_size(self) -> int:
+        """Return the sequences of a batch whose gradients are accumulated."""
+        return self.batch_size // self.gradient_accumulation
+
+    @property
     def batches_per_execution(self) -> int:
         """Batches that `fit` trains on between two callbacks."""
         several = self.steps_per_execution > 1

@@ -7,7 +7,8 @@ import pytest
 import tfminilm
 from tfminilm.errors import UserError
 from tfminilm.tasks.task import get_task
-from tfminilm.train import finetune, score
+from tfminilm.train import fine_tuning, finetune, score
+from tfminilm.train.sources.examples import num_tokens
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,6 @@ def test_summary():
 
 
 def test_tokens_of_a_step_are_its_own():
-    shown = finetune.TaskLoop.tokens
     from tfminilm.tasks.batches import Batches
     from tfminilm.tasks.encode import Encoded
 
@@ -65,17 +65,14 @@ def test_tokens_of_a_step_are_its_own():
         {},
         0,
     )
-
-    class Shown:
-        data = Batches(encoded, 2)
-
-    assert [shown(Shown, batch) for batch in range(2)] == [5, 4]
+    batches = Batches(encoded, 2)
+    assert [num_tokens(batches, batch) for batch in range(2)] == [5, 4]
 
 
 def test_a_distiller_can_be_made_after_it(make_encoder):
     # Keras changes the bases of models that are made of inputs and outputs.
     inputs = keras.Input((3,))
-    finetune.OnTask(inputs, keras.layers.Dense(2)(inputs))
+    fine_tuning.OnTask(inputs, keras.layers.Dense(2)(inputs))
     student = make_encoder(num_layers=1)
     method = tfminilm.methods.MiniLM()
     distiller = tfminilm.Distiller(make_encoder(), student, method)

@@ -10,7 +10,8 @@ import numpy as np
 
 from tfminilm.commands import main
 from tfminilm.tasks import heads
-from tfminilm.train import score, watch
+from tfminilm.train import score
+from tfminilm.train.trainer import Trainer
 
 
 def weights(workdir):
@@ -32,12 +33,12 @@ def test_a_killed_run_goes_on_to_the_same_end(
     kill = (
         "import os, signal, sys\n"
         "from tfminilm.commands import main\n"
-        "from tfminilm.train import watch\n"
-        "end = watch.Watch._end_steps\n"
+        "from tfminilm.train.trainer import Trainer\n"
+        "end = Trainer._end_steps\n"
         "def killed(self, *args):\n"
         "    end(self, *args)\n"
         "    if self.step == 20: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "watch.Watch._end_steps = killed\n"
+        "Trainer._end_steps = killed\n"
         "main(sys.argv[1:])\n"
     )
     process = subprocess.run(
@@ -55,13 +56,13 @@ def test_a_killed_run_goes_on_to_the_same_end(
 
 
 def test_interrupted(run, tmp_path, monkeypatch, capsys):
-    end = watch.Watch._end_steps
+    end = Trainer._end_steps
 
     def stopped(self, *args):
         self.signals.stop = self.step == 3
         end(self, *args)
 
-    monkeypatch.setattr(watch.Watch, "_end_steps", stopped)
+    monkeypatch.setattr(Trainer, "_end_steps", stopped)
     workdir = tmp_path / "run"
     assert run(workdir) == 75
     assert "interrupted at step 4, which is saved" in capsys.readouterr().err

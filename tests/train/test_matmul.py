@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import tfminilm
-from tfminilm.train import products
+from tfminilm.train import matmul
 
 BATCH, LENGTH, WIDTH, INNER, HEADS = 2, 8, 24, 48, 4
 INPUTS = {
@@ -38,9 +38,9 @@ def test_those_of_minilm():
     top = 3 * WIDTH**2 + LENGTH * WIDTH
     # A pass of the teacher, and three of the student.
     once = (2 * layer + top) + 3 * (1 * layer + top)
-    found = products.step_products(distiller, INPUTS)
+    found = matmul.step_matmuls(distiller, INPUTS)
     assert operations(found) == 2 * BATCH * LENGTH * once
-    assert products.seconds(found) > 0
+    assert matmul.seconds(found) > 0
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_those_of_minilm():
     ],
 )
 def test_sizes_at_which_a_rate_is_measured(given, measured):
-    product = products.Product(*given, "float32")
-    assert products._measured(product) == (*measured, "float32")
+    product = matmul.Matmul(*given, "float32")
+    assert matmul._measured(product) == (*measured, "float32")
 
 
 def test_texts_read_word_by_word():
     x = keras.Input((8, 3), name="x")
     model = keras.Model({"x": x}, keras.layers.LSTM(2)(x))
-    found = products.step_products(model, {"x": np.zeros((2, 8, 3), "float32")})
+    found = matmul.step_matmuls(model, {"x": np.zeros((2, 8, 3), "float32")})
     assert not found
-    assert products.seconds(found) == 0
+    assert matmul.seconds(found) == 0

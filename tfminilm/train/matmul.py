@@ -6,6 +6,7 @@ tells how much there is to gain.
 """
 
 import collections
+import functools
 import math
 import time
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ import numpy as np
 
 from tfminilm.distiller import Distiller
 from tfminilm.private import gradients
+from tfminilm.train.sources.training_data import TrainingData
+from tfminilm.train.team import Team
 
 # Going back, a product needs one more for each of its two gradients.
 _PASSES = 3
@@ -26,7 +29,7 @@ _MOST_ROWS, _MOST_BATCHES = 4096, 512
 _LEAST_OPERATIONS = 2**27
 
 
-class Product(NamedTuple):
+class Matmul(NamedTuple):
     """`[batch, rows, inner] x [batch, inner, columns]`, in a dtype."""
 
     batch: int
@@ -37,15 +40,15 @@ class Product(NamedTuple):
 
     @property
     def operations(self) -> int:
-        """Two for each multiply-add."""
+        """Count two operations for each multiply-add."""
         return 2 * self.batch * self.rows * self.inner * self.columns
 
 
 @gradients.forgotten()
-def step_products(
+def step_matmuls(
     model: keras.Model, inputs: Mapping[str, Any]
-) -> collections.Counter[Product]:
-    """The matrix products of a training step, and how often each is made.
+) -> collections.Counter[Matmul]:
+    """Count the matrix products of a training step.
 
     Those of the models, that is, not of the losses: of a teacher a forward
     pass, of what is trained a forward pass and two more for what goes back.
@@ -58,9 +61,9 @@ def step_products(
         Nothing for models that loop over the words of a text, and on other
         backends than TensorFlow.
     """
-    found: collections.Counter[Product] = collections.Counter()
+    counts: collections.Counter[Matmul] = collections.Counter()
     if keras.backend.backend() != "tensorflow":
-        return found
+        return counts
     passes = [(model, True)]
     if isinstance(model, Distiller):
         passes = model.passes
@@ -68,13 +71,44 @@ def step_products(
         operations = _traced(view, inputs)
         if any("While" in operation.type for operation in operations):
             return collections.Counter()
-        for product in filter(None, map(_product, operations)):
-            found[product] += _PASSES if is_trained else 1
-    return found
+        for product in filter(None, map(_matmul, operations)):
+            counts[product] += _PASSES if is_trained else 1
+    return counts
 
 
-def seconds(products: Mapping[Product, int]) -> float:
-    """How long the products take on this machine, measured.
+class MatmulUtilisation:
+    """Tell what share of the machine's rate of matrix products a run reaches.
+
+    Args:
+        model: what is trained.
+        data: what it is trained on.
+        team: the replicas that share each batch.
+    """
+
+    def __init__(self, model: keras.Model, data: TrainingData, team: Team):
+        self._model = model
+        self._data = data
+        self._team = team
+
+    def __call__(self, tokens_per_second: float) -> float:
+        """Return the share of a second that the products need by themselves.
+
+        They are measured when this is first called. 0 if they are not known,
+        or if several replicas share them.
+        """
+        return tokens_per_second * self._seconds_per_token
+
+    @functools.cached_property
+    def _seconds_per_token(self) -> float:
+        if self._team.num_replicas > 1:
+            return 0.0
+        products = step_matmuls(self._model, next(iter(self._data.inputs(1))))
+        # Real ones, as the rate counts: padding is multiplied as well.
+        return seconds(products) / self._data.num_tokens(0)
+
+
+def seconds(products: Mapping[Matmul, int]) -> float:
+    """Measure how long the products take on this machine.
 
     Each is made a few times; of a large one only a part, and a small one with
     more rows.
@@ -83,19 +117,19 @@ def seconds(products: Mapping[Product, int]) -> float:
 
 
 def _traced(view: keras.Model, inputs: Mapping[str, Any]) -> list[Any]:
-    """The operations of a forward pass."""
+    """Return the operations of a forward pass."""
     import tensorflow as tf
 
-    given = {
+    specs = {
         name: tf.TensorSpec(inputs[name].shape, inputs[name].dtype)
         for name in view.input
     }
     forward = tf.function(lambda x: view(x, training=False), autograph=False)
-    return forward.get_concrete_function(given).graph.get_operations()
+    return forward.get_concrete_function(specs).graph.get_operations()
 
 
-def _product(operation: Any) -> Product | None:
-    """The product that an operation makes, if it makes one."""
+def _matmul(operation: Any) -> Matmul | None:
+    """Return the product that an operation makes, if it makes one."""
     if operation.type not in ("MatMul", "BatchMatMulV2"):
         return None
     left, right = (tuple(x.shape) for x in operation.inputs[:2])
@@ -104,11 +138,11 @@ def _product(operation: Any) -> Product | None:
         batch, rows = [], math.prod(batch) * rows
     inner = math.prod(left) // (math.prod(batch) * rows)
     dtype = operation.inputs[0].dtype.name
-    return Product(math.prod(batch), rows, inner, columns, dtype)
+    return Matmul(math.prod(batch), rows, inner, columns, dtype)
 
 
-def _measured(product: Product) -> Product:
-    """One of a size at which its rate can be measured."""
+def _measured(product: Matmul) -> Matmul:
+    """Return a product of a size at which its rate can be measured."""
     is_small = product.operations < _LEAST_OPERATIONS
     return product._replace(
         batch=min(product.batch, _MOST_BATCHES),
@@ -116,7 +150,7 @@ def _measured(product: Product) -> Product:
     )
 
 
-def _seconds(product: Product) -> float:
+def _seconds(product: Matmul) -> float:
     import tensorflow as tf
 
     part = _measured(product)

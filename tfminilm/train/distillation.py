@@ -1,0 +1,291 @@
+"""Distillation as a job: a student learns from its teacher."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+import keras
+
+from tfminilm import families, teachers
+from tfminilm.compress import prune, vocabulary
+from tfminilm.distiller import Distiller
+from tfminilm.errors import UserError
+from tfminilm.private import optimizers
+from tfminilm.tasks import windows
+from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.settings import Settings
+from tfminilm.tasks.task import Task
+from tfminilm.train.build import (
+    build_student,
+    layers_of,
+    shares_of,
+    start_student,
+)
+from tfminilm.train.compression import Compression
+from tfminilm.train.job import Trained
+from tfminilm.train.models import (
+    Backbone,
+    MaskedLM,
+    ModelKind,
+    Models,
+    TaskHead,
+)
+from tfminilm.train.optimizer import build_optimizer
+from tfminilm.train.progress import Progress
+from tfminilm.train.recipe import Recipe, TrainSpec
+from tfminilm.train.sources import sentences, text
+from tfminilm.train.sources import task as task_source
+from tfminilm.train.sources.training_data import TrainingData
+from tfminilm.train.team import Team
+from tfminilm.train.trainer import Trainer
+from tfminilm.train.workdir import Workdir
+
+_BATCHES_TO_PRUNE = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Distillation:
+    """Train one student: a stage of a run. A `Job`.
+
+    Attributes:
+        recipe: the stage, as a recipe of its own.
+        kind: of teacher and student.
+        task: that its data is of, or `None` for text.
+        done: the folders of earlier stages by their names.
+    """
+
+    recipe: Recipe
+    kind: ModelKind
+    task: Task | None = None
+    done: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
+
+    doing = "distilling"
+    split = "held_out"
+    loading = "loading the teacher"
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of all that is random."""
+        return self.recipe.seed
+
+    @property
+    def precision(self) -> str:
+        """Return the dtype policy that is asked for."""
+        return self.recipe.train.precision
+
+    @property
+    def sources(self) -> dict[str, str | pathlib.Path]:
+        """Return where models come from, by the key that names each."""
+        return {
+            key: self.done.get(source, source)
+            for key, source in self.recipe.sources.items()
+        }
+
+    def load_models(self, precision: str, rules: str | None) -> Models:
+        """Load the teacher, and build its student beside it.
+
+        Raises:
+            UserError: student, teacher and method do not go together.
+        """
+        sources = self.sources
+        teacher = self.kind.load_teacher(sources["teacher"], precision)
+        tokenizer = teachers.load_tokenizer(sources["teacher"], rules)
+        start = None
+        if "student.init_from" in sources:
+            start = teachers.load_backbone(sources["student.init_from"])
+        distiller = build_distiller(
+            self, teacher, start, tokenizer.vocabulary_size(), precision
+        )
+        return Models(distiller, distiller.student, tokenizer)
+
+    def open_data(
+        self, models: Models, folder: Workdir, progress: Progress
+    ) -> TrainingData:
+        """Open the source that the recipe names."""
+        if self.task is not None:
+            return task_source.task_examples(
+                self.recipe,
+                self.task,
+                settings_of(self.recipe, self.task),
+                self.sources["teacher"],
+                models.tokenizer,
+                folder,
+                progress,
+            )
+        open_source = text.packed_text
+        if self.recipe.method.reads in ("masked_text", "masked_pairs"):
+            open_source = text.masked_text
+        elif self.recipe.data.sentences:
+            open_source = sentences.sentences
+        return open_source(self.recipe, models.tokenizer, folder, progress)
+
+    def train_spec(self, data: TrainingData, precision: str) -> TrainSpec:
+        """Return the steps and rhythm of the recipe."""
+        return self.recipe.train
+
+    def compile(
+        self, models: Models, spec: TrainSpec, precision: str, team: Team
+    ) -> None:
+        """Give the distiller its optimizer, with a rate for each layer."""
+        distiller = models.trained
+        optimizer = build_optimizer(spec, precision)
+        shares = shares_of(models.student, spec.shares())
+        optimizers.set_rates(optimizer, shares)
+        distiller.compile(
+            optimizer,
+            jit_compile=team.jit_compile(distiller),
+            steps_per_execution=spec.batches_per_execution,
+        )
+        optimizer.build(distiller.trainable_variables)
+
+    def train(
+        self, models: Models, trainer: Trainer, progress: Progress
+    ) -> Trained:
+        """Train the student, made smaller if so wanted."""
+        student, spec = models.student, self.recipe.student
+        if spec.init == "pruned":
+            with progress.working("pruning the teacher"):
+                prune.prune_into(
+                    student,
+                    models.trained.teacher,
+                    trainer.data.inputs(_BATCHES_TO_PRUNE),
+                    spec.kept_heads or None,
+                )
+        compression = Compression(self.recipe, student, trainer.data)
+        trainer.callbacks += compression.callbacks
+        trainer.variables += compression.variables
+        trainer.run()
+        ranges = compression.finish()
+        student = self.kind.to_float32(student)
+        tokenizer = models.tokenizer
+        if self.recipe.compress.trim_vocabulary:
+            student, tokenizer = vocabulary.trim_vocabulary(
+                student, tokenizer, trainer.data.used_ids()
+            )
+        return Trained(student, tokenizer, ranges)
+
+
+def select_job(
+    recipe: Recipe, done: Mapping[str, pathlib.Path] | None = None
+) -> Distillation:
+    """Return the job of a stage: its kind of model, and its data.
+
+    Args:
+        recipe: the stage, as a recipe of its own.
+        done: the folders of earlier stages by their names.
+
+    Raises:
+        UserError: the method does not learn from such data.
+    """
+    reads, source = recipe.method.reads, recipe.data.task
+    name = type(recipe.method).__name__
+    if reads == "labels" and not source:
+        raise UserError(
+            f"recipe: {name} learns a task: data.source is "
+            f"{recipe.data.source!r}, expected task:NAME, such as task:sst2"
+        )
+    is_masked = reads in ("masked_text", "masked_pairs")
+    if is_masked and (source or recipe.data.sentences):
+        raise UserError(
+            f"recipe: {name} learns from masked text: expected data.source to "
+            "be text, and no data.sentences"
+        )
+    task = None
+    if source:
+        task = task_source.task_of(recipe.data)
+        task_source.check_task(recipe.data, task)
+    kind: ModelKind = Backbone()
+    if is_masked:
+        kind = MaskedLM(
+            name,
+            needs_teacher=getattr(recipe.method, "needs_teacher", True),
+            has_pairs=reads == "masked_pairs",
+            copies_head=recipe.student.init != "random",
+        )
+    elif reads == "labels" and task is not None:
+        student = recipe.student.kind
+        is_encoder = families.of_student(student).is_encoder
+        if kind_of(task).reads_all_tokens and not is_encoder:
+            raise UserError(
+                f"recipe: a {student} finds no answers in texts, as {source} "
+                "asks: expected a task of classes or scores"
+            )
+        settings = settings_of(recipe, task)
+        kind = TaskHead(task, settings, recipe.student.dropout)
+    return Distillation(recipe, kind, task, done or {})
+
+
+def settings_of(recipe: Recipe, task: Task) -> Settings:
+    """Return how the student reads a task."""
+    length = recipe.data.sequence_length
+    return Settings.of(task, length, min(windows.DOC_STRIDE, length // 3))
+
+
+def build_distiller(
+    job: Distillation,
+    teacher: keras.Model,
+    start: keras.Model | None,
+    num_tokens: int,
+    precision: str,
+) -> Distiller:
+    """Build the stage's student, initialised, beside its teacher.
+
+    Args:
+        job: the stage.
+        teacher: its teacher.
+        start: the backbone of its first weights; the teacher's if `None`.
+        num_tokens: the tokenizer's.
+        precision: the dtype policy to compute in.
+
+    Raises:
+        UserError: student, teacher and method do not go together.
+    """
+    recipe = job.recipe
+    backbone = getattr(teacher, "backbone", teacher)
+    _require_same_tokens(recipe, backbone, num_tokens)
+    _require_positions(recipe, backbone)
+    student = build_student(
+        recipe.student,
+        backbone.vocabulary_size,
+        precision,
+        pairs=job.task is not None and len(job.task.texts) == 2,
+    )
+    start_student(student, recipe.student, start or backbone)
+    for part in recipe.train.shares():
+        layers_of(student, part, "train.layer_rates")
+    student = job.kind.attach_head(student, teacher)
+    if recipe.student.init == "pruned":
+        prune.require_fit(student, teacher)
+    distiller = Distiller(teacher, student, recipe.method)
+    if not distiller.trainable_variables:
+        raise UserError("recipe: student.frozen leaves nothing to train")
+    needs_labels = any(term.teacher is None for term in distiller.terms)
+    if needs_labels and recipe.data.augment_copies:
+        raise UserError(
+            f"recipe: {type(recipe.method).__name__} compares with labels, "
+            "and the copies of data.augment_copies have none: set it to 0, or "
+            "leave that term out"
+        )
+    return distiller
+
+
+def _require_positions(recipe: Recipe, teacher: keras.Model) -> None:
+    length = recipe.data.sequence_length
+    longest = getattr(teacher, "max_sequence_length", length)
+    if length > longest:
+        raise UserError(
+            f"recipe: data.sequence_length is {length}, but the teacher's "
+            f"position table ends at {longest}"
+        )
+
+
+def _require_same_tokens(
+    recipe: Recipe, teacher: keras.Model, num_tokens: int
+) -> None:
+    """Refuse a teacher whose table is shorter than its tokenizer."""
+    if num_tokens > teacher.vocabulary_size:
+        raise UserError(
+            f"teacher {recipe.teacher}: its tokenizer has {num_tokens} tokens, "
+            f"its embedding table {teacher.vocabulary_size}; expected the "
+            "tokenizer that the model was trained with"
+        )

@@ -1,0 +1,289 @@
+"""Fine-tuning as a job: a backbone learns a task, without a teacher."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfminilm import teachers
+from tfminilm.errors import UserError
+from tfminilm.private import optimizers, trainers
+from tfminilm.tasks import windows
+from tfminilm.tasks.batches import Batches
+from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.evaluate import evaluate
+from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.settings import Settings
+from tfminilm.tasks.task import Task, get_task
+from tfminilm.teachers.faster import faster
+from tfminilm.train.job import Trained
+from tfminilm.train.models import Models, TaskHead
+from tfminilm.train.optimizer import build_optimizer
+from tfminilm.train.progress import Progress
+from tfminilm.train.recipe import TrainSpec
+from tfminilm.train.score import Data
+from tfminilm.train.sources.examples import num_tokens
+from tfminilm.train.sources.training_data import Batch, TrainingData
+from tfminilm.train.team import Team
+from tfminilm.train.trainer import Trainer
+from tfminilm.train.workdir import Workdir
+from tfminilm.typing import Tokenizer
+
+# Short texts make steps in which the update is a fifth: all kernels count.
+_FUSED_ELEMENTS = 2**16
+_MOST_STEPS_BETWEEN_CHECKPOINTS = 1000
+# More would not end, or no memory would hold them.
+_AT_MOST = {"epochs": 100_000, "batch_size": 10_000_000, "weight_decay": 1e6}
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuning:
+    """Describe one run, as its workdir's recipe: backbone, task and seed.
+
+    `epochs`, `batch_size` and `max_length` of 0 are the task's own. `warmup`
+    is the share of the steps in which the learning rate rises; then it falls
+    to 0. `max_examples` draws so many of every split, alike by label and
+    always the same ones (0: all).
+    """
+
+    model: str
+    task: str
+    seed: int = 1
+    data_dir: str | None = None
+    language: str | None = None
+    epochs: int = 0
+    learning_rate: float = 5e-5
+    batch_size: int = 0
+    max_length: int = 0
+    doc_stride: int = windows.DOC_STRIDE
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    precision: str = "auto"
+    max_examples: int = 0
+    skip_bad_answers: bool = False
+
+    def resolved(self, task: Task) -> "FineTuning":
+        """Return this with the task's own numbers in place of zeros.
+
+        Raises:
+            UserError: a number is out of its range.
+        """
+        for name in (
+            *("epochs", "batch_size", "max_length", "max_examples"),
+            *("warmup", "weight_decay"),
+        ):
+            value, most = getattr(self, name), _AT_MOST.get(name, 2**32)
+            _require(value >= 0, self, name, "0 or more")
+            _require(value <= most, self, name, f"{most:,} or less")
+        has_stride = 1 <= self.doc_stride <= 2**32
+        _require(has_stride, self, "doc_stride", "1 or more")
+        has_rate = 0 < self.learning_rate < float("inf")
+        _require(has_rate, self, "learning_rate", "above 0")
+        _require(0 <= self.dropout < 1, self, "dropout", "0 to below 1")
+        _require(self.warmup <= 1, self, "warmup", "0 to 1")
+        _require(0 <= self.seed < 2**32, self, "seed", "0 to 2**32 - 1")
+        return dataclasses.replace(
+            self,
+            epochs=self.epochs or task.epochs,
+            batch_size=self.batch_size or task.batch_size,
+            max_length=self.max_length or task.max_length,
+        )
+
+
+class OnTask(trainers.OnWorkers, keras.Model):
+    """A model with a head, as `fit` trains it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FineTuningJob:
+    """Train a backbone with a new head on a task. A `Job`.
+
+    Attributes:
+        task: what to learn.
+        spec: from what, and how, resolved.
+        cache: where token ids are kept.
+    """
+
+    task: Task
+    spec: FineTuning
+    cache: pathlib.Path
+
+    doing = "fine-tuning"
+    split = "validation"
+    loading = "loading the model"
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of all that is random."""
+        return self.spec.seed
+
+    @property
+    def precision(self) -> str:
+        """Return the dtype policy that is asked for."""
+        return self.spec.precision
+
+    @property
+    def kind(self) -> TaskHead:
+        """Return the task's head, on any backbone."""
+        spec = self.spec
+        settings = Settings.of(self.task, spec.max_length, spec.doc_stride)
+        return TaskHead(self.task, settings, spec.dropout)
+
+    @property
+    def data(self) -> Data:
+        """Return where examples come from."""
+        spec = self.spec
+        return Data(
+            spec.data_dir,
+            spec.language,
+            spec.max_examples,
+            spec.skip_bad_answers,
+        )
+
+    def load_models(self, precision: str, rules: str | None) -> Models:
+        """Load the backbone, and build its head."""
+        backbone = teachers.load_backbone(self.spec.model, dtype=precision)
+        tokenizer = teachers.load_tokenizer(self.spec.model, rules)
+        _require_length(self.spec, backbone)
+        head = self.kind.attach_head(backbone)
+        fast = faster(head)
+        return Models(OnTask(fast.input, fast.output), head, tokenizer)
+
+    def open_data(
+        self, models: Models, folder: Workdir, progress: Progress
+    ) -> TrainingData:
+        """Read the task's examples: all, to find a mistake before training."""
+        task, spec = self.task, self.spec
+        kind, settings = kind_of(task), self.kind.settings
+        with progress.working("reading examples"):
+            dev = {
+                name: self.data.read(task, name) for name in task.eval_splits
+            }
+            encoded = self._encode(models.tokenizer)
+            encoded, scale = kind.standardise(encoded)
+        buckets = folder.team.buckets(spec.max_length)
+        batches = Batches(encoded, spec.batch_size, spec.seed, buckets)
+        progress.say(
+            f"{task.name}: {len(encoded):,} sequences, "
+            f"{len(batches):,} steps an epoch, {batches.waste():.1%} padding"
+        )
+
+        def as_read(inputs: Mapping, labels: Mapping, weights: Any) -> Batch:
+            inputs = {name: inputs[name] for name in models.trained.input}
+            return inputs, labels.get("labels", labels), weights
+
+        def score(head: keras.Model) -> dict[str, float]:
+            examples = dev[task.eval_splits[0]]
+            return evaluate(
+                task,
+                head,
+                models.tokenizer,
+                examples,
+                settings,
+                self.cache,
+            ).metrics
+
+        return TrainingData(
+            batches=lambda first, count: batches.dataset(first, count).map(
+                as_read
+            ),
+            num_tokens=lambda batch: num_tokens(batches, batch),
+            probe=as_read(*batches.batch(0)),
+            used_ids=lambda: np.unique(encoded.token_ids),
+            whole_numbers=encoded.whole_numbers,
+            # The last step's model is always scored, once it is saved.
+            score=score if kind.is_scored_in_training and dev else None,
+            batches_per_epoch=len(batches),
+            label_scale=scale,
+        )
+
+    def train_spec(self, data: TrainingData, precision: str) -> TrainSpec:
+        """Return as many steps as the epochs have."""
+        spec, each = self.spec, data.batches_per_epoch
+        steps = spec.epochs * each
+        return TrainSpec(
+            steps=steps,
+            batch_size=spec.batch_size,
+            learning_rate=spec.learning_rate,
+            warmup_steps=round(spec.warmup * steps),
+            weight_decay=spec.weight_decay,
+            precision=precision,
+            evaluate_every=each,
+            checkpoint_every=min(each, _MOST_STEPS_BETWEEN_CHECKPOINTS),
+        )
+
+    def compile(
+        self, models: Models, spec: TrainSpec, precision: str, team: Team
+    ) -> None:
+        """Compile the model with the task's loss."""
+        compile_for(
+            self.task,
+            models.trained,
+            build_optimizer(spec, precision),
+            team.jit_compile(models.trained),
+        )
+
+    def train(
+        self, models: Models, trainer: Trainer, progress: Progress
+    ) -> Trained:
+        """Train the model; its scores end as the labels were."""
+        trainer.run()
+        student = self.kind.to_float32(models.student)
+        kind_of(self.task).restore_scale(student, trainer.data.label_scale)
+        return Trained(student, models.tokenizer)
+
+    def _encode(self, tokenizer: Tokenizer) -> Encoded:
+        """Return the training examples, which may be another task's."""
+        task, spec = self.task, self.spec
+        source = task
+        if task.train_split is None:
+            source = get_task(task.train_task or task.name)
+        # The other task's data has one language only.
+        data = dataclasses.replace(
+            self.data, language=spec.language if source is task else None
+        )
+        examples = data.read(source, source.train_split or "train")
+        encoded = kind_of(task).encode(
+            source, examples, tokenizer, self.kind.settings, self.cache
+        )
+        if not encoded.labels:
+            raise UserError(
+                f"{task.name}: its training examples have no labels"
+            )
+        return encoded
+
+
+def compile_for(
+    task: Task,
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    jit_compile: bool | str = "auto",
+) -> None:
+    """Compile a model with the loss of a task's batches."""
+    losses = kind_of(task).losses(model)
+    model.compile(optimizer, **losses, jit_compile=jit_compile)
+    optimizers.prepare(model.optimizer, _FUSED_ELEMENTS)
+    optimizer.build(model.trainable_variables)
+
+
+def _require(
+    is_right: bool, spec: FineTuning, name: str, expected: str
+) -> None:
+    if not is_right:
+        raise UserError(
+            f"--{name} is {getattr(spec, name)!r}, expected {expected}"
+        )
+
+
+def _require_length(spec: FineTuning, backbone: keras.Model) -> None:
+    longest = getattr(backbone, "max_sequence_length", None)
+    if longest is not None and spec.max_length > longest:
+        raise UserError(
+            f"--max_length is {spec.max_length}, but the position table of "
+            f"{spec.model} ends at {longest}: give --max_length={longest} or "
+            "less"
+        )

@@ -1,0 +1,1 @@
+"""Open what a run trains on: each source gives one `TrainingData`."""

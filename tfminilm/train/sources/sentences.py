@@ -1,0 +1,83 @@
+"""Sentences of a text, each a sequence of its own."""
+
+import heapq
+from collections.abc import Iterator
+
+from tfminilm.data import corpus
+from tfminilm.data.sentences import is_prose
+from tfminilm.data.text import is_held_out, place
+from tfminilm.errors import UserError
+from tfminilm.tasks.encode import encode
+from tfminilm.tasks.example import Example
+from tfminilm.tasks.task import Task
+from tfminilm.train.progress import Progress
+from tfminilm.train.recipe import Recipe
+from tfminilm.train.sources.examples import Examples, example_data
+from tfminilm.train.sources.training_data import TrainingData
+from tfminilm.train.workdir import Workdir
+from tfminilm.typing import Tokenizer
+
+# Examples of no task: single texts, and nothing to say of them.
+_TEXTS = Task("sentences", "classification", metrics=(), files=())
+
+
+def sentences(
+    recipe: Recipe, tokenizer: Tokenizer, folder: Workdir, progress: Progress
+) -> TrainingData:
+    """Open the sentences of a stage's text.
+
+    Args:
+        recipe: names the text.
+        tokenizer: the teacher's.
+        folder: the run's, where token ids are kept.
+        progress: told of the work.
+
+    Raises:
+        UserError: the text is missing or too little.
+    """
+    with progress.working("reading examples"):
+        train, held_out = _split(recipe)
+    length = recipe.data.sequence_length
+    examples = Examples(
+        _TEXTS.name,
+        train,
+        held_out,
+        lambda few: encode(_TEXTS, few, tokenizer, length, folder.text),
+    )
+    return example_data(examples, recipe, folder, progress)
+
+
+def _split(recipe: Recipe) -> tuple[list[Example], list[Example]]:
+    """Return those to train on, and those of the documents held out."""
+    train: list[Example] = []
+    held_out: list[Example] = []
+    for number, (text, is_out) in _draw(recipe):
+        part = held_out if is_out else train
+        part.append(Example(str(number), (text,), None))
+    if not train or not held_out:
+        raise UserError(
+            f"{recipe.data.source} has {len(train)} sentences to train on and "
+            f"{len(held_out)} in documents held out, expected some of "
+            "both: give more text or a larger data.held_out_fraction"
+        )
+    return train, held_out
+
+
+def _draw(recipe: Recipe) -> list[tuple[int, tuple[str, bool]]]:
+    """Draw `data.max_examples` of the numbered sentences, from all over."""
+    most, numbered = recipe.data.max_examples, enumerate(_read(recipe))
+    if not most:
+        return list(numbered)
+    chosen = heapq.nsmallest(
+        most, numbered, key=lambda pair: place(str(pair[0]), 0)
+    )
+    return sorted(chosen)
+
+
+def _read(recipe: Recipe) -> Iterator[tuple[str, bool]]:
+    """Yield sentences, and whether their document is held out."""
+    spec = recipe.data
+    for document in corpus.documents(spec.source):
+        is_out = is_held_out(document, recipe.seed, spec.held_out_fraction)
+        for text in filter(is_prose, document):
+            yield text, is_out

@@ -1,0 +1,180 @@
+"""Examples of a task: their texts alone, or with the labels to learn."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+
+from tfminilm import teachers
+from tfminilm.errors import UserError
+from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.evaluate import evaluate
+from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.readers.csv_file import csv_task
+from tfminilm.tasks.settings import Settings
+from tfminilm.tasks.task import Task, get_task
+from tfminilm.train import smoke
+from tfminilm.train.progress import Progress
+from tfminilm.train.recipe import DataSpec, Recipe
+from tfminilm.train.score import Data
+from tfminilm.train.sources import augmented
+from tfminilm.train.sources.examples import Examples, example_data
+from tfminilm.train.sources.training_data import TrainingData
+from tfminilm.train.workdir import Workdir
+from tfminilm.typing import Source, Tokenizer
+
+
+def task_of(spec: DataSpec) -> Task:
+    """Return the benchmark, or a task made of a user's own file.
+
+    Raises:
+        UserError: there is no such benchmark, or the file is not as it
+            should be.
+    """
+    path = spec.task.removeprefix("csv:")
+    if path == spec.task:
+        return get_task(spec.task)
+    columns = [name.strip() for name in spec.text_columns.split(",") if name]
+    if not columns:
+        raise UserError(
+            f"recipe: data.source is {spec.source}: expected the columns of "
+            "its text in data.text_columns=A or A,B, and in "
+            "data.label_column=C what to predict"
+        )
+    return csv_task(
+        path,
+        columns,
+        spec.label_column or None,
+        # Without labels a class and a score are one.
+        spec.label_kind if spec.label_column else "regression",
+        eval_path=spec.eval_file or None,
+    )
+
+
+def check_task(spec: DataSpec, task: Task) -> None:
+    """Refuse a task that a student cannot be trained on.
+
+    Raises:
+        UserError: it has no examples to train on, or they cannot be changed.
+    """
+    if task.train_split is None or not task.eval_splits:
+        raise UserError(
+            f"recipe: data.source is {spec.source}, which has no "
+            "examples of its own to train on"
+        )
+    if spec.augment_copies and not kind_of(task).is_augmentable:
+        raise UserError(
+            f"recipe: data.augment_copies is {spec.augment_copies}, "
+            f"but changed words would be no answers to {task.name}: "
+            "expected 0"
+        )
+
+
+def check_augmentation(spec: DataSpec, teacher: Source) -> None:
+    """Look for the models that augment the examples, before any training.
+
+    Args:
+        spec: names them.
+        teacher: stands in where a name is missing.
+
+    Raises:
+        UserError: one is not there.
+    """
+    if spec.task and spec.augment_copies and spec.augmentation == "tinybert":
+        augmented.LanguageModel.load(spec, teacher)
+
+
+def task_examples(
+    recipe: Recipe,
+    task: Task,
+    settings: Settings,
+    teacher: Source,
+    tokenizer: Tokenizer,
+    folder: Workdir,
+    progress: Progress,
+) -> TrainingData:
+    """Open the examples of a task.
+
+    Args:
+        recipe: the stage.
+        task: what its data names.
+        settings: how a model reads the task.
+        teacher: where the stage's comes from.
+        tokenizer: the teacher's.
+        folder: the run's, where token ids are kept.
+        progress: told of the work.
+
+    Raises:
+        UserError: they are missing or broken, or have no labels and the
+            method learns from labels.
+    """
+    kind, learns_labels = kind_of(task), recipe.method.reads == "labels"
+    with progress.working("reading examples"):
+        train, held_out = (
+            _read(recipe.data, task, split)
+            for split in (task.train_split or "train", task.eval_splits[0])
+        )
+
+    def encoded(examples: Sequence[Any]) -> Encoded:
+        return kind.encode(task, examples, tokenizer, settings, folder.text)
+
+    def score(student: keras.Model) -> dict[str, float]:
+        return evaluate(
+            task, student, tokenizer, held_out, settings, folder.text
+        ).metrics
+
+    examples = Examples(
+        task.name,
+        train,
+        held_out,
+        encoded,
+        _copies(recipe, train, teacher, tokenizer, encoded, folder, progress),
+        score=score if learns_labels and kind.is_scored_in_training else None,
+        # The copies have none.
+        needs_labels=learns_labels and not recipe.data.augment_copies,
+    )
+    return example_data(examples, recipe, folder, progress)
+
+
+def _read(spec: DataSpec, task: Task, split: str) -> list[Any]:
+    if spec.folder == teachers.TINY:
+        return smoke.examples(task)
+    source = Data(spec.folder or None, None, spec.max_examples)
+    return source.read(task, split)
+
+
+def _copies(
+    recipe: Recipe,
+    examples: Sequence[Any],
+    teacher: Source,
+    tokenizer: Tokenizer,
+    encoded: Callable[[Sequence[Any]], Encoded],
+    folder: Workdir,
+    progress: Progress,
+) -> Iterator[Encoded]:
+    """Yield changed copies of the examples, some at a time."""
+    spec, seed = recipe.data, recipe.seed
+    if not spec.augment_copies:
+        return
+    if spec.augmentation == "tinybert":
+        for copies in augmented.tinybert_copies(
+            spec,
+            examples,
+            teacher,
+            seed,
+            folder.text,
+            progress,
+            folder.tokenizer_rules(),
+        ):
+            yield encoded(copies)
+        return
+    copies = augmented.bilstm_copies(spec, examples, tokenizer, seed)
+    if not copies:
+        return
+    # Their masked words are one token each.
+    tokenizer.special_tokens_in_strings = True
+    try:
+        few = encoded(copies)
+    finally:
+        tokenizer.special_tokens_in_strings = False
+    yield few
