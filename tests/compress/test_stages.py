@@ -13,6 +13,7 @@ from tfminilm.private.encoders import encoder_parts
 from tfminilm.tasks.task import get_task
 from tfminilm.train import models
 from tfminilm.train.distill import distill
+from tfminilm.train.distributed import DistributedContext
 from tfminilm.train.recipe import (
     CompressSpec,
     DataSpec,
@@ -21,7 +22,6 @@ from tfminilm.train.recipe import (
     StudentSpec,
     TrainSpec,
 )
-from tfminilm.train.team import Team
 
 
 def recipe(**student):
@@ -156,7 +156,7 @@ def test_what_measures_ranges_is_not_shared(tmp_path):
         made, compress=CompressSpec(quantization_aware=True)
     )
 
-    class Two(Team):
+    class Two(DistributedContext):
         num_replicas = 2
 
     with pytest.raises(UserError, match="the ranges of one replica, and 2 wou"):

@@ -21,7 +21,7 @@ from tfminilm.tasks.task import get_task
 from tfminilm.train import fine_tuning
 from tfminilm.train import strategy as strategies
 from tfminilm.train.build import shares_of
-from tfminilm.train.team import Team
+from tfminilm.train.distributed import DistributedContext
 
 path = pathlib.Path(__file__).with_name("cases.py")
 spec = importlib.util.spec_from_file_location("cases", path)
@@ -85,12 +85,12 @@ def dropped(strategy):
     def drop():
         return layer(tf.ones(64), training=True)
 
-    team = Team(strategy)
+    context = DistributedContext(strategy)
     kept = []
     for _ in range(2):
         found = strategy.run(drop)
         kept.append([x.numpy().tolist() for x in found.values])
-        team.part_seeds(layer.variables)
+        context.split_seeds(layer.variables)
     return kept
 
 
@@ -113,9 +113,10 @@ def fine_tuned(strategy):
 
 def work():
     """Prints the losses of `WORKERS` on a worker, by method."""
-    team = strategies.build_team("multi_worker")
+    context = strategies.build_context("multi_worker")
     found = {
-        name: train(cases.METHODS[name], team.strategy)[0] for name in WORKERS
+        name: train(cases.METHODS[name], context.strategy)[0]
+        for name in WORKERS
     }
     print(json.dumps(found))
 

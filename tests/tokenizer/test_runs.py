@@ -14,7 +14,7 @@ from tfminilm.train.workdir import Workdir
 def test_a_new_run_takes_the_sources_rules(tmp_path):
     folder = Workdir(tmp_path, {"a": 1})
     assert folder.tokenizer_rules() is None
-    with folder.hold():
+    with folder.lock():
         pass
     assert Workdir(tmp_path, {"a": 1}).tokenizer_rules() is None
 
@@ -24,7 +24,7 @@ def test_an_old_run_keeps_keras_hubs(tmp_path):
     (tmp_path / "decisions.json").write_text('{"precision": "float32"}')
     folder = Workdir(tmp_path, {"a": 1})
     assert folder.tokenizer_rules() == "keras_hub"
-    with folder.hold():
+    with folder.lock():
         pass
     known = json.loads((tmp_path / "decisions.json").read_text())
     assert known["precision"] == "float32"
@@ -40,7 +40,7 @@ def test_stages_share_what_the_run_has(tmp_path):
     new = Workdir(tmp_path / "new", {"a": 1})
     stage = Workdir(tmp_path / "new" / "first", {"b": 2}, inside=new)
     assert stage.tokenizer_rules() is None
-    with stage.hold():
+    with stage.lock():
         pass
     later = Workdir(tmp_path / "new", {"a": 1})
     stage = Workdir(tmp_path / "new" / "second", {"c": 3}, inside=later)

@@ -221,7 +221,7 @@ def test_what_changes_while_it_is_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr(files, "write_bytes", slow)
     found, written = variables(5), []
-    with Checkpoints(tmp_path, written=written.append) as checkpoints:
+    with Checkpoints(tmp_path, on_written=written.append) as checkpoints:
         checkpoints.save(5, found, {})
         for variable in found:
             variable.assign(keras.ops.zeros_like(variable.value))

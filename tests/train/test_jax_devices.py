@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.train import jax_devices, strategy, team
+from tfminilm.train import distributed, jax_devices, strategy
 
 COMMAND = "import sys; from tfminilm.commands import main; sys.exit(main())"
 
@@ -45,9 +45,9 @@ def test_what_jax_does_not_do(monkeypatch, given, told):
     monkeypatch.setattr(
         jax_devices.keras.distribution, "list_devices", lambda: ["cpu:0"]
     )
-    assert strategy.build_team() is team.ALONE
+    assert strategy.build_context() is distributed.SINGLE_DEVICE
     with pytest.raises(UserError, match=told):
-        strategy.build_team(**given)
+        strategy.build_context(**given)
 
 
 def test_the_flag_makes_devices(tmp_path, tiny):

@@ -12,7 +12,7 @@ import pytest
 
 from tfminilm import commands
 from tfminilm.errors import UsageError, UserError
-from tfminilm.train import cluster, guard, strategy, team
+from tfminilm.train import cluster, distributed, guard, strategy
 
 
 class Replicas:
@@ -20,14 +20,14 @@ class Replicas:
         self.num_replicas_in_sync = count
 
 
-class Told(team.Team):
-    """A team whose other worker said what it is told here."""
+class Told(distributed.DistributedContext):
+    """A context whose other worker said what it is told here."""
 
     def __init__(self, other):
         super().__init__(Replicas(2), ("a:1", "b:2"))
         object.__setattr__(self, "other", other)
 
-    def everyones(self, value):
+    def all_gather(self, value):
         return [value, self.other]
 
 
@@ -52,7 +52,7 @@ def port():
 
 
 def test_a_batch_is_shared_evenly():
-    three = team.Team(Replicas(3))
+    three = distributed.DistributedContext(Replicas(3))
     three.check_batch(12)
     with pytest.raises(UserError, match=r"batch_size is 32, which 3 .* of 3"):
         three.check_batch(32)
@@ -60,15 +60,15 @@ def test_a_batch_is_shared_evenly():
         three.check_batch(12, parts=2)
     with pytest.raises(UserError, match="steps_per_execution is 4"):
         three.check_batch(12, steps=4)
-    team.ALONE.check_batch(7, parts=7)
+    distributed.SINGLE_DEVICE.check_batch(7, parts=7)
 
 
 def test_workers_that_differ_are_named():
     ours = {"recipe": {"train": {"batch_size": 32, "steps": 9}}}
-    Told(ours).agree(ours)
+    Told(ours).check_equal(ours)
     theirs = {"recipe": {"train": {"batch_size": 64, "steps": 9}}}
     with pytest.raises(UserError) as failure:
-        Told(theirs).agree(ours)
+        Told(theirs).check_equal(ours)
     assert "worker 1 at b:2" in str(failure.value)
     assert "recipe.train.batch_size is 64 there and 32 here" in str(
         failure.value
@@ -76,13 +76,13 @@ def test_workers_that_differ_are_named():
 
 
 def test_one_process_agrees_with_itself():
-    alone = team.ALONE
-    assert alone.everyones({"a": 1}) == [{"a": 1}]
-    assert alone.chiefs("x") == "x"
+    alone = distributed.SINGLE_DEVICE
+    assert alone.all_gather({"a": 1}) == [{"a": 1}]
+    assert alone.broadcast("x") == "x"
     assert alone.any(True)
     assert not alone.any(False)
     assert alone.is_chief
-    alone.wait()
+    alone.barrier()
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,12 @@ def test_one_process_agrees_with_itself():
 )
 def test_the_chief_is_first(monkeypatch, own, order):
     found = []
-    monkeypatch.setattr(team.Team, "wait", lambda one: found.append("waited"))
-    with team.Team(own=own).chief_first():
+    monkeypatch.setattr(
+        distributed.DistributedContext,
+        "barrier",
+        lambda one: found.append("waited"),
+    )
+    with distributed.DistributedContext(rank=own).chief_first():
         found.append("done")
     assert found == order
 
@@ -225,7 +229,7 @@ def test_clusters_that_are_not_here_are_told(monkeypatch):
 )
 def test_missing_devices_are_told(name, told):
     with pytest.raises(UserError, match=told):
-        strategy.build_team(name)
+        strategy.build_context(name)
 
 
 def test_xla_refuses_what_keras_does_not_compile():
@@ -237,36 +241,40 @@ def test_xla_refuses_what_keras_does_not_compile():
         def _flatten_layers(self):
             return [Layer()]
 
-    compiled = strategy.build_team("one", xla=True)
+    compiled = strategy.build_context("one", xla=True)
     with pytest.raises(UserError, match="XLA cannot compile lstm"):
         compiled.jit_compile(Model())
     Layer.supports_jit = True
     assert compiled.jit_compile(Model()) is True
     assert compiled.buckets(48) == [48]
-    assert team.ALONE.jit_compile(Model()) == "auto"
-    assert team.ALONE.buckets(48) is None
+    assert distributed.SINGLE_DEVICE.jit_compile(Model()) == "auto"
+    assert distributed.SINGLE_DEVICE.buckets(48) is None
 
 
 def test_tensorflow_errors_are_told_in_words():
     import tensorflow as tf
 
     def run(own, kind, message):
-        with own.running():
+        with own.explain_errors():
             raise kind(None, None, message)
 
-    pair = team.Team(Replicas(2), ("a:1", "b:2"))
+    pair = distributed.DistributedContext(Replicas(2), ("a:1", "b:2"))
     with pytest.raises(UserError, match=r"worker 1 at b:2 does not answer"):
         run(pair, tf.errors.UnavailableError, "Socket closed")
-    compiled = strategy.build_team("one", xla=True)
+    compiled = strategy.build_context("one", xla=True)
     with pytest.raises(UserError, match=r"XLA cannot compile .* uncompilable"):
         run(compiled, tf.errors.InvalidArgumentError, "XLA: uncompilable op")
     with pytest.raises(tf.errors.InvalidArgumentError):
-        run(team.ALONE, tf.errors.InvalidArgumentError, "XLA: no shape")
+        run(
+            distributed.SINGLE_DEVICE,
+            tf.errors.InvalidArgumentError,
+            "XLA: no shape",
+        )
 
 
 def test_one_device_needs_no_strategy():
-    assert strategy.build_team() is team.ALONE
-    assert strategy.build_team("one") is team.ALONE
+    assert strategy.build_context() is distributed.SINGLE_DEVICE
+    assert strategy.build_context("one") is distributed.SINGLE_DEVICE
 
 
 @pytest.mark.parametrize(

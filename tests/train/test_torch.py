@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.train import strategy, team
+from tfminilm.train import distributed, strategy
 
 COMMAND = """
 import sys
@@ -22,8 +22,8 @@ sys.exit(code)
 
 def test_what_torch_does_not_do(monkeypatch):
     monkeypatch.setattr(strategy.keras.backend, "backend", lambda: "torch")
-    assert strategy.build_team() is team.ALONE
-    assert strategy.build_team("one") is team.ALONE
+    assert strategy.build_context() is distributed.SINGLE_DEVICE
+    assert strategy.build_context("one") is distributed.SINGLE_DEVICE
     for given, flag in (
         ({"name": "mirrored"}, "--strategy=mirrored"),
         ({"name": "one", "xla": True}, "--xla"),
@@ -31,7 +31,7 @@ def test_what_torch_does_not_do(monkeypatch):
         ({"cluster_name": "slurm"}, "--cluster=slurm"),
     ):
         with pytest.raises(UserError, match=f"{flag}: KERAS_BACKEND is torch"):
-            strategy.build_team(**given)
+            strategy.build_context(**given)
 
 
 @pytest.mark.skipif(

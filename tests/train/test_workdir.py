@@ -22,15 +22,15 @@ RECIPE = Recipe(name="a")
 @pytest.fixture
 def begun(tmp_path):
     """The folder of a run that was begun."""
-    with Workdir(tmp_path / "run", RECIPE).hold():
+    with Workdir(tmp_path / "run", RECIPE).lock():
         return tmp_path / "run"
 
 
 def test_nothing_is_written_before_it_is_held(tmp_path):
     folder = Workdir(tmp_path / "new" / "run", RECIPE)
-    assert folder.decide("precision", lambda: "float32") == "float32"
+    assert folder.pin("precision", lambda: "float32") == "float32"
     assert not list(tmp_path.iterdir())
-    with folder.hold():
+    with folder.lock():
         written = json.loads((folder.path / "recipe.json").read_text())
     assert Recipe.parse(written) == RECIPE
 
@@ -38,17 +38,17 @@ def test_nothing_is_written_before_it_is_held(tmp_path):
 def test_stages_hold_their_run_in_turn(tmp_path):
     whole = Workdir(tmp_path / "run", RECIPE)
     for _ in range(2):
-        with whole.hold():
+        with whole.lock():
             pass
 
 
 def test_a_decision_stays(tmp_path):
     first = Workdir(tmp_path, RECIPE)
-    first.decide("precision", lambda: "float32")
-    with first.hold():
+    first.pin("precision", lambda: "float32")
+    with first.lock():
         pass
     again = Workdir(tmp_path, RECIPE)
-    assert again.decide("precision", lambda: "mixed_bfloat16") == "float32"
+    assert again.pin("precision", lambda: "mixed_bfloat16") == "float32"
 
 
 def test_run_of_another_recipe(begun):
@@ -88,16 +88,16 @@ def test_two_processes_in_one_folder(begun):
     hold = (
         "import sys; from tfminilm.train.recipe import Recipe\n"
         "from tfminilm.train.workdir import Workdir\n"
-        "with Workdir(sys.argv[1], Recipe(name='a')).hold(): pass"
+        "with Workdir(sys.argv[1], Recipe(name='a')).lock(): pass"
     )
-    with Workdir(begun, RECIPE).hold():
+    with Workdir(begun, RECIPE).lock():
         other = subprocess.run(
             [sys.executable, "-c", hold, str(begun)],
             capture_output=True,
             text=True,
         )
     assert f"another process is running in {begun}: wait" in other.stderr
-    with Workdir(begun, RECIPE).hold():  # It is free again.
+    with Workdir(begun, RECIPE).lock():  # It is free again.
         pass
 
 
@@ -106,7 +106,7 @@ def test_file_system_without_locks(begun, monkeypatch):
         raise OSError(errno.ENOLCK, "no locks")
 
     monkeypatch.setattr(files.fcntl, "flock", flock)
-    with Workdir(begun, RECIPE).hold():
+    with Workdir(begun, RECIPE).lock():
         pass
 
 
@@ -120,7 +120,7 @@ def leave(folder):
 def test_leftovers_are_swept(begun):
     for place in ("", "checkpoints", "text"):
         leave(begun / place)
-    with Workdir(begun, RECIPE).hold():
+    with Workdir(begun, RECIPE).lock():
         assert not list(begun.rglob(".tmp-*"))
 
 
@@ -148,7 +148,7 @@ def test_what_no_run_wrote_stays(tmp_path):
     before = content(tmp_path)
     folder = Workdir(tmp_path, RECIPE)
     row = {"step": 1, "split": "train", "loss": 1.0}
-    with folder.hold():
+    with folder.lock():
         for _ in range(2):
             scalars.Scalars(tmp_path / "tensorboard", [row], folder.run)
         with Checkpoints(folder.checkpoints, 1, run=folder.run) as checkpoints:
@@ -185,7 +185,7 @@ def test_link_or_file_where_a_run_has_a_folder(tmp_path, name):
         make(run / name)
         with (
             pytest.raises(UserError, match=f"{name} is no folder: a run makes"),
-            Workdir(run, RECIPE).hold(),
+            Workdir(run, RECIPE).lock(),
         ):
             pass
         assert sorted(p.name for p in run.iterdir()) == [".lock", name]
@@ -197,7 +197,7 @@ def test_a_folder_of_somebody_else(tmp_path, name):
     (tmp_path / name).write_text("mine")
     with (
         pytest.raises(UserError, match=f"holds {name} and no recipe.json"),
-        Workdir(tmp_path, RECIPE).hold(),
+        Workdir(tmp_path, RECIPE).lock(),
     ):
         pass
     assert (tmp_path / name).read_text() == "mine"
@@ -206,7 +206,7 @@ def test_a_folder_of_somebody_else(tmp_path, name):
 def test_rows(begun):
     folder = Workdir(begun, RECIPE)
     assert not folder.has_logged(0, "train")
-    folder.forget_after(0)
+    folder.drop_rows_after(0)
     for step in (0, 5, 10):
         folder.log({"step": step, "split": "train", "loss": step / 3})
     with open(begun / "metrics.jsonl", "ab") as file:
@@ -215,7 +215,7 @@ def test_rows(begun):
     assert not folder.has_logged(10, "held_out")
     assert not folder.has_logged(15, "train")
     before = (begun / "metrics.jsonl").read_text(errors="replace")
-    folder.forget_after(5)
+    folder.drop_rows_after(5)
     after = (begun / "metrics.jsonl").read_text()
     assert after.splitlines() == before.splitlines()[:2]
     folder.log({"step": 10, "split": "train"})
@@ -247,10 +247,10 @@ def test_stages_share_what_they_read(tmp_path):
 
 def test_events_stay_and_a_cut_one_is_ended(begun):
     folder = Workdir(begun, RECIPE)
-    folder.tell("started", 0)
+    folder.log_event("started", 0)
     with open(begun / "events.jsonl", "ab") as file:
         file.write(b'{"event": "chec')
-    folder.tell("resumed", 5, more=1)
+    folder.log_event("resumed", 5, more=1)
     first, cut, last = (begun / "events.jsonl").read_text().splitlines()
     assert (json.loads(first)["event"], json.loads(first)["step"]) == (
         "started",

@@ -79,14 +79,14 @@ def run(flags: flags.FlagValues) -> None:
         seed: finetune.FineTuning(seed=seed, **options).resolved(task)
         for seed in seeds
     }
-    team = strategy_flags.parse(flags)
+    context = strategy_flags.parse(flags)
     runs = {
         seed: finetune.finetune(
-            task, spec, folders[seed], workdir / "text", team
+            task, spec, folders[seed], workdir / "text", context
         )
         for seed, spec in specs.items()
     }
-    if not team.is_chief:
+    if not context.is_chief:
         return
     results = {
         "task": task.name,

@@ -41,7 +41,7 @@ def define(flags: flags.FlagValues) -> None:
 
 
 def parse(flags: flags.FlagValues) -> Any:
-    """The `Team` that the flags name; waits for all workers.
+    """The `DistributedContext` that the flags name; waits for all workers.
 
     Raises:
         UsageError: flags do not go together.
@@ -63,9 +63,9 @@ def parse(flags: flags.FlagValues) -> Any:
             f"--cluster is of --strategy=multi_worker, not {given}"
         )
     # Late: it imports Keras.
-    from tfminilm.train.strategy import build_team
+    from tfminilm.train.strategy import build_context
 
-    return build_team(
+    return build_context(
         given,
         flags.num_virtual_devices,
         flags.cluster or "",

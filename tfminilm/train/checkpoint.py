@@ -24,7 +24,7 @@ _FIRST_KEYS = {"step", "sha256", "facts"}
 
 
 class Checkpoints:
-    """A run's checkpoints, written while the training goes on.
+    """Keep a run's checkpoints, written while the training goes on.
 
     `save` copies the state and leaves the writing to a thread, one checkpoint
     at a time. In a `with` block, all are on the disk when it ends.
@@ -32,7 +32,7 @@ class Checkpoints:
     Args:
         folder: where they lie; `best.json` in it names the best.
         keep: how many of the newest are kept, beside the best.
-        written: is told, in that thread, the step of one that is on the disk.
+        on_written: is told, in that thread, the step of one on the disk.
         run: tells the checkpoints of this run, the only ones to be removed.
     """
 
@@ -40,13 +40,13 @@ class Checkpoints:
         self,
         folder: pathlib.Path,
         keep: int = 2,
-        written: Callable[[int], None] = lambda step: None,
+        on_written: Callable[[int], None] = lambda step: None,
         run: str = "",
     ):
         self.folder = folder
         self.keep = keep
         self._run = run
-        self._tell = written
+        self._on_written = on_written
         self._writer = concurrent.futures.ThreadPoolExecutor(1)
         self._written: concurrent.futures.Future | None = None
 
@@ -64,7 +64,7 @@ class Checkpoints:
         variables: Sequence[keras.Variable],
         facts: dict[str, Any],
     ) -> None:
-        """Writes the checkpoint of `step`, and removes those not to keep.
+        """Write the checkpoint of `step`, and removes those not to keep.
 
         Those of later steps go: they were damaged, or the run would not be at
         `step` again. What this run did not write stays, under another name
@@ -92,7 +92,7 @@ class Checkpoints:
         self._written = self._writer.submit(self._write, step, content, facts)
 
     def wait(self) -> None:
-        """Returns when what was saved is on the disk.
+        """Return when what was saved is on the disk.
 
         Raises:
             UserError: it could not be written.
@@ -102,21 +102,21 @@ class Checkpoints:
             written.result()
 
     def has(self, step: int) -> bool:
-        """Whether there is a checkpoint of `step`, or will be."""
+        """Tell whether there is a checkpoint of `step`, or will be."""
         self.wait()
         return self._path(step).is_dir()
 
     def newest(self) -> pathlib.Path | None:
-        """The folder of the newest one of this run, if there is any."""
+        """Return the folder of the newest one of this run, if there is any."""
         self.wait()
         return next(filter(self._is_own, self._newest_first()), None)
 
     def is_best(self, loss: float) -> bool:
-        """Whether no other was better on held-out data."""
+        """Tell whether no other was better on held-out data."""
         return loss <= self._best().get("loss", np.inf)
 
     def mark_best(self, step: int, loss: float) -> None:
-        """Keeps the checkpoint of `step` until another one is marked.
+        """Keep the checkpoint of `step` until another one is marked.
 
         Raises:
             UserError: the disk is full, or the folder cannot be written.
@@ -132,7 +132,7 @@ class Checkpoints:
         variables: Sequence[keras.Variable],
         say: Callable[[str], None] = lambda line: None,
     ) -> tuple[int, dict[str, Any]] | None:
-        """Reads the newest whole checkpoint into `variables`.
+        """Read the newest whole checkpoint into `variables`.
 
         A damaged one is passed over for the one before it, and `say` is told.
 
@@ -143,18 +143,18 @@ class Checkpoints:
         Raises:
             UserError: the checkpoint belongs to a model of another shape.
         """
-        found = None
+        restored = None
         for path in self._newest_first():
             meta = _read_meta(path)
             if meta is not None:
                 _assign(path, variables)
-                found = meta["step"], meta["facts"]
+                restored = meta["step"], meta["facts"]
                 break
             say(f"{path} is damaged and passed over")
-        if self._best().get("step", -1) > (found[0] if found else -1):
+        if self._best().get("step", -1) > (restored[0] if restored else -1):
             # The run gets to it again.
             (self.folder / _BEST).unlink(missing_ok=True)
-        return found
+        return restored
 
     def _write(self, step: int, content: bytes, facts: dict[str, Any]) -> None:
         path = self._path(step)
@@ -170,24 +170,24 @@ class Checkpoints:
                 "facts": facts,
             }
             files.write_json(beside / _META, meta)
-        self._tell(step)
+        self._on_written(step)
         self._prune(step)
 
     def _prune(self, step: int) -> None:
-        own = [path for path in self._newest_first() if self._is_own(path)]
-        place = own.index(self._path(step))
+        paths = [path for path in self._newest_first() if self._is_own(path)]
+        place = paths.index(self._path(step))
         best = self._best().get("checkpoint", "")
-        for path in own[:place] + own[place + self.keep :]:
+        for path in paths[:place] + paths[place + self.keep :]:
             if path.name != best:
                 self._remove(path)
 
     def _remove(self, path: pathlib.Path) -> None:
-        """Removes what this run wrote there, and nothing else."""
+        """Remove what this run wrote there, and nothing else."""
         if self._is_own(path):
             files.remove(path, (_TENSORS, _META))
 
     def _is_own(self, path: pathlib.Path) -> bool:
-        """Tells whether this run wrote the checkpoint, by its description."""
+        """Tell whether this run wrote the checkpoint, by its description."""
         if path.is_symlink() or not path.is_dir():
             return False
         meta = json_files.find(path / _META, {"step": int, "sha256": str})
@@ -198,7 +198,7 @@ class Checkpoints:
         return meta.keys() == _FIRST_KEYS
 
     def _best(self) -> dict[str, Any]:
-        """The content of `best.json`; empty if there is no such checkpoint."""
+        """Return the content of `best.json`; empty if there is none."""
         best = json_files.find(
             self.folder / _BEST,
             {"step": int, "checkpoint": str, "loss": float},
@@ -206,12 +206,12 @@ class Checkpoints:
         return best if best and self._path(best["step"]).is_dir() else {}
 
     def _newest_first(self) -> list[pathlib.Path]:
-        found = {
+        by_step = {
             int(name[1]): path
             for path in self.folder.glob("step-*")
             if (name := _NAME.fullmatch(path.name)) and path.is_dir()
         }
-        return [found[step] for step in sorted(found, reverse=True)]
+        return [by_step[step] for step in sorted(by_step, reverse=True)]
 
     def _path(self, step: int) -> pathlib.Path:
         return self.folder / f"step-{step:09d}"
@@ -230,7 +230,7 @@ def _assign(path: pathlib.Path, variables: Sequence[keras.Variable]) -> None:
 
 
 def _read_meta(path: pathlib.Path) -> dict[str, Any] | None:
-    """The checkpoint's description, or `None` if it is damaged."""
+    """Return the checkpoint's description, or `None` if it is damaged."""
     meta = json_files.find(
         path / _META, {"step": int, "sha256": str, "facts": dict}
     )

@@ -70,8 +70,8 @@ def check_ranges(stage: Stage, prefix: str) -> None:
     def value(name: str) -> Any:
         return functools.reduce(getattr, name.split("."), stage)
 
-    def require(fine: bool, name: str, expected: str) -> None:
-        if not fine:
+    def require(is_right: bool, name: str, expected: str) -> None:
+        if not is_right:
             raise UsageError(
                 f"recipe: {prefix}{name} is {value(name)!r}, "
                 f"expected {expected}"
@@ -83,7 +83,7 @@ def check_ranges(stage: Stage, prefix: str) -> None:
         require(value(name) >= 0, name, "0 or more")
     for name, most in _AT_MOST.items():
         require(value(name) <= most, name, f"{most:,} or less")
-    for name, known in (
+    for name, choices in (
         ("train.optimizer", OPTIMIZERS),
         ("train.precision", PRECISIONS),
         ("student.kind", families.STUDENT_KINDS),
@@ -92,7 +92,8 @@ def check_ranges(stage: Stage, prefix: str) -> None:
         ("data.label_kind", LABEL_KINDS),
         ("compress.sparsity_schedule", SPARSITY_SCHEDULES),
     ):
-        require(value(name) in known, name, " or ".join(filter(None, known)))
+        expected = " or ".join(filter(None, choices))
+        require(value(name) in choices, name, expected)
     _check_student(stage, require)
     _check_bounds(stage, require)
     student = stage.student
@@ -165,19 +166,18 @@ def _check_bounds(
             f"train.{name}",
             f"a multiple of train.steps_per_execution ({several})",
         )
-    fine = several == 1 or not compress.sparsity
     require(
-        fine,
+        several == 1 or not compress.sparsity,
         "train.steps_per_execution",
         "1 with compress.sparsity, which prunes after each step",
     )
     most = stage.student.max_sequence_length
     fits = 8 <= data.sequence_length <= most
     require(fits, "data.sequence_length", f"8 to {most}")
-    fine = 0 < data.held_out_fraction <= 0.5
-    require(fine, "data.held_out_fraction", "0 to 0.5, above 0")
-    fine = 0 <= compress.sparsity < 1
-    require(fine, "compress.sparsity", "0 to 1, below 1")
+    is_fraction = 0 < data.held_out_fraction <= 0.5
+    require(is_fraction, "data.held_out_fraction", "0 to 0.5, above 0")
+    is_share = 0 <= compress.sparsity < 1
+    require(is_share, "compress.sparsity", "0 to 1, below 1")
     require(0 < train.beta_2 < 1, "train.beta_2", "above 0, below 1")
     require(0 < data.mask_rate < 1, "data.mask_rate", "above 0, below 1")
 
@@ -226,7 +226,7 @@ def kept(stages: Mapping[str, Stage]) -> dict[str, Stage]:
     Raises:
         UsageError: all are to be skipped, or one is a later stage's teacher.
     """
-    found: dict[str, Stage] = {}
+    left: dict[str, Stage] = {}
     skipped: dict[str, StudentSpec] = {}
     for name, stage in stages.items():
         student = stage.student
@@ -242,12 +242,12 @@ def kept(stages: Mapping[str, Stage]) -> dict[str, Stage]:
                 f"teacher of stages.{name}: skip that, too, or give it another"
             )
         else:
-            found[name] = dataclasses.replace(stage, student=student)
-    if stages and not found:
+            left[name] = dataclasses.replace(stage, student=student)
+    if stages and not left:
         raise UsageError(
             "recipe: all its stages are skipped; expected one that is not"
         )
-    return found
+    return left
 
 
 def _weights(method: Any) -> list[str]:

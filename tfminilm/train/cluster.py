@@ -27,13 +27,13 @@ _GREETING = b"tfminilm\n"
 
 
 def has_tf_config() -> bool:
-    """Whether the environment names several workers, as `TF_CONFIG` does."""
+    """Tell whether `TF_CONFIG` names several workers."""
     cluster = _tf_config().get("cluster", {})
     return sum(map(len, cluster.values())) > 1
 
 
 def resolver(cluster: str) -> Any:
-    """TensorFlow's cluster resolver.
+    """Return TensorFlow's cluster resolver.
 
     Args:
         cluster: "tf_config", "slurm", "kubernetes:LABEL", where LABEL selects
@@ -48,29 +48,29 @@ def resolver(cluster: str) -> Any:
 
     kind, _, where = cluster.partition(":")
     try:
-        found = _found(tf.distribute.cluster_resolver, kind, where)
-        if found is None:
+        resolver = _resolver_of(tf.distribute.cluster_resolver, kind, where)
+        if resolver is None:
             raise UsageError(f"--cluster={cluster}: expected {KINDS}")
-        spec = found.cluster_spec()
+        spec = resolver.cluster_spec()
         if kind in ("kubernetes", "gce"):
-            own = "worker", _place(spec.as_dict()["worker"])
+            task = "worker", _rank(spec.as_dict()["worker"])
         else:
-            own = found.task_type, found.task_id
+            task = resolver.task_type, resolver.task_id
     except (ImportError, RuntimeError, OSError, KeyError) as error:
         raise UserError(f"--cluster={cluster}: {error}") from error
     # Not all of them look for GPUs, and Slurm's takes it that there are some.
     gpus = len(tf.config.list_physical_devices("GPU"))
     return tf.distribute.cluster_resolver.SimpleClusterResolver(
         spec,
-        task_type=own[0],
-        task_id=own[1],
+        task_type=task[0],
+        task_id=task[1],
         num_accelerators={"GPU": gpus},
         rpc_layer="grpc",
     )
 
 
-def _found(resolvers: Any, kind: str, where: str) -> Any:
-    """TensorFlow's own resolver; `None` if there is none of that kind."""
+def _resolver_of(resolvers: Any, kind: str, where: str) -> Any:
+    """Return TensorFlow's resolver; `None` if there is none of that kind."""
     if kind == "tf_config" and not where:
         _tf_config()
         return resolvers.TFConfigClusterResolver()
@@ -83,39 +83,39 @@ def _found(resolvers: Any, kind: str, where: str) -> Any:
     return None
 
 
-def workers(found: Any) -> tuple[list[str], int]:
-    """The addresses of a resolver's workers, chief first, and its own place.
+def workers(resolver: Any) -> tuple[list[str], int]:
+    """Return the addresses of all workers, chief first, and this one's rank.
 
     Raises:
         UserError: there are not several, or it is none of them.
     """
-    cluster = found.cluster_spec().as_dict()
+    cluster = resolver.cluster_spec().as_dict()
     tasks = [
         (job, index, address)
         for job in ("chief", "worker")
         for index, address in enumerate(cluster.get(job, []))
     ]
-    own = found.task_type, found.task_id
-    places = [place for place, task in enumerate(tasks) if task[:2] == own]
-    if len(tasks) < 2 or not places:
+    this = resolver.task_type, resolver.task_id
+    ranks = [rank for rank, task in enumerate(tasks) if task[:2] == this]
+    if len(tasks) < 2 or not ranks:
         raise UserError(
             f"the cluster {json.dumps(cluster)} has no several workers with "
-            f"this one, {own[0]} {own[1]}, among them: expected TF_CONFIG, "
+            f"this one, {this[0]} {this[1]}, among them: expected TF_CONFIG, "
             "or what --cluster names, to list worker (and perhaps chief) "
             "addresses, and this one's task"
         )
-    return [address for *_, address in tasks], places[0]
+    return [address for *_, address in tasks], ranks[0]
 
 
-def meet(addresses: Sequence[str], own: int, timeout: float) -> None:
-    """Returns when every worker answers at its address.
+def meet(addresses: Sequence[str], rank: int, timeout: float) -> None:
+    """Return when every worker answers at its address.
 
     TensorFlow itself would wait for long without a word, and share a port
     with another program.
 
     Args:
         addresses: host:port of each.
-        own: the place of this one's.
+        rank: the place of this one's.
         timeout: seconds to wait.
 
     Raises:
@@ -132,30 +132,30 @@ def meet(addresses: Sequence[str], own: int, timeout: float) -> None:
             "of its own for each"
         )
     deadline = time.monotonic() + timeout
-    with _listening(addresses[own]):
-        for place, address in enumerate(addresses):
-            while place != own and not _answers(address):
+    with _listening(addresses[rank]):
+        for other, address in enumerate(addresses):
+            while other != rank and not _answers(address):
                 if time.monotonic() > deadline:
                     raise UserError(
-                        f"worker {place} did not answer at {address} within "
+                        f"worker {other} did not answer at {address} within "
                         f"{timeout:g} s: start it too, and see that this "
                         "address reaches it; --worker_timeout waits longer"
                     )
                 time.sleep(_RETRY_SECONDS)
 
 
-def silent(addresses: Sequence[str], own: int) -> list[int]:
-    """The places of the workers that do not answer, dead or stopped."""
-    others = [place for place in range(len(addresses)) if place != own]
+def silent(addresses: Sequence[str], rank: int) -> list[int]:
+    """Return the ranks of the workers that do not answer, dead or stopped."""
+    others = [other for other in range(len(addresses)) if other != rank]
     with concurrent.futures.ThreadPoolExecutor(len(others) or 1) as pool:
-        answers = pool.map(lambda place: _answers(addresses[place]), others)
-        found = dict(zip(others, answers, strict=True))
-    return [place for place in others if not found[place]]
+        answers = pool.map(lambda other: _answers(addresses[other]), others)
+        answered = dict(zip(others, answers, strict=True))
+    return [other for other in others if not answered[other]]
 
 
 @contextlib.contextmanager
 def _listening(address: str) -> Iterator[None]:
-    """Answers those who connect until TensorFlow does."""
+    """Answer those who connect until TensorFlow does."""
     _, port = _split(address)
     listener = socket.socket()
     # A worker that was just killed is no other program.
@@ -191,7 +191,7 @@ def _listening(address: str) -> Iterator[None]:
 
 
 def _answers(address: str) -> bool:
-    """Tells whether a worker, or TensorFlow's server in it, answers.
+    """Tell whether a worker, or TensorFlow's server in it, answers.
 
     The system takes connections for a process that is stopped.
     """
@@ -228,26 +228,26 @@ def _tf_config() -> dict[str, Any]:
 
 
 def _slurm_devices() -> dict[str, Any]:
-    """On nodes without GPUs TensorFlow's resolver has to be told so."""
+    """Return what tells TensorFlow's resolver that a node has no GPU."""
     if shutil.which("nvidia-smi"):
         return {}
     count = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
     return {"gpus_per_node": count, "gpus_per_task": 1, "auto_set_gpu": False}
 
 
-def _place(addresses: Sequence[str]) -> int:
-    """Which of the workers is on this machine."""
-    own = [i for i, each in enumerate(addresses) if _is_here(_split(each)[0])]
-    if len(own) != 1:
+def _rank(addresses: Sequence[str]) -> int:
+    """Return which of the workers is on this machine."""
+    here = [i for i, each in enumerate(addresses) if _is_here(_split(each)[0])]
+    if len(here) != 1:
         raise UserError(
-            f"{len(own)} of the workers {', '.join(addresses)} are on this "
+            f"{len(here)} of the workers {', '.join(addresses)} are on this "
             "machine, expected one"
         )
-    return own[0]
+    return here[0]
 
 
 def _is_here(host: str) -> bool:
-    """One can listen at an address of one's own only."""
+    """Tell whether an address is this machine's: only there can it listen."""
     try:
         with socket.socket() as probe:
             probe.bind((host, 0))

@@ -8,15 +8,17 @@ from tfminilm.compress.optimization import import_tfmot
 from tfminilm.errors import UserError
 from tfminilm.train import dry_run
 from tfminilm.train.distillation import select_job
+from tfminilm.train.distributed import SINGLE_DEVICE, DistributedContext
 from tfminilm.train.job import run_job
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import CompressSpec, Recipe
-from tfminilm.train.team import ALONE, Team
 from tfminilm.train.workdir import Workdir
 from tfminilm.typing import Source
 
 
-def distill(recipe: Recipe, workdir: Source, team: Team = ALONE) -> keras.Model:
+def distill(
+    recipe: Recipe, workdir: Source, context: DistributedContext = SINGLE_DEVICE
+) -> keras.Model:
     """Distil as the recipe says, going on where an earlier start stopped.
 
     Writes `recipe.json`, `metrics.jsonl`, `events.jsonl`, `checkpoints/`,
@@ -27,7 +29,7 @@ def distill(recipe: Recipe, workdir: Source, team: Team = ALONE) -> keras.Model:
     Args:
         recipe: what to run.
         workdir: the run's folder, of all workers the same.
-        team: the replicas that share each batch.
+        context: the replicas that share each batch.
 
     Returns:
         The trained student, of the last stage, in float32: a KerasHub
@@ -42,15 +44,18 @@ def distill(recipe: Recipe, workdir: Source, team: Team = ALONE) -> keras.Model:
     stages = recipe.runs()
     for stage in stages.values():
         spec = stage.train
-        team.check_batch(
+        context.check_batch(
             spec.batch_size,
             spec.gradient_accumulation,
             spec.steps_per_execution,
         )
-        _check_compression(stage.compress, team)
-    with Progress(quiet=not team.is_chief) as progress, team.running():
-        team.agree({"recipe": recipe.to_dict()})
-        whole = Workdir(path, recipe.to_dict(), team=team)
+        _check_compression(stage.compress, context)
+    with (
+        Progress(quiet=not context.is_chief) as progress,
+        context.explain_errors(),
+    ):
+        context.check_equal({"recipe": recipe.to_dict()})
+        whole = Workdir(path, recipe.to_dict(), context=context)
         if recipe.stages or recipe.student.init_from:
             dry_run.check_vocabularies(stages)
         if not recipe.stages:
@@ -62,7 +67,7 @@ def distill(recipe: Recipe, workdir: Source, team: Team = ALONE) -> keras.Model:
         for number, (name, stage) in enumerate(stages.items(), 1):
             progress.say(f"stage {number} of {len(stages)}: {name}")
             folder = Workdir(
-                path / name, stage.to_dict(), inside=whole, team=team
+                path / name, stage.to_dict(), inside=whole, context=context
             )
             student = _run_stage(stage, folder, done, progress)
             done[name] = path / name
@@ -77,7 +82,7 @@ def _run_stage(
 ) -> keras.Model:
     """Train the stage's student, or load it if it is done."""
     job = select_job(stage, done)
-    if folder.team.chiefs(folder.student.is_dir()):
+    if folder.context.broadcast(folder.student.is_dir()):
         progress.say(f"already finished: {folder.student}")
         return job.kind.load(folder.student)
     student = run_job(job, folder, progress)
@@ -85,13 +90,13 @@ def _run_stage(
     return student
 
 
-def _check_compression(spec: CompressSpec, team: Team) -> None:
+def _check_compression(spec: CompressSpec, context: DistributedContext) -> None:
     """Raise `UserError` where a student cannot be made smaller so."""
     if spec.sparsity or spec.quantization_aware:
         import_tfmot()
-    if spec.quantization_aware and team.num_replicas > 1:
+    if spec.quantization_aware and context.num_replicas > 1:
         raise UserError(
             "compress.quantization_aware measures the ranges of one replica, "
-            f"and {team.num_replicas} would share a batch: start with "
+            f"and {context.num_replicas} would share a batch: start with "
             "--strategy=one"
         )

@@ -22,6 +22,7 @@ from tfminilm.train.build import (
     start_student,
 )
 from tfminilm.train.compression import Compression
+from tfminilm.train.distributed import DistributedContext
 from tfminilm.train.job import Trained
 from tfminilm.train.models import (
     Backbone,
@@ -36,7 +37,6 @@ from tfminilm.train.recipe import Recipe, TrainSpec
 from tfminilm.train.sources import sentences, text
 from tfminilm.train.sources import task as task_source
 from tfminilm.train.sources.training_data import TrainingData
-from tfminilm.train.team import Team
 from tfminilm.train.trainer import Trainer
 from tfminilm.train.workdir import Workdir
 
@@ -124,7 +124,11 @@ class Distillation:
         return self.recipe.train
 
     def compile(
-        self, models: Models, spec: TrainSpec, precision: str, team: Team
+        self,
+        models: Models,
+        spec: TrainSpec,
+        precision: str,
+        context: DistributedContext,
     ) -> None:
         """Give the distiller its optimizer, with a rate for each layer."""
         distiller = models.trained
@@ -133,7 +137,7 @@ class Distillation:
         optimizers.set_rates(optimizer, shares)
         distiller.compile(
             optimizer,
-            jit_compile=team.jit_compile(distiller),
+            jit_compile=context.jit_compile(distiller),
             steps_per_execution=spec.batches_per_execution,
         )
         optimizer.build(distiller.trainable_variables)

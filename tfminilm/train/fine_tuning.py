@@ -19,6 +19,7 @@ from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task, get_task
 from tfminilm.teachers.faster import faster
+from tfminilm.train.distributed import DistributedContext
 from tfminilm.train.job import Trained
 from tfminilm.train.models import Models, TaskHead
 from tfminilm.train.optimizer import build_optimizer
@@ -27,7 +28,6 @@ from tfminilm.train.recipe import TrainSpec
 from tfminilm.train.score import Data
 from tfminilm.train.sources.examples import num_tokens
 from tfminilm.train.sources.training_data import Batch, TrainingData
-from tfminilm.train.team import Team
 from tfminilm.train.trainer import Trainer
 from tfminilm.train.workdir import Workdir
 from tfminilm.typing import Tokenizer
@@ -165,7 +165,7 @@ class FineTuningJob:
             }
             encoded = self._encode(models.tokenizer)
             encoded, scale = kind.standardise(encoded)
-        buckets = folder.team.buckets(spec.max_length)
+        buckets = folder.context.buckets(spec.max_length)
         batches = Batches(encoded, spec.batch_size, spec.seed, buckets)
         progress.say(
             f"{task.name}: {len(encoded):,} sequences, "
@@ -217,14 +217,18 @@ class FineTuningJob:
         )
 
     def compile(
-        self, models: Models, spec: TrainSpec, precision: str, team: Team
+        self,
+        models: Models,
+        spec: TrainSpec,
+        precision: str,
+        context: DistributedContext,
     ) -> None:
         """Compile the model with the task's loss."""
         compile_for(
             self.task,
             models.trained,
             build_optimizer(spec, precision),
-            team.jit_compile(models.trained),
+            context.jit_compile(models.trained),
         )
 
     def train(

@@ -4,11 +4,11 @@ import dataclasses
 import pathlib
 
 from tfminilm.tasks.task import Task
+from tfminilm.train.distributed import SINGLE_DEVICE, DistributedContext
 from tfminilm.train.fine_tuning import FineTuning, FineTuningJob
 from tfminilm.train.job import run_job
 from tfminilm.train.progress import Progress
 from tfminilm.train.score import Scores, score_splits
-from tfminilm.train.team import ALONE, Team
 from tfminilm.train.workdir import Workdir
 from tfminilm.typing import Source
 
@@ -18,7 +18,7 @@ def finetune(
     spec: FineTuning,
     workdir: Source,
     cache_dir: Source | None = None,
-    team: Team = ALONE,
+    context: DistributedContext = SINGLE_DEVICE,
 ) -> Scores:
     """Fine-tune and score, going on where an earlier start stopped.
 
@@ -32,7 +32,7 @@ def finetune(
         spec: from what, and how.
         workdir: the run's folder.
         cache_dir: where token ids are kept; in `workdir` if `None`.
-        team: the replicas that share each batch.
+        context: the replicas that share each batch.
 
     Returns:
         The metrics of each of the task's evaluation splits; nothing on a
@@ -45,18 +45,21 @@ def finetune(
         Interrupted: a signal stopped the run; its checkpoint is kept.
     """
     spec = spec.resolved(task)
-    team.check_batch(spec.batch_size)
-    with Progress(quiet=not team.is_chief) as progress, team.running():
-        team.agree({"run": dataclasses.asdict(spec)})
-        folder = Workdir(workdir, spec, team=team)
+    context.check_batch(spec.batch_size)
+    with (
+        Progress(quiet=not context.is_chief) as progress,
+        context.explain_errors(),
+    ):
+        context.check_equal({"run": dataclasses.asdict(spec)})
+        folder = Workdir(workdir, spec, context=context)
         cache = pathlib.Path(cache_dir or folder.text)
         job = FineTuningJob(task, spec, cache)
-        if not team.chiefs(folder.student.is_dir()):
+        if not context.broadcast(folder.student.is_dir()):
             run_job(job, folder, progress)
         elif spec.max_examples:
-            folder.require_data_noted()
+            folder.require_pinned_data()
         scores: Scores = {}
-        if team.is_chief:
+        if context.is_chief:
             progress.say(f"model: {folder.student}")
             scores = score_splits(
                 task,
@@ -68,5 +71,5 @@ def finetune(
                 progress,
             )
         # To the other workers, one that left would look like a crash.
-        team.wait()
+        context.barrier()
         return scores

@@ -17,17 +17,17 @@ from tfminilm.train import cluster
 
 @contextlib.contextmanager
 def guarded(
-    timeout: float, addresses: Sequence[str], own: int
+    timeout: float, addresses: Sequence[str], rank: int
 ) -> Iterator[None]:
-    """Ends this process with a sentence if the block takes too long.
+    """End this process with a sentence if the block takes too long.
 
     Args:
         timeout: seconds.
         addresses: of all workers, of whom those that are silent are named.
-        own: the place of this one among them.
+        rank: the place of this one among them.
     """
     command = [sys.executable, "-m", __name__]
-    numbers = map(str, (os.getpid(), timeout, own))
+    numbers = map(str, (os.getpid(), timeout, rank))
     process = subprocess.Popen(
         [*command, *numbers, *addresses], stdin=subprocess.PIPE
     )
@@ -38,15 +38,15 @@ def guarded(
 
 
 def main() -> None:
-    """Waits for its standard input to close, or ends its parent."""
-    pid, timeout, own, *addresses = sys.argv[1:]
+    """Wait for the standard input to close, or end the parent process."""
+    pid, timeout, rank, *addresses = sys.argv[1:]
     ready, *_ = select.select([sys.stdin], [], [], float(timeout))
     if ready:
         return
-    silent = cluster.silent(addresses, int(own))
-    called = [f"worker {place} at {addresses[place]}" for place in silent]
+    silent = cluster.silent(addresses, int(rank))
+    names = [f"worker {each} at {addresses[each]}" for each in silent]
     print(
-        f"tfminilm: {' and '.join(called) or 'a worker'} did not begin within "
+        f"tfminilm: {' and '.join(names) or 'a worker'} did not begin within "
         f"{float(timeout):g} s: start it again; --worker_timeout waits longer",
         file=sys.stderr,
         flush=True,

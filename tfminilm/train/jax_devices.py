@@ -5,12 +5,12 @@ import dataclasses
 import keras
 
 from tfminilm.errors import UserError
-from tfminilm.train.team import ALONE, Team
+from tfminilm.train.distributed import SINGLE_DEVICE, DistributedContext
 
 
 @dataclasses.dataclass(frozen=True)
-class DataParallel(Team):
-    """Devices among which `keras.distribution` splits every batch.
+class DataParallel(DistributedContext):
+    """Hold devices among which `keras.distribution` splits every batch.
 
     To a model they are one: no loss, metric or random number knows of them.
 
@@ -31,8 +31,10 @@ class DataParallel(Team):
             )
 
 
-def build_team(name: str = "", num_virtual_devices: int = 0) -> Team:
-    """The devices that share a run.
+def build_context(
+    name: str = "", num_virtual_devices: int = 0
+) -> DistributedContext:
+    """Return the context of a run: the devices that share it.
 
     Args:
         name: "one", "mirrored", or empty for all that the machine has.
@@ -55,7 +57,7 @@ def build_team(name: str = "", num_virtual_devices: int = 0) -> Team:
             "--num_virtual_devices=2 splits a CPU to try it"
         )
     if name == "one" or count == 1:
-        return ALONE
+        return SINGLE_DEVICE
     # The batches come whole, and are split by Keras.
     parallel = keras.distribution.DataParallel(auto_shard_dataset=False)
     keras.distribution.set_distribution(parallel)

@@ -11,12 +11,12 @@ import keras
 
 from tfminilm import files
 from tfminilm.compress import fake_quantization
+from tfminilm.train.distributed import DistributedContext
 from tfminilm.train.models import ModelKind, Models
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import TrainSpec
 from tfminilm.train.sources.training_data import TrainingData
-from tfminilm.train.team import Team
 from tfminilm.train.trainer import Trainer
 from tfminilm.train.workdir import Workdir
 from tfminilm.typing import Tokenizer
@@ -76,7 +76,11 @@ class Job(Protocol):
         """Return steps, optimizer and rhythm."""
 
     def compile(
-        self, models: Models, spec: TrainSpec, precision: str, team: Team
+        self,
+        models: Models,
+        spec: TrainSpec,
+        precision: str,
+        context: DistributedContext,
     ) -> None:
         """Compile what is trained."""
 
@@ -102,30 +106,30 @@ def run_job(job: Job, folder: Workdir, progress: Progress) -> keras.Model:
             another run, the disk is full, or the loss is no longer finite.
         Interrupted: a signal stopped the run; its checkpoint is kept.
     """
-    team = folder.team
+    context = folder.context
     keras.utils.set_random_seed(job.seed)
-    precision = folder.decide(
+    precision = folder.pin(
         "precision", lambda: resolve_precision(job.precision)
     )
-    with progress.working(job.loading), team.scope():
+    with progress.working(job.loading), context.scope():
         models = job.load_models(precision, folder.tokenizer_rules())
-    with team.chief_first():
+    with context.chief_first():
         data = job.open_data(models, folder, progress)
-    team.wait()  # The chief is about to remove what kills have left.
+    context.barrier()  # The chief is about to remove what kills have left.
     spec = job.train_spec(data, precision)
-    with team.scope():
-        job.compile(models, spec, precision, team)
-    with folder.hold():
+    with context.scope():
+        job.compile(models, spec, precision, context)
+    with folder.lock():
         if data.sentences is not None:
             folder.write("held_out", {"sentences": data.sentences})
         trainer = Trainer(
             models, data, spec, folder, progress, job.doing, job.split
         )
         trained = job.train(models, trainer, progress)
-        if team.is_chief:
+        if context.is_chief:
             _save(trained, job.kind, folder)
-            folder.tell("finished", spec.steps)
-    team.wait()
+            folder.log_event("finished", spec.steps)
+    context.barrier()
     return trained.student
 
 

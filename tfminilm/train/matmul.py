@@ -17,8 +17,8 @@ import numpy as np
 
 from tfminilm.distiller import Distiller
 from tfminilm.private import gradients
+from tfminilm.train.distributed import DistributedContext
 from tfminilm.train.sources.training_data import TrainingData
-from tfminilm.train.team import Team
 
 # Going back, a product needs one more for each of its two gradients.
 _PASSES = 3
@@ -82,13 +82,18 @@ class MatmulUtilisation:
     Args:
         model: what is trained.
         data: what it is trained on.
-        team: the replicas that share each batch.
+        context: the replicas that share each batch.
     """
 
-    def __init__(self, model: keras.Model, data: TrainingData, team: Team):
+    def __init__(
+        self,
+        model: keras.Model,
+        data: TrainingData,
+        context: DistributedContext,
+    ):
         self._model = model
         self._data = data
-        self._team = team
+        self._team = context
 
     def __call__(self, tokens_per_second: float) -> float:
         """Return the share of a second that the products need by themselves.

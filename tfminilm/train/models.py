@@ -72,10 +72,10 @@ class Models:
     @property
     def variables(self) -> list[keras.Variable]:
         """List what a checkpoint has to hold, once the model is compiled."""
-        own = self.student.variables
+        variables = self.student.variables
         if isinstance(self.trained, Distiller):
-            own = self.trained.own_variables
-        return [*own, *self.trained.optimizer.variables]
+            variables = self.trained.own_variables
+        return [*variables, *self.trained.optimizer.variables]
 
 
 class Backbone:

@@ -26,7 +26,7 @@ LONGEST_TEXT = 128
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Says where examples come from, and how many of a split are drawn.
+    """Say where examples come from, and how many of a split are drawn.
 
     `max_examples` (0: all) are those of `tasks.sample`, always the same ones.
     """
@@ -38,20 +38,20 @@ class Data:
 
     @classmethod
     def of(cls, flags: Any) -> "Data":
-        """What the flags of `commands.task_flags` say."""
+        """Return what the flags of `commands.task_flags` say."""
         names = ("data_dir", "language", "max_examples", "skip_bad_answers")
         return cls(*(getattr(flags, name) for name in names))
 
     def read(self, task: Task, split: str) -> list[Any]:
-        """The examples of a split, or `max_examples` that stand for them.
+        """Return the examples of a split, all or `max_examples` of them.
 
         Raises:
             UserError: they are missing or broken.
         """
-        found = read(
+        examples = read(
             task, split, self.folder, self.language, self.skip_bad_answers
         )
-        return sample(found, self.max_examples)
+        return sample(examples, self.max_examples)
 
 
 def score_splits(
@@ -63,7 +63,7 @@ def score_splits(
     output: str | os.PathLike,
     progress: Progress,
 ) -> Scores:
-    """Scores a saved model and writes its predictions into `output`.
+    """Score a saved model and writes its predictions into `output`.
 
     Returns:
         The metrics of each split; none of a split without labels.
@@ -102,7 +102,7 @@ def score_each(
     progress: Progress,
     how: str = "",
 ) -> Scores:
-    """Scores whatever predicts, and writes its predictions into `output`.
+    """Score whatever predicts, and writes its predictions into `output`.
 
     Args:
         score: predicts examples and scores that; is given a function that
@@ -140,7 +140,7 @@ def score_similarities(
     pooling: str,
     progress: Progress,
 ) -> Scores:
-    """Scores an encoder without a head by the cosines of its embeddings.
+    """Score an encoder without a head by the cosines of its embeddings.
 
     Returns:
         The metrics of each split; none of a split without labels.
@@ -165,22 +165,22 @@ def score_similarities(
 
 
 def summary(runs: Mapping[int, Scores]) -> dict[str, dict[str, Any]]:
-    """Mean and spread of each metric of each split over the seeds.
+    """Return mean and spread of each metric of each split over the seeds.
 
     The spread is the standard deviation of a sample; 0 for one seed.
     """
     first = next(iter(runs.values()))
-    found: dict[str, dict[str, Any]] = {}
+    summaries: dict[str, dict[str, Any]] = {}
     for split, scores in first.items():
-        found[split] = {}
+        summaries[split] = {}
         for name in scores:
             values = [float(run[split][name]) for run in runs.values()]
-            found[split][name] = {
+            summaries[split][name] = {
                 "mean": statistics.fmean(values),
                 "spread": statistics.stdev(values) if len(values) > 1 else 0.0,
                 "seeds": values,
             }
-    return found
+    return summaries
 
 
 def _line(result: Result) -> str:
@@ -191,7 +191,10 @@ def _line(result: Result) -> str:
 def require_labels(
     task: Task, settings: Settings, model: str | os.PathLike
 ) -> None:
-    """The same number of classes is not yet the same classes."""
+    """Raise `UserError` unless a model has the task's classes.
+
+    The same number of classes is not yet the same classes.
+    """
     if (task.kind, task.labels) == (settings.kind, settings.labels):
         return
     raise UserError(

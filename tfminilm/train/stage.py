@@ -26,10 +26,10 @@ def known_methods() -> dict[str, Any]:
     # Imported late: the losses need Keras, which takes seconds to import.
     from tfminilm import methods
 
-    found = {name: getattr(methods, name) for name in methods.__all__}
+    public = {name: getattr(methods, name) for name in methods.__all__}
     return {
         name: cls
-        for name, cls in found.items()
+        for name, cls in public.items()
         if hasattr(cls, "terms") and dataclasses.is_dataclass(cls)
     }
 
@@ -206,22 +206,22 @@ class TrainSpec(tfminilm.config.Typed):
             UsageError: it names something else, a part twice, or a share
                 below 0.
         """
-        found: dict[str | int, float] = {}
+        shares: dict[str | int, float] = {}
         try:
             for pair in filter(None, self.layer_rates.split(",")):
                 part, share = pair.split(":")
                 name = part.strip()
                 key = name if name == "embeddings" else int(name)
-                if key in found or not 0 <= float(share) < math.inf:
+                if key in shares or not 0 <= float(share) < math.inf:
                     raise ValueError
-                found[key] = float(share)
+                shares[key] = float(share)
         except ValueError:
             raise UsageError(
                 f"recipe: train.layer_rates is {self.layer_rates!r}, expected "
                 "each part once with a share of 0 or more, such as "
                 "embeddings:0.1,0:0.1"
             ) from None
-        return found
+        return shares
 
     @property
     def microbatch_size(self) -> int:
@@ -281,7 +281,7 @@ class Stage(tfminilm.config.Typed):
     @property
     def sources(self) -> dict[str, str]:
         """The models that the stage starts from, by the key that names them."""
-        found = {"teacher": self.teacher}
+        models = {"teacher": self.teacher}
         if self.student.init_from:
-            found["student.init_from"] = self.student.init_from
-        return found
+            models["student.init_from"] = self.student.init_from
+        return models

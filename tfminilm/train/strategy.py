@@ -1,4 +1,4 @@
-"""Builds `tf.distribute` strategies: what the machine has, or is told."""
+"""Build `tf.distribute` strategies: what the machine has, or is told."""
 
 import os
 import pathlib
@@ -10,14 +10,14 @@ import tfminilm
 from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.train import cluster, guard, jax_devices
-from tfminilm.train.team import ALONE, Team
+from tfminilm.train.distributed import SINGLE_DEVICE, DistributedContext
 
 # TensorFlow takes some to begin.
 _LEAST_SECONDS = 60.0
 
 
 def split_cpu(count: int) -> None:
-    """Makes TensorFlow see so many CPUs, before it looks at the machine.
+    """Make TensorFlow see so many CPUs, before it looks at the machine.
 
     Raises:
         UserError: it has looked already.
@@ -32,14 +32,14 @@ def split_cpu(count: int) -> None:
         raise UserError(f"--num_virtual_devices={count}: {error}") from error
 
 
-def build_team(
+def build_context(
     name: str = "",
     num_virtual_devices: int = 0,
     cluster_name: str = "",
     timeout: float = cluster.WAIT_SECONDS,
     xla: bool = False,
-) -> Team:
-    """The replicas that share a run.
+) -> DistributedContext:
+    """Return the context of a run: the replicas that share it.
 
     Args:
         name: one of `cluster.STRATEGIES`, or empty for what the machine has.
@@ -55,25 +55,25 @@ def build_team(
     backend = keras.backend.backend()
     if backend == "torch":
         _check_torch(name, num_virtual_devices, cluster_name, xla)
-        return ALONE
+        return SINGLE_DEVICE
     if backend == "jax":
         if cluster_name:
             raise UserError(
                 f"--cluster={cluster_name}: several machines share a run "
                 "through TensorFlow, and KERAS_BACKEND is jax"
             )
-        return jax_devices.build_team(name, num_virtual_devices)
+        return jax_devices.build_context(name, num_virtual_devices)
     import tensorflow as tf
 
     if num_virtual_devices:
         split_cpu(num_virtual_devices)
-    name = name or _found(num_virtual_devices, cluster_name)
+    name = name or _default(num_virtual_devices, cluster_name)
     if name == "multi_worker":
         return _workers(cluster_name or "tf_config", timeout)
     if name == "tpu":
-        return Team(_tpu(), is_compiled=True)
+        return DistributedContext(_tpu(), is_compiled=True)
     if name == "one":
-        return Team(is_compiled=True) if xla else ALONE
+        return DistributedContext(is_compiled=True) if xla else SINGLE_DEVICE
     devices = None
     if num_virtual_devices:
         devices = [f"CPU:{index}" for index in range(num_virtual_devices)]
@@ -82,13 +82,13 @@ def build_team(
             "--strategy=mirrored: this machine does not have several GPUs; "
             "--num_virtual_devices=2 splits its CPU to try it"
         )
-    return Team(tf.distribute.MirroredStrategy(devices))
+    return DistributedContext(tf.distribute.MirroredStrategy(devices))
 
 
 def _check_torch(
     name: str, num_virtual_devices: int, cluster_name: str, xla: bool
 ) -> None:
-    """Raises `UserError` for what is not done on PyTorch."""
+    """Raise `UserError` for what is not done on PyTorch."""
     refused = {
         f"--strategy={name}": name not in ("", "one"),
         f"--num_virtual_devices={num_virtual_devices}": num_virtual_devices,
@@ -104,7 +104,8 @@ def _check_torch(
             )
 
 
-def _found(num_virtual_devices: int, cluster_name: str) -> str:
+def _default(num_virtual_devices: int, cluster_name: str) -> str:
+    """Name the strategy for what the machine has."""
     import tensorflow as tf
 
     if cluster_name or cluster.has_tf_config():
@@ -115,25 +116,25 @@ def _found(num_virtual_devices: int, cluster_name: str) -> str:
     return "mirrored" if several or num_virtual_devices > 1 else "one"
 
 
-def _workers(cluster_name: str, timeout: float) -> Team:
+def _workers(cluster_name: str, timeout: float) -> DistributedContext:
     import tensorflow as tf
 
     resolver = cluster.resolver(cluster_name)
-    addresses, own = cluster.workers(resolver)
-    cluster.meet(addresses, own, timeout)
+    addresses, rank = cluster.workers(resolver)
+    cluster.meet(addresses, rank, timeout)
     # One may have been stopped since it answered.
-    with guard.guarded(max(timeout, _LEAST_SECONDS), addresses, own):
+    with guard.guarded(max(timeout, _LEAST_SECONDS), addresses, rank):
         strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
-    team = Team(strategy, tuple(addresses), own)
+    context = DistributedContext(strategy, tuple(addresses), rank)
     digest = files.code_digest(pathlib.Path(tfminilm.__file__).parent)
     code = {
         "tfminilm": f"{tfminilm.__version__} ({digest[:12]})",
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
-    with team.running():
-        team.agree({"version of the code": code})
-    return team
+    with context.explain_errors():
+        context.check_equal({"version of the code": code})
+    return context
 
 
 def _tpu() -> Any:

@@ -11,6 +11,7 @@ import keras
 from tfminilm.errors import Interrupted, UserError
 from tfminilm.private.optimizers import learning_rate
 from tfminilm.train.checkpoint import Checkpoints
+from tfminilm.train.distributed import local_reset_metrics, local_test_on_batch
 from tfminilm.train.finite import require_finite
 from tfminilm.train.matmul import MatmulUtilisation
 from tfminilm.train.memory import peak_memory
@@ -20,7 +21,6 @@ from tfminilm.train.recipe import TrainSpec
 from tfminilm.train.scalars import Scalars
 from tfminilm.train.signals import Signals
 from tfminilm.train.sources.training_data import Batch, TrainingData
-from tfminilm.train.team import resetter, tester
 from tfminilm.train.throughput import ThroughputMeter
 from tfminilm.train.torch_seed import TorchSeed
 from tfminilm.train.workdir import Workdir
@@ -72,7 +72,7 @@ class Trainer:
         self.checkpoints = Checkpoints(
             folder.checkpoints,
             spec.keep_checkpoints,
-            lambda step: folder.tell("checkpoint", step),
+            lambda step: folder.log_event("checkpoint", step),
             folder.run,
         )
         self.step = 0
@@ -87,9 +87,9 @@ class Trainer:
         self._meter = ThroughputMeter()
         self._scalars: Scalars | None = None
         self._torch_seed = TorchSeed()
-        self._test = tester(self.model)
-        self._reset_metrics = resetter(self.model)
-        self._utilisation = MatmulUtilisation(self.model, data, folder.team)
+        self._test = local_test_on_batch(self.model)
+        self._reset_metrics = local_reset_metrics(self.model)
+        self._utilisation = MatmulUtilisation(self.model, data, folder.context)
 
     def run(self) -> None:
         """Train to the last step.
@@ -111,7 +111,7 @@ class Trainer:
             while self.step < self.spec.steps:
                 self._fit()
                 self._evaluate()
-            if self.folder.team.any(self.signals.stop):
+            if self.folder.context.any(self.signals.stop):
                 self._interrupt()
 
     def _resume(self) -> None:
@@ -122,8 +122,8 @@ class Trainer:
         self._sums.update(facts.get("sums", {}))
         self._summed = facts.get("summed", 0)
         self._meter = ThroughputMeter(facts.get("seconds", 0.0))
-        if folder.team.workers:
-            folder.team.agree(
+        if folder.context.workers:
+            folder.context.check_equal(
                 {
                     "the checkpoint's step": self.step,
                     "the digest of the data": (
@@ -131,15 +131,15 @@ class Trainer:
                     ),
                 }
             )
-        if folder.team.is_chief:
-            folder.keep_to_data(self.data.digest(), bool(restored))
-        folder.team.part_seeds(self.variables)
-        folder.forget_after(self.step if restored else -1)
-        if folder.team.is_chief:
+        if folder.context.is_chief:
+            folder.pin_data(self.data.digest(), bool(restored))
+        folder.context.split_seeds(self.variables)
+        folder.drop_rows_after(self.step if restored else -1)
+        if folder.context.is_chief:
             self._scalars = Scalars(
                 folder.path / "tensorboard", folder.rows(), folder.run
             )
-        folder.tell("resumed" if restored else "started", self.step)
+        folder.log_event("resumed" if restored else "started", self.step)
         if restored:
             self.progress.say(f"resumed at step {self.step:,}")
 
@@ -158,7 +158,7 @@ class Trainer:
             on_train_batch_end=self._end_batch,
         )
         self.model.fit(
-            self.folder.team.shares(batches),
+            self.folder.context.shard(batches),
             shuffle=False,
             verbose=0,
             callbacks=[*self.callbacks, steps],
@@ -207,7 +207,7 @@ class Trainer:
         is_last = self.step == self.spec.steps
         is_due = self.step % self.spec.checkpoint_every == 0
         # All stop after the same step, whoever was told to.
-        stop = self.folder.team.any(self.signals.stop)
+        stop = self.folder.context.any(self.signals.stop)
         if is_due or is_last or stop:
             self._save()
         if stop:
@@ -215,7 +215,7 @@ class Trainer:
 
     def _save(self) -> None:
         """Write a checkpoint of the steps done, unless the model is broken."""
-        if not self.folder.team.is_chief:
+        if not self.folder.context.is_chief:
             return
         name = self.data.held_out_name
         when = f"on {name} after step {self.step}"
@@ -233,7 +233,7 @@ class Trainer:
     def _evaluate(self) -> None:
         """Measure the model if that is due, and mark it if it is the best."""
         step = self.step
-        if not self.folder.team.is_chief or not self._is_evaluated(step):
+        if not self.folder.context.is_chief or not self._is_evaluated(step):
             return
         # A run may have been killed between a checkpoint and its evaluation.
         if self.folder.has_logged(step, self.split):
@@ -245,7 +245,7 @@ class Trainer:
                 self._save()
             self.checkpoints.mark_best(step, loss)
         self._log({"step": step, "split": self.split, **row})
-        self.folder.tell("evaluated", step, split=self.split, **row)
+        self.folder.log_event("evaluated", step, split=self.split, **row)
         self.progress.say(
             f"{self.split.replace('_', ' ')} at step {step:,}: "
             + ", ".join(f"{key} {value:.4f}" for key, value in row.items())
@@ -315,7 +315,7 @@ class Trainer:
         """
         self.checkpoints.wait()
         # To the other workers, one that left would look like a crash.
-        self.folder.team.wait()
+        self.folder.context.barrier()
         raise Interrupted(
             f"interrupted at step {self.step}, which is saved: start the "
             "same command again to go on"
@@ -330,7 +330,7 @@ class Trainer:
             stopped = isinstance(error, Interrupted)
             # A full disk has no room for this, and it is `error` that counts.
             with contextlib.suppress(UserError):
-                self.folder.tell(
+                self.folder.log_event(
                     "interrupted" if stopped else "failed",
                     self.step,
                     reason=str(error),

@@ -16,9 +16,10 @@ from tfminilm import __version__, files, json_files
 from tfminilm.config import changes
 from tfminilm.errors import UserError
 from tfminilm.tokenizer import KERAS_HUB
-from tfminilm.train.team import ALONE, Team
+from tfminilm.train.distributed import SINGLE_DEVICE, DistributedContext
+from tfminilm.typing import Json, Source
 
-# The decision that is no choice, but what was found.
+# The decision that is no choice: a digest of the data.
 _DATA = "data"
 # What a run makes in its folder.
 _FOLDERS = ("checkpoints", "student", "text", "tensorboard")
@@ -34,13 +35,13 @@ _SOURCE = "source"
 
 
 class Workdir:
-    """A run's folder. Nothing is written before `hold`.
+    """Read and write a run's folder. Nothing is written before `lock`.
 
     Args:
-        path: the folder; made by `hold` if it is not there.
+        path: the folder; made by `lock` if it is not there.
         recipe: what runs in it, a dataclass or nested mappings.
-        inside: the folder of the run that this is a stage of; held with it.
-        team: who runs in it. Only its chief writes.
+        inside: the folder of the run that this is a stage of; locked with it.
+        context: who runs in it. Only its chief writes.
 
     Raises:
         UserError: the folder holds another recipe's run or damaged files,
@@ -49,13 +50,13 @@ class Workdir:
 
     def __init__(
         self,
-        path: str | os.PathLike,
-        recipe: Any,
+        path: Source,
+        recipe: Json,
         inside: "Workdir | None" = None,
-        team: Team = ALONE,
+        context: DistributedContext = SINGLE_DEVICE,
     ):
         self.path = pathlib.Path(path)
-        self.team = team
+        self.context = context
         self._inside = inside
         self.checkpoints = self.path / "checkpoints"
         self.student = self.path / "student"
@@ -70,17 +71,17 @@ class Workdir:
             name: _read(self.path / name) for name in ("recipe", "decisions")
         }
         self._decisions = dict(self._written["decisions"] or {})
-        if (found := self._written["recipe"]) is not None:
-            _require_same(self.path, found, self._recipe)
+        if (written := self._written["recipe"]) is not None:
+            _require_same(self.path, written, self._recipe)
 
     @property
     def run(self) -> str:
-        """Tells what this run wrote from what others did."""
+        """Return the id that tells what this run wrote from other files."""
         return self._decisions.setdefault("run", uuid.uuid4().hex)
 
     @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
-        """Makes the folder this run's, and nobody else's meanwhile.
+    def lock(self) -> Iterator[None]:
+        """Make the folder this run's, and nobody else's meanwhile.
 
         What a killed process left half-written is removed.
 
@@ -88,11 +89,11 @@ class Workdir:
             UserError: another process holds it, it cannot be written, or
                 something else has the name of what a run makes.
         """
-        if not self.team.is_chief:
+        if not self.context.is_chief:
             yield
             return
         whole = (
-            self._inside.hold() if self._inside else contextlib.nullcontext()
+            self._inside.lock() if self._inside else contextlib.nullcontext()
         )
         with whole, files.lock(self.path, "--workdir"):
             self._require_own()
@@ -106,17 +107,20 @@ class Workdir:
                     files.write_json(_json(self.path / name), content)
             yield
 
-    def decide(self, name: str, choose: Callable[[], Any]) -> Any:
-        """What was chosen when the run began; a resumed run keeps to it.
+    def pin(self, name: str, choose: Callable[[], Json]) -> Json:
+        """Choose when the run begins; a resumed run keeps to that.
 
-        It is the chief's choice that counts.
+        Args:
+            name: of the choice, in decisions.json.
+            choose: makes it; the chief's counts.
         """
-        own = self._decisions[name] if name in self._decisions else choose()
-        self._decisions[name] = self.team.chiefs(own)
+        known = name in self._decisions
+        value = self._decisions[name] if known else choose()
+        self._decisions[name] = self.context.broadcast(value)
         return self._decisions[name]
 
-    def keep_to_data(self, digest: str, is_resumed: bool) -> None:
-        """Notes what data a run began with, and refuses to mix in other.
+    def pin_data(self, digest: str, is_resumed: bool) -> None:
+        """Note what data a run began with, and refuses to mix in other.
 
         Args:
             digest: a hash of the data as it was read.
@@ -127,7 +131,7 @@ class Workdir:
                 drew examples in another way and did not note them.
         """
         if is_resumed:
-            self.require_data_noted()
+            self.require_pinned_data()
             if self._decisions[_DATA] != digest:
                 raise UserError(
                     f"{self.path} holds a run that began with other data than "
@@ -138,8 +142,8 @@ class Workdir:
             self._decisions[_DATA] = digest
             self.write("decisions", self._decisions)
 
-    def require_data_noted(self) -> None:
-        """Refuses a run of a version that did not note what data it reads.
+    def require_pinned_data(self) -> None:
+        """Refuse a run of a version that did not note what data it reads.
 
         Raises:
             UserError: it is one.
@@ -152,36 +156,36 @@ class Workdir:
             )
 
     def tokenizer_rules(self) -> str | None:
-        """Gives the rules for `load_tokenizer` in all stages of this run.
+        """Return the rules for `load_tokenizer` in all stages of this run.
 
         A run that began before tokenizers had the rules of their source goes
         on with KerasHub's.
         """
         whole = self._inside or self
         before = KERAS_HUB if whole._written["recipe"] else _SOURCE
-        found = whole.decide("tokenizer", lambda: before)
-        return None if found == _SOURCE else found
+        rules = whole.pin("tokenizer", lambda: before)
+        return None if rules == _SOURCE else rules
 
     def write(self, name: str, content: Mapping[str, Any]) -> None:
-        """Writes a file of JSON.
+        """Write a file of JSON.
 
         Raises:
             UserError: the disk is full, or the file cannot be written.
         """
-        if self.team.is_chief:
+        if self.context.is_chief:
             files.write_json(_json(self.path / name), content)
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Appends a row to metrics.jsonl.
+        """Append a row to metrics.jsonl.
 
         Raises:
             UserError: the disk is full, or the file cannot be written.
         """
-        if self.team.is_chief:
+        if self.context.is_chief:
             _append(self._metrics, row)
 
-    def tell(self, event: str, step: int, **facts: Any) -> None:
-        """Appends to events.jsonl what happened, when and where.
+    def log_event(self, event: str, step: int, **facts: Any) -> None:
+        """Append to events.jsonl what happened, when and where.
 
         Unlike a row of metrics it stays when a resumed run does steps again.
 
@@ -196,31 +200,31 @@ class Workdir:
             "host": socket.gethostname(),
             "version": __version__,
         }
-        if self.team.is_chief:
+        if self.context.is_chief:
             _append(self.path / "events.jsonl", row | facts)
 
     def has_logged(self, step: int, split: str) -> bool:
-        """Whether metrics.jsonl holds the row of this step and split."""
+        """Tell whether metrics.jsonl holds the row of this step and split."""
         return any(
             (row["step"], row["split"]) == (step, split) for row in self.rows()
         )
 
-    def forget_after(self, step: int) -> None:
-        """Drops the rows of steps that a resumed run does again."""
-        if self.team.is_chief and self._metrics.is_file():
+    def drop_rows_after(self, step: int) -> None:
+        """Drop the rows of steps that a resumed run does again."""
+        if self.context.is_chief and self._metrics.is_file():
             kept = [row for row in self.rows() if row["step"] <= step]
             text = "".join(json.dumps(row) + "\n" for row in kept)
             files.write_text(self._metrics, text)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows of metrics.jsonl, less one that a kill has cut."""
+        """Yield the rows of metrics.jsonl, less one that a kill has cut."""
         if not self._metrics.is_file():
             return
         shape = {"step": int, "split": str}
         yield from json_files.read_lines(self._metrics, shape, "", skips="all")
 
     def _require_own(self) -> None:
-        """Raises `UserError` where a run would write over what it did not."""
+        """Raise `UserError` where a run would write over what it did not."""
         for name in _FOLDERS:
             path = self.path / name
             if path.is_symlink() or (path.exists() and not path.is_dir()):
@@ -238,7 +242,7 @@ class Workdir:
 
 
 def _append(path: pathlib.Path, row: Mapping[str, Any]) -> None:
-    """Adds a line of JSON; one that a kill has cut is ended before it."""
+    """Add a line of JSON; one that a kill has cut is ended before it."""
     line = json.dumps(row, allow_nan=False) + "\n"
     try:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
@@ -253,7 +257,7 @@ def _append(path: pathlib.Path, row: Mapping[str, Any]) -> None:
 
 
 def _require_place(path: pathlib.Path) -> None:
-    """A folder is there, or can be made."""
+    """Raise `UserError` unless a folder is there, or can be made."""
     there = next(
         place for place in (path, *path.absolute().parents) if place.exists()
     )
@@ -278,11 +282,11 @@ def _read(path: pathlib.Path) -> dict[str, Any] | None:
 
 
 def _require_same(
-    path: pathlib.Path, found: dict[str, Any], wanted: dict[str, Any]
+    path: pathlib.Path, written: dict[str, Any], wanted: dict[str, Any]
 ) -> None:
-    """A run goes on only under the recipe it was started with."""
-    for key, theirs, ours in changes(found, wanted):
+    """Raise `UserError` unless a run has the recipe it was started with."""
+    for key, there, here in changes(written, wanted):
         raise UserError(
-            f"{path} holds the run of another recipe ({key} is {theirs!r} "
-            f"there, {ours!r} here): use another --workdir, or remove it"
+            f"{path} holds the run of another recipe ({key} is {there!r} "
+            f"there, {here!r} here): use another --workdir, or remove it"
         )

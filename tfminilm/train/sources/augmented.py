@@ -26,7 +26,7 @@ from tfminilm.train.stage import NO_MODEL, DataSpec
 def bilstm_copies(
     spec: DataSpec, examples: Sequence[Example], tokenizer: Any, seed: int
 ) -> list[Example]:
-    """Copies as Distilled BiLSTM makes them, without labels.
+    """Return copies as Distilled BiLSTM makes them, without labels.
 
     Their masked words are the tokenizer's mask token.
     """
@@ -40,7 +40,7 @@ def bilstm_copies(
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModel:
-    """What TinyBERT's augmentation takes words from.
+    """Hold what TinyBERT's augmentation takes words from.
 
     Attributes:
         masked: the masked language model; `None` for word vectors alone.
@@ -61,7 +61,7 @@ class LanguageModel:
         teacher: str | os.PathLike,
         rules: str | None = None,
     ) -> "LanguageModel":
-        """Loads what a stage's data names.
+        """Load what a stage's data names.
 
         Args:
             spec: names them.
@@ -95,16 +95,16 @@ class LanguageModel:
         return cls(masked, masked.backbone, tokenizer, glove)
 
     def identity(self) -> str:
-        """A hash of what decides the words."""
-        known = cache.tokenizer_identity(self.tokenizer)
-        found = hashlib.sha256(json.dumps(known).encode())
-        found.update(str(self.masked is None).encode())
+        """Return a hash of what decides the words."""
+        tokenizer = cache.tokenizer_identity(self.tokenizer)
+        digest = hashlib.sha256(json.dumps(tokenizer).encode())
+        digest.update(str(self.masked is None).encode())
         for weight in (self.masked or self.backbone).weights:
-            found.update(keras.ops.convert_to_numpy(weight).tobytes())
+            digest.update(keras.ops.convert_to_numpy(weight).tobytes())
         if self.glove:
-            found.update(self.glove.vectors.tobytes())
-            found.update("\n".join(self.glove.words).encode())
-        return found.hexdigest()
+            digest.update(self.glove.vectors.tobytes())
+            digest.update("\n".join(self.glove.words).encode())
+        return digest.hexdigest()
 
 
 def tinybert_copies(
@@ -116,7 +116,7 @@ def tinybert_copies(
     progress: Progress,
     rules: str | None = None,
 ) -> Iterator[list[Example]]:
-    """Copies as TinyBERT makes them, without labels, some at a time.
+    """Yield copies as TinyBERT makes them, without labels, some at a time.
 
     They are written to shards, so that none is made twice.
 
@@ -163,17 +163,17 @@ def _identity(
     how: tinybert.Augmentation,
     seed: int,
 ) -> str:
-    """A hash of all that decides the copies."""
+    """Return a hash of all that decides the copies."""
     folder = pathlib.Path(tinybert.__file__).parent
-    found = {
+    parts = {
         "how": dataclasses.asdict(how),
         "seed": seed,
         "window": spec.sequence_length,
-        "texts": digest(text for own in texts for text in (*own, "\0")),
+        "texts": digest(text for few in texts for text in (*few, "\0")),
         "model": model.identity(),
         "code": code_of(*map(str, sorted(folder.glob("*.py")))),
     }
-    content = json.dumps(found, sort_keys=True).encode()
+    content = json.dumps(parts, sort_keys=True).encode()
     return hashlib.sha256(content).hexdigest()[:32]
 
 
@@ -184,7 +184,7 @@ def _augmenter(
     how: tinybert.Augmentation,
     seed: int,
 ) -> tinybert.Augmenter:
-    pieces = tinybert.spell((t for own in texts for t in own), model.tokenizer)
+    pieces = tinybert.spell((t for few in texts for t in few), model.tokenizer)
     vectors = model.glove
     if vectors is None:
         table = model.backbone.token_embedding.embeddings

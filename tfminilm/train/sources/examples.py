@@ -70,7 +70,7 @@ def example_data(
         progress.say("augmenting: 0 copies, as no text has words to change")
     train = join([train, *copies])
     size = spec.microbatch_size
-    buckets = folder.team.buckets(recipe.data.sequence_length)
+    buckets = folder.context.buckets(recipe.data.sequence_length)
     batches = Batches(train, size, recipe.seed, buckets)
     progress.say(
         f"{examples.name}: {len(train):,} sequences, "

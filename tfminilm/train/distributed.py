@@ -1,4 +1,4 @@
-"""The replicas that share a run, and what they do together."""
+"""A run's distributed context: the replicas and processes that share it."""
 
 import contextlib
 import dataclasses
@@ -6,7 +6,7 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -16,6 +16,10 @@ from tfminilm.config import changes
 from tfminilm.errors import UserError
 from tfminilm.private import graphs, replicas
 from tfminilm.train import cluster
+from tfminilm.typing import Json
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # Keras' name of the state of a `SeedGenerator`: a seed and a count.
 _SEED = "seed_generator_state"
@@ -26,35 +30,35 @@ _XLA = re.compile(r"XLA|tf2xla|unsupported operations", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
-class Team:
-    """Those that share a run's batches: replicas, on one worker or several.
+class DistributedContext:
+    """Hold who shares a run's batches: replicas, on one worker or several.
 
     Attributes:
-        strategy: what `tf.distribute` calls so; `None` for one replica.
+        strategy: of `tf.distribute`; `None` for one replica.
         workers: the addresses of all processes, the chief's first; empty if
             there is only this one.
-        own: this one's place among them.
+        rank: this one's place among them.
         is_compiled: whether XLA compiles the whole step, for which all
             batches are padded to one length.
     """
 
     strategy: Any = None
     workers: tuple[str, ...] = ()
-    own: int = 0
+    rank: int = 0
     is_compiled: bool = False
 
     @property
     def num_replicas(self) -> int:
-        """In how many parts a batch is split."""
+        """Count the parts that a batch is split in."""
         return self.strategy.num_replicas_in_sync if self.strategy else 1
 
     @property
     def is_chief(self) -> bool:
-        """Whether this process writes the run's files."""
-        return self.own == 0
+        """Tell whether this process writes the run's files."""
+        return self.rank == 0
 
     def scope(self) -> contextlib.AbstractContextManager:
-        """Where models and optimizers are made that all replicas share."""
+        """Return the context to make models and optimizers in."""
         if self.strategy is None:
             return contextlib.nullcontext()
         return self.strategy.scope()
@@ -62,7 +66,7 @@ class Team:
     def check_batch(
         self, batch_size: int, parts: int = 1, steps: int = 1
     ) -> None:
-        """Raises `UserError` unless all replicas get as many sequences.
+        """Raise `UserError` unless all replicas get as many sequences.
 
         Args:
             batch_size: of a step, over all replicas.
@@ -93,11 +97,11 @@ class Team:
             )
 
     def buckets(self, length: int) -> list[int] | None:
-        """Lengths to pad to, up to `length`; `None` if there may be any."""
+        """Return lengths to pad to, up to `length`; `None` for any."""
         return [length] if self.is_compiled else None
 
-    def jit_compile(self, model: Any) -> bool | str:
-        """What to compile a model with, as `keras.Model.compile` takes it.
+    def jit_compile(self, model: keras.Model) -> bool | str:
+        """Return `jit_compile` for `keras.Model.compile`.
 
         Raises:
             UserError: XLA is to compile it and cannot.
@@ -113,8 +117,8 @@ class Team:
         # A TPU's strategy compiles by itself.
         return self.strategy is None
 
-    def everyones(self, value: Any) -> list[Any]:
-        """What each worker gave, chief first; all have to call this.
+    def all_gather(self, value: Json) -> list[Json]:
+        """Return every worker's value, the chief's first; all call this.
 
         Args:
             value: what JSON can hold.
@@ -134,47 +138,47 @@ class Team:
             )
         ]
 
-    def chiefs(self, value: Any) -> Any:
-        """What the chief gave; all have to call this."""
-        return self.everyones(value)[0]
+    def broadcast(self, value: Json) -> Json:
+        """Return the chief's value; all workers have to call this."""
+        return self.all_gather(value)[0]
 
-    def any(self, is_so: bool) -> bool:
-        """Whether it is so on any worker; all have to call this."""
+    def any(self, flag: bool) -> bool:
+        """Tell whether the flag is set on any worker; all call this."""
         if len(self.workers) < 2:
-            return is_so
-        return bool(self._sum(np.array([is_so], np.float32))[0])
+            return flag
+        return bool(self._sum(np.array([flag], np.float32))[0])
 
-    def agree(self, facts: Mapping[str, Any]) -> None:
-        """Raises `UserError`, naming one, unless all workers say the same.
+    def check_equal(self, values: Mapping[str, Json]) -> None:
+        """Raise `UserError`, naming one, unless all workers' values are equal.
 
         Args:
-            facts: what each has to have alike, nested mappings.
+            values: by what a message calls them; nested mappings.
         """
-        first, *others = self.everyones(facts)
-        for place, other in enumerate(others, 1):
-            for key, theirs, ours in changes(other, first):
+        first, *others = self.all_gather(values)
+        for rank, other in enumerate(others, 1):
+            for key, there, here in changes(other, first):
                 raise UserError(
-                    f"worker {place} at {self.workers[place]} does not do the "
+                    f"worker {rank} at {self.workers[rank]} does not do the "
                     f"same as worker 0 at {self.workers[0]}: {key} is "
-                    f"{theirs!r} there and {ours!r} here; start all with the "
+                    f"{there!r} there and {here!r} here; start all with the "
                     "same command, code, data and --workdir"
                 )
 
-    def wait(self) -> None:
-        """Returns when all workers have called this."""
+    def barrier(self) -> None:
+        """Return when all workers have called this."""
         self.any(False)
 
     @contextlib.contextmanager
     def chief_first(self) -> Iterator[None]:
-        """The chief does this before the others, who find what it kept."""
+        """Have the chief do this before the others, who find what it kept."""
         if not self.is_chief:
-            self.wait()
+            self.barrier()
         yield
         if self.is_chief:
-            self.wait()
+            self.barrier()
 
-    def shares(self, batches: Any) -> Any:
-        """A dataset of whole batches, of which each worker takes its rows."""
+    def shard(self, batches: "tf.data.Dataset") -> "tf.data.Dataset":
+        """Return a dataset of whole batches that each worker splits by rows."""
         if self.strategy is None:
             return batches
         import tensorflow as tf
@@ -185,8 +189,8 @@ class Team:
         )
         return batches.with_options(options)
 
-    def part_seeds(self, variables: Iterable[Any]) -> None:
-        """Gives each replica random numbers of its own.
+    def split_seeds(self, variables: Iterable[keras.Variable]) -> None:
+        """Give each replica random numbers of its own.
 
         Keras starts all at the same seed: what dropout drops in the rows of
         one replica it would drop in those of the others. The first one's,
@@ -201,22 +205,22 @@ class Team:
 
         seeds = [x.value for x in variables if x.name == _SEED]
 
-        def part() -> None:
-            context = tf.distribute.get_replica_context()
+        def split() -> None:
+            replica = tf.distribute.get_replica_context()
             for seed in seeds:
-                own = context.replica_id_in_sync_group * _SEED_STRIDE
-                seed.assign_add(tf.cast(tf.stack([own, 0]), seed.dtype))
+                offset = replica.replica_id_in_sync_group * _SEED_STRIDE
+                seed.assign_add(tf.cast(tf.stack([offset, 0]), seed.dtype))
 
-        tf.function(lambda: self.strategy.run(part))()
+        tf.function(lambda: self.strategy.run(split))()
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        """Where a run is made: says what TensorFlow's errors mean.
+    def explain_errors(self) -> Iterator[None]:
+        """Say what TensorFlow's errors mean in this context.
 
         Raises:
             UserError: another worker is lost, or XLA cannot compile the step.
         """
-        if self == ALONE:
+        if self == SINGLE_DEVICE:
             yield
             return
         import tensorflow as tf
@@ -230,7 +234,7 @@ class Team:
             raise UserError(meaning) from error
 
     def _meaning(self, error: Any) -> str:
-        """What a user is to do about an error; empty if nothing is known."""
+        """Return what to do about an error; empty if nothing is known."""
         import tensorflow as tf
 
         reason = " ".join(error.message.split())[:_LONGEST]
@@ -239,7 +243,7 @@ class Team:
                 "XLA cannot compile this recipe's step, which --xla and "
                 f"--strategy=tpu need: {reason}"
             )
-        # What comes of it when another worker is gone.
+        # Any of these comes when another worker is gone.
         lost = (
             tf.errors.UnavailableError,
             tf.errors.AbortedError,
@@ -250,26 +254,26 @@ class Team:
         )
         if len(self.workers) < 2 or not isinstance(error, lost):
             return ""
-        places = cluster.silent(self.workers, self.own)
-        called = [
-            f"worker {place} at {self.workers[place]}" for place in places
+        names = [
+            f"worker {rank} at {self.workers[rank]}"
+            for rank in cluster.silent(self.workers, self.rank)
         ]
-        told = f"a worker was lost, one of {', '.join(self.workers)}"
-        if called:
-            told = f"{' and '.join(called)} does not answer: dead or stopped"
+        problem = f"a worker was lost, one of {', '.join(self.workers)}"
+        if names:
+            problem = f"{' and '.join(names)} does not answer: dead or stopped"
         return (
-            f"{told}; start the same command on all again to go on from the "
+            f"{problem}; start the same command on all again to go on from the "
             f"last checkpoint ({reason})"
         )
 
     def _row(self, values: np.ndarray) -> np.ndarray:
-        """A matrix of zeros but for this worker's row."""
+        """Return a matrix of zeros but for this worker's row."""
         rows = np.zeros((len(self.workers), len(values)), np.float32)
-        rows[self.own] = values
+        rows[self.rank] = values
         return rows
 
     def _sum(self, values: np.ndarray) -> np.ndarray:
-        """The sum over workers, of small whole numbers."""
+        """Return the sum over workers, of small whole numbers."""
         # As floats, which the network of any devices adds up.
         times = self.num_replicas // len(self.workers)
         return np.rint(self._summed(values).numpy() / times)
@@ -286,19 +290,19 @@ class Team:
         return lambda values: summed(tf.constant(values))
 
 
-ALONE = Team()
+SINGLE_DEVICE = DistributedContext()
 
 
-def tester(model: Any) -> Callable[..., Mapping[str, Any]]:
-    """`test_on_batch` of a model, without other workers.
+def local_test_on_batch(model: keras.Model) -> Callable[..., Mapping[str, Any]]:
+    """Return a model's `test_on_batch` that this worker calls alone.
 
-    They would all have to call `test_on_batch` at the same time.
+    Keras' own has to be called by all workers at the same time.
 
     Args:
         model: compiled.
 
     Returns:
-        Takes a batch as `fit` does; gives its metrics by name.
+        A function of a batch as `fit` takes it: its metrics by name.
     """
     if not getattr(model, "_distribute_strategy", None):
         return functools.partial(model.test_on_batch, return_dict=True)
@@ -307,18 +311,20 @@ def tester(model: Any) -> Callable[..., Mapping[str, Any]]:
         model.reset_metrics()
         return model.test_step(batch)
 
-    return _apart(model, test)
+    return _run_locally(model, test)
 
 
-def resetter(model: Any) -> Callable[[], None]:
-    """`reset_metrics` of a model, without a word to other workers."""
+def local_reset_metrics(model: keras.Model) -> Callable[[], None]:
+    """Return a model's `reset_metrics` that this worker calls alone."""
     if not getattr(model, "_distribute_strategy", None):
         return model.reset_metrics
-    return _apart(model, model.reset_metrics)
+    return _run_locally(model, model.reset_metrics)
 
 
-def _apart(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Has each replica of this worker run it; gives the first one's result."""
+def _run_locally(
+    model: Any, function: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Have this worker's replicas run a function; return the first's result."""
     import tensorflow as tf
 
     strategy = model.distribute_strategy
@@ -326,9 +332,9 @@ def _apart(model: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     @tf.function(autograph=False)
     def run(*arguments: Any) -> Any:
         with replicas.apart():
-            found = strategy.run(function, arguments)
+            results = strategy.run(function, arguments)
         return tf.nest.map_structure(
-            lambda each: strategy.experimental_local_results(each)[0], found
+            lambda each: strategy.experimental_local_results(each)[0], results
         )
 
     return run
