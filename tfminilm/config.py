@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 import sys
 import types
 import typing
@@ -18,6 +19,14 @@ T = TypeVar("T")
 # Far above every whole number that makes sense in a recipe.
 _MOST = 10**15
 _SHOWN = 40
+# A stage's folder lies beside these folders of a run.
+RUN_FOLDERS = ("student", "checkpoints", "text", "bundle")
+
+
+def is_stage_name(name: str) -> bool:
+    """Tell whether a stage can be called so, as its folder would be."""
+    is_name = re.fullmatch(r"[A-Za-z0-9][\w-]*", name)
+    return bool(is_name) and name not in RUN_FOLDERS
 
 
 class Typed:

@@ -12,11 +12,11 @@ import keras
 import numpy as np
 
 from tfminilm import files
+from tfminilm.config import is_stage_name
 from tfminilm.errors import UserError
 from tfminilm.report import describe, held_out, measures, quality
 from tfminilm.report.machine import machine
 from tfminilm.report.run_files import Run, is_number, read_run
-from tfminilm.train.checks import is_stage_name
 from tfminilm.train.recipe import Recipe
 from tfminilm.typing import Tokenizer
 

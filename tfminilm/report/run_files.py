@@ -7,8 +7,8 @@ import pathlib
 from typing import Any, TypeGuard
 
 from tfminilm import json_files
+from tfminilm.config import is_stage_name
 from tfminilm.errors import UserError
-from tfminilm.train.checks import is_stage_name
 
 Row = dict[str, Any]
 

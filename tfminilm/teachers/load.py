@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from tfminilm import families, json_files
+from tfminilm.config import is_stage_name
 from tfminilm.errors import UserError
 from tfminilm.families.hugging_face.checkpoint import (
     AGAIN,
@@ -230,8 +231,6 @@ def run_folder(workdir: str | os.PathLike) -> pathlib.Path:
     Raises:
         UserError: its `recipe.json` is damaged, or names a stage elsewhere.
     """
-    from tfminilm.train.checks import is_stage_name
-
     folder = pathlib.Path(workdir)
     recipe = folder / "recipe.json"
     stages = _read_json(recipe).get("stages") if recipe.is_file() else None

@@ -2,11 +2,11 @@
 
 import dataclasses
 import functools
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfminilm import families
+from tfminilm.config import RUN_FOLDERS, is_stage_name
 from tfminilm.errors import UsageError
 from tfminilm.train.stage import (
     ATTENTION_INPUTS,
@@ -52,8 +52,6 @@ _NOT_NEGATIVE = (
     "data.augment_copies train.warmup_steps train.weight_decay "
     "train.clip_norm train.learning_rate"
 ).split()
-# A stage's folder lies beside these files of a run.
-_TAKEN = ("student", "checkpoints", "text", "bundle")
 
 
 def check_ranges(stage: Stage, prefix: str) -> None:
@@ -182,11 +180,6 @@ def _check_bounds(
     require(0 < data.mask_rate < 1, "data.mask_rate", "above 0, below 1")
 
 
-def is_stage_name(name: str) -> bool:
-    """Tells whether a stage can be called so, as its folder would be."""
-    return bool(re.fullmatch(r"[A-Za-z0-9][\w-]*", name)) and name not in _TAKEN
-
-
 def check_stages(stages: Mapping[str, Stage]) -> None:
     """Refuses names that are no folders, and models that will not be right.
 
@@ -199,7 +192,7 @@ def check_stages(stages: Mapping[str, Stage]) -> None:
             raise UsageError(
                 f"recipe: no stage can be called {name!r}, as its folder "
                 "would be; expected letters, digits, - and _, but not "
-                f"{', '.join(_TAKEN)}"
+                f"{', '.join(RUN_FOLDERS)}"
             )
         for key, source in stage.sources.items():
             if source in stages and source not in done:
