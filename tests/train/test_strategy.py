@@ -207,7 +207,7 @@ def test_pods_find_themselves_by_address(monkeypatch):
             hosts = ["192.0.2.1:8470", "127.0.0.1:8470"]
             return tf.train.ClusterSpec({"worker": hosts})
 
-    monkeypatch.setattr(cluster, "_found", lambda *_: Pods())
+    monkeypatch.setattr(cluster, "_resolver_of", lambda *_: Pods())
     _, own = cluster.workers(cluster.resolver("kubernetes:app=x"))
     assert own == 1
 
@@ -238,7 +238,7 @@ def test_xla_refuses_what_keras_does_not_compile():
         supports_jit = False
 
     class Model:
-        def _flatten_layers(self):
+        def _flatten_layers(self, include_self=True):
             return [Layer()]
 
     compiled = strategy.build_context("one", xla=True)
