@@ -166,19 +166,21 @@ def test_channels_that_reach_alike_compute_the_same(
     spike(backbone)
     batch = make_batch([16, 9], 16)
     graph = MobileGraph(backbone)
-    graph.even_out(batch, {"layer_1/feedforward": np.full(32, 3.0, "float32")})
+    graph.equalize_channels(
+        batch, {"layer_1/feedforward": np.full(32, 3.0, "float32")}
+    )
     assert_same(
         run_graph(graph, batch),
         run_keras(backbone, batch),
         batch["padding_mask"],
     )
     first, second = (layer._feedforward for layer in graph._encoder.layers)
-    before = second.reach
+    before = second.max_abs
     for dense in (first, second):
-        dense.reach = np.zeros(32, "float32")
+        dense.max_abs = np.zeros(32, "float32")
     run_rows(graph, batch)
-    np.testing.assert_allclose(first.reach, 1, rtol=1e-5)
-    np.testing.assert_allclose(second.reach, before / 3, rtol=1e-4)
+    np.testing.assert_allclose(first.max_abs, 1, rtol=1e-5)
+    np.testing.assert_allclose(second.max_abs, before / 3, rtol=1e-4)
 
 
 def test_a_block_that_writes_nothing(make_backbone, make_batch, run_graph):
@@ -188,7 +190,7 @@ def test_a_block_that_writes_nothing(make_backbone, make_batch, run_graph):
         weight.assign(0 * weight)
     graph = MobileGraph(backbone, ("pooled_output",))
     batch = make_batch([16], 16)
-    graph.even_out(batch)
+    graph.equalize_channels(batch)
     assert np.isfinite(run_graph(graph, batch)["pooled_output"]).all()
 
 

@@ -216,5 +216,5 @@ def test_a_channel_that_reaches_far_does_not_coarsen_the_others(
 
     exact = states("float32")
     error = np.abs(states("static_wi8_ai8") - exact).mean()
-    monkeypatch.setattr(MobileGraph, "even_out", lambda *_: None)
+    monkeypatch.setattr(MobileGraph, "equalize_channels", lambda *_: None)
     assert error < 0.5 * np.abs(states("static_wi8_ai8") - exact).mean()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.export.litert import quantize, search
+from tfminilm.export.check import search
+from tfminilm.export.litert import quantize
 from tfminilm.export.litert.convert import convert
 from tfminilm.private.encoders import encoder_parts
 

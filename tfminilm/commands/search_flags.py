@@ -4,6 +4,7 @@ And `--texts`, what damage is measured and scales are calibrated on.
 """
 
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -13,6 +14,10 @@ from tfminilm.typing import Tokenizer
 
 if TYPE_CHECKING:
     import keras
+
+    from tfminilm.export.check.calibration import Texts
+    from tfminilm.export.check.search import SearchResult
+    from tfminilm.export.target import Target
 
 
 def define(flags: flags.FlagValues) -> None:
@@ -61,14 +66,17 @@ def is_search(flags: flags.FlagValues, target: Any) -> bool:
 
 
 def texts(
-    flags: flags.FlagValues, target: Any, own: Any, is_search: bool
-) -> Any:
-    """What the bundle is compared and calibrated on.
+    flags: flags.FlagValues,
+    target: "Target",
+    known: "Sequence[str] | Sequence[Texts]",
+    is_search: bool,
+) -> "Sequence[str] | Sequence[Texts]":
+    """Return what the bundle is compared and calibrated on.
 
     Args:
         flags: the command's.
         target: the `Target`.
-        own: the task's or the workdir's texts; empty if there are none.
+        known: the task's or the workdir's texts; empty if there are none.
         is_search: whether damage will be measured on them.
 
     Raises:
@@ -79,32 +87,34 @@ def texts(
 
     if flags.texts:
         return _lines(pathlib.Path(flags.texts))
-    if not own and (target.activations == "int8" or is_search):
+    if not known and (target.activations == "int8" or is_search):
         raise UsageError(
             f"export: target {target.name or '-'} is calibrated on texts like "
             "those that the model will read: expected --task= and "
             "--data_dir=, or --texts="
         )
-    return own or calibration.SENTENCES
+    return known or calibration.SENTENCES
 
 
 def search(
     flags: flags.FlagValues,
     model: "keras.Model",
     tokenizer: Tokenizer,
-    target: Any,
-    rows: Any,
-) -> Any:
-    """The target with the precisions that a search finds, and prints."""
-    from tfminilm.export.litert.search import fit
+    target: "Target",
+    rows: "Sequence[Texts]",
+) -> "Target":
+    """Search for each layer's precision, print them, return the target."""
+    from tfminilm.export.check.search import fit
     from tfminilm.train.progress import Progress
 
     limits: dict[str, Any] = {"max_drop": flags.max_drop}
     if flags.budget_mb is not None:
         limits = {"budget_bytes": 1e6 * flags.budget_mb}
     with Progress() as progress, progress.pieces("layers") as show:
-        target, found = fit(model, tokenizer, target, rows, show=show, **limits)
-    _print(found)
+        target, result = fit(
+            model, tokenizer, target, rows, show=show, **limits
+        )
+    _print(result)
     return target
 
 
@@ -112,11 +122,11 @@ def _lines(path: pathlib.Path) -> list[str]:
     """The lines of a text file that are not empty."""
     from tfminilm.tasks.readers import paths
 
-    found = [line.strip() for _, line in paths.lines(path)]
-    return [line for line in found if line]
+    lines = (line.strip() for _, line in paths.lines(path))
+    return [line for line in lines if line]
 
 
-def _print(found: Any) -> None:
+def _print(result: "SearchResult") -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -125,10 +135,10 @@ def _print(found: Any) -> None:
     table.add_column("layer")
     table.add_column("precision")
     table.add_column("damage of 4 bits", justify="right")
-    for name, precision in found.layers.items():
-        table.add_row(name, precision, f"{found.damage[name]:.1e}")
+    for name, precision in result.layers.items():
+        table.add_row(name, precision, f"{result.damage[name]:.1e}")
     table.caption = (
-        f"{found.bytes / 1e6:.1f} MB, {found.drop:.2f} points from float32. "
+        f"{result.bytes / 1e6:.1f} MB, {result.drop:.2f} points from float32. "
         "Damage: mean squared error in units of the outputs' mean square"
     )
     Console().print(table)

@@ -1,4 +1,4 @@
-"""What the mobile graphs of all encoder families are made of.
+"""Build the parts that the mobile graphs of all families consist of.
 
 Tensors are `[1, length, width]`: dense layers keep their batch of one, as on
 `[length, width]` XNNPACK's int8 product took a tenth longer.
@@ -22,10 +22,10 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
 
 
 def scoped(call: Callable[..., Any]) -> Callable[..., Any]:
-    """Names what a module's method computes after it, inside its caller."""
+    """Name what a module's method computes after it, inside its caller."""
 
     @functools.wraps(call)
-    def named(self: tf.Module, *args: Any) -> Any:
+    def named(self: tf.Module, *args: tf.Tensor | int | None) -> Any:
         with tf.name_scope(self.name):
             return call(self, *args)
 
@@ -48,20 +48,21 @@ class Dense(tf.Module):
 class ResidualDense(Dense):
     """residual + (x W + b), if need be in units of its channels.
 
-    Where one scale serves a whole tensor, a channel that reaches a hundred
-    times further than the others leaves them two or three steps. `even_out`
-    divides W and b by what each channel reaches, and the sum is taken in these
-    units: `(residual / units + (x W + b)) * units`. A factor right behind the
-    product would be no help: the converter takes it into the weights.
+    Where one scale serves a whole tensor, a channel with values a hundred
+    times larger than the others' leaves them two or three steps.
+    `equalize_channels` divides W and b by each channel's largest magnitude,
+    and the sum is computed in these units: `(residual / units + (x W + b)) *
+    units`. A factor right behind the product would not help: the converter
+    folds it into the weights.
 
     Attributes:
-        reach: `[units]`, the largest magnitudes of x W + b, of all that was
-            computed eagerly.
+        max_abs: `[units]`, the largest magnitudes of x W + b in all eager
+            calls.
     """
 
     def __init__(self, dense: weights.Dense, name: str):
         super().__init__(dense, name)
-        self.reach = np.zeros(dense.bias.shape, "float32")
+        self.max_abs = np.zeros(dense.bias.shape, "float32")
         self._units = None
 
     def __call__(self, x, residual):
@@ -69,13 +70,13 @@ class ResidualDense(Dense):
             residual = residual * (1 / self._units)
         written = super().__call__(x)
         if tf.executing_eagerly():
-            found = tf.reduce_max(tf.abs(written), [0, 1]).numpy()
-            self.reach = np.maximum(self.reach, found)
+            largest = tf.reduce_max(tf.abs(written), [0, 1]).numpy()
+            self.max_abs = np.maximum(self.max_abs, largest)
         total = residual + written
         return total if self._units is None else total * self._units
 
-    def even_out(self, units: np.ndarray) -> None:
-        """Counts in `units` `[units]` from now on, positive numbers."""
+    def equalize_channels(self, units: np.ndarray) -> None:
+        """Compute in `units` `[units]` from now on, positive numbers."""
         self._units = constant(units)
         self._kernel.assign(self._kernel / units)
         self._bias.assign(self._bias / units)
@@ -123,12 +124,12 @@ class Attention(tf.Module):
         self._key = Dense(key, "key")
         self._value = Dense(value, "value")
 
-    def __call__(self, asking, mixed, mask, rows=None):
-        """Attends with queries and keys of `asking` to values of `mixed`.
+    def __call__(self, asking, attended, mask, rows=None):
+        """Attend with queries and keys of `asking` to values of `attended`.
 
         Args:
             asking: `[1, length, width]`.
-            mixed: `[1, length, width]`.
+            attended: `[1, length, width]`.
             mask: `[1, 1, 1, length]`, added to the scores.
             rows: how many of the first tokens ask; all of them if None.
 
@@ -140,22 +141,22 @@ class Attention(tf.Module):
         asking_rows = first_rows(asking, rows)
         queries = self._heads(self._query(asking_rows))
         keys = self._heads(self._key(asking))
-        values = self._heads(self._value(mixed))
+        values = self._heads(self._value(attended))
         scores = tf.matmul(queries, keys, transpose_b=True) + mask
-        found = tf.matmul(tf.nn.softmax(scores), values)
+        mixed = tf.matmul(tf.nn.softmax(scores), values)
         units = self._num_heads * self._head_dim
-        found = tf.transpose(found, [0, 2, 1, 3])
-        found = tf.reshape(found, [1, asking_rows.shape[1], units])
-        return found, (queries * self._head_dim**0.5, keys, values)
+        mixed = tf.transpose(mixed, [0, 2, 1, 3])
+        mixed = tf.reshape(mixed, [1, asking_rows.shape[1], units])
+        return mixed, (queries * self._head_dim**0.5, keys, values)
 
     def _heads(self, x):
-        """`[1, length, heads * head_dim]` to `[1, heads, length, head_dim]`."""
+        """Split into heads: `[1, heads, length, head_dim]`."""
         x = tf.reshape(x, [1, x.shape[1], self._num_heads, self._head_dim])
         return tf.transpose(x, [0, 2, 1, 3])
 
 
 class PositionEmbeddings(tf.Module):
-    """Add positions and segments to a sentence's tokens.
+    """Embeddings of positions and segments, added to those of the tokens.
 
     Args:
         positions: `[max_sequence_length, width]`.
@@ -168,7 +169,7 @@ class PositionEmbeddings(tf.Module):
         self._segments = segments
 
     def add(self, x, segment_ids):
-        """Return `x` `[1, length, width]` with the rows of its positions."""
+        """Add positions and segments to `x` `[1, length, width]`."""
         length = x.shape[1]
         rows = self._positions[:length]
         if self._segments is None:
@@ -184,26 +185,26 @@ class PositionEmbeddings(tf.Module):
 
 
 def first_rows(x, rows):
-    """The first `rows` of `[1, length, width]`; all of them if None."""
+    """Return the first `rows` of `[1, length, width]`; all if None."""
     return x if rows is None else x[:, :rows]
 
 
 def constant(array: np.ndarray) -> tf.Variable:
-    """A variable, so that all signatures of a file share its buffer."""
+    """Return a variable, so that all signatures of a file share its buffer."""
     return tf.Variable(array, trainable=False)
 
 
 @tf.function(experimental_implements="embedding_matmul")
 def _lookup(table, ids):
-    """Rows of a table; the converter writes it as one EMBEDDING_LOOKUP.
+    """Look up rows; the converter writes it as one EMBEDDING_LOOKUP.
 
-    The quantiser knows that operator's table, and rounds it with a scale per
-    row; what the file has in its place then is written by `tables`.
+    The quantiser knows that operator's table and rounds it with a scale per
+    row; `tables` then replaces the operator.
     """
     return tf.gather(table, ids)
 
 
 def lookup(table, ids):
-    """Rows `[length, width]` of the table of tokens."""
+    """Look up rows `[length, width]` in the table of tokens."""
     with tf.name_scope("tokens"):
         return _lookup(table, ids)

@@ -50,7 +50,7 @@ class MobileGraph(tf.Module):
     def __init__(
         self, model: keras.Model, outputs: Sequence[str] | None = None
     ):
-        """Reads the weights of a model.
+        """Read the weights of a model.
 
         Args:
             model: a backbone of KerasHub's BERT, DistilBERT, RoBERTa or
@@ -73,21 +73,21 @@ class MobileGraph(tf.Module):
         self._hidden_dim = backbone.hidden_dim
         self._longest = backbone.max_sequence_length
         self._inputs = [name for name in INPUTS if name in backbone.input]
-        own: tuple[str, ...] = OUTPUTS
+        known: tuple[str, ...] = OUTPUTS
         if self._head is not None:
-            own = self._head.outputs
+            known = self._head.outputs
         elif not isinstance(backbone.output, dict):
-            own = tuple(name for name in OUTPUTS if name != "pooled_output")
-        self.outputs = own if outputs is None else tuple(outputs)
+            known = tuple(name for name in OUTPUTS if name != "pooled_output")
+        self.outputs = known if outputs is None else tuple(outputs)
         for name in self.outputs:
-            if name not in own + ATTENTION_OUTPUTS + self._states():
+            if name not in known + ATTENTION_OUTPUTS + self._states():
                 raise UserError(
                     f"unknown output {name!r}, expected "
-                    f"{', '.join(own + ATTENTION_OUTPUTS)}"
+                    f"{', '.join(known + ATTENTION_OUTPUTS)}"
                 )
 
     def signature(self, length: int) -> tf.types.experimental.ConcreteFunction:
-        """The graph for sentences padded to `length` tokens.
+        """Return the graph for sentences padded to `length` tokens.
 
         Takes int32 `[1, length]` tensors named as `INPUTS`, returns a dict.
 
@@ -109,37 +109,38 @@ class MobileGraph(tf.Module):
         }
         return tf.function(call).get_concrete_function(**specs)
 
-    def even_out(
+    def equalize_channels(
         self,
         batch: Mapping[str, np.ndarray],
-        known: Mapping[str, np.ndarray] | None = None,
+        trained: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """Lets all channels of a feed-forward block's output reach alike.
+        """Scale the channels of feed-forward outputs to equal magnitudes.
 
         Before static scales are measured: see `blocks.ResidualDense`.
 
         Args:
-            batch: inputs `[sentences, length]`, on which it is measured how
-                far they reach.
-            known: what they reach, `[hidden_dim]`, by names such as
-                "layer_0/feedforward", where that is known.
+            batch: inputs `[sentences, length]`, on which the channels'
+                largest magnitudes are measured.
+            trained: the magnitudes `[hidden_dim]` that the model was trained
+                with, by names such as "layer_0/feedforward", in their place.
         """
-        given = {name: np.asarray(batch[name]) for name in self._inputs}
-        for row in range(len(given["token_ids"])):
+        inputs = {name: np.asarray(batch[name]) for name in self._inputs}
+        for row in range(len(inputs["token_ids"])):
             one = {
-                name: tf.constant(x[row : row + 1]) for name, x in given.items()
+                name: tf.constant(x[row : row + 1])
+                for name, x in inputs.items()
             }
             self._call(length=one["token_ids"].shape[1], **one)
         for layer in self._encoder.layers:
             for dense in layer.submodules:
                 if isinstance(dense, blocks.ResidualDense):
                     name = f"{layer.name}/{dense.name}"
-                    least = 1e-3 * (dense.reach.max() or 1)
-                    units = np.maximum(dense.reach, least)
-                    dense.even_out((known or {}).get(name, units))
+                    least = 1e-3 * (dense.max_abs.max() or 1)
+                    units = np.maximum(dense.max_abs, least)
+                    dense.equalize_channels((trained or {}).get(name, units))
 
     def _states(self) -> tuple[str, ...]:
-        """The names of all hidden states, the embeddings' first."""
+        """Return the names of all hidden states, the embeddings' first."""
         count = len(self._encoder.layers) + 1
         return tuple(f"{HIDDEN_STATES}_{index}" for index in range(count))
 
@@ -181,6 +182,6 @@ def _encoder(backbone: keras.Model) -> Any:
 
 
 def _mean_of_real(x, real, length):
-    """Mean over real tokens: `[1, length, hidden]` to `[1, hidden]`."""
+    """Average over real tokens: `[1, length, hidden]` to `[1, hidden]`."""
     count = tf.maximum(tf.reduce_sum(real, -1, keepdims=True), 1.0)
     return tf.reduce_sum(x * tf.reshape(real / count, [1, length, 1]), 1)

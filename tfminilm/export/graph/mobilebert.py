@@ -6,8 +6,7 @@ What remains of it is the factor gamma of a residual. Over the embeddings all
 of it goes: into the projection, the positions and the segments.
 """
 
-from typing import Any
-
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -19,7 +18,7 @@ from tfminilm.layers.no_norm import NoNorm
 class MobileBert(tf.Module):
     """The embeddings, layers and pooler of a `MobileBertBackbone`."""
 
-    def __init__(self, backbone: Any):
+    def __init__(self, backbone: keras.Model):
         super().__init__()
         if backbone.activation not in blocks.ACTIVATIONS:
             raise UserError(
@@ -58,7 +57,7 @@ class MobileBert(tf.Module):
             )
 
     def embed(self, token_ids, segment_ids, real):
-        """Embeddings `[1, length, hidden_dim]`; `real` is `[1, length]`."""
+        """Embed as `[1, length, hidden_dim]`; `real` is `[1, length]`."""
         length, width = token_ids.shape[1], self._embedding_dim
         tokens = blocks.lookup(self._tokens, tf.reshape(token_ids, [length]))
         tokens = tf.reshape(tokens, [1, length, width])
@@ -70,7 +69,7 @@ class MobileBert(tf.Module):
         return x if self._norm is None else self._norm(x)
 
     def pool(self, first):
-        """The pooled output `[1, hidden_dim]` of the first token's state."""
+        """Pool the first token's state `[1, hidden_dim]`."""
         return first if self._pooler is None else tf.tanh(self._pooler(first))
 
 
@@ -123,13 +122,13 @@ class _Layer(tf.Module):
 
     @blocks.scoped
     def __call__(self, states, mask, rows=None):
-        """The first `rows` states, or all, and what else `Attention` gives."""
+        """Return the first `rows` states, or all, and `Attention`'s parts."""
         x = self._bottleneck(states)
-        asking = mixed = x if self._kind == "bottleneck" else states
+        asking = attended = x if self._kind == "bottleneck" else states
         if self._shared is not None:
             asking = self._shared(states)
-        found, parts = self._attention(asking, mixed, mask, rows)
-        x = self._attention_output(found, blocks.first_rows(x, rows))
+        mixed, parts = self._attention(asking, attended, mask, rows)
+        x = self._attention_output(mixed, blocks.first_rows(x, rows))
         for widen, narrow in self._feedforwards:
             x = narrow(self._activation(widen(x)), x)
         return self._output(x, blocks.first_rows(states, rows)), parts
@@ -157,7 +156,7 @@ class _NormedDense(tf.Module):
 
 
 def _folded(dense: weights.Dense, norm: NoNorm) -> weights.Dense:
-    """One dense layer that does the work of both."""
+    """Fold a norm into the dense layer before it."""
     gamma, beta = _scale_and_shift(norm)
     return weights.Dense(dense.kernel * gamma, dense.bias * gamma + beta)
 

@@ -1,7 +1,6 @@
 """BERT, DistilBERT, RoBERTa and XLM-R as mobile graphs."""
 
-from typing import Any
-
+import keras
 import tensorflow as tf
 
 from tfminilm.export.graph import blocks, weights
@@ -10,7 +9,7 @@ from tfminilm.export.graph import blocks, weights
 class Transformer(tf.Module):
     """The embeddings, layers and pooler, if any, of a `keras_hub` encoder."""
 
-    def __init__(self, backbone: Any):
+    def __init__(self, backbone: keras.Model):
         super().__init__()
         encoder = weights.read_encoder(backbone)
         self._hidden_dim = encoder.hidden_dim
@@ -28,14 +27,14 @@ class Transformer(tf.Module):
             self._pooler = blocks.Dense(encoder.pooler, "pooler")
 
     def embed(self, token_ids, segment_ids, real):
-        """Embeddings `[1, length, hidden_dim]`, normalised."""
+        """Embed: `[1, length, hidden_dim]`, normalised."""
         length = token_ids.shape[1]
         tokens = blocks.lookup(self._tokens, tf.reshape(token_ids, [length]))
         tokens = tf.reshape(tokens, [1, length, self._hidden_dim])
         return self._norm(self._positions.add(tokens, segment_ids))
 
     def pool(self, first):
-        """The pooled output `[1, hidden_dim]` of the first token's state."""
+        """Pool the first token's state `[1, hidden_dim]`."""
         return first if self._pooler is None else tf.tanh(self._pooler(first))
 
 
@@ -59,7 +58,7 @@ class _Layer(tf.Module):
 
     @blocks.scoped
     def __call__(self, x, mask, rows=None):
-        """The first `rows` states, or all, and what else `Attention` gives."""
+        """Return the first `rows` states, or all, and `Attention`'s parts."""
         mixed, parts = self._attention(x, x, mask, rows)
         x = blocks.first_rows(x, rows)
         x = self._attention_norm(x + self._output(mixed))

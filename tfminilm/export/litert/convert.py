@@ -31,7 +31,7 @@ def convert(
     batch: Callable[[int], Mapping[str, np.ndarray]] | None = None,
     ranges: Mapping[str, Range] | None = None,
 ) -> bytes:
-    """Writes a model as one LiteRT file.
+    """Write a model as one LiteRT file.
 
     Args:
         backbone: an encoder, or a model with a task's head on one, as
@@ -41,7 +41,7 @@ def convert(
         outputs: see `mobile_graph.MobileGraph`.
         layers: precisions of single layers, see `quantize.plan`.
         batch: what `quantize.quantize` measures static scales on.
-        ranges: what a model was trained with in place of those.
+        ranges: the ranges that the model was trained with, in their place.
 
     Returns:
         The file's content.
@@ -62,11 +62,11 @@ def convert(
     graph = mobile_graph.MobileGraph(backbone, outputs)
     if batch is not None and STATIC in (precision, *(layers or {}).values()):
         units = {
-            name: known.units
-            for name, known in (ranges or {}).items()
-            if known.units is not None
+            name: trained.units
+            for name, trained in (ranges or {}).items()
+            if trained.units is not None
         }
-        graph.even_out(batch(max(lengths)), units)
+        graph.equalize_channels(batch(max(lengths)), units)
     signatures = {
         _SIGNATURE.format(length): graph.signature(length)
         for length in sorted(set(lengths))
@@ -76,15 +76,15 @@ def convert(
     model = quantize.finished(model)
     if precision == "float16":
         return model
-    known = quantize.layers(model)
+    quantizable = quantize.layers(model)
     if outputs is None:  # Other outputs may need less of the model.
-        quantize.require_known(known, layers or {})
-    chosen = quantize.plan(known, precision, layers or {})
+        quantize.require_known(quantizable, layers or {})
+    chosen = quantize.plan(quantizable, precision, layers or {})
     return quantize.quantize(model, chosen, batch, ranges)
 
 
 def signature_length(name: str) -> int | None:
-    """The length in a signature's name, or None: not one of `convert`'s."""
+    """Return the length in a signature's name; None if it has none."""
     match = re.fullmatch(_SIGNATURE.format(r"(\d+)"), name)
     return int(match[1]) if match else None
 
@@ -98,7 +98,7 @@ def _convert_float(graph, signatures, is_half: bool) -> bytes:
             folder, signature_keys=list(signatures)
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        # What is no builtin is refused by its name afterwards.
+        # `_require_builtins` refuses custom operators by their names.
         converter.allow_custom_ops = True
         if is_half:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -1,4 +1,4 @@
-"""A precision for each layer, by the damage that is measured.
+"""Search for a precision of each layer, by the damage that is measured.
 
 All layers start with 8 bits. Each alone is then rounded to 4 and the file's
 outputs on some texts are compared with those of float32: what this costs,
@@ -14,16 +14,18 @@ import functools
 import pathlib
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
+import keras
 import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.export.check import calibration
+from tfminilm.export.check.compare import cosines, relative_error
 from tfminilm.export.litert import quantize
 from tfminilm.export.litert.convert import convert
 from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.export.target import Target
+from tfminilm.typing import Tokenizer
 
 # At multiples of so many bytes a file's weights begin.
 _ALIGNED = 16
@@ -32,7 +34,7 @@ HIGH, LOW = "dynamic_wi8_afp32", "dynamic_wi4_afp32"
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class SearchResult:
     """A plan, and what it does.
 
     Attributes:
@@ -59,15 +61,15 @@ def search(
     budget_bytes: float | None = None,
     max_drop: float = 0.0,
     show: Callable[[str, int, int], None] = lambda *_: None,
-) -> Found:
-    """Plans the precisions of a float32 file's layers.
+) -> SearchResult:
+    """Plan the precisions of a float32 file's layers.
 
     Args:
         model: the file's content.
         rows: the inputs `[n]` of each text, without padding.
         budget_bytes: how large the result may be.
         max_drop: without a budget: how many points the outputs may lose.
-        show: is told what is done, how much of it, and out of how much.
+        show: is called with a description, how much is done, and of how much.
 
     Raises:
         UserError: nothing can be that small or that exact, or there are no
@@ -78,16 +80,16 @@ def search(
             "no texts to measure damage on, expected some of the model's task"
         )
     bench = _Bench(model, rows)
-    known = quantize.layers(model)
-    high = dict.fromkeys(known, HIGH)
+    layers = quantize.layers(model)
+    high = dict.fromkeys(layers, HIGH)
     least = bench.measure(high).error
     damage = {}
-    for index, name in enumerate(known):
-        show("layers measured", index, len(known))
+    for index, name in enumerate(layers):
+        show("layers measured", index, len(layers))
         error = bench.measure({**high, name: LOW}).error
         damage[name] = max(error - least, 0.0)
-    show("layers measured", len(known), len(known))
-    order = sorted(known, key=lambda x: damage[x] / known[x].parameters)
+    show("layers measured", len(layers), len(layers))
+    order = sorted(layers, key=lambda x: damage[x] / layers[x].parameters)
 
     @functools.cache
     def lowered(count: int) -> _Measured:
@@ -95,28 +97,35 @@ def search(
 
     if budget_bytes is not None:
         best = _smaller(lowered, len(order), budget_bytes)
-        saved = {name: known[name].parameters / 2 + _ALIGNED for name in known}
+        saved = {
+            name: layer.parameters / 2 + _ALIGNED
+            for name, layer in layers.items()
+        }
         best = bench.measure(_raised(best, damage, saved, budget_bytes))
     else:
         best = _near_enough(lowered, len(order), max_drop)
-    return Found(best.layers, damage, best.bytes, best.drop)
+    return SearchResult(best.layers, damage, best.bytes, best.drop)
 
 
 def fit(
-    model: Any,
-    tokenizer: Any,
+    model: keras.Model,
+    tokenizer: Tokenizer,
     target: Target,
     texts: Sequence[calibration.Texts],
-    **limits: Any,
-) -> tuple[Target, Found]:
-    """A target with a precision for each layer of a model.
+    budget_bytes: float | None = None,
+    max_drop: float = 0.0,
+    show: Callable[[str, int, int], None] = lambda *_: None,
+) -> tuple[Target, SearchResult]:
+    """Return a target with a precision for each layer of a model.
 
     Args:
         model: an encoder, or one with a head.
         tokenizer: the model's.
         target: its lengths count, and its precision does not.
         texts: what damage is measured on.
-        **limits: of `search`, and its `show`.
+        budget_bytes: as `search` takes it.
+        max_drop: as `search` takes it.
+        show: as `search` takes it.
     """
     content = convert(model, "float32", target.lengths)
     _, encoded = calibration.encode(tokenizer, texts, max(target.lengths))
@@ -124,16 +133,15 @@ def fit(
     for index, length in enumerate(encoded.lengths):
         row = encoded.padded(np.array([index]), length)
         rows.append({name: value[0] for name, value in row.items()})
-    found = search(content, rows, **limits)
-    return dataclasses.replace(
-        target, precision=HIGH, layers=found.layers
-    ), found
+    result = search(content, rows, budget_bytes, max_drop, show)
+    target = dataclasses.replace(target, precision=HIGH, layers=result.layers)
+    return target, result
 
 
 def _smaller(
     lowered: Callable[[int], "_Measured"], most: int, budget: float
 ) -> "_Measured":
-    """The plan with fewest lowered layers whose file fits the budget."""
+    """Return the plan with fewest lowered layers that fits the budget."""
     place = bisect.bisect_left(
         range(most + 1), True, key=lambda n: lowered(n).bytes <= budget
     )
@@ -153,7 +161,7 @@ def _raised(
     saved: Mapping[str, float],
     budget: float,
 ) -> dict[str, str]:
-    """The plan with 8 bits for what suffers most and still fits.
+    """Return a plan that gives 8 bits back to what suffers most and fits.
 
     Args:
         small: a plan below the budget.
@@ -173,7 +181,7 @@ def _raised(
 def _near_enough(
     lowered: Callable[[int], "_Measured"], most: int, allowed: float
 ) -> "_Measured":
-    """A plan with as many lowered layers as lose no more than is allowed."""
+    """Return the plan with most lowered layers that loses what is allowed."""
     place = bisect.bisect_left(
         range(most + 1), True, key=lambda n: lowered(n).drop > allowed
     )
@@ -186,30 +194,30 @@ def _near_enough(
     return lowered(place - 1)
 
 
-def drop(got: Outputs, wanted: Outputs) -> float:
-    """How far outputs are from those wanted, in points of a hundred.
+def drop(got: Outputs, expected: Outputs) -> float:
+    """Return how far outputs are from the expected ones, in points of 100.
 
-    Of logits, of classes or of places, it is the mean probability that went
-    to other answers, which some texts tell more finely than how many answers
-    changed; of single numbers one less their correlation; of vectors one less
-    their mean cosine. Of several outputs it is the largest.
+    For logits of classes or places it is the mean probability that moved to
+    other answers: a few texts show this more finely than the number of
+    answers that changed. For single numbers it is 1 - correlation, for
+    vectors 1 - mean cosine. Of several outputs the largest counts.
     """
     lost = []
-    for name, rows in wanted.items():
+    for name, rows in expected.items():
         pairs = list(zip(got[name], rows, strict=True))
         if rows[0].size == 1:
             numbers = np.array(pairs, np.float64).reshape(-1, 2).T
-            alike = _cosine(*(numbers - numbers.mean(1, keepdims=True)))
+            alike = float(cosines(*(numbers - numbers.mean(1, keepdims=True))))
         elif name.endswith("logits"):
             alike = 1 - _mean(_moved(a, b) for a, b in pairs)
         else:
-            alike = _mean(_cosine(a, b) for a, b in pairs)
+            alike = _mean(float(cosines(a, b).mean()) for a, b in pairs)
         lost.append(100 * float(1 - alike))
     return max(lost)
 
 
 def _moved(one: np.ndarray, two: np.ndarray) -> float:
-    """The probability that two rows of logits place differently."""
+    """Return the probability that two rows of logits place differently."""
     exponents = (np.exp(x.ravel() - x.max()) for x in (one, two))
     probs = [x / x.sum() for x in exponents]
     return float(np.abs(probs[0] - probs[1]).sum() / 2)
@@ -219,22 +227,16 @@ def _mean(values: Iterable[float]) -> float:
     return float(np.mean(list(values)))
 
 
-def _cosine(one: np.ndarray, two: np.ndarray) -> float:
-    """The mean over vectors `[..., width]`."""
-    norms = np.linalg.norm(one, axis=-1) * np.linalg.norm(two, axis=-1)
-    return float(np.mean((one * two).sum(-1) / np.maximum(norms, 1e-30)))
+def _error(got: Outputs, expected: Outputs) -> float:
+    """Return the mean squared error in units of the mean square."""
+    return _mean(
+        relative_error(_flat(got[name]), _flat(expected[name])) ** 2
+        for name in expected
+    )
 
 
-def _error(got: Outputs, wanted: Outputs) -> float:
-    """Mean squared error in units of the mean square; mean over outputs."""
-    errors = []
-    for name in wanted:
-        one, two = (
-            np.concatenate([row.ravel() for row in outputs[name]])
-            for outputs in (got, wanted)
-        )
-        errors.append(np.mean((one - two) ** 2) / max(np.mean(two**2), 1e-30))
-    return float(np.mean(errors))
+def _flat(rows: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([row.ravel() for row in rows])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,22 +248,22 @@ class _Measured:
 
 
 class _Bench:
-    """Rounds a file and compares what comes out with what came before."""
+    """Rounds a file's layers, and compares its outputs with those before."""
 
     def __init__(self, model: bytes, rows: Sequence[Mapping[str, np.ndarray]]):
         self._model = model
         self._rows = rows
-        self._wanted = self._run(model)
+        self._expected = self._run(model)
 
     def measure(self, layers: dict[str, str]) -> _Measured:
-        """What a plan costs, and what it saves."""
+        """Measure what a plan costs, and what it saves."""
         rounded = quantize.quantize(self._model, layers)
         got = self._run(rounded)
         return _Measured(
             layers,
             len(rounded),
-            _error(got, self._wanted),
-            drop(got, self._wanted),
+            _error(got, self._expected),
+            drop(got, self._expected),
         )
 
     def _run(self, model: bytes) -> Outputs:
