@@ -1,4 +1,4 @@
-"""Ids that a model has no row for are refused before native code reads them."""
+"""Refuse ids that a model has no row for, before native code reads them."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ _MOST = {"token_ids": 2**31 - 1, "segment_ids": 1, "padding_mask": 1}
 
 
 def require(batch: Mapping[str, np.ndarray]) -> None:
-    """Refuses what is an id of no model.
+    """Refuse ids that no model has.
 
     Args:
         batch: `token_ids`, `segment_ids` and `padding_mask`, of any shape.
@@ -35,7 +35,7 @@ def require(batch: Mapping[str, np.ndarray]) -> None:
 
 @contextlib.contextmanager
 def explained(batch: Mapping[str, np.ndarray], runtime: str) -> Iterator[None]:
-    """Says of a runtime's error which token ids it was given.
+    """Add to a runtime's error which token ids it was given.
 
     Args:
         batch: what it runs.

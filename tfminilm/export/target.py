@@ -1,4 +1,4 @@
-"""Targets: for which kind of device a model is written, and how exactly.
+"""Describe targets: for which device a model is written, and how exactly.
 
 A target is a Python file whose `get_config()` returns `Target(...).config()`;
 see the folder `export/`.
@@ -53,9 +53,10 @@ class Target(tfminilm.config.Typed):
 
     @property
     def activations(self) -> str:
-        """What activations are rounded to by no scale of their own.
+        """The number format of activations.
 
-        "float16", "int8" by scales measured beforehand, or "float32": not.
+        "float16"; "int8", by scales that are measured beforehand; or
+        "float32": they are not rounded, or by scales of the running text.
         """
         if self.precision == "float16":
             return "float16"
@@ -79,7 +80,7 @@ class Target(tfminilm.config.Typed):
 
     @classmethod
     def parse(cls, config: Mapping[str, Any]) -> "Target":
-        """Reads a mapping into a checked target.
+        """Read a mapping into a checked target.
 
         Raises:
             UsageError: an unknown key (the nearest known one is named), a
@@ -89,8 +90,13 @@ class Target(tfminilm.config.Typed):
         _require(
             target.format in FORMATS, target, "format", " | ".join(FORMATS)
         )
-        fine = target.format == "litert" or target.precision == "float32"
-        _require(fine, target, "precision", f"float32 for {target.format}")
+        is_litert = target.format == "litert"
+        _require(
+            is_litert or target.precision == "float32",
+            target,
+            "precision",
+            f"float32 for {target.format}",
+        )
         _require(
             target.precision in PRECISIONS,
             target,
@@ -98,16 +104,20 @@ class Target(tfminilm.config.Typed):
             " | ".join(PRECISIONS),
         )
         # The converter writes a file in float16 as a whole, or not at all.
-        known = set(PRECISIONS) - {"float16"}
-        fine = known.issuperset((target.precision, *target.layers.values()))
+        mixable = set(PRECISIONS) - {"float16"}
+        precisions = {target.precision, *target.layers.values()}
         _require(
-            not target.layers or (fine and target.format == "litert"),
+            not target.layers or (is_litert and precisions <= mixable),
             target,
             "layers",
-            f"none, or {' | '.join(sorted(known))} by layer, for litert",
+            f"none, or {' | '.join(sorted(mixable))} by layer, for litert",
         )
-        fine = bool(target.lengths) and min(target.lengths) >= 1
-        _require(fine, target, "lengths", "one or more, each 1 or more")
+        _require(
+            bool(target.lengths) and min(target.lengths) >= 1,
+            target,
+            "lengths",
+            "one or more, each 1 or more",
+        )
         _require(target.max_difference > 0, target, "max_difference", "above 0")
         _require(
             -1 <= target.min_cosine < 1,
@@ -115,13 +125,14 @@ class Target(tfminilm.config.Typed):
             "min_cosine",
             "-1 to 1, below 1",
         )
-        fine = 0 <= target.min_agreement <= 1
-        _require(fine, target, "min_agreement", "0 to 1")
+        _require(
+            0 <= target.min_agreement <= 1, target, "min_agreement", "0 to 1"
+        )
         return target
 
 
-def _require(fine: bool, target: Target, name: str, expected: str) -> None:
-    if not fine:
+def _require(is_met: bool, target: Target, name: str, expected: str) -> None:
+    if not is_met:
         raise UsageError(
             f"target: {name} is {getattr(target, name)!r}, expected {expected}"
         )

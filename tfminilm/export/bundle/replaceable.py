@@ -33,7 +33,7 @@ _MAY_BE_EMPTY = "saved_model/assets"
 
 
 def require_replaceable(output_dir: pathlib.Path) -> None:
-    """Refuses to replace anything but an older export, or an empty folder.
+    """Refuse to replace anything but an older export, or an empty folder.
 
     An export is what its manifest lists, by name, size and checksum, and its
     writer would have written. One that was changed since is refused.
@@ -53,7 +53,7 @@ def require_replaceable(output_dir: pathlib.Path) -> None:
 
 
 def _fault(folder: pathlib.Path) -> str:
-    """Names what is in the folder that no export wrote; empty if nothing."""
+    """Name what is in the folder that no export wrote; empty if nothing."""
     if not folder.is_dir():
         return "is no folder"
     if folder.is_symlink():
@@ -75,7 +75,7 @@ def _fault(folder: pathlib.Path) -> str:
 def _inside(
     folder: pathlib.Path, top: pathlib.Path
 ) -> Iterator[tuple[str, pathlib.Path]]:
-    """All that is in a folder, with its path from `top`; links not followed."""
+    """Yield all in a folder with its path from `top`; follow no links."""
     for path in sorted(folder.iterdir()):
         yield path.relative_to(top).as_posix(), path
         if path.is_dir() and not path.is_symlink():
@@ -83,7 +83,7 @@ def _inside(
 
 
 def _is_known(name: str, manifest: dict[str, Any] | None) -> bool:
-    """Tells whether an export with this manifest wrote this file."""
+    """Tell whether an export with this manifest wrote this file."""
     if manifest is None or manifest["format"] not in _WRITTEN:
         return False
     is_listed = name == MANIFEST or name in manifest["files"]
@@ -92,7 +92,7 @@ def _is_known(name: str, manifest: dict[str, Any] | None) -> bool:
 
 
 def _is_whole(path: pathlib.Path, file: dict[str, Any] | None) -> bool:
-    """Tells whether a file has the manifest's size and checksum, if any."""
+    """Tell whether a file has the manifest's size and checksum, if any."""
     if file is None:
         return True
     try:

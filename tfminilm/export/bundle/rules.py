@@ -116,8 +116,8 @@ def _require_tensor(
     if tensor.dtype != dtype:
         raise ValueError(f"{place}.dtype is not {dtype}")
     if tensor.shape != shape:
-        found = str([*tensor.shape])[:40]
-        raise ValueError(f"{place}.shape is {found}, expected {[*shape]}")
+        shape_text = str([*tensor.shape])[:40]
+        raise ValueError(f"{place}.shape is {shape_text}, expected {[*shape]}")
 
 
 def _widths(manifest: Manifest, length: int) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Tokenizers in a bundle: a file of words or pieces, and settings beside it."""
+"""Write and read a bundle's tokenizer: words or pieces, and settings."""
 
 import pathlib
 from typing import cast

@@ -1,7 +1,7 @@
-"""The texts that a model is compared and calibrated on, as it reads them."""
+"""Prepare the texts that a model is compared and calibrated on."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from tfminilm.tasks.encode import Encoded, encode_texts, join
 from tfminilm.tasks.example import Example, QAExample
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings
+from tfminilm.typing import Tokenizer
 
 # One text, or two that are read together.
 Texts = tuple[str, ...]
@@ -43,7 +44,7 @@ _SHORTEST_PAIR = 6
 def of_sentences(
     sentences: Sequence[str], only_pairs: bool = False
 ) -> list[Texts]:
-    """Each sentence alone, and the first two as a pair.
+    """Return each sentence alone, and the first two as a pair.
 
     Args:
         sentences: plain text.
@@ -60,7 +61,7 @@ def of_sentences(
 def as_texts(
     texts: Sequence[str] | Sequence[Texts], settings: Settings | None
 ) -> list[Texts]:
-    """Sentences as a model with these settings reads them; texts as given."""
+    """Arrange sentences as the model reads them; keep what is arranged."""
     if all(isinstance(text, str) for text in texts):
         reads_pairs = settings is not None and kind_of(settings).reads_pairs(
             settings.num_texts
@@ -70,7 +71,7 @@ def as_texts(
 
 
 def of_examples(examples: Iterable[Example | QAExample]) -> list[Texts]:
-    """The texts of a task's examples; questions with their contexts."""
+    """Return the texts of a task's examples; questions with their contexts."""
     return [
         (example.question, example.context)
         if isinstance(example, QAExample)
@@ -80,12 +81,12 @@ def of_examples(examples: Iterable[Example | QAExample]) -> list[Texts]:
 
 
 def encode(
-    tokenizer: Any, texts: Sequence[Texts], length: int
+    tokenizer: Tokenizer, texts: Sequence[Texts], length: int
 ) -> tuple[list[str], Encoded]:
-    """Texts as token ids, cut to `length`; pairs only where they have room.
+    """Encode texts, cut to `length`; pairs only where they have room.
 
     Returns:
-        What a message calls each sequence, and the sequences.
+        A text for messages of each sequence, and the sequences.
 
     Raises:
         UserError: there is no text, or `length` has no room for one.
@@ -104,8 +105,8 @@ def encode(
 
 
 def batch(
-    tokenizer: Any, texts: Sequence[Texts], length: int
+    tokenizer: Tokenizer, texts: Sequence[Texts], length: int
 ) -> dict[str, np.ndarray]:
-    """All texts as one batch for Keras, int32 `[texts, length]` each."""
+    """Encode all texts as one batch for Keras, int32 `[texts, length]` each."""
     _, encoded = encode(tokenizer, texts, length)
     return encoded.padded(np.arange(len(encoded)), length)

@@ -1,4 +1,4 @@
-"""How large a model's activations are, and what number format holds them.
+"""Measure how large activations are, and which number format holds them.
 
 Without layer normalisation nothing bounds the states between layers: those of
 the published MobileBERT reach 2.5e7, and float16 ends at 65,504. int8 counts
@@ -9,7 +9,7 @@ step is lost.
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -18,6 +18,7 @@ import numpy as np
 from tfminilm.errors import UserError
 from tfminilm.layers.no_norm import NoNorm
 from tfminilm.teachers.expose import encoder_calls, expose, num_indices
+from tfminilm.typing import Tensor
 
 _LARGEST = {"float16": float(np.finfo("float16").max)}
 _STEPS = {"int8": 127}
@@ -44,7 +45,7 @@ class Range:
     typical: float
 
     def fits(self, precision: str) -> bool:
-        """Whether "float16", or "int8" with one scale, can hold the tensor."""
+        """Tell whether "float16", or "int8" with one scale, can hold it."""
         if not math.isfinite(self.largest):
             return False
         if precision in _LARGEST:
@@ -57,7 +58,7 @@ def activation_ranges(
     batches: Iterable[Mapping[str, Any]],
     inside: bool = True,
 ) -> list[Range]:
-    """Measures the hidden states, the attention and the inside of each layer.
+    """Measure the hidden states, the attention and the inside of each layer.
 
     Args:
         model: a KerasHub encoder, a student of this package, or a model with
@@ -78,8 +79,8 @@ def activation_ranges(
     counts: dict[str, int] = {}
 
     def add(key: str, values: np.ndarray) -> None:
-        found = float(np.abs(values).max(initial=0.0))
-        largest[key] = float(np.maximum(largest.get(key, 0.0), found))
+        largest_here = float(np.abs(values).max(initial=0.0))
+        largest[key] = float(np.maximum(largest.get(key, 0.0), largest_here))
         squares[key] = squares.get(key, 0.0) + float(np.sum(values**2))
         counts[key] = counts.get(key, 0) + values.size
 
@@ -106,7 +107,7 @@ def activation_ranges(
 def require_range(
     model: keras.Model, batches: Iterable[Mapping[str, Any]], precision: str
 ) -> None:
-    """Refuses a model whose activations a number format cannot hold.
+    """Refuse a model whose activations a number format cannot hold.
 
     Of int8 only states and attention are asked for: inside a layer a few large
     numbers are common, and do no harm that parity would not show.
@@ -139,18 +140,20 @@ def require_range(
 
 
 def _inside(
-    layer: keras.layers.Layer, states: Any, padding_mask: Any
-) -> dict[str, Any]:
-    """What the parts of an encoder layer make of states, in that order.
+    layer: keras.layers.Layer, states: Tensor, padding_mask: Tensor
+) -> dict[str, Tensor]:
+    """Return what the parts of an encoder layer compute, in that order.
 
     Returns:
         Tensors `[batch, length, ...]` by names such as "feed-forward 0
         intermediate"; the layer's own output is not among them.
     """
-    seen: dict[str, Any] = {}
+    seen: dict[str, Tensor] = {}
 
-    def noting(name: str, function: Any, reads: str) -> Any:
-        def noted(x: Any) -> Any:
+    def noting(
+        name: str, function: Callable[[Tensor], Tensor], reads: str
+    ) -> Callable[[Tensor], Tensor]:
+        def noted(x: Tensor) -> Tensor:
             y = function(x)
             for key, tensor in ((reads, x), (name, y)):
                 if all(tensor is not other for other in seen.values()):
@@ -161,13 +164,13 @@ def _inside(
 
     with contextlib.ExitStack() as stack:
         for name, part in _parts(layer):
-            own = vars(part)
+            attributes = vars(part)
             if isinstance(part, _NORMS):
-                stack.callback(own.pop, "call")
-                own["call"] = noting(name, part.call, f"{name}'s input")
+                stack.callback(attributes.pop, "call")
+                attributes["call"] = noting(name, part.call, f"{name}'s input")
             else:
-                stack.callback(own.update, activation=part.activation)
-                own["activation"] = noting(name, part.activation, name)
+                stack.callback(attributes.update, activation=part.activation)
+                attributes["activation"] = noting(name, part.activation, name)
         output = layer(states, padding_mask=padding_mask, training=False)
     return {key: x for key, x in seen.items() if x is not output}
 
@@ -175,25 +178,25 @@ def _inside(
 def _parts(
     layer: keras.layers.Layer, prefix: str = ""
 ) -> Iterator[tuple[str, Any]]:
-    """Its dense layers and norms by names for people."""
+    """Yield a layer's dense layers and norms, by names for people."""
     for part in layer._layers:
         name = f"{prefix}{part.name}"
         if isinstance(part, (*_DENSE, *_NORMS)):
             if part.name not in _PROJECTIONS:
-                said = name.replace("feedforward", "feed-forward")
-                yield said.replace("_", " "), part
+                shown = name.replace("feedforward", "feed-forward")
+                yield shown.replace("_", " "), part
         else:
             yield from _parts(part, f"{name} ")
 
 
-def _numbers(tensor: Any) -> np.ndarray:
+def _numbers(tensor: Tensor) -> np.ndarray:
     return keras.ops.convert_to_numpy(tensor).astype("float64")
 
 
 def _at_real_tokens(
     name: str, values: np.ndarray, real: np.ndarray
 ) -> np.ndarray:
-    """Scores where query and key are real, other tensors where tokens are."""
+    """Select scores of real queries and keys, other tensors of real tokens."""
     if name == "hidden_states":
         return values[real]
     if name == "attention_scores":

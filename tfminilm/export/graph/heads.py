@@ -25,7 +25,7 @@ class FirstTokenHead(tf.Module):
 
     outputs = ("logits",)
 
-    def __init__(self, head: Any):
+    def __init__(self, head: keras_hub.models.Task):
         """Read a text classifier of KerasHub, or a `FirstTokenClassifier`.
 
         Raises:
@@ -97,7 +97,7 @@ def mobile_head(model: keras.Model) -> FirstTokenHead | SpanHead | None:
     return _HEADS[kind.mobile_head](model)
 
 
-def _dense_layers(head: Any) -> list[keras.layers.Dense]:
+def _dense_layers(head: keras_hub.models.Task) -> list[keras.layers.Dense]:
     """Return the head's dense layers, in the order in which they run."""
     return [
         layer

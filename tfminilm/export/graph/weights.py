@@ -1,7 +1,6 @@
-"""Weights of Keras layers as plain arrays, and those of a whole encoder."""
+"""Read weights of Keras layers, or of a whole encoder, as plain arrays."""
 
 import dataclasses
-from typing import Any
 
 import keras
 import numpy as np
@@ -73,8 +72,8 @@ class Encoder:
         return self.tokens.shape[1]
 
 
-def read_encoder(backbone: Any) -> Encoder:
-    """The weights of KerasHub's BERT, DistilBERT, RoBERTa or XLM-R, float32.
+def read_encoder(backbone: keras.Model) -> Encoder:
+    """Read KerasHub's BERT, DistilBERT, RoBERTa or XLM-R, in float32.
 
     Raises:
         UserError: its activation is none of `ACTIVATIONS`.
@@ -101,10 +100,10 @@ def read_encoder(backbone: Any) -> Encoder:
 def without_silent_heads(
     layer: EncoderLayer, num_heads: int
 ) -> tuple[EncoderLayer, int]:
-    """A layer without the heads that add nothing, and how many it has then.
+    """Drop the heads that add nothing; return the layer and its head count.
 
-    Those of `tfminilm.compress.prune`, whose rows of the output kernel are
-    zero. Of a layer that has no others, one stays.
+    `tfminilm.compress.prune` zeroes their rows of the output kernel. Of a
+    layer that has no other heads, one stays.
     """
     units = len(layer.output.kernel)
     sizes = np.abs(layer.output.kernel).reshape(num_heads, -1).max(1)
@@ -124,7 +123,7 @@ def without_silent_heads(
     return fewer, int(heard.sum())
 
 
-def _layer(layer: Any, hidden_dim: int) -> EncoderLayer:
+def _layer(layer: keras.layers.Layer, hidden_dim: int) -> EncoderLayer:
     parts = encoder_parts(layer)
     attention = parts.attention
     return EncoderLayer(
@@ -140,18 +139,18 @@ def _layer(layer: Any, hidden_dim: int) -> EncoderLayer:
     )
 
 
-def array(variable: Any) -> np.ndarray:
-    """A variable's value in float32."""
+def array(variable: keras.Variable) -> np.ndarray:
+    """Return a variable's value in float32."""
     value = keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32"))
     return np.asarray(value)
 
 
-def dense(layer: Any, inputs: int) -> Dense:
-    """Reads a `Dense` or `EinsumDense`, whose kernels may split the heads."""
+def dense(layer: keras.layers.Layer, inputs: int) -> Dense:
+    """Read a `Dense` or `EinsumDense`, whose kernels may split the heads."""
     kernel = array(layer.kernel).reshape(inputs, -1)
     return Dense(kernel, array(layer.bias).reshape(-1))
 
 
-def norm(layer: Any) -> Norm:
-    """Reads a `LayerNormalization`."""
+def norm(layer: keras.layers.LayerNormalization) -> Norm:
+    """Read a `LayerNormalization`."""
     return Norm(array(layer.gamma), array(layer.beta), layer.epsilon)

@@ -1,4 +1,4 @@
-"""LiteRT files: a mobile graph as float32, float16, or with integers.
+"""Convert a mobile graph into a LiteRT file: float32, float16 or integers.
 
 "float16" stores weights so; a processor widens them and computes in float32, a
 phone's GPU computes in float16 throughout. The others are those of

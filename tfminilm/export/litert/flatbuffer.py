@@ -3,15 +3,25 @@
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from tfminilm.errors import UserError
 
+if TYPE_CHECKING:
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
 
-def read(model: bytes | str | os.PathLike) -> Any:
-    """The objects of a file, given as its content or its path.
+# The objects of a file, by the classes that the schema's compiler made.
+Model: TypeAlias = "schema.ModelT"
+Graph: TypeAlias = "schema.SubGraphT"
+Operator: TypeAlias = "schema.OperatorT"
+Tensor: TypeAlias = "schema.TensorT"
+
+
+def read(model: bytes | str | os.PathLike) -> Model:
+    """Return the objects of a file, given as its content or its path.
 
     Raises:
         UserError: it is damaged.
@@ -21,33 +31,33 @@ def read(model: bytes | str | os.PathLike) -> Any:
     if not isinstance(model, bytes):
         model = pathlib.Path(model).read_bytes()
     try:
-        found = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
-    except Exception as error:  # Of whichever kind its places lead to.
+        objects = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    except Exception as error:  # Any kind: offsets may lead anywhere.
         raise UserError(
             "a LiteRT file is damaged: its parts cannot be read; export the "
             "model again"
         ) from error
-    for buffer in found.buffers:
+    for buffer in objects.buffers:
         # Written back, an array is copied whole, and a bytearray byte by byte.
         if isinstance(buffer.data, bytearray):
             buffer.data = np.frombuffer(buffer.data, np.uint8)
-    return found
+    return objects
 
 
-def write(model: Any) -> bytes:
-    """The content of a file that holds these objects."""
+def write(model: Model) -> bytes:
+    """Return the content of a file that holds these objects."""
     from ai_edge_litert.tools import flatbuffer_utils
 
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def share_scales(model: Any) -> None:
-    """Lets a file hold equal scales once.
+def share_scales(model: Model) -> None:
+    """Let a file hold equal scales once.
 
     Signatures share the weights of a layer, but each brings the scales of its
     own tensor: 12 bytes an output and signature.
     """
-    known: dict[Any, _Shared] = {}
+    shared: dict[tuple, _Shared] = {}
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             scales = tensor.quantization
@@ -58,46 +68,46 @@ def share_scales(model: Any) -> None:
                 np.asarray(scales.zeroPoint).tobytes(),
                 scales.quantizedDimension,
             )
-            tensor.quantization = known.setdefault(key, _Shared(scales))
+            tensor.quantization = shared.setdefault(key, _Shared(scales))
 
 
 class _Shared:
     """An object that a file holds once, wherever it is referred to."""
 
-    def __init__(self, content: Any):
+    def __init__(self, content: "schema.QuantizationParametersT"):
         self._content = content
         self._places: dict[int, int] = {}
 
-    def Pack(self, builder: Any) -> int:
-        """Writes the object, the first time; returns its place."""
+    def Pack(self, builder: "flatbuffers.Builder") -> int:
+        """Write the object, the first time; returns its place."""
         if id(builder) not in self._places:
             self._places[id(builder)] = self._content.Pack(builder)
         return self._places[id(builder)]
 
 
-def signatures(model: Any) -> dict[str, int]:
-    """Names of a file's signatures, and the graphs they stand for."""
+def signatures(model: Model) -> dict[str, int]:
+    """Return the index of the graph of each signature, by name."""
     return {
         signature.signatureKey.decode(): signature.subgraphIndex
         for signature in model.signatureDefs or []
     }
 
 
-def operator_name(model: Any, operator: Any) -> str:
-    """The name of an operator's kind, such as FULLY_CONNECTED."""
+def operator_name(model: Model, operator: Operator) -> str:
+    """Return the name of an operator's kind, such as FULLY_CONNECTED."""
     from ai_edge_litert.tools import flatbuffer_utils
 
     return flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex) or "?"
 
 
-def is_constant(model: Any, tensor: Any) -> bool:
-    """Whether a tensor's values are in the file."""
+def is_constant(model: Model, tensor: Tensor) -> bool:
+    """Tell whether a tensor's values are in the file."""
     data = model.buffers[tensor.buffer].data
     return data is not None and len(data) > 0
 
 
 class Editor:
-    """Adds tensors and operators to one graph of a file.
+    """Add tensors and operators to one graph of a file.
 
     Attributes:
         read: the file's objects.
@@ -105,15 +115,15 @@ class Editor:
         added: the new operators, which are not in the graph's list yet.
     """
 
-    def __init__(self, read: Any, graph: Any):
+    def __init__(self, read: Model, graph: Graph):
         self.read = read
         self.graph = graph
-        self.added: list[Any] = []
+        self.added: list[Operator] = []
 
     def tensor(
         self, name: bytes, shape: Sequence[int], kind: int, buffer: int = 0
     ) -> int:
-        """Adds a tensor, with the values of a buffer; returns its place."""
+        """Add a tensor, with the values of a buffer; returns its place."""
         from ai_edge_litert import schema_py_generated as schema
 
         tensor = schema.TensorT()
@@ -123,7 +133,7 @@ class Editor:
         return len(self.graph.tensors) - 1
 
     def constant(self, name: bytes, value: float) -> int:
-        """Adds a number, float32 `[1]`; returns its place."""
+        """Add a number, float32 `[1]`; returns its place."""
         buffer = add_buffer(self.read, np.array([value], np.float32))
         return self.tensor(name, [1], 0, buffer)
 
@@ -133,9 +143,9 @@ class Editor:
         inputs: Sequence[int],
         output: int,
         version: int = 1,
-        **options: Any,
+        **options: int,
     ) -> int:
-        """Adds an operator, such as GATHER; returns the place it writes.
+        """Add an operator, such as GATHER; returns the place it writes.
 
         Args:
             kind: its name in the schema.
@@ -159,8 +169,8 @@ class Editor:
         return output
 
 
-def add_buffer(model: Any, values: np.ndarray) -> int:
-    """Adds values to a file; returns their buffer's place."""
+def add_buffer(model: Model, values: np.ndarray) -> int:
+    """Add values to a file; returns their buffer's place."""
     from ai_edge_litert import schema_py_generated as schema
 
     buffer = schema.BufferT()
@@ -169,8 +179,8 @@ def add_buffer(model: Any, values: np.ndarray) -> int:
     return len(model.buffers) - 1
 
 
-def _code(model: Any, kind: str, version: int) -> int:
-    """The place of an operator's kind and version, added if need be."""
+def _code(model: Model, kind: str, version: int) -> int:
+    """Return the place of an operator's kind and version; add it if new."""
     from ai_edge_litert import schema_py_generated as schema
 
     number = getattr(schema.BuiltinOperator, kind)

@@ -1,4 +1,4 @@
-"""How long LiteRT files take, measured side by side."""
+"""Measure how long LiteRT files take, side by side."""
 
 import dataclasses
 import os
@@ -39,7 +39,7 @@ def measure_latency(
     num_threads: int = 1,
     repeats: int = 100,
 ) -> dict[int, Latency]:
-    """Times one file, see `measure_latencies`."""
+    """Time one file, see `measure_latencies`."""
     return measure_latencies([path], lengths, num_threads, repeats)[str(path)]
 
 
@@ -51,7 +51,7 @@ def measure_latencies(
     clock: Callable[[], float] = time.perf_counter,
     warmup: int = WARMUP,
 ) -> dict[str, dict[int, Latency]]:
-    """Times files in turns, so that a busy machine slows all alike.
+    """Time files in turns, so that a busy machine slows all alike.
 
     Args:
         paths: `.tflite` encoders.
@@ -92,7 +92,7 @@ def interleave(
     clock: Callable[[], float] = time.perf_counter,
     warmup: int = WARMUP,
 ) -> dict[Key, Latency]:
-    """Times functions in turns, some runs in a row each, after a warm-up.
+    """Time functions in turns, some runs in a row each, after a warm-up.
 
     Raises:
         UserError: fewer than one repeat.

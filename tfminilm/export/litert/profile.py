@@ -1,4 +1,4 @@
-"""What is inside a LiteRT file: operators, their time, and the memory needed.
+"""Measure a LiteRT file: its operators, their time, and its memory.
 
 The Python runtime has no profiler. The number of delegate partitions is read
 from the interpreter's own list of nodes; an operator's time is measured by
@@ -41,7 +41,7 @@ class OperatorTime:
 def operators(
     model: bytes | str | os.PathLike,
 ) -> dict[str, collections.Counter[str]]:
-    """How often each signature of a file uses each operator."""
+    """Count how often each signature of a file uses each operator."""
     read = flatbuffer.read(model)
     return {
         name: collections.Counter(
@@ -53,7 +53,7 @@ def operators(
 
 
 def custom_operators(model: bytes | str | os.PathLike) -> list[str]:
-    """The operators that the plain LiteRT runtime does not carry.
+    """List the operators that the plain LiteRT runtime does not carry.
 
     TensorFlow's own ("Flex") operators are among them.
     """
@@ -62,7 +62,7 @@ def custom_operators(model: bytes | str | os.PathLike) -> list[str]:
 
 
 def partitions(path: str | os.PathLike) -> dict[str, int]:
-    """Into how many delegate partitions XNNPACK takes each signature.
+    """Count the delegate partitions that XNNPACK takes of each signature.
 
     Raises:
         UserError: no LiteRT file.
@@ -83,7 +83,7 @@ def operator_times(
     num_threads: int = 1,
     repeats: int = 30,
 ) -> list[OperatorTime]:
-    """Times every operator of a signature alone, the costliest kind first.
+    """Time every operator of a signature alone, the costliest kind first.
 
     Raises:
         UserError: no LiteRT file, or it has no such signature.
@@ -117,14 +117,14 @@ def operator_times(
 
 
 def outside_products(times: Sequence[OperatorTime]) -> float:
-    """The share of all time that is not the matrix products'."""
+    """Return the share of all time outside of matrix products."""
     total = sum(row.milliseconds for row in times)
     rest = (row.milliseconds for row in times if row.operator not in PRODUCTS)
     return sum(rest) / total
 
 
 def peak_memory(path: str | os.PathLike, num_threads: int = 1) -> int | None:
-    """Bytes that a fresh process needs more to open a file and run it.
+    """Measure the bytes that a process needs more to open and run a file.
 
     Every signature runs once. Pages of the file that were read count, as
     they do on a phone. None where the system does not tell (not Linux).
@@ -143,8 +143,10 @@ def peak_memory(path: str | os.PathLike, num_threads: int = 1) -> int | None:
     return int(done.stdout.split()[-1]) or None
 
 
-def _widened(read: Any, graph: Any) -> dict[int, Any]:
-    """The operators that widen a constant, by the tensor that they write."""
+def _widened(
+    read: flatbuffer.Model, graph: flatbuffer.Graph
+) -> dict[int, flatbuffer.Operator]:
+    """Return the operators that widen a constant, by their outputs."""
     return {
         operator.outputs[0]: operator
         for operator in graph.operators
@@ -154,9 +156,12 @@ def _widened(read: Any, graph: Any) -> dict[int, Any]:
 
 
 def _kind(
-    read: Any, graph: Any, operator: Any, widened: Mapping[int, Any]
+    read: flatbuffer.Model,
+    graph: flatbuffer.Graph,
+    operator: flatbuffer.Operator,
+    widened: Mapping[int, flatbuffer.Operator],
 ) -> tuple:
-    """Operators of equal kind do the same work on different numbers."""
+    """Return a key: operators of equal keys do the same work."""
     given = [index for index in operator.inputs if index >= 0]
     tensors = [graph.tensors[index] for index in given]
     shapes = [(tuple(np.ravel(t.shape)), t.type) for t in tensors]
@@ -169,8 +174,10 @@ def _kind(
     return operator.opcodeIndex, tuple(shapes), tuple(constant), chosen
 
 
-def _with_graph(read: Any, graph: Any) -> Any:
-    """The same model with one graph and no signatures."""
+def _with_graph(
+    read: flatbuffer.Model, graph: flatbuffer.Graph
+) -> flatbuffer.Model:
+    """Return the model with one graph and no signatures."""
     alone = copy.copy(read)
     alone.subgraphs = [graph]
     alone.signatureDefs = []
@@ -179,9 +186,12 @@ def _with_graph(read: Any, graph: Any) -> Any:
 
 
 def _cut_out(
-    read: Any, graph: Any, operator: Any, widened: Mapping[int, Any]
-) -> Any:
-    """A model of one operator; what it takes from others becomes an input.
+    read: flatbuffer.Model,
+    graph: flatbuffer.Graph,
+    operator: flatbuffer.Operator,
+    widened: Mapping[int, flatbuffer.Operator],
+) -> flatbuffer.Model:
+    """Return a model of one operator; its other inputs become the model's.
 
     What is `widened` is no input: its operator is cut out as well.
     """
@@ -210,15 +220,17 @@ def _cut_out(
     return alone
 
 
-def _moved(operator: Any, place: Mapping[int, int]) -> Any:
-    """The same operator on tensors that stand in other places; -1 is none."""
+def _moved(
+    operator: flatbuffer.Operator, place: Mapping[int, int]
+) -> flatbuffer.Operator:
+    """Return the operator on tensors in other places; -1 is none."""
     moved = copy.copy(operator)
     moved.inputs = [place.get(index, -1) for index in operator.inputs]
     moved.outputs = [place[index] for index in operator.outputs]
     return moved
 
 
-def _interpreter(model: Any, num_threads: int = 1) -> Any:
+def _interpreter(model: flatbuffer.Model, num_threads: int = 1) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     content = flatbuffer.write(model)
@@ -227,8 +239,10 @@ def _interpreter(model: Any, num_threads: int = 1) -> Any:
     return interpreter
 
 
-def _time_alone(model: Any, num_threads: int, repeats: int) -> float:
-    """Median milliseconds of a model of one operator.
+def _time_alone(
+    model: flatbuffer.Model, num_threads: int, repeats: int
+) -> float:
+    """Return the median milliseconds of a model of one operator.
 
     On one thread it is the processor's time: other programs would lengthen
     long operators and leave short ones, so that the shares were wrong.
@@ -249,7 +263,7 @@ def _time_alone(model: Any, num_threads: int, repeats: int) -> float:
 
 
 def _memory(field: str) -> int:
-    """A field of this process' status, in bytes; 0 where there is none."""
+    """Return a field of this process' status in bytes; 0 if unknown."""
     try:
         status = pathlib.Path("/proc/self/status").read_text()
     except OSError:

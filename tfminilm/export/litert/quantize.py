@@ -22,8 +22,8 @@ import dataclasses
 import fnmatch
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from tfminilm.export.litert import flatbuffer, runtimes, tables
 from tfminilm.export.litert.trained_ranges import Range
 from tfminilm.export.target import STATIC
 from tfminilm.quiet import quiet
+
+if TYPE_CHECKING:
+    from ai_edge_quantizer.recipe_manager import RecipeManager
 
 _TABLE = "EMBEDDING_LOOKUP"
 _MATRICES = (_TABLE, "FULLY_CONNECTED")
@@ -51,19 +54,21 @@ class Layer:
 
 
 def layers(model: bytes) -> dict[str, Layer]:
-    """The layers of a float32 file by name: "tokens", "layer_0/query"..."""
-    found: dict[str, Layer] = {}
+    """Return a float32 file's layers by name, such as "layer_0/query"."""
+    layers: dict[str, Layer] = {}
     for kind, matrix, written in _products(model):
         name = _layer(matrix)
-        uses = found[name].uses if name in found else ()
+        uses = layers[name].uses if name in layers else ()
         size = int(np.prod(matrix.shape))
         use = kind, written.name.decode()
-        found[name] = Layer(size, (*uses, use), int(matrix.shape[0]))
-    return found
+        layers[name] = Layer(size, (*uses, use), int(matrix.shape[0]))
+    return layers
 
 
-def _products(model: bytes) -> Iterator[tuple[str, Any, Any]]:
-    """The kind, matrix and output of each operator that has a matrix."""
+def _products(
+    model: bytes,
+) -> Iterator[tuple[str, flatbuffer.Tensor, flatbuffer.Tensor]]:
+    """Yield the kind, matrix and output of each operator that has a matrix."""
     read = flatbuffer.read(model)
     for graph in read.subgraphs:
         for operator in graph.operators:
@@ -73,39 +78,43 @@ def _products(model: bytes) -> Iterator[tuple[str, Any, Any]]:
                 yield kind, *(graph.tensors[place] for place in places)
 
 
-def _layer(matrix: Any) -> str:
-    """The layer's name, that of its matrix without the last part."""
+def _layer(matrix: flatbuffer.Tensor) -> str:
+    """Return a layer's name: that of its matrix without the last part."""
     return matrix.name.decode().rpartition("/")[0]
 
 
 def plan(
-    known: Mapping[str, Layer], precision: str, own: Mapping[str, str]
+    layers: Mapping[str, Layer],
+    precision: str,
+    exceptions: Mapping[str, str],
 ) -> dict[str, str]:
-    """The precision of each layer.
+    """Choose the precision of each layer.
 
     Args:
-        known: the file's layers.
-        precision: of all that `own` does not name.
-        own: precisions by a layer's name, or a pattern such as "layer_5/*"
-            or "*/feedforward"; its name, or the longest pattern, counts.
+        layers: of the file.
+        precision: of all that `exceptions` does not name.
+        exceptions: precisions by a layer's name, or a pattern such as
+            "layer_5/*" or "*/feedforward"; its name, or the longest pattern,
+            counts.
     """
-    chosen = dict.fromkeys(known, precision)
-    for pattern in sorted(own, key=lambda x: (x in known, len(x))):
-        chosen |= dict.fromkeys(fnmatch.filter(known, pattern), own[pattern])
+    chosen = dict.fromkeys(layers, precision)
+    for pattern in sorted(exceptions, key=lambda x: (x in layers, len(x))):
+        names = fnmatch.filter(layers, pattern)
+        chosen |= dict.fromkeys(names, exceptions[pattern])
     return chosen
 
 
-def require_known(known: Mapping[str, Layer], own: Mapping[str, str]) -> None:
-    """Refuses names and patterns that no layer has.
+def require_known(layers: Mapping[str, Layer], patterns: Iterable[str]) -> None:
+    """Refuse names and patterns that no layer has.
 
     Raises:
         UserError: there is such a one.
     """
-    for pattern in own:
-        if not fnmatch.filter(known, pattern):
+    for pattern in patterns:
+        if not fnmatch.filter(layers, pattern):
             raise UserError(
                 f"no layer is named {pattern!r}, expected one of "
-                f"{', '.join(known)}, or a pattern such as 'layer_0/*'"
+                f"{', '.join(layers)}, or a pattern such as 'layer_0/*'"
             )
 
 
@@ -115,14 +124,14 @@ def quantize(
     batch: Callable[[int], Mapping[str, np.ndarray]] | None = None,
     ranges: Mapping[str, Range] | None = None,
 ) -> bytes:
-    """Rounds a float32 file's layers.
+    """Round a float32 file's layers.
 
     Args:
         model: the content of a float32 file.
         chosen: the precision of each layer, as `plan` makes it.
         batch: gives the inputs `[sentences, length]` of a length, on which
             `static_wi8_ai8` measures its scales.
-        ranges: what it has of them already, by layer.
+        ranges: those that are known from training, by layer.
 
     Returns:
         The content of the rounded file.
@@ -159,7 +168,7 @@ def quantize(
 
 
 def finished(model: bytes) -> bytes:
-    """The same file, which old runtimes compute rightly or refuse."""
+    """Return the file as old runtimes compute rightly or refuse it."""
     read = flatbuffer.read(model)
     tables.by_factors(read)
     runtimes.stamp(read)
@@ -170,35 +179,37 @@ def finished(model: bytes) -> bytes:
 def _narrow(
     scales: dict[str, Any], model: bytes, ranges: Mapping[str, Range]
 ) -> None:
-    """Puts known ranges in the place of measured ones.
+    """Replace measured ranges by those of the training.
 
     What layers read is measured always: the converter takes the shift of a
     norm out of it, into their biases.
     """
     for _, matrix, written in _products(model):
-        known = ranges.get(_layer(matrix))
+        trained = ranges.get(_layer(matrix))
         measured = scales.get(written.name.decode())
-        if known is not None and measured:
-            measured["min"] = np.full_like(measured["min"], known.low)
-            measured["max"] = np.full_like(measured["max"], known.high)
+        if trained is not None and measured:
+            measured["min"] = np.full_like(measured["min"], trained.low)
+            measured["max"] = np.full_like(measured["max"], trained.high)
 
 
-def _recipe(known: Mapping[str, Layer], chosen: Mapping[str, str]) -> Any:
-    """The quantiser's rules: one an operator."""
+def _recipe(
+    layers: Mapping[str, Layer], chosen: Mapping[str, str]
+) -> "RecipeManager":
+    """Make the quantiser's rules: one an operator."""
     from ai_edge_quantizer import recipe_manager
 
     rules = recipe_manager.RecipeManager()
     for name, precision in chosen.items():
         # A single scale of 4 bits is refused by LiteRT before 1.3.
-        if known[name].rows == 1:
+        if layers[name].rows == 1:
             precision = precision.replace("wi4", "wi8")
-        for kind, output in known[name].uses:
+        for kind, output in layers[name].uses:
             _add(rules, precision, kind, f"^{re.escape(output)};$")
     return rules
 
 
-def _add(rules: Any, precision: str, kind: str, place: str) -> None:
-    """Adds the rule of one operator."""
+def _add(rules: "RecipeManager", precision: str, kind: str, place: str) -> None:
+    """Add the rule of one operator."""
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
     if precision == "float32":
@@ -224,20 +235,20 @@ def _add(rules: Any, precision: str, kind: str, place: str) -> None:
 def _samples(
     model: bytes, batch: Callable[[int], Mapping[str, np.ndarray]] | None
 ) -> dict[str, list[dict[str, np.ndarray]]]:
-    """What the quantiser takes: rows `[1, length]` by signature."""
+    """Return what the quantiser reads: rows `[1, length]` by signature."""
     if batch is None:
         raise UserError(
             f"{STATIC} measures its scales on sentences and was given none: "
             "expected some of the model's own task"
         )
     read = flatbuffer.read(model)
-    found = {}
+    samples = {}
     for signature in read.signatureDefs:
         graph = read.subgraphs[signature.subgraphIndex]
         inputs = batch(int(graph.tensors[graph.inputs[0]].shape[-1]))
         names = [given.name.decode() for given in signature.inputs]
-        found[signature.signatureKey.decode()] = [
+        samples[signature.signatureKey.decode()] = [
             {name: inputs[name][row : row + 1] for name in names}
             for row in range(len(inputs["token_ids"]))
         ]
-    return found
+    return samples

@@ -1,4 +1,4 @@
-"""The oldest runtimes that compute a file rightly.
+"""Find the oldest runtimes that compute a file rightly.
 
 It is the products of float32 with integers that older ones get wrong, some in
 silence. `tests/runtimes` runs files of every precision on all runtimes.
@@ -7,7 +7,6 @@ silence. `tests/runtimes` runs files of every precision on all runtimes.
 import dataclasses
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -44,8 +43,8 @@ _INT8 = _Needs(11, "2.16.1", "2.16.1", "1.0.1")
 _INT4 = _Needs(13, "2.19.1", None, "1.1.2")
 
 
-def stamp(model: Any) -> None:
-    """Lets a file say what it needs, as the converter and quantiser do not.
+def stamp(model: flatbuffer.Model) -> None:
+    """Write into a file what it needs; converter and quantiser do not.
 
     Products of float32 with integers get a version that runtimes which
     compute them wrongly refuse. They round their inputs between their
@@ -70,14 +69,14 @@ def stamp(model: Any) -> None:
 
 
 def oldest(model: bytes | str | os.PathLike) -> dict[str, str | None]:
-    """The oldest version of each library that is right; None where none is."""
+    """Return the oldest right version of each library; None if none is."""
     products = _products(flatbuffer.read(model))
     most = max((needs for _, needs in products), default=_FLOAT)
     return {TFLITE: most.tflite, LITERT: most.litert}
 
 
 def needed(runtimes: Mapping[str, str | None]) -> str:
-    """Puts versions in words: "ai-edge-litert 1.1.2 or newer"."""
+    """Put versions in words: "ai-edge-litert 1.1.2 or newer"."""
     return " or ".join(
         f"{library} {version} or newer"
         for library, version in runtimes.items()
@@ -85,8 +84,10 @@ def needed(runtimes: Mapping[str, str | None]) -> str:
     )
 
 
-def _products(model: Any) -> Iterator[tuple[Any, _Needs]]:
-    """The dense layers of all signatures, and what each needs."""
+def _products(
+    model: flatbuffer.Model,
+) -> Iterator[tuple[flatbuffer.Operator, _Needs]]:
+    """Yield the dense layers of all signatures, and what each needs."""
     from ai_edge_litert import schema_py_generated as schema
 
     types = schema.TensorType
@@ -95,6 +96,6 @@ def _products(model: Any) -> Iterator[tuple[Any, _Needs]]:
         for operator in graph.operators:
             if flatbuffer.operator_name(model, operator) != "FULLY_CONNECTED":
                 continue
-            given, matrix = (graph.tensors[i].type for i in operator.inputs[:2])
-            is_float = given == types.FLOAT32
+            x, matrix = (graph.tensors[i].type for i in operator.inputs[:2])
+            is_float = x == types.FLOAT32
             yield operator, integers.get(matrix, _FLOAT) if is_float else _FLOAT

@@ -1,13 +1,12 @@
-"""The table of tokens in whole numbers, with a factor for each of its rows.
+"""Write the table of tokens as integers, with a factor for each row.
 
 EMBEDDING_LOOKUP has kernels for integers too, but TensorFlow Lite 2.16 and
-older take one scale for the whole table; of one for each row they know
-nothing and compute with 0, so that the text has no say. Of 4 bits and float16
-they know nothing either. What every runtime reads rightly is a GATHER of
-integers, a CAST of the rows that were found, and a product with the factors
-that were found. A float16 file's table gets integers of 16 bits, which are as
-large and as exact: GATHER takes float16 only since LiteRT 1.3. Two numbers of
-4 bits share a byte, and floats' arithmetic parts them.
+older take one scale for the whole table. Where each row has its own they read
+0, so that all texts get the same answer. They do not support 4 bits and float16
+either. Every runtime is right about a GATHER of integers, a CAST of these rows,
+and a product with their factors. A float16 file's table gets integers of 16
+bits, which are as large and as exact: GATHER takes float16 only since LiteRT
+1.3. Two numbers of 4 bits share a byte; float arithmetic splits them.
 """
 
 import dataclasses
@@ -25,19 +24,19 @@ _CAST = 2
 _LARGEST = 32767
 
 
-def by_factors(model: Any) -> None:
-    """Gives every table that is not float32 a factor for each row.
+def by_factors(model: flatbuffer.Model) -> None:
+    """Give every table that is not float32 a factor for each row.
 
     Args:
         model: the objects of a file, which are changed. Its tables of tokens
             are float32, integers with a scale per row, or float16 that are
             widened as a whole.
     """
-    known: dict[int, _Table] = {}
+    tables: dict[int, _Table] = {}
     for graph in model.subgraphs:
         for operator in list(graph.operators):
             if flatbuffer.operator_name(model, operator) == "EMBEDDING_LOOKUP":
-                _replace(flatbuffer.Editor(model, graph), operator, known)
+                _replace(flatbuffer.Editor(model, graph), operator, tables)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +56,11 @@ class _Table:
 
 
 def _replace(
-    edit: flatbuffer.Editor, lookup: Any, known: dict[int, _Table]
+    edit: flatbuffer.Editor,
+    lookup: flatbuffer.Operator,
+    tables: dict[int, _Table],
 ) -> None:
-    """Reads the rows of one lookup by GATHER, CAST and MUL."""
+    """Read the rows of one lookup by GATHER, CAST and MUL."""
     graph = edit.graph
     writers = {operator.outputs[0]: operator for operator in graph.operators}
     ids, widened = lookup.inputs
@@ -68,9 +69,9 @@ def _replace(
     tensor = graph.tensors[rows]
     if tensor.type == _types().FLOAT32:
         return
-    if tensor.buffer not in known:
-        known[tensor.buffer] = _table(edit.read, tensor)
-    table = known[tensor.buffer]
+    if tensor.buffer not in tables:
+        tables[tensor.buffer] = _table(edit.read, tensor)
+    table = tables[tensor.buffer]
     tensor.type, tensor.shape = table.kind, list(table.shape)
     tensor.quantization = None
     length, width = (int(x) for x in graph.tensors[lookup.outputs[0]].shape)
@@ -90,21 +91,21 @@ def _replace(
 def _looked_up(
     edit: flatbuffer.Editor, table: _Table, rows: int, ids: int, length: int
 ) -> tuple[int, int]:
-    """The rows of ids as floats, and their factors `[length, 1]`."""
+    """Look up the rows of ids as floats, and their factors `[length, 1]`."""
     (words, columns), floats = table.shape, _types().FLOAT32
-    found = edit.tensor(b"tokens/found", (length, columns), table.kind)
+    gathered = edit.tensor(b"tokens/found", (length, columns), table.kind)
     numbers = edit.tensor(b"tokens/numbers", (length, columns), floats)
     factors = edit.tensor(b"tokens/all", (words, 1), floats, table.factors)
     factor = edit.tensor(b"tokens/factors", (length, 1), floats)
-    edit.operator("GATHER", [rows, ids], found, _GATHER)
+    edit.operator("GATHER", [rows, ids], gathered, _GATHER)
     types = {"inDataType": table.kind, "outDataType": floats}
-    edit.operator("CAST", [found], numbers, _CAST, **types)
+    edit.operator("CAST", [gathered], numbers, _CAST, **types)
     edit.operator("GATHER", [factors, ids], factor, _GATHER)
     return numbers, factor
 
 
-def _table(read: Any, tensor: Any) -> _Table:
-    """Makes a tensor's buffer one of integers, and adds one of factors."""
+def _table(read: flatbuffer.Model, tensor: flatbuffer.Tensor) -> _Table:
+    """Turn a tensor's buffer into integers, and add one of factors."""
     buffer, types = read.buffers[tensor.buffer], _types()
     numbers, factors = _numbers(tensor, bytes(buffer.data))
     buffer.data = np.ascontiguousarray(numbers).reshape(-1).view(np.uint8)
@@ -113,8 +114,10 @@ def _table(read: Any, tensor: Any) -> _Table:
     return _Table((numbers.shape[0], numbers.shape[1]), kind, place)
 
 
-def _numbers(tensor: Any, content: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """The integers that lie in the file, and float32 factors, one a row."""
+def _numbers(
+    tensor: flatbuffer.Tensor, content: bytes
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the integers in the file, and float32 factors, one a row."""
     shape, types = tuple(tensor.shape), _types()
     if tensor.type == types.FLOAT16:
         values = np.frombuffer(content, np.float16).astype(np.float32)
@@ -137,7 +140,7 @@ def _numbers(tensor: Any, content: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _parted(edit: flatbuffer.Editor, x: int, shape: tuple[int, int]) -> int:
-    """The two numbers that a byte holds: 16 upper + (lower + 8).
+    """Split the two numbers that a byte holds: 16 upper + (lower + 8).
 
     Args:
         x: the bytes as floats, `[length, width / 2]`.
@@ -168,9 +171,12 @@ def _types() -> Any:
     return schema.TensorType
 
 
-def _upstream(writers: Mapping[int, Any], operators: list[Any]) -> list[Any]:
-    """Operators, and all that they wait for."""
-    found = list(operators)
-    for waiting in found:
-        found += [writers[i] for i in waiting.inputs if i in writers]
-    return found
+def _upstream(
+    writers: Mapping[int, flatbuffer.Operator],
+    operators: list[flatbuffer.Operator],
+) -> list[flatbuffer.Operator]:
+    """Return operators, and all that they wait for."""
+    upstream = list(operators)
+    for waiting in upstream:
+        upstream += [writers[i] for i in waiting.inputs if i in writers]
+    return upstream

@@ -1,4 +1,4 @@
-"""The ranges of a student that was rounded while it learned.
+"""Read the ranges of a student of quantisation-aware training.
 
 `compress.quantization_aware` leaves them beside the student, by KerasHub's
 names; here they get those of the mobile graph's layers.
@@ -7,8 +7,9 @@ names; here they get those of the mobile graph's layers.
 import dataclasses
 import os
 import pathlib
-from typing import Any
+from collections.abc import Sequence
 
+import keras
 import numpy as np
 
 from tfminilm import json_files
@@ -23,7 +24,7 @@ _REMEDY = "remove it to have ranges measured"
 class Range:
     """The lowest and the highest number that a layer writes.
 
-    With `units` `[channels]` they are counted in these.
+    With `units` `[channels]`, each channel is divided by its unit first.
     """
 
     low: float
@@ -41,8 +42,8 @@ _NAMES = {
 }
 
 
-def load(folder: str | os.PathLike, model: Any) -> dict[str, Range]:
-    """What the folder of a model has of ranges, as `quantize` takes them.
+def load(folder: str | os.PathLike, model: keras.Model) -> dict[str, Range]:
+    """Read the ranges beside a model, as `quantize` takes them.
 
     Args:
         folder: a student's.
@@ -60,7 +61,7 @@ def load(folder: str | os.PathLike, model: Any) -> dict[str, Range]:
     backbone = getattr(model, "backbone", model)
     width = getattr(backbone, "bottleneck_dim", backbone.hidden_dim)
     scale = (width // backbone.num_heads) ** -0.5
-    found: dict[str, Range] = {}
+    ranges: dict[str, Range] = {}
     try:
         content = json_files.read(path, _SHAPE, _REMEDY)
         for name, bounds in content.items():
@@ -73,23 +74,23 @@ def load(folder: str | os.PathLike, model: Any) -> dict[str, Range]:
             units = bounds.get("units")
             if units is not None:
                 units = _units(units, backbone.hidden_dim)
-            found[f"{layer}/{_NAMES[part]}"] = Range(low, high, units)
+            ranges[f"{layer}/{_NAMES[part]}"] = Range(low, high, units)
     except UserError:
         raise
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}): {_REMEDY}") from error
-    return found
+    return ranges
 
 
-def _bounds(found: Any) -> tuple[float, float]:
-    low, high = map(float, found)
+def _bounds(bounds: Sequence[float]) -> tuple[float, float]:
+    low, high = map(float, bounds)
     if not -float("inf") < low <= 0 <= high < float("inf"):
         raise ValueError(f"{low} to {high} is no range around 0")
     return low, high
 
 
-def _units(found: Any, count: int) -> np.ndarray:
-    units = np.array(found, "float32")
+def _units(values: Sequence[float], count: int) -> np.ndarray:
+    units = np.array(values, "float32")
     if units.shape != (count,) or not (np.isfinite(units) & (units > 0)).all():
         raise ValueError(f"units are not {count} positive numbers")
     return units

@@ -1,4 +1,4 @@
-"""Runs a LiteRT file in a process of its own first, which it may end.
+"""Run a LiteRT file in a process of its own first, which it may end.
 
 LiteRT checks little of a file: a damaged one can end the process that runs
 it. What gets through here runs in the caller's process then, as fast as ever.
@@ -17,7 +17,7 @@ _REFUSED = 3
 
 
 def require_runs(path: str | os.PathLike) -> None:
-    """Runs each signature of a file once, somewhere else.
+    """Run each signature of a file once, somewhere else.
 
     Args:
         path: a `.tflite` file.

@@ -1,9 +1,9 @@
-"""ONNX, for onnxruntime on a server: any batch, any length."""
+"""Write ONNX, for onnxruntime on a server: any batch, any length."""
 
 import contextlib
 import pathlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -14,12 +14,16 @@ from tfminilm.export import ids
 from tfminilm.export.server.serving import ServingGraph
 from tfminilm.quiet import quiet
 
+if TYPE_CHECKING:
+    import onnx
+    import tf2onnx
+
 FILE = "model.onnx"
 OPSET = 17
 
 
 def write(model: keras.Model, folder: pathlib.Path) -> None:
-    """Writes `model.onnx`: inputs and outputs as `ServingGraph` has them."""
+    """Write `model.onnx`: inputs and outputs as `ServingGraph` has them."""
     import tf2onnx
 
     function = ServingGraph(model).function
@@ -62,37 +66,44 @@ class Runner:
         ids.require(batch)
         names = [value.name for value in self._session.get_inputs()]
         outputs = [value.name for value in self._session.get_outputs()]
-        given = {name: batch[name] for name in names}
+        inputs = {name: batch[name] for name in names}
         with _explained(f" on token ids up to {batch['token_ids'].max()}"):
-            found = self._session.run(outputs, given)
-        return dict(zip(outputs, found, strict=True))
+            values = self._session.run(outputs, inputs)
+        return dict(zip(outputs, values, strict=True))
 
 
 @contextlib.contextmanager
-def _explained(given: str = "") -> Iterator[None]:
-    """Says of any error of onnxruntime that it is one."""
+def _explained(where: str = "") -> Iterator[None]:
+    """Turn any error of onnxruntime into a `UserError`."""
     try:
         yield
     except Exception as error:  # It raises kinds of its own.
-        # So it is where biases are all 0: tf2onnx then joins reshapes that do
-        # not belong together.
+        # It happens where all biases are 0: tf2onnx then merges reshapes that
+        # do not belong together.
         reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"onnxruntime cannot run this model as tf2onnx writes it{given}: "
+            f"onnxruntime cannot run this model as tf2onnx writes it{where}: "
             f"{reason}; a student that was never trained is such a one"
         ) from error
 
 
-def _write_erfc(graph: Any, node: Any, name: str, _: Any) -> None:
-    """1 - erf(x), a part of the exact GELU: ONNX has no erfc."""
+def _write_erfc(
+    graph: "tf2onnx.graph.Graph",
+    node: "tf2onnx.graph.Node",
+    name: str,
+    _: object,
+) -> None:
+    """Write 1 - erf(x), a part of the exact GELU: ONNX has no erfc."""
     one = graph.make_const(f"{name}/one", np.array(1, np.float32))
     erf = graph.make_node("Erf", list(node.input))
     node.type = "Sub"
     graph.replace_inputs(node, [one.output[0], erf.output[0]])
 
 
-def _name_dimensions(dimensions: Any) -> None:
-    """Says what the sizes are that the file leaves open."""
+def _name_dimensions(
+    dimensions: "Sequence[onnx.TensorShapeProto.Dimension]",
+) -> None:
+    """Name the sizes that the file leaves open."""
     for dimension, name in zip(dimensions, ("batch", "length"), strict=False):
         if not dimension.dim_value:
             dimension.dim_param = name

@@ -1,4 +1,4 @@
-"""SavedModel, for TensorFlow Serving and whatever else reads one."""
+"""Write a SavedModel, for TensorFlow Serving and whatever else reads one."""
 
 import pathlib
 
@@ -15,7 +15,7 @@ SIGNATURE = "serving_default"
 
 
 def write(model: keras.Model, folder: pathlib.Path) -> None:
-    """Writes `saved_model/`, with one signature of any batch and length."""
+    """Write `saved_model/`, with one signature of any batch and length."""
     graph = ServingGraph(model)
     with quiet():
         tf.saved_model.save(

@@ -1,4 +1,4 @@
-"""What a server runs: Keras' own graph, for any batch and any length."""
+"""Build what a server runs: Keras' own graph, any batch, any length."""
 
 import keras
 import tensorflow as tf
@@ -36,14 +36,14 @@ class ServingGraph(tf.Module):
 
     def __call__(self, *inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         named = dict(zip(sorted(self.model.input), inputs, strict=True))
-        found = self.model(named, training=False)
-        if not isinstance(found, dict):
+        outputs = self.model(named, training=False)
+        if not isinstance(outputs, dict):
             is_task = hasattr(self.model, "backbone")
-            found = {"logits" if is_task else "sequence_output": found}
-        if "sequence_output" not in found:
-            return found
-        states = found["sequence_output"]
+            outputs = {"logits" if is_task else "sequence_output": outputs}
+        if "sequence_output" not in outputs:
+            return outputs
+        states = outputs["sequence_output"]
         real = tf.cast(named["padding_mask"], states.dtype)[:, :, None]
         count = tf.maximum(tf.reduce_sum(real, 1), 1)
         mean = tf.reduce_sum(states * real, 1) / count
-        return {**found, "sentence_embedding": mean}
+        return {**outputs, "sentence_embedding": mean}
