@@ -79,12 +79,9 @@ def on_page_markdown(
 
 def _targets(text: str, written_as: str) -> set[str]:
     """Return the files that a page links to, relative to the repository."""
-    links = (match["target"] or "" for match in _LINK.finditer(text))
-    paths = {
-        _path(link.partition("#")[0], written_as)
-        for link in links
-        if not link.startswith("#")
-    }
+    targets = (match["target"] or "" for match in _LINK.finditer(text))
+    links = {target.partition("#")[0] for target in targets} - {""}
+    paths = {_path(link, written_as) for link in links}
     return {path for path in paths if (ROOT / path).exists()}
 
 

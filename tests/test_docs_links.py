@@ -110,3 +110,14 @@ def test_the_reference_has_all_public_names():
     documented = set(reference())
     for name in tfminilm.__all__:
         assert f"tfminilm.{name}" in documented
+
+
+def test_kotlin_in_the_docs_names_what_the_app_has():
+    block = re.compile(r"^```kotlin\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    code = "".join("".join(block.findall(p.read_text())) for p in PAGES)
+    used = set(re.findall(r"(?<![\"\w.])[A-Z]\w+(?=[.(])", code))
+    app = ROOT / "apps/android/app/src/main/kotlin"
+    sources = "".join(file.read_text() for file in app.rglob("*.kt"))
+    named = re.findall(r"^\s*(?:\w+ )*(?:class|object) (\w+)", sources, re.M)
+    assert used
+    assert used <= set(named)

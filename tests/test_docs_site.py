@@ -88,3 +88,9 @@ def test_an_equation_leads_to_its_code(site):
     assert f'href="{link}"' in page
     source = site / "source/tfminilm/losses/minilm.py/index.html"
     assert 'id="attention_transfer"' in source.read_text()
+
+
+def test_the_readme_is_a_page(site):
+    page = (site / "source/index.html").read_text()
+    assert 'id="which-student-should-i-take"' in page
+    assert 'href="../results/training_step/"' in page
