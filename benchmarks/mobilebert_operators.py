@@ -11,20 +11,16 @@ the operators of the float32 files, each timed by itself on one thread: small
 ones carry the cost of a call, and their tensors are in the cache.
 """
 
-import argparse
 import itertools
 import pathlib
 import tempfile
 
+import _shared
 import keras
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from tfminilm import students
 from tfminilm.export.litert import latency, profile
 from tfminilm.export.litert.convert import convert
-from tfminilm.report.machine import machine
 
 # Published milliseconds.
 _PAPER = {
@@ -47,7 +43,6 @@ _GROUPS = {
 def main() -> None:
     """Writes the files, measures them, prints both tables."""
     options = _options()
-    console = Console(width=100)
     with tempfile.TemporaryDirectory() as folder:
         files = write_files(options, pathlib.Path(folder))
         rows = [
@@ -55,8 +50,8 @@ def main() -> None:
             for threads in options.threads
             for row in measure(files, options, threads)
         ]
-        console.print(latencies(rows, options))
-        console.print(operators(files, options))
+        _shared.show(latencies(rows, options), 100)
+        _shared.show(operators(files, options), 100)
 
 
 def write_files(options, folder):
@@ -95,7 +90,7 @@ def measure(files, options, threads):
         [options.length],
         threads,
         options.repeats,
-        latency.CLOCKS[options.clock],
+        _shared.CLOCKS[options.clock],
     )
     found = {
         key: taken[str(path)][options.length] for key, path in files.items()
@@ -119,10 +114,9 @@ def measure(files, options, threads):
 
 def latencies(rows, options):
     """The first table, with the machine and the settings below."""
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
     left = ("weights", "thr.", "norm", "activation")
-    for title in (*left, "median ms", "ratio", "fastest", "ratio", "paper"):
-        shown.add_column(title, justify="left" if title in left else "right")
+    right = ("median ms", "ratio", "fastest", "ratio", "paper")
+    shown = _shared.table(left, right)
     for row in rows:
         setting = row["setting"]
         shown.add_row(
@@ -136,10 +130,9 @@ def latencies(rows, options):
             f"{_PAPER[setting] / _PAPER[_SLOWEST]:.2f}",
             end_section=setting == list(_PAPER)[-1],
         )
-    known = machine()
     shown.caption = (
         f"{options.layers} layers, {options.length} tokens, on "
-        f"{known['cpu']}, {known['cores']} cores; LiteRT {known['litert']}; "
+        f"{_shared.processor()}; {_shared.versions('LiteRT')}; "
         f"{options.repeats} runs each in turns, by the {options.clock} clock"
     )
     return shown
@@ -147,11 +140,7 @@ def latencies(rows, options):
 
 def operators(files, options):
     """The second table: milliseconds of each kind of operator."""
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    shown.add_column("norm")
-    shown.add_column("activation")
-    for title in (*_GROUPS, "others"):
-        shown.add_column(title, justify="right")
+    shown = _shared.table(("norm", "activation"), (*_GROUPS, "others"))
     for setting in _PAPER:
         times = {
             row.operator: row.milliseconds
@@ -170,15 +159,11 @@ def operators(files, options):
 
 
 def _options():
-    def numbers(text):
-        return [int(part) for part in text.split(",")]
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--layers", type=int, default=24)
-    parser.add_argument("--length", type=int, default=128)
-    parser.add_argument("--threads", type=numbers, default=[1, 2])
-    parser.add_argument("--clock", choices=latency.CLOCKS, default="wall")
-    parser.add_argument("--repeats", type=int, default=50)
+    parser = _shared.Parser(__doc__.splitlines()[0])
+    parser.add_flags(layers=24, length=128)
+    parser.add_argument("--threads", type=_shared.numbers, default=[1, 2])
+    parser.add_clock()
+    parser.add_flags(repeats=50)
     return parser.parse_args()
 
 

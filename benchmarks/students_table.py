@@ -13,21 +13,18 @@ does nothing but matrix products, each equally well. `--clock=processor` leaves
 the time of other programs out.
 """
 
-import argparse
 import pathlib
 import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from rich import box
-from rich.console import Console
+import _shared
 from rich.table import Table
 
 from tfminilm import students
 from tfminilm.export.litert import latency, profile, quantize
 from tfminilm.export.litert.convert import convert
 from tfminilm.report.describe import describe
-from tfminilm.report.machine import machine
 
 _SMALL_VOCABULARY = 1000
 
@@ -88,7 +85,7 @@ def main() -> None:
                 [options.length],
                 options.threads,
                 options.repeats,
-                latency.CLOCKS[options.clock],
+                _shared.CLOCKS[options.clock],
             )
             for student, path in paths.items():
                 row = rows[student]
@@ -97,7 +94,7 @@ def main() -> None:
                     path, f"encode_{options.length}", options.threads
                 )
                 row["outside", precision] = profile.outside_products(times)
-    Console(width=150).print(_table(rows, options))
+    _shared.show(_table(rows, options), 150)
 
 
 def _written(student: str, folder: pathlib.Path, options: Any) -> dict:
@@ -131,9 +128,7 @@ def _written(student: str, folder: pathlib.Path, options: Any) -> dict:
 
 
 def _table(rows: dict[str, dict], options: Any) -> Table:
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    shown.add_column("student")
-    for title in (
+    titles = (
         "M param.",
         "GFLOPs",
         "float32 MB",
@@ -147,8 +142,8 @@ def _table(rows: dict[str, dict], options: Any) -> Table:
         "published",
         "float32",
         "int8",
-    ):
-        shown.add_column(title, justify="right")
+    )
+    shown = _shared.table(["student"], titles)
     base = next(iter(rows.values()))
     for student, row in rows.items():
         outside = (f"{row['outside', kind]:.0%}" for kind in _TIMED)
@@ -166,11 +161,10 @@ def _table(rows: dict[str, dict], options: Any) -> Table:
                 for kind in _TIMED
             ),
         )
-    known = machine()
     shown.caption = (
         f"Length {options.length}, {options.threads} thread(s), medians of "
         f"{options.repeats} runs in turns by the {options.clock} clock; "
-        f"{known['cpu']}, {known['cores']} cores, LiteRT {known['litert']}. "
+        f"{_shared.processor()}, {_shared.versions('LiteRT')}. "
         "outside: share of the operators' time that is not matrix products, "
         "float32 and int8. The last four columns are speed-ups over the first "
         "row"
@@ -179,13 +173,10 @@ def _table(rows: dict[str, dict], options: Any) -> Table:
 
 
 def _options() -> Any:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--length", type=int, default=128)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=50)
-    parser.add_argument("--vocabulary_size", type=int, default=30522)
+    parser = _shared.Parser(__doc__.splitlines()[0])
+    parser.add_flags(length=128, threads=1, repeats=50, vocabulary_size=30522)
     parser.add_argument("--students", nargs="+", default=list(STUDENTS))
-    parser.add_argument("--clock", choices=latency.CLOCKS, default="wall")
+    parser.add_clock()
     return parser.parse_args()
 
 

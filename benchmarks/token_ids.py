@@ -12,7 +12,6 @@ the ids are the same, by KerasHub's rules too.
 DATA is a folder with `xnli` and `corpus`, as for `apps/android/verify`.
 """
 
-import argparse
 import collections
 import itertools
 import json
@@ -20,6 +19,7 @@ import pathlib
 import sys
 from collections.abc import Iterator
 
+import _shared
 import numpy as np
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -175,9 +175,7 @@ def _train(sample: list[str], path: pathlib.Path, **options) -> None:
 
 def main() -> None:
     """Runs one of the two steps."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = _shared.Parser(__doc__)
     parser.add_argument("step", choices=("ours", "theirs"))
     parser.add_argument("data", type=pathlib.Path)
     parser.add_argument("folder", type=pathlib.Path)

@@ -1,5 +1,6 @@
 """Benchmarks are run by hand; that they start, and say how, is tested."""
 
+import importlib
 import pathlib
 import runpy
 import subprocess
@@ -14,6 +15,8 @@ BENCHMARKS = pathlib.Path(__file__).parents[1] / "benchmarks"
     "path", sorted(BENCHMARKS.glob("[!_]*.py")), ids=lambda path: path.stem
 )
 def test_help(path, monkeypatch, capsys):
+    # As `python` does with a script's folder.
+    monkeypatch.syspath_prepend(BENCHMARKS)
     monkeypatch.setattr(sys, "argv", [str(path), "--help"])
     with pytest.raises(SystemExit) as exit:
         runpy.run_path(str(path), run_name="__main__")
@@ -23,6 +26,37 @@ def test_help(path, monkeypatch, capsys):
     # Its flags, beside the file's own first line.
     assert "--" in shown.split("options:")[1]
     assert runpy.run_path(str(path))["__doc__"].splitlines()[0] in shown
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module("_shared")
+
+
+def test_flags_have_the_type_of_their_default(shared):
+    parser = shared.Parser("A benchmark.")
+    parser.add_flags(rounds=5, rate=1e-4, dtype="float32")
+    parser.add_clock()
+    given = parser.parse_args(["--rounds=7", "--rate=2", "--dtype=3"])
+    assert vars(given) == {
+        "rounds": 7,
+        "rate": 2.0,
+        "dtype": "3",
+        "clock": "wall",
+    }
+
+
+def test_rounds_take_turns_and_the_first_does_not_count(shared):
+    calls = []
+
+    def measure(name):
+        calls.append(name)
+        return len(calls)
+
+    found = shared.in_turns({x: lambda x=x: measure(x) for x in "ab"}, 2)
+    assert calls == ["a", "b"] * 3
+    assert found == {"a": [3, 5], "b": [4, 6]}
 
 
 @pytest.mark.slow  # A process for each of two rows.

@@ -17,9 +17,6 @@ _BLOCK = 10
 
 WARMUP = 3
 
-# By what a benchmark calls them; the processor's leaves other programs out.
-CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
-
 Key = TypeVar("Key")
 
 
