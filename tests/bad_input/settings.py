@@ -3,6 +3,7 @@
 import pathlib
 from collections.abc import Iterator
 
+from bad_input_cases import RECIPE
 from bad_input_damages import Spoiled
 
 COMMANDS = (
@@ -76,21 +77,6 @@ _SWITCHES = {
     "describe": ("json",),
     "report": ("evaluate",),
 }
-RECIPE = """
-from tfminilm.train import recipe
-
-
-def get_config(mode=""):
-    return recipe.Recipe(
-        name="tiny",
-        teacher="tiny:bert",
-        student=recipe.StudentSpec(
-            num_layers=1, hidden_dim=24, intermediate_dim=48
-        ),
-        data=recipe.DataSpec(source="docs", sequence_length=16),
-        train=recipe.TrainSpec(steps=2, batch_size=8, warmup_steps=1),
-    ).config(mode)
-"""
 
 
 def _recipe(folder: pathlib.Path) -> None:

@@ -71,33 +71,49 @@ def content(folder):
     }
 
 
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capfd):
+    """`refused(case)`: the exit code, the one line, and files that are new.
+
+    No refusal tells of Python, and none changes a file.
+    """
+
+    def run(case):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("TF_CONFIG", raising=False)
+        for name, value in case.environment:
+            monkeypatch.setenv(name, value)
+        case.prepare(tmp_path)
+        before = content(tmp_path)
+        command = [part.replace("{}", str(tmp_path)) for part in case.command]
+        with time_limit():
+            code = commands.main(command or ["report"])
+        [line] = [
+            line
+            for line in capfd.readouterr().err.splitlines()
+            if line.startswith("tfminilm: ")
+        ]
+        assert "--debug" not in line
+        assert "Traceback" not in line
+        assert len(line) < 1100
+        now = content(tmp_path)
+        assert {path: now.get(path) for path in before} == before
+        return code, line, now.keys() - before
+
+    return run
+
+
 @pytest.mark.parametrize(
     "case", CASES, ids=lambda case: f"{case.kind}: {case.name}"
 )
-def test_refused_in_a_sentence(case, tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    for name, value in case.environment:
-        monkeypatch.setenv(name, value)
-    case.prepare(tmp_path)
-    before = content(tmp_path)
-    command = [part.replace("{}", str(tmp_path)) for part in case.command]
-    with time_limit():
-        code = commands.main(command)
-    [line] = [
-        line
-        for line in capfd.readouterr().err.splitlines()
-        if line.startswith("tfminilm: ")
-    ]
+def test_refused_in_a_sentence(case, refused):
+    code, line, added = refused(case)
     assert code in ((1, 2) if case.code < 0 else (case.code,)), line
-    assert "--debug" not in line
-    assert "Traceback" not in line
-    assert len(line) < 1100
     place = 0
     for words in case.words:
         assert words in line[place:], line
         place = line.index(words, place)
-    assert content(tmp_path) == before
+    assert not added
 
 
 # Of files that KerasHub leaves open when it fails.
@@ -113,33 +129,14 @@ def test_refused_in_a_sentence(case, tmp_path, monkeypatch, capfd):
         for case in SPOILED
     ],
 )
-def test_what_is_spoiled_is_told(case, tmp_path, monkeypatch, capfd):
-    """It names the file or flag, and what to do; and no file is changed."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    for name, value in case.environment:
-        monkeypatch.setenv(name, value)
-    case.prepare(tmp_path)
-    before = content(tmp_path)
-    command = [part.replace("{}", str(tmp_path)) for part in case.command]
+def test_what_is_spoiled_is_told(case, refused, tmp_path, monkeypatch):
+    """It names the file or flag, and what to do."""
     if case.call:
-        command = ["report"]
         monkeypatch.setattr(commands, "_run", lambda *args: case.call(tmp_path))
-    with time_limit():
-        code = commands.main(command)
-    [line] = [
-        line
-        for line in capfd.readouterr().err.splitlines()
-        if line.startswith("tfminilm: ")
-    ]
+    code, line, _ = refused(case)
     assert code in (1, 2), line
-    assert "--debug" not in line
-    assert "Traceback" not in line
-    assert len(line) < 1100
     assert all(word in line for word in case.words), line
     assert _REMEDY.search(line), line
-    now = content(tmp_path)
-    assert {path: now.get(path) for path in before} == before
 
 
 def test_no_two_cases_are_one():

@@ -4,8 +4,8 @@ import json
 import pathlib
 from collections.abc import Iterator
 
+from bad_input_cases import RECIPE
 from bad_input_damages import JSON, ODD, Spoil, Spoiled
-from bad_input_settings import RECIPE
 
 _ABSENT = ("gone", "dangling-link", "link-to-itself", "folder")
 _SHARD = {
