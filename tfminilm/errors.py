@@ -25,3 +25,11 @@ class Interrupted(UserError):
     """
 
     exit_code = 75
+
+
+def in_one_line(error: Exception) -> str:
+    """Return another library's message as a part of a `UserError`'s one line.
+
+    It has 300 characters at most.
+    """
+    return " ".join(str(error).split())[:300]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from tfminilm.errors import UserError
+from tfminilm.errors import UserError, in_one_line
 
 _MOST = {"token_ids": 2**31 - 1, "segment_ids": 1, "padding_mask": 1}
 
@@ -50,9 +50,8 @@ def explained(batch: Mapping[str, np.ndarray], runtime: str) -> Iterator[None]:
         raise
     except Exception as error:  # Each runtime has kinds of its own.
         largest = int(np.max(batch["token_ids"], initial=0))
-        reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{runtime} cannot run the model on token ids up to {largest}: "
-            f"{reason}; read the texts with the model's own tokenizer, or "
-            "export the model again"
+            f"{in_one_line(error)}; read the texts with the model's own "
+            "tokenizer, or export the model again"
         ) from error

@@ -8,7 +8,7 @@ import keras
 import keras_hub
 
 from tfminilm import families, json_files
-from tfminilm.errors import UserError
+from tfminilm.errors import UserError, in_one_line
 from tfminilm.tasks.head_models import (
     SHAPE,
     FirstTokenClassifier,
@@ -87,10 +87,9 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
         raise
     except Exception as error:
         # KerasHub and h5py each raise their own kind.
-        reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"cannot load a model for a task from {folder}: "
-            f"{type(error).__name__}: {reason}"
+            f"{type(error).__name__}: {in_one_line(error)}"
         ) from error
 
 

@@ -9,7 +9,7 @@ import keras
 
 from tfminilm import families, json_files
 from tfminilm.config import is_stage_name
-from tfminilm.errors import UserError
+from tfminilm.errors import UserError, in_one_line
 from tfminilm.families.hugging_face.checkpoint import (
     AGAIN,
     is_tf1,
@@ -388,8 +388,8 @@ def _from_preset(
 
 
 def _cannot_load(what: str, source: Any, error: Exception) -> UserError:
-    reason = " ".join(str(error).split())[:300]
     return UserError(
         f"cannot load a {what} from {os.fspath(source)}: "
-        f"{type(error).__name__}: {reason}; {AGAIN}, or give another one"
+        f"{type(error).__name__}: {in_one_line(error)}; {AGAIN}, or give "
+        "another one"
     )

@@ -8,7 +8,7 @@ import keras
 
 import tfminilm
 from tfminilm import files
-from tfminilm.errors import UserError
+from tfminilm.errors import UserError, in_one_line
 from tfminilm.train import cluster, guard, jax_devices
 from tfminilm.train.distributed import SINGLE_DEVICE, DistributedContext
 
@@ -146,9 +146,8 @@ def _tpu() -> Any:
             name
         )
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
-        told = " ".join(str(error).split())[:200]
         raise UserError(
-            f"--strategy=tpu: no TPU {name!r} was found ({told}): run on a "
-            "TPU VM, or set TPU_NAME"
+            f"--strategy=tpu: no TPU {name!r} was found "
+            f"({in_one_line(error)}): run on a TPU VM, or set TPU_NAME"
         ) from error
     return tf.distribute.TPUStrategy(resolver)

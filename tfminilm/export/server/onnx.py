@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from tfminilm import files
-from tfminilm.errors import UserError
+from tfminilm.errors import UserError, in_one_line
 from tfminilm.export import ids
 from tfminilm.export.server.serving import ServingGraph
 from tfminilm.quiet import quiet
@@ -80,10 +80,10 @@ def _explained(where: str = "") -> Iterator[None]:
     except Exception as error:  # It raises kinds of its own.
         # It happens where all biases are 0: tf2onnx then merges reshapes that
         # do not belong together.
-        reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"onnxruntime cannot run this model as tf2onnx writes it{where}: "
-            f"{reason}; a student that was never trained is such a one"
+            f"{in_one_line(error)}; a student that was never trained is "
+            "such a one"
         ) from error
 
 

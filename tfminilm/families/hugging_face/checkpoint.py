@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from tfminilm import json_files
-from tfminilm.errors import UserError
+from tfminilm.errors import UserError, in_one_line
 
 _TF1_SETTINGS = ("bert_config.json", "config.json")
 # What a training run leaves beside its weights, and constants.
@@ -131,10 +131,9 @@ def open_checkpoint(folder: pathlib.Path) -> Checkpoint:
         raise
     except Exception as error:
         # TensorFlow and safetensors each raise their own kind.
-        reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"cannot read the weights in {folder}: "
-            f"{type(error).__name__}: {reason}; {AGAIN}"
+            f"{type(error).__name__}: {in_one_line(error)}; {AGAIN}"
         ) from error
     return Checkpoint(folder, is_old, path, settings, shapes, read)
 
