@@ -1,5 +1,6 @@
 """Small encoders whose every weight matters, ragged batches, a real teacher."""
 
+import collections
 import importlib.resources
 import importlib.util
 import json
@@ -166,6 +167,24 @@ def gradient():
 def run():
     """`run(model, inputs)`: the outputs as NumPy arrays, without dropout."""
     return _run
+
+
+@pytest.fixture
+def count_calls(monkeypatch):
+    """`count_calls()`: how often each layer is called from now on, by id."""
+
+    def start():
+        counts = collections.Counter()
+        call = keras.layers.Layer.__call__
+
+        def counting(layer, *args, **kwargs):
+            counts[id(layer)] += 1
+            return call(layer, *args, **kwargs)
+
+        monkeypatch.setattr(keras.layers.Layer, "__call__", counting)
+        return counts
+
+    return start
 
 
 @pytest.fixture(scope="session", params=list(KINDS))

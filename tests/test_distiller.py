@@ -1,7 +1,5 @@
 """What a step of `Distiller` computes, and what it leaves alone."""
 
-import collections
-
 import keras
 import numpy as np
 import pytest
@@ -101,7 +99,7 @@ def test_a_step_goes_down_the_gradient(make_distiller, make_batch):
 
 @pytest.mark.parametrize("train", [True, False])
 def test_one_pass_of_each_a_step(
-    train, make_distiller, make_encoder, make_batch, monkeypatch
+    train, make_distiller, make_encoder, make_batch, count_calls
 ):
     teacher, student = make_encoder(num_layers=3), make_encoder(seed=1)
     method = MiniLM(teacher_layer=1, student_layer=1)
@@ -109,14 +107,7 @@ def test_one_pass_of_each_a_step(
     batch = make_batch(teacher)
     run = step if train else test
     run(distiller, batch)
-    counts = collections.Counter()
-    call = keras.layers.Layer.__call__
-
-    def counting(layer, *args, **kwargs):
-        counts[id(layer)] += 1
-        return call(layer, *args, **kwargs)
-
-    monkeypatch.setattr(keras.layers.Layer, "__call__", counting)
+    counts = count_calls()
     run(distiller, batch)
     assert set(counts.values()) == {1}
     for model in (teacher, student):

@@ -1,6 +1,5 @@
 """`Distiller` on models with heads: labels, weights, layers, projections."""
 
-import collections
 import dataclasses
 
 import keras
@@ -105,19 +104,12 @@ def test_labels_of_several_outputs_go_by_name(make_head, make_batch):
         )
 
 
-def test_labels_alone_need_no_teacher(make_head, make_batch, monkeypatch):
+def test_labels_alone_need_no_teacher(make_head, make_batch, count_calls):
     teacher, student = (
         make_head("classifier", seed=i, **SMALL) for i in (1, 2)
     )
     distiller = distil(teacher, student, HARD)
-    called = set()
-    call = keras.layers.Layer.__call__
-
-    def noting(layer, *args, **kwargs):
-        called.add(id(layer))
-        return call(layer, *args, **kwargs)
-
-    monkeypatch.setattr(keras.layers.Layer, "__call__", noting)
+    called = count_calls()
     test(distiller, make_batch(teacher), np.array([0, 2, 1]))
     assert id(student.backbone.token_embedding) in called
     assert id(teacher.backbone.token_embedding) not in called
@@ -132,7 +124,7 @@ def test_says_when_labels_are_missing(make_head, make_batch):
 
 
 def test_one_pass_of_each_and_the_right_weights(
-    make_head, make_batch, monkeypatch
+    make_head, make_batch, count_calls
 ):
     models = [make_head("masked_lm", seed=i, **SMALL) for i in range(2)]
     distiller = distil(*models, SOFT, HARD, STATES)
@@ -140,14 +132,7 @@ def test_one_pass_of_each_and_the_right_weights(
     labels = np.ones((3, 2), "int32")
     before = {w.path: numpy(w) for w in models[1].weights}
     taught = [numpy(w) for w in models[0].weights]
-    counts = collections.Counter()
-    call = keras.layers.Layer.__call__
-
-    def counting(layer, *args, **kwargs):
-        counts[id(layer)] += 1
-        return call(layer, *args, **kwargs)
-
-    monkeypatch.setattr(keras.layers.Layer, "__call__", counting)
+    counts = count_calls()
     distiller.train_on_batch(batch, labels)
     for model in models:  # The head embeds in reverse.
         assert counts.pop(id(model.backbone.token_embedding)) == 2
@@ -179,7 +164,7 @@ def test_weights_of_masked_tokens_are_for_the_head(make_head, make_batch):
     assert plain["hard"] != pytest.approx(unweighted["hard"], rel=1e-3)
 
 
-def test_metrics_and_losses_share_one_pass(make_head, make_batch, monkeypatch):
+def test_metrics_and_losses_share_one_pass(make_head, make_batch, count_calls):
     models = [make_head("classifier", seed=i, **SMALL) for i in range(2)]
     distiller = distil(
         *models, SOFT, STATES, metrics=["accuracy"], run_eagerly=True
@@ -188,14 +173,7 @@ def test_metrics_and_losses_share_one_pass(make_head, make_batch, monkeypatch):
     best = np.argmax(numpy(models[1](batch, training=False)), -1)
     labels = np.where([True, False, True], best, (best + 1) % 3)
     test(distiller, batch, labels)
-    counts = collections.Counter()
-    call = keras.layers.Layer.__call__
-
-    def counting(layer, *args, **kwargs):
-        counts[id(layer)] += 1
-        return call(layer, *args, **kwargs)
-
-    monkeypatch.setattr(keras.layers.Layer, "__call__", counting)
+    counts = count_calls()
     logs = test(distiller, batch, labels)
     assert logs["accuracy"] == pytest.approx(2 / 3)
     assert set(counts.values()) == {1}

@@ -92,20 +92,12 @@ def test_holds_only_what_an_output_needs(
 
 
 def test_computes_only_what_an_output_needs(
-    make_encoder, make_batch, monkeypatch
+    make_encoder, make_batch, count_calls
 ):
     encoder = make_encoder()
     model = expose(encoder, {"queries": [1]})
-    called = []
-    call = keras.layers.Layer.__call__
-
-    def counting(layer, *args, **kwargs):
-        called.append(layer)
-        return call(layer, *args, **kwargs)
-
-    monkeypatch.setattr(keras.layers.Layer, "__call__", counting)
+    ran = count_calls()
     model(make_batch(encoder))
-    ran = {id(layer) for layer in called}
     _, second, third = encoder.transformer_layers
     assert id(encoder.token_embedding) in ran
     for part in (

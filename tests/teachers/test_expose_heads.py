@@ -1,7 +1,5 @@
 """Models with heads: their output beside what is inside their backbone."""
 
-import collections
-
 import keras
 import numpy as np
 import pytest
@@ -59,17 +57,10 @@ def test_inner_tensors_alone_need_no_head(headed):
     assert {v.path for v in model.weights} == {v.path for v in alone.weights}
 
 
-def test_computes_nothing_twice(headed, make_batch, monkeypatch):
+def test_computes_nothing_twice(headed, make_batch, count_calls):
     model = expose(headed, names(headed) | {"attention_probs": [-1]})
     batch = make_batch(headed)
-    counts = collections.Counter()
-    call = keras.layers.Layer.__call__
-
-    def counting(layer, *args, **kwargs):
-        counts[id(layer)] += 1
-        return call(layer, *args, **kwargs)
-
-    monkeypatch.setattr(keras.layers.Layer, "__call__", counting)
+    counts = count_calls()
     model(batch)
     embedding = headed.backbone.token_embedding
     if "MaskedLM" in type(headed).__name__:  # Its head embeds in reverse.
