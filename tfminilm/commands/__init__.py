@@ -1,13 +1,14 @@
-"""The `tfminilm` command: one absl command per file of this folder."""
+"""The `tfminilm` command line: each file of this folder is one command."""
 
 import difflib
 import importlib
 import os
 import signal
 import sys
+import types
 from collections.abc import Sequence
-from typing import Any
 
+import ml_collections
 from absl import flags
 
 from tfminilm.commands.recipes import Definer, keys, take_config
@@ -30,7 +31,7 @@ _MOST_CHARACTERS = 1000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs `tfminilm COMMAND --flags` and returns its exit code.
+    """Run `tfminilm COMMAND --flags` and return its exit code.
 
     0 on success, 2 on a usage error, 75 when Ctrl-C or SIGTERM stopped it, 1
     on any other failure, each with one line on stderr. `--debug` shows the
@@ -66,23 +67,25 @@ def _run(name: str, arguments: list[str]) -> None:
     values = flags.FlagValues()
     arguments[:] = values.read_flags_from_files(arguments)
     arguments, more = _split_more(command, arguments)
-    config, rest = take_config(arguments)
-    asks_help = not _HELP.isdisjoint(rest)
-    define = Definer(values, None if asks_help else config, rest)
+    config, arguments = take_config(arguments)
+    asks_help = not _HELP.isdisjoint(arguments)
+    define = Definer(values, None if asks_help else config, arguments)
     command.define_flags(define)
     define.DEFINE_bool("debug", False, "Show a traceback when it fails.")
     define.DEFINE_string("flagfile", "", "Read flags from this file.")
     if asks_help:
         print(_help(name, command, values, config))
         return
-    unknown = values([name, *rest])[1:]
+    unknown = values([name, *arguments])[1:]
     if unknown:
         raise UsageError(f"{name}: unexpected argument {unknown[0]!r}")
     command.run(values, *more)
 
 
-def _split_more(command: Any, arguments: list[str]) -> tuple[list, list]:
-    """A command's own arguments; and what follows "--", if it takes that."""
+def _split_more(
+    command: types.ModuleType, arguments: list[str]
+) -> tuple[list, list]:
+    """Split off the arguments after "--", if the command takes them."""
     if not getattr(command, "TAKES_MORE", False) or "--" not in arguments:
         return arguments, []
     place = arguments.index("--")
@@ -98,10 +101,13 @@ def _overview() -> str:
 
 
 def _help(
-    name: str, command: Any, values: flags.FlagValues, config: Any
+    name: str,
+    command: types.ModuleType,
+    values: flags.FlagValues,
+    config: ml_collections.ConfigDict | None,
 ) -> str:
     lines = [f"tfminilm {name}: {command.DESCRIPTION}", ""]
-    # Its own come first, those that it shares with others after them.
+    # The command's own flags first, then those it shares with others.
     modules = {command.__name__: None, **values.flags_by_module_dict()}
     for module in modules:
         for flag in values.get_flags_for_module(module):
@@ -118,7 +124,7 @@ def _help(
 
 
 def _described(error: Exception, name: str) -> tuple[str, int]:
-    """What to say of a failure, and its exit code."""
+    """Return the message for a failure, and its exit code."""
     if isinstance(error, UserError):
         return str(error), error.exit_code
     if isinstance(error, flags.Error):
@@ -139,7 +145,7 @@ def _described(error: Exception, name: str) -> tuple[str, int]:
 
 
 def _shortened(text: str) -> str:
-    """The beginning of a long text, and its end, where the remedy stands."""
+    """Cut the middle out of a long text: the remedy stands at its end."""
     text = " ".join(text.split())
     if len(text) <= _MOST_CHARACTERS:
         return text
@@ -148,7 +154,7 @@ def _shortened(text: str) -> str:
 
 
 def _fail(text: str, code: int) -> int:
-    # What a file holds must not command the terminal.
+    # Control characters from a file must not reach the terminal.
     plain = "".join(c if c.isprintable() else "?" for c in _shortened(text))
     print(f"tfminilm: {plain}", file=sys.stderr)
     return code

@@ -1,4 +1,4 @@
-"""`tfminilm benchmark`: what LiteRT files cost to run on this machine."""
+"""`tfminilm benchmark`: time and memory of LiteRT files on this machine."""
 
 import dataclasses
 import pathlib
@@ -11,12 +11,12 @@ from tfminilm import quiet
 from tfminilm.errors import UsageError, UserError
 
 DESCRIPTION = "Times .tflite files: latency, memory, operators, partitions."
-# A model of phones has no longer texts, and more runs tell nothing new.
+# Upper limits of the flags; larger numbers are typing errors.
 _MOST = {"lengths": 1_000_000, "threads": 1_000, "repeats": 1_000_000}
 
 
 def define_flags(flags: flags.FlagValues) -> None:
-    """Defines the command's flags."""
+    """Define the command's flags."""
     flags.DEFINE_list("model", None, ".tflite files or bundles to compare.")
     flags.DEFINE_list("lengths", None, "Lengths in tokens (default: all).")
     flags.DEFINE_list("threads", ["1"], "Numbers of threads.")
@@ -27,12 +27,12 @@ def define_flags(flags: flags.FlagValues) -> None:
 
 
 def run(flags: flags.FlagValues) -> None:
-    """Measures, prints tables, and writes JSON where `--output` says.
+    """Measure, print tables, and write JSON if `--output` is given.
 
     Raises:
-        UsageError: no model is given, or a number is none.
-        UserError: a file is missing, no LiteRT encoder, or lacks a length, or
-            a bundle is damaged.
+        UsageError: no model is given, or a flag is no number.
+        UserError: a file is missing, is no LiteRT encoder, or lacks a length,
+            or a bundle is damaged.
     """
     from tfminilm import files
     from tfminilm.report.machine import machine
@@ -45,7 +45,7 @@ def run(flags: flags.FlagValues) -> None:
     result = {
         "machine": machine(),
         "latency_ms": _latencies(paths, lengths, threads, flags),
-        "files": {str(path): _inside(path, flags.operators) for path in paths},
+        "files": {str(path): _profile(path, flags.operators) for path in paths},
     }
     _print(result)
     if flags.output:
@@ -53,12 +53,12 @@ def run(flags: flags.FlagValues) -> None:
 
 
 def _file(name: str) -> pathlib.Path:
-    """A file's path, or that in a bundle that is whole and runs rightly."""
+    """Return the path of a file, or of the file in an intact bundle."""
     from tfminilm.export.litert import trial
 
     path = pathlib.Path(name)
     if (path / "manifest.json").is_file():
-        # Takes seconds to import, and files alone do not need it.
+        # Imported only for bundles, as this takes seconds.
         quiet.import_tensorflow()
         from tfminilm.export.bundle.reader import open_bundle
 
@@ -76,14 +76,14 @@ def _file(name: str) -> pathlib.Path:
     return path
 
 
-def _numbers(name: str, given: Sequence[str]) -> list[int]:
+def _numbers(name: str, texts: Sequence[str]) -> list[int]:
     try:
-        numbers = [int(part) for part in given]
+        numbers = [int(part) for part in texts]
     except ValueError:
         numbers = []
     if not numbers or min(numbers) < 1 or max(numbers) > _MOST[name]:
         raise UsageError(
-            f"benchmark: --{name}={','.join(given)}, expected numbers of 1 "
+            f"benchmark: --{name}={','.join(texts)}, expected numbers of 1 "
             f"to {_MOST[name]:,}, such as 1,2"
         )
     return numbers
@@ -95,9 +95,9 @@ def _latencies(
     threads: Sequence[int],
     flags: flags.FlagValues,
 ) -> list[dict[str, Any]]:
-    """One row per file, length and number of threads.
+    """Return one row for each file, length and number of threads.
 
-    "speed_up" is against the first file.
+    "speed_up" is relative to the first file.
     """
     from tfminilm.export.litert import latency
 
@@ -108,20 +108,20 @@ def _latencies(
         )
         first = measured[str(paths[0])]
         for path, by_length in measured.items():
-            for length, taken in by_length.items():
+            for length, times in by_length.items():
                 row = {"file": path, "length": length, "threads": count}
-                row |= dataclasses.asdict(taken)
+                row |= dataclasses.asdict(times)
                 if length in first:
-                    row["speed_up"] = first[length].median / taken.median
+                    row["speed_up"] = first[length].median / times.median
                 rows.append(row)
     return rows
 
 
-def _inside(path: pathlib.Path, operators: bool) -> dict[str, Any]:
-    """Size, memory, partitions and operators of one file."""
+def _profile(path: pathlib.Path, operators: bool) -> dict[str, Any]:
+    """Return size, memory, partitions and operators of one file."""
     from tfminilm.export.litert import profile
 
-    inside: dict[str, Any] = {
+    result: dict[str, Any] = {
         "bytes": path.stat().st_size,
         "peak_memory_bytes": profile.peak_memory(path),
         "partitions": profile.partitions(path),
@@ -130,17 +130,17 @@ def _inside(path: pathlib.Path, operators: bool) -> dict[str, Any]:
     if operators:
         times = {
             signature: profile.operator_times(path, signature)
-            for signature in inside["partitions"]
+            for signature in result["partitions"]
         }
-        inside["operators"] = {
+        result["operators"] = {
             signature: [dataclasses.asdict(row) for row in rows]
             for signature, rows in times.items()
         }
-        inside["outside_products"] = {
+        result["outside_products"] = {
             signature: profile.outside_products(rows)
             for signature, rows in times.items()
         }
-    return inside
+    return result
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -149,9 +149,9 @@ def _print(result: dict[str, Any]) -> None:
     console = Console()
     console.print(_latency_table(result))
     console.print(_file_table(result["files"]))
-    for path, inside in result["files"].items():
-        for signature, rows in inside.get("operators", {}).items():
-            outside = inside["outside_products"][signature]
+    for path, profile in result["files"].items():
+        for signature, rows in profile.get("operators", {}).items():
+            outside = profile["outside_products"][signature]
             console.print(_operator_table(f"{path} {signature}", rows, outside))
 
 
@@ -177,25 +177,26 @@ def _latency_table(result: dict[str, Any]) -> Any:
             *(f"{row[key]:.2f}" for key in ("median", "p95", "fastest")),
             f"{row['speed_up']:.2f}x" if "speed_up" in row else "",
         )
-    known = result["machine"]
+    machine = result["machine"]
     table.caption = (
-        f"{known['cpu']}, {known['cores']} cores, LiteRT {known['litert']}; "
-        f"{result['latency_ms'][0]['repeats']} runs each, in turns"
+        f"{machine['cpu']}, {machine['cores']} cores, LiteRT "
+        f"{machine['litert']}; {result['latency_ms'][0]['repeats']} runs each, "
+        "in turns"
     )
     return table
 
 
 def _file_table(files: dict[str, Any]) -> Any:
     table = _table("file", "MB", "memory MB", "partitions", "custom operators")
-    for path, inside in files.items():
-        memory = inside["peak_memory_bytes"]
-        partitions = inside["partitions"].values()
+    for path, profile in files.items():
+        memory = profile["peak_memory_bytes"]
+        partitions = profile["partitions"].values()
         table.add_row(
             path,
-            f"{inside['bytes'] / 1e6:.1f}",
+            f"{profile['bytes'] / 1e6:.1f}",
             f"{memory / 1e6:.1f}" if memory else "-",
             ", ".join(map(str, partitions)),
-            ", ".join(inside["custom_operators"]) or "none",
+            ", ".join(profile["custom_operators"]) or "none",
         )
     table.caption = (
         "Memory: what a fresh process needs more, all lengths run once. "

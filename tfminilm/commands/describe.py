@@ -1,8 +1,9 @@
-"""`tfminilm describe`: what a model, or a recipe's student, costs."""
+"""`tfminilm describe`: size and FLOPs of a model or a recipe's student."""
 
 import json
 from typing import Any
 
+import ml_collections
 from absl import flags
 
 from tfminilm import quiet
@@ -12,7 +13,7 @@ DESCRIPTION = "Prints parameters, FLOPs and sizes of a model or a student."
 
 
 def define_flags(flags: flags.FlagValues) -> None:
-    """Defines the command's flags."""
+    """Define the command's flags."""
     flags.DEFINE_string(
         "model",
         None,
@@ -33,7 +34,7 @@ def define_flags(flags: flags.FlagValues) -> None:
 
 
 def run(flags: flags.FlagValues) -> None:
-    """Describes `--model` or the student of `--config`.
+    """Describe `--model` or the student of `--config`.
 
     Raises:
         UsageError: neither or both are given.
@@ -61,8 +62,10 @@ def run(flags: flags.FlagValues) -> None:
         terminal.print_description(name, description)
 
 
-def _student(config: Any, vocabulary_size: int | None) -> tuple[str, Any]:
-    """The student of a recipe, of its last stage: no weights are made."""
+def _student(
+    config: ml_collections.ConfigDict, vocabulary_size: int | None
+) -> tuple[str, Any]:
+    """Build the student of a recipe's last stage, without weights."""
     import keras
 
     from tfminilm import families
@@ -72,7 +75,7 @@ def _student(config: Any, vocabulary_size: int | None) -> tuple[str, Any]:
     recipe = Recipe.parse(config)
     *_, last = recipe.runs().values()
     family = families.of_student(last.student.kind)
-    # The published one's, which the papers' tables assume.
+    # The size of the published model, which the papers' tables assume.
     size = family.tokens.vocabulary_size
     with keras.StatelessScope():
         backbone = build_student(last.student, vocabulary_size or size)

@@ -1,4 +1,4 @@
-"""`tfminilm distill`: runs a recipe, or goes on with a run."""
+"""`tfminilm distill`: run a recipe, or continue a run."""
 
 from absl import flags
 
@@ -10,7 +10,7 @@ DESCRIPTION = "Runs a recipe in a workdir; started again, it goes on."
 
 
 def define_flags(flags: flags.FlagValues) -> None:
-    """Defines the command's flags."""
+    """Define the command's flags."""
     flags.DEFINE_config_file(
         "config",
         None,
@@ -24,11 +24,11 @@ def define_flags(flags: flags.FlagValues) -> None:
 
 
 def run(flags: flags.FlagValues) -> None:
-    """Distils.
+    """Run the recipe in the workdir.
 
     Raises:
         UsageError: a flag is missing, or the recipe is malformed.
-        UserError: the run cannot be made, or it was interrupted.
+        UserError: the run failed, or it was interrupted.
     """
     from tfminilm.train.recipe import Recipe
 
@@ -38,7 +38,7 @@ def run(flags: flags.FlagValues) -> None:
     if not flags.workdir:
         raise UsageError("distill: expected --workdir=, the run's folder")
 
-    # TensorFlow takes seconds to import: after the flags are known to be good.
+    # Imported after the flags are checked, as it takes seconds.
     quiet.import_tensorflow()
     from tfminilm.train.distill import distill
 

@@ -30,21 +30,24 @@ def define_flags(flags: flags.FlagValues) -> None:
     )
     task_flags.define(flags)
     flags.DEFINE_enum(
-        "pooling", "mean", ["mean", "cls"], "Of a backbone's embeddings."
+        "pooling",
+        "mean",
+        ["mean", "cls"],
+        "Pooling of a backbone's embeddings.",
     )
     flags.DEFINE_list(
         "splits",
         None,
-        "Such as validation or test; those that the task is scored on (of ax "
-        "test) without it. Of splits without labels only predictions are "
+        "Such as validation or test; by default those that the task is scored "
+        "on (ax: test). For splits without labels only predictions are "
         "written.",
     )
     flags.DEFINE_string(
         "output",
         None,
-        "Folder of evaluation-TASK[-LANGUAGE].json and predictions; the "
-        "model's own without it, or the current one if it has none or is a "
-        "bundle, which is sealed.",
+        "Folder of evaluation-TASK[-LANGUAGE].json and predictions; by default "
+        "the model's folder, or the current one if the model has none or is a "
+        "bundle, to which nothing may be added.",
     )
 
 
@@ -53,7 +56,7 @@ def run(flags: flags.FlagValues) -> None:
 
     Raises:
         UsageError: a flag is missing.
-        UserError: the model is none for the task, or the data is broken.
+        UserError: the model does not fit the task, or the data is broken.
     """
     if not flags.model:
         raise UsageError("evaluate: expected --model=, what finetune wrote")
@@ -91,14 +94,14 @@ def run(flags: flags.FlagValues) -> None:
     files.write_json(
         output / ("-".join(filter(None, parts)) + ".json"), results
     )
-    shown = {key: results[key] for key in ("task", "seeds", "metrics")}
-    print(json.dumps(shown, indent=2))
+    summary = {key: results[key] for key in ("task", "seeds", "metrics")}
+    print(json.dumps(summary, indent=2))
 
 
 def _bundle(
     output: pathlib.Path, flags: flags.FlagValues
 ) -> tuple[Any, dict[int, Any]]:
-    """Score a bundle, and write its predictions into `output`."""
+    """Return the task and a bundle's metrics; write predictions to `output`."""
     from tfminilm.export.bundle import reader
     from tfminilm.export.bundle.evaluate import score_bundle, score_embeddings
     from tfminilm.export.litert import trial
@@ -128,7 +131,7 @@ def _bundle(
 def _keras(
     output: pathlib.Path, flags: flags.FlagValues
 ) -> tuple[Any, dict[int, Any]]:
-    """Score Keras models, and write their predictions into `output`."""
+    """Return the task and the metrics of Keras models by seed."""
     from tfminilm.tasks.kinds import kind_of
     from tfminilm.tasks.settings import Settings
 
@@ -149,10 +152,10 @@ def _keras(
 
 
 def _task(flags: flags.FlagValues, labels: Sequence[str] | None) -> Any:
-    """Return the task; classes of csv:FILE are those that the model knows."""
-    is_own = flags.task[:4] == "csv:"
+    """Return the task; the classes of csv:FILE are those of the model."""
+    is_csv = flags.task[:4] == "csv:"
     return task_flags.parse(
-        flags, "evaluate", labels or None if is_own else None
+        flags, "evaluate", labels or None if is_csv else None
     )
 
 
@@ -162,7 +165,7 @@ def _scores(
     output: pathlib.Path,
     flags: flags.FlagValues,
 ) -> dict[int, Any]:
-    """Return metrics by seed, and write the predictions into `output`."""
+    """Return metrics of fine-tuned models by seed; write predictions."""
     from tfminilm.train import score
     from tfminilm.train.progress import Progress
 
@@ -184,7 +187,7 @@ def _scores(
 def _similarity(
     task: "Task", source: str | pathlib.Path, flags: flags.FlagValues
 ) -> dict[str, dict[str, float]]:
-    """Return the metrics of a backbone's embeddings."""
+    """Return metrics of a backbone's embeddings."""
     from tfminilm.train import score
     from tfminilm.train.progress import Progress
 

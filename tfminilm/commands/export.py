@@ -1,4 +1,4 @@
-"""`tfminilm export`: writes a model as a bundle for a phone."""
+"""`tfminilm export`: write a model as a bundle for a phone."""
 
 import json
 import pathlib
@@ -12,6 +12,7 @@ from tfminilm.errors import UsageError, UserError
 
 if TYPE_CHECKING:
     from tfminilm.export.manifest import Manifest, Parity
+    from tfminilm.tasks.settings import Settings
 
 DESCRIPTION = "Writes a model for phones or servers, compared with Keras."
 
@@ -19,7 +20,7 @@ _HELD_OUT_SENTENCES = 32
 
 
 def define_flags(flags: flags.FlagValues) -> None:
-    """Defines the command's flags."""
+    """Define the command's flags."""
     flags.DEFINE_string(
         "model",
         None,
@@ -31,14 +32,16 @@ def define_flags(flags: flags.FlagValues) -> None:
     )
     flags.DEFINE_string("output", None, "Folder of the writer.")
     flags.DEFINE_string(
-        "description", None, "A sentence on the model; made up without it."
+        "description",
+        None,
+        "A sentence about the model; by default it is generated.",
     )
     search_flags.define(flags)
     task_flags.define(flags)
 
 
 def run(flags: flags.FlagValues) -> None:
-    """Writes the bundle and prints how far it is from Keras.
+    """Write the bundle and print how far its outputs differ from Keras'.
 
     Raises:
         UsageError: a flag is missing.
@@ -57,7 +60,7 @@ def run(flags: flags.FlagValues) -> None:
     target = Target.parse(flags.config)
     is_search = search_flags.is_search(flags, target)
 
-    # TensorFlow takes seconds to import: after the flags are known to be good.
+    # Imported after the flags are checked, as it takes seconds.
     quiet.import_tensorflow()
     from tfminilm.export.bundle import description, writer
     from tfminilm.export.bundle.replaceable import require_replaceable
@@ -90,7 +93,7 @@ def run(flags: flags.FlagValues) -> None:
 
 
 def _load(source: str) -> tuple[Any, Any, Any, Any]:
-    """A model, its tokenizer, and how it was fine-tuned and rounded, if so."""
+    """Load a model, its tokenizer, its task's settings and its ranges."""
     from tfminilm.export.litert import trained_ranges
     from tfminilm.tasks import heads
     from tfminilm.tasks.settings import SETTINGS, Settings
@@ -107,12 +110,12 @@ def _load(source: str) -> tuple[Any, Any, Any, Any]:
     return model, tokenizer, settings, trained_ranges.load(folder, model)
 
 
-def _examples(flags: flags.FlagValues, settings: Any) -> Any:
-    """Those of the task that the flags name.
+def _examples(flags: flags.FlagValues, settings: "Settings | None") -> Any:
+    """Return the examples of the task that the flags name.
 
     Raises:
-        UsageError: the model is for no task.
-        UserError: it is for another one.
+        UsageError: the model has no task's head.
+        UserError: it was fine-tuned on another task.
     """
     from tfminilm.export.bundle.evaluate import TaskExamples
     from tfminilm.train import score
@@ -129,22 +132,23 @@ def _examples(flags: flags.FlagValues, settings: Any) -> Any:
     return TaskExamples(task, score.Data.of(flags))
 
 
-def _require_task(name: str, own: str, model: str) -> None:
-    """Tasks of equal labels, such as qnli and rte, ask different things.
+def _require_task(name: str, model_task: str, model: str) -> None:
+    """Refuse another task, even one of equal labels, as qnli and rte have.
 
     Raises:
         UserError: the task is neither the model's, nor trained on the same
             data, nor a file of the user's.
     """
-    if not name.startswith("csv:") and _trained_on(name) != _trained_on(own):
+    is_file = name.startswith("csv:")
+    if not is_file and _trained_on(name) != _trained_on(model_task):
         raise UserError(
-            f"{model} was fine-tuned on {own}, not for {name}: expected "
-            f"--task={own}, or --task=csv:FILE for examples of your own"
+            f"{model} was fine-tuned on {model_task}, not for {name}: expected "
+            f"--task={model_task}, or --task=csv:FILE for examples of your own"
         )
 
 
 def _trained_on(name: str) -> str:
-    """The task whose examples a task is trained on, as MNLI's are XNLI's."""
+    """Return the task on whose examples a task is trained: XNLI on MNLI."""
     from tfminilm.tasks.task import get_task
 
     if name.startswith("csv:"):
@@ -153,7 +157,7 @@ def _trained_on(name: str) -> str:
 
 
 def _held_out(model: str) -> list[str]:
-    """Sentences that a workdir's student was not trained on, if it is one."""
+    """Return sentences that a workdir's student was not trained on."""
     from tfminilm.teachers import load
 
     path = load.run_folder(model) / "held_out.json"

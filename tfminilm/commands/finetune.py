@@ -1,16 +1,19 @@
-"""`tfminilm finetune`: fine-tune a backbone on a task, once a seed."""
+"""`tfminilm finetune`: fine-tune a backbone on a task, once for each seed."""
 
 import json
 import pathlib
 import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from tfminilm import quiet
 from tfminilm.commands import strategy_flags, task_flags
 from tfminilm.errors import UsageError, UserError
+
+if TYPE_CHECKING:
+    from tfminilm.train.finetune import FineTuning
 
 DESCRIPTION = "Fine-tunes a backbone on a task and scores it."
 
@@ -32,24 +35,26 @@ def define_flags(flags: flags.FlagValues) -> None:
         "seeds", ["1"], "One run each; several give mean and spread."
     )
     flags.DEFINE_integer("epochs", 0, "Rounds (0: the task's own, 3 to 10).")
-    flags.DEFINE_float("learning_rate", 5e-5, "Its peak.")
+    flags.DEFINE_float("learning_rate", 5e-5, "Peak of the learning rate.")
     flags.DEFINE_integer(
-        "batch_size", 0, "Sequences of a step (0: 32, large sets 64)."
+        "batch_size", 0, "Sequences in a step (0: 32, for large data sets 64)."
     )
     flags.DEFINE_integer(
         "max_length", 0, "Longest sequence in tokens (0: 128, long texts 384)."
     )
     flags.DEFINE_integer(
-        "doc_stride", 128, "Tokens from a window on a context to the next."
+        "doc_stride", 128, "Tokens from one window of a long text to the next."
     )
     flags.DEFINE_float("warmup", 0.1, "Share of the steps that warm up.")
-    flags.DEFINE_float("weight_decay", 0.01, "Of all but norms and biases.")
-    flags.DEFINE_float("dropout", 0.1, "At the head.")
+    flags.DEFINE_float(
+        "weight_decay", 0.01, "Decay of all weights but norms and biases."
+    )
+    flags.DEFINE_float("dropout", 0.1, "Dropout rate at the head.")
     flags.DEFINE_enum(
         "precision",
         "auto",
         ["auto", "float32", "mixed_bfloat16", "mixed_float16"],
-        "What to compute in; auto is the fastest here.",
+        "Precision of the computation; auto is the fastest on this machine.",
     )
 
 
@@ -58,7 +63,7 @@ def run(flags: flags.FlagValues) -> None:
 
     Raises:
         UsageError: a flag is missing or malformed.
-        UserError: a run cannot be made, or it was interrupted.
+        UserError: a run failed, or it was interrupted.
     """
     if not flags.model:
         raise UsageError("finetune: expected --model=, the backbone")
@@ -98,8 +103,8 @@ def run(flags: flags.FlagValues) -> None:
         "machine": machine(),
     }
     files.write_json(workdir / "results.json", results)
-    shown = {key: results[key] for key in ("task", "seeds", "metrics")}
-    print(json.dumps(shown, indent=2))
+    summary = {key: results[key] for key in ("task", "seeds", "metrics")}
+    print(json.dumps(summary, indent=2))
 
 
 def _seeds(texts: list[str]) -> list[int]:
@@ -118,12 +123,12 @@ def _seeds(texts: list[str]) -> list[int]:
 def _folders(
     workdir: pathlib.Path, seeds: list[int]
 ) -> dict[int, pathlib.Path]:
-    """Return each seed's folder; the workdir itself for a single seed."""
-    one = (workdir / "recipe.json").exists()
-    many = any(workdir.glob("seed-*/recipe.json"))
-    if len(seeds) == 1 and not many:
+    """Return a folder for each seed: for a single seed the workdir itself."""
+    has_single = (workdir / "recipe.json").exists()
+    has_several = any(workdir.glob("seed-*/recipe.json"))
+    if len(seeds) == 1 and not has_several:
         return {seeds[0]: workdir}
-    if one:
+    if has_single:
         raise UserError(
             f"{workdir} holds the run of one seed: use another --workdir for "
             "several"
@@ -131,6 +136,8 @@ def _folders(
     return {seed: workdir / f"seed-{seed}" for seed in seeds}
 
 
-def _settings(spec: object) -> dict[str, Any]:
-    about = ("model", "task", "seed")
-    return {key: value for key, value in vars(spec).items() if key not in about}
+def _settings(spec: "FineTuning") -> dict[str, Any]:
+    identity = ("model", "task", "seed")
+    return {
+        key: value for key, value in vars(spec).items() if key not in identity
+    }

@@ -1,4 +1,4 @@
-"""`tfminilm prepare`: text into shards that distill reads at random."""
+"""`tfminilm prepare`: turn text into shards, which distill reads shuffled."""
 
 import dataclasses
 import time
@@ -11,12 +11,12 @@ from tfminilm.data.shards.settings import DUPLICATES
 from tfminilm.errors import UsageError
 
 DESCRIPTION = "Tokenises, packs and shards text, on many cores or machines."
-# What stands after "--" is Beam's.
+# Arguments after "--" are passed on to Beam.
 TAKES_MORE = True
 
 
 def define_flags(flags: flags.FlagValues) -> None:
-    """Defines the command's flags."""
+    """Define the command's flags."""
     flags.DEFINE_string(
         "input",
         None,
@@ -38,12 +38,14 @@ def define_flags(flags: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "duplicates", "documents", DUPLICATES, "What is dropped if it repeats."
     )
-    flags.DEFINE_float("shard_megabytes", 8.0, "Text in a shard, about.")
+    flags.DEFINE_float(
+        "shard_megabytes", 8.0, "Approximate size of the text in a shard."
+    )
     flags.DEFINE_integer(
         "masked_copies",
         0,
-        "Masks every sequence so often, for good; at 0 it is masked anew each "
-        "time in training, which learns more from the same text.",
+        "Masks every sequence this many times in advance; with 0 it is masked "
+        "in training, differently each time, which learns more from a text.",
     )
     flags.DEFINE_float("mask_rate", 0.15, "Share of the tokens, in copies.")
     flags.DEFINE_bool("whole_words", True, "Masks whole words in copies.")
@@ -53,13 +55,13 @@ def define_flags(flags: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "runner",
         "DirectRunner",
-        "Beam's. Its own flags follow after --, as in: -- "
+        "Runner of Apache Beam. Beam's flags follow after --, as in: -- "
         "--direct_num_workers=4. All workers must see the same folders.",
     )
 
 
 def run(flags: flags.FlagValues, beam_flags: Sequence[str] = ()) -> None:
-    """Prepares, or goes on, and prints what the folder holds.
+    """Prepare the shards, or continue, and print what the folder holds.
 
     Raises:
         UsageError: a flag is missing or out of range.

@@ -1,4 +1,4 @@
-"""absl flags of one command, and recipes found by path or by bare name."""
+"""Flags of one command, and recipes that are found by path or name."""
 
 import difflib
 import functools
@@ -15,6 +15,7 @@ from ml_collections import config_flags
 
 from tfminilm import quiet
 from tfminilm.errors import UsageError
+from tfminilm.typing import Json
 
 # A checkout's top folder, or where a wheel puts its data files.
 _ROOTS = (
@@ -23,17 +24,17 @@ _ROOTS = (
 )
 _FOLDERS = ("students", "export")
 _NUMBERS = ("DEFINE_integer", "DEFINE_float")
-# Nothing that is counted here comes near it.
+# Far above every number that makes sense for a flag.
 _MOST = 2**32
-# Where else the value of a key can stand.
+# The remedy for a key that cannot be a flag.
 _OWN_RECIPE = "it in the file of a recipe of your own"
 
 
 class Definer:
     """absl's `DEFINE_...` functions, for flags of one command only.
 
-    absl's own registry is one for the process; here each call of a command
-    has its own, so that two can run after each other.
+    absl has one registry for the whole process; here each call of a command
+    has its own, so that two can run one after the other.
 
     Args:
         values: where the flags are defined.
@@ -62,10 +63,12 @@ class Definer:
             return self._define_config
         return functools.partial(define, flag_values=self._values)
 
-    def _define_number(self, kind: str, name: str, *rest: Any, **more: Any):
-        """Defines a flag of a finite number; NaN is within all bounds."""
+    def _define_number(
+        self, kind: str, name: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Define a flag of a finite number: absl's bounds let NaN pass."""
         most = _MOST if kind == "DEFINE_integer" else sys.float_info.max
-        getattr(flags, kind)(name, *rest, **more, flag_values=self._values)
+        getattr(flags, kind)(name, *args, **kwargs, flag_values=self._values)
         flags.register_validator(
             name,
             lambda value: value is None or abs(value) <= most,
@@ -73,13 +76,13 @@ class Definer:
             flag_values=self._values,
         )
 
-    def _define_config(self, name: str, default: Any, text: str) -> None:
+    def _define_config(self, name: str, default: str | None, text: str) -> None:
         config_flags.DEFINE_config_dict(
             name,
             self._config,
             text,
             flag_values=self._values,
-            # It looks for `--config.key=value`, by default in sys.argv.
+            # Searched for `--config.key=value`; its default is sys.argv.
             sys_argv=["tfminilm", *self._arguments],
         )
 
@@ -87,53 +90,56 @@ class Definer:
 def take_config(
     arguments: Sequence[str],
 ) -> tuple[ml_collections.ConfigDict | None, list[str]]:
-    """Loads the recipe after `--config`; returns it and the other arguments.
+    """Load the recipe after `--config`; return it and the other arguments.
 
     Raises:
         UsageError: there is no such recipe, it is broken, or the arguments
             name a key that it does not have.
     """
-    name, rest, left = None, [], iter(arguments)
-    for argument in left:
+    name, other_arguments, remaining = None, [], iter(arguments)
+    for argument in remaining:
         flag, equals, value = argument.partition("=")
         if flag not in ("--config", "-config"):
-            rest.append(argument)
+            other_arguments.append(argument)
         elif equals:
             name = value
-        elif (name := next(left, None)) is None:
+        elif (name := next(remaining, None)) is None:
             raise UsageError("--config expects a recipe, such as demo")
     config = None if name is None else load_recipe(name)
-    for key in _overridden(rest):
+    for key in _overridden(other_arguments):
         if config is None:
             raise UsageError(f"--config.{key} expects a recipe: --config=demo")
         _require_key(config.to_dict(), key)
-    return config, rest
+    return config, other_arguments
 
 
 def load_recipe(name: str) -> ml_collections.ConfigDict:
-    """The `get_config()` of a recipe; `NAME:MODE` passes it the mode.
+    """Return the config of a recipe; `NAME:MODE` passes it the mode.
 
     Raises:
         UsageError: there is no such recipe, or it is broken.
     """
     name, colon, mode = name.partition(":")
     path = find_recipe(name)
-    quiet.import_tensorflow()  # The recipe will, for the methods' losses.
-    # Not by the import system: its cache may miss a change of the same second.
-    space: dict[str, Any] = {"__name__": "tfminilm_recipe", "__file__": path}
+    quiet.import_tensorflow()  # The recipe imports it.
+    # Not imported: Python's cache can miss a change within the same second.
+    namespace: dict[str, Any] = {
+        "__name__": "tfminilm_recipe",
+        "__file__": path,
+    }
     try:
-        exec(compile(path.read_bytes(), path, "exec"), space)
-        if "get_config" not in space:
+        exec(compile(path.read_bytes(), path, "exec"), namespace)
+        if "get_config" not in namespace:
             raise UsageError(
                 "no get_config() in it, so it is no recipe; expected that "
                 "function"
             )
-        config = space["get_config"](*[mode] if colon else [])
+        config = namespace["get_config"](*[mode] if colon else [])
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # It is a program: it may even exit.
+    except BaseException as error:  # A recipe is a program and may even exit.
         raise UsageError(
             f"{path}: {type(error).__name__}: {error}; mend it"
         ) from error
@@ -146,7 +152,7 @@ def load_recipe(name: str) -> ml_collections.ConfigDict:
 
 
 def find_recipe(name: str) -> pathlib.Path:
-    """The file of a recipe: a path, or the name of one that is shipped.
+    """Return the file of a recipe: a path, or the name of a shipped one.
 
     Raises:
         UsageError: there is no such recipe; the nearest name is given.
@@ -154,60 +160,60 @@ def find_recipe(name: str) -> pathlib.Path:
     path = pathlib.Path(name)
     if path.is_file():
         return path
-    known = {
+    recipes = {
         file.stem: file
         for root in _ROOTS
         for folder in _FOLDERS
         for file in sorted((root / folder).glob("*.py"))
     }
-    if path.stem in known and path.suffix in ("", ".py"):
-        return known[path.stem]
-    near = difflib.get_close_matches(path.stem, known, 1)
+    if path.stem in recipes and path.suffix in ("", ".py"):
+        return recipes[path.stem]
+    near = difflib.get_close_matches(path.stem, recipes, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise UsageError(
-        f"no recipe {name!r}: expected a file or one of {', '.join(known)}"
+        f"no recipe {name!r}: expected a file or one of {', '.join(recipes)}"
         f"{hint}"
     )
 
 
-def keys(config: Mapping[str, Any], room: str = "") -> Iterator[tuple]:
-    """Each key of a recipe that can be a flag, with its dots, and its value."""
+def keys(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple]:
+    """Yield each dotted key of a recipe that can be a flag, and its value."""
     for key, value in config.items():
         if not key.isidentifier():
             continue
         if isinstance(value, Mapping):
-            yield from keys(value, f"{room}{key}.")
+            yield from keys(value, f"{prefix}{key}.")
         else:
-            yield room + key, value
+            yield prefix + key, value
 
 
 def _overridden(arguments: Sequence[str]) -> Iterator[str]:
     for argument in arguments:
-        if found := re.match(r"--?config\.([^=]*)", argument):
-            yield found[1]
+        if match := re.match(r"--?config\.([^=]*)", argument):
+            yield match[1]
 
 
-def _require_key(config: Any, key: str) -> None:
-    room = ""
+def _require_key(config: Json, key: str) -> None:
+    prefix = ""
     for part in key.split("."):
         if not isinstance(config, Mapping):
             raise UsageError(
-                f"unknown key {key}: {room[:-1]} has no keys; remove what "
+                f"unknown key {key}: {prefix[:-1]} has no keys; remove what "
                 "follows it"
             )
         if part not in config:
             near = difflib.get_close_matches(part, config, 1, 0.0)
-            hint = f"; did you mean {room}{near[0]}?" if near else ""
-            raise UsageError(f"unknown key {room}{part}{hint}")
+            hint = f"; did you mean {prefix}{near[0]}?" if near else ""
+            raise UsageError(f"unknown key {prefix}{part}{hint}")
         if not part.isidentifier():
             raise UsageError(
-                f"{room}{part} can be no flag: expected {_OWN_RECIPE}"
+                f"{prefix}{part} can be no flag: expected {_OWN_RECIPE}"
             )
-        config, room = config[part], f"{room}{part}."
+        config, prefix = config[part], f"{prefix}{part}."
     if isinstance(config, Mapping):
-        inside = ", ".join(
-            f"--config.{room}{part}" for part in config if part.isidentifier()
+        examples = ", ".join(
+            f"--config.{prefix}{part}" for part in config if part.isidentifier()
         )
         raise UsageError(
-            f"{key} is no single value: expected {inside or _OWN_RECIPE}"
+            f"{key} is no single value: expected {examples or _OWN_RECIPE}"
         )

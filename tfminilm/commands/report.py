@@ -1,4 +1,4 @@
-"""`tfminilm report`: measures a run and shows it as one page."""
+"""`tfminilm report`: measure a run and show it as one page."""
 
 from absl import flags
 
@@ -9,7 +9,7 @@ DESCRIPTION = "Writes report.html: curves, tables, attention, trade-off."
 
 
 def define_flags(flags: flags.FlagValues) -> None:
-    """Defines the command's flags."""
+    """Define the command's flags."""
     flags.DEFINE_string(
         "workdir", None, "Workdir of a run of `tfminilm distill`."
     )
@@ -19,10 +19,10 @@ def define_flags(flags: flags.FlagValues) -> None:
 
 
 def run(flags: flags.FlagValues) -> None:
-    """Evaluates the run if that is due, writes the page, prints the table.
+    """Evaluate the run if necessary, write the page, print the table.
 
-    A run without a student yet gets a page of what there is; of a run of
-    several stages the last one's student is measured.
+    The page of an unfinished run shows what exists already. If a run has
+    several stages, the student of the last one is measured.
 
     Raises:
         UsageError: no workdir is given.
@@ -34,7 +34,7 @@ def run(flags: flags.FlagValues) -> None:
     from tfminilm.report import evaluate, page, run_files, terminal
 
     last = run_files.read_stages(flags.workdir)[-1]
-    # What is measured is inside an encoder.
+    # Only encoders have the attention that is measured.
     student = last.recipe.get("student", {})
     kind = student.get("kind", families.DEFAULT_KIND)
     is_encoder = families.of_student(kind).is_encoder

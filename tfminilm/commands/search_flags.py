@@ -1,6 +1,6 @@
-"""Flags of `tfminilm export` by which precisions are searched, layer by layer.
+"""Flags of `tfminilm export` for the search of each layer's precision.
 
-And `--texts`, what damage is measured and scales are calibrated on.
+Also `--texts`: the texts for calibration and for measuring the damage.
 """
 
 import pathlib
@@ -21,79 +21,84 @@ if TYPE_CHECKING:
 
 
 def define(flags: flags.FlagValues) -> None:
-    """Defines the flags."""
+    """Define the flags."""
     flags.DEFINE_string(
         "texts",
         None,
-        "Text file, a sentence a line, that the file is calibrated on and "
-        "compared with Keras; without it --task's examples, or a workdir's "
+        "Text file, one sentence on each line, for calibration and for the "
+        "comparison with Keras; by default --task's examples, or a workdir's "
         "held-out sentences.",
     )
     flags.DEFINE_float(
         "budget_mb",
         None,
-        "Searches a precision for each layer so that the file has no more MB.",
+        "Searches a precision for each layer so that the file has at most so "
+        "many MB.",
         lower_bound=0.0,
     )
     flags.DEFINE_float(
         "max_drop",
         None,
-        "Lowers as many layers to 4 bits, in the order of what each alone "
-        "costs for what it saves, as lose no more points of a hundred: of "
-        "probability that goes to other answers, of scores' correlation, or "
-        "of an encoder's cosine.",
+        "Lowers layers to 4 bits, those first that do least damage for each "
+        "byte saved, as long as no more than this many points of a hundred "
+        "are lost: of the probability of the same answers, of the scores' "
+        "correlation, or of an encoder's cosine.",
         lower_bound=0.0,
     )
 
 
-def is_search(flags: flags.FlagValues, target: Any) -> bool:
-    """Whether precisions are to be searched.
+def is_search(flags: flags.FlagValues, target: "Target") -> bool:
+    """Return whether precisions are to be searched.
 
     Raises:
         UsageError: both limits are given, or one for another format.
     """
-    given = [x for x in (flags.budget_mb, flags.max_drop) if x is not None]
-    if len(given) > 1:
+    limits = [
+        limit
+        for limit in (flags.budget_mb, flags.max_drop)
+        if limit is not None
+    ]
+    if len(limits) > 1:
         raise UsageError(
             "export: expected --budget_mb= or --max_drop=, not both"
         )
-    if given and target.format != "litert":
+    if limits and target.format != "litert":
         raise UsageError(
             "export: --budget_mb= and --max_drop= are for format litert, "
             f"target {target.name or '-'} has {target.format}"
         )
-    return bool(given)
+    return bool(limits)
 
 
 def texts(
     flags: flags.FlagValues,
     target: "Target",
-    known: "Sequence[str] | Sequence[Texts]",
+    default: "Sequence[str] | Sequence[Texts]",
     is_search: bool,
 ) -> "Sequence[str] | Sequence[Texts]":
-    """Return what the bundle is compared and calibrated on.
+    """Return the texts for the bundle's comparison and calibration.
 
     Args:
-        flags: the command's.
-        target: the `Target`.
-        known: the task's or the workdir's texts; empty if there are none.
+        flags: the command's flags.
+        target: the target of the export.
+        default: the task's or the workdir's texts; empty if there are none.
         is_search: whether damage will be measured on them.
 
     Raises:
-        UsageError: texts of the task are needed and not there.
+        UsageError: the target needs texts of the task, and there are none.
         UserError: the file cannot be read or is empty.
     """
     from tfminilm.export.check import calibration
 
     if flags.texts:
         return _lines(pathlib.Path(flags.texts))
-    if not known and (target.activations == "int8" or is_search):
+    if not default and (target.activations == "int8" or is_search):
         raise UsageError(
             f"export: target {target.name or '-'} is calibrated on texts like "
             "those that the model will read: expected --task= and "
             "--data_dir=, or --texts="
         )
-    return known or calibration.SENTENCES
+    return default or calibration.SENTENCES
 
 
 def search(
@@ -119,7 +124,7 @@ def search(
 
 
 def _lines(path: pathlib.Path) -> list[str]:
-    """The lines of a text file that are not empty."""
+    """Return the lines of a text file that are not empty."""
     from tfminilm.tasks.readers import paths
 
     lines = (line.strip() for _, line in paths.lines(path))

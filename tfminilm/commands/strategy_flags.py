@@ -1,4 +1,4 @@
-"""The flags that say which devices and machines share a run."""
+"""Flags for the devices and machines of a run."""
 
 from typing import Any
 
@@ -9,18 +9,18 @@ from tfminilm.train.cluster import KINDS, MOST_SECONDS, STRATEGIES, WAIT_SECONDS
 
 
 def define(flags: flags.FlagValues) -> None:
-    """Defines them."""
+    """Define the flags."""
     flags.DEFINE_enum(
         "strategy",
         None,
         list(STRATEGIES),
-        "Who shares a batch: one device, all GPUs, several workers, or a TPU; "
-        "by default what the machine has.",
+        "The devices that share a batch: one, all GPUs, several workers, or a "
+        "TPU; by default those of the machine.",
     )
     flags.DEFINE_integer(
         "num_virtual_devices",
         0,
-        "Split the CPU into so many, to try replicas on it.",
+        "Split the CPU into this many devices, to try replicas on it.",
         lower_bound=0,
     )
     flags.DEFINE_bool(
@@ -29,7 +29,7 @@ def define(flags: flags.FlagValues) -> None:
         "Have XLA compile the whole step of one device, as a TPU would.",
     )
     flags.DEFINE_string(
-        "cluster", None, f"Where the other workers are: {KINDS}."
+        "cluster", None, f"How to find the other workers: {KINDS}."
     )
     flags.DEFINE_float(
         "worker_timeout",
@@ -41,32 +41,32 @@ def define(flags: flags.FlagValues) -> None:
 
 
 def parse(flags: flags.FlagValues) -> Any:
-    """The `DistributedContext` that the flags name; waits for all workers.
+    """Build the context that the flags name, and wait for all workers.
 
     Raises:
-        UsageError: flags do not go together.
+        UsageError: flags contradict each other.
         UserError: there are no such devices, or a worker is missing.
     """
-    given = flags.strategy or ("one" if flags.xla else "")
-    if flags.xla and given != "one":
+    strategy = flags.strategy or ("one" if flags.xla else "")
+    if flags.xla and strategy != "one":
         raise UsageError(
-            f"--xla is of --strategy=one, not {given}: TPUs need no flag, and "
-            "TensorFlow compiles no step of several replicas"
+            f"--xla needs --strategy=one, not {strategy}: TPUs need no flag, "
+            "and TensorFlow compiles no step of several replicas"
         )
-    if flags.num_virtual_devices and given not in ("", "mirrored"):
+    if flags.num_virtual_devices and strategy not in ("", "mirrored"):
         raise UsageError(
             "--num_virtual_devices splits a CPU for --strategy=mirrored, "
-            f"not {given}"
+            f"not {strategy}"
         )
-    if flags.cluster and given not in ("", "multi_worker"):
+    if flags.cluster and strategy not in ("", "multi_worker"):
         raise UsageError(
-            f"--cluster is of --strategy=multi_worker, not {given}"
+            f"--cluster needs --strategy=multi_worker, not {strategy}"
         )
-    # Late: it imports Keras.
+    # Imported here, as it imports Keras.
     from tfminilm.train.strategy import build_context
 
     return build_context(
-        given,
+        strategy,
         flags.num_virtual_devices,
         flags.cluster or "",
         flags.worker_timeout,

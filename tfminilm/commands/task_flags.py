@@ -1,4 +1,4 @@
-"""Define the flags that say which task, and where its data lies."""
+"""Flags for the task and its data."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,9 @@ def define(flags: flags.FlagValues) -> None:
         "without it.",
     )
     flags.DEFINE_string(
-        "language", None, "Of XNLI and MLQA, such as de (MLQA: also de-en)."
+        "language",
+        None,
+        "Language of XNLI and MLQA, such as de (MLQA: also de-en).",
     )
     flags.DEFINE_bool(
         "skip_bad_answers",
@@ -34,22 +36,28 @@ def define(flags: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "max_examples",
         0,
-        "Draw so many of every split, alike by label and always the same ones "
-        "(0: all).",
+        "Draw this many of every split, with the same shares of labels and "
+        "always the same ones (0: all).",
         lower_bound=0,
     )
     flags.DEFINE_list(
-        "text_columns", None, "Of csv:FILE: the columns of the text or two."
+        "text_columns",
+        None,
+        "For csv:FILE: the column of the text, or the two columns.",
     )
-    flags.DEFINE_string("label_column", None, "Of csv:FILE: what to predict.")
+    flags.DEFINE_string(
+        "label_column", None, "For csv:FILE: the column to predict."
+    )
     flags.DEFINE_enum(
         "kind",
         "classification",
         ["classification", "regression"],
-        "Of csv:FILE: what the labels are.",
+        "For csv:FILE: the kind of the labels.",
     )
     flags.DEFINE_string(
-        "eval_file", None, "Of csv:FILE: score on this, not on a tenth of FILE."
+        "eval_file",
+        None,
+        "For csv:FILE: score on this, not on a tenth of FILE.",
     )
 
 
@@ -59,8 +67,8 @@ def parse(
     """Return the task that the flags name.
 
     Args:
-        flags: their values.
-        command: whose they are, for messages.
+        flags: the command's flags.
+        command: the command's name, for messages.
         labels: the classes of csv:FILE, if they are known.
 
     Raises:

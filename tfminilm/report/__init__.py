@@ -1,1 +1,1 @@
-"""What a run gave: counts, quality, and a page that shows them."""
+"""Results of a run: counts, quality, and a page that shows them."""

@@ -1,4 +1,4 @@
-"""What an encoder costs: parameters, FLOPs and bytes, counted as papers do."""
+"""Count an encoder's parameters, FLOPs and bytes as the papers do."""
 
 import dataclasses
 import math
@@ -18,14 +18,14 @@ _MOST_TOKENS = 1_000_000
 class Description:
     """Counts of one encoder.
 
-    `embedding_parameters` is the token table alone and
+    `embedding_parameters` counts the token embeddings only and
     `transformer_parameters` the transformer layers, as in the tables of the
-    MiniLM paper. `other_parameters` is the rest (position and segment tables,
-    the embeddings' norm and projection, the pooler), so that the three add up
-    to `parameters`. `pooler_parameters` is a part of it which most papers do
-    not count. `flops` maps a length in tokens to the FLOPs of one
+    MiniLM paper. `other_parameters` counts all others (position and segment
+    embeddings, their norm and projection, the pooler), so that the three add
+    up to `parameters`. `pooler_parameters` is a part of them which most
+    papers do not count. `flops` maps a length in tokens to the FLOPs of one
     sequence, `size_bytes` a precision to the bytes of the weights. `reading`
-    says which of the readings of MobileBERT is counted.
+    names the variant of MobileBERT that is counted.
     """
 
     architecture: str
@@ -44,7 +44,7 @@ class Description:
     reading: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The description as JSON can hold it (lengths become strings)."""
+        """Return the description as JSON-able values, lengths as strings."""
         content = dataclasses.asdict(self)
         content["flops"] = {str(k): v for k, v in self.flops.items()}
         return content
@@ -53,16 +53,16 @@ class Description:
 def describe(
     backbone: keras.Model, lengths: Sequence[int] = (32, 128)
 ) -> Description:
-    """Counts a KerasHub encoder's parameters, FLOPs and bytes.
+    """Count a KerasHub encoder's parameters, FLOPs and bytes.
 
-    A FLOP count is two per multiply-add of the encoder's matrix products at
-    one sequence of that length: the dense layers, QK^T and AV, and the
-    projection of factorised embeddings. Look-ups, softmax, norms, and the
-    pooler (which sees one token) are left out, which reproduces the
-    22.35 B of BERT-base at length 128.
+    FLOPs are those of the encoder's matrix products for one sequence, two for
+    each multiply-add: the dense layers, QK^T and AV, and the projection of
+    factorised embeddings. Look-ups, softmax, norms, and the pooler (which
+    reads one token) are not counted. So BERT-base has the papers' 22.35 B at
+    length 128.
 
-    `int8` counts a byte per weight of a matrix; vectors (biases, norms) stay
-    float32, as in dynamic-range quantisation.
+    `int8` counts one byte for each weight of a matrix; vectors (biases,
+    norms) stay float32, as in dynamic-range quantisation.
 
     Args:
         backbone: a BERT, RoBERTa, XLM-R, DistilBERT, ALBERT or ELECTRA
@@ -73,7 +73,7 @@ def describe(
         UserError: `backbone` is no such encoder, or a length is not positive
             or beyond its position table.
     """
-    # Another encoder of KerasHub's is counted as what most of them are.
+    # An unknown encoder of KerasHub is counted like BERT.
     family = families.of_backbone(backbone) or families.DEFAULT
     sizes = family.sizes(backbone)
     _check_lengths(backbone, lengths)
@@ -100,25 +100,25 @@ def describe(
 
 
 def parse_lengths(lengths: Iterable[str | int]) -> tuple[int, ...]:
-    """Reads lengths as a command line gives them.
+    """Parse the lengths of a command line.
 
     Raises:
         UserError: one is no whole number of 1 to 1,000,000.
     """
     try:
-        found = sorted({int(length) for length in lengths})
+        parsed = sorted({int(length) for length in lengths})
     except ValueError:
-        found = []
-    if not found or found[0] < 1 or found[-1] > _MOST_TOKENS:
+        parsed = []
+    if not parsed or parsed[0] < 1 or parsed[-1] > _MOST_TOKENS:
         raise UserError(
             f"lengths {', '.join(map(str, lengths))}: expected whole numbers "
             f"of tokens, 1 to {_MOST_TOKENS:,}, for example --lengths=32,128"
         )
-    return tuple(found)
+    return tuple(parsed)
 
 
 def _transformer(backbone: keras.Model) -> list[Any]:
-    """The transformer layers, each once (ALBERT nests them in groups)."""
+    """Return the transformer layers, each once (ALBERT nests them)."""
     layers: list[Any] = []
     for layer in getattr(backbone, "transformer_layers", ()):
         layers.extend(layer if isinstance(layer, (list, tuple)) else [layer])

@@ -1,4 +1,4 @@
-"""Measure what a run gave, and write `evaluation.json`."""
+"""Measure the result of a run and write `evaluation.json`."""
 
 import contextlib
 import dataclasses
@@ -30,7 +30,7 @@ STEPS = 8
 
 @dataclasses.dataclass(frozen=True)
 class _Models:
-    """Teacher and student of a run, and the layers that met in training."""
+    """Teacher and student of a run, and the layers that were compared."""
 
     teacher: Any
     student: Any
@@ -40,7 +40,7 @@ class _Models:
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """The table's lengths, as far as both have positions for them."""
+        """The table's lengths, as far as both models have positions."""
         most = min(
             model.max_sequence_length for model in (self.teacher, self.student)
         )
@@ -57,11 +57,11 @@ def evaluate_run(
 
     Args:
         workdir: of `tfminilm distill`, with a trained student.
-        progress: called with what is done next, `STEPS` times.
+        progress: called with the name of the next step, `STEPS` times.
 
     Returns:
-        What was written: `machine`, `rows` (teacher float32, student float32,
-        student int8), `start` (the divergences before training) and
+        The content of the file: `machine`, `rows` (teacher float32, student
+        float32, student int8), `start` (the divergences before training) and
         `attention_example`.
 
     Raises:
@@ -92,7 +92,7 @@ def evaluate_run(
 
 
 def is_current(workdir: str | os.PathLike) -> bool:
-    """Return whether `evaluation.json` is as new as the student."""
+    """Return whether `evaluation.json` is at least as new as the student."""
     written = pathlib.Path(workdir, "evaluation.json")
     weights = pathlib.Path(workdir, "student").rglob("*")
     newest = max((path.stat().st_mtime for path in weights), default=0)
@@ -112,15 +112,15 @@ def _load(workdir: pathlib.Path, recipe: Recipe) -> _Models:
 
 
 def _teacher(workdir: pathlib.Path, recipe: Recipe) -> str | pathlib.Path:
-    """Return the recipe's teacher, or the folder of the stage that made it."""
-    beside = workdir.parent / recipe.teacher
-    return beside if (beside / "recipe.json").is_file() else recipe.teacher
+    """Return the recipe's teacher, which may be a folder beside the workdir."""
+    folder = workdir.parent / recipe.teacher
+    return folder if (folder / "recipe.json").is_file() else recipe.teacher
 
 
 def _costs(
     models: _Models, folder: pathlib.Path, progress: Progress
 ) -> list[dict[str, Any]]:
-    """Measure sizes and latencies: the rows without their qualities."""
+    """Return the table's rows without the columns of quality."""
     lengths = models.lengths
     rows, paths = [], []
     for model, precision in (
@@ -159,10 +159,10 @@ def _convert(
     lengths: Sequence[int],
     path: pathlib.Path,
 ) -> int | None:
-    """Write a LiteRT file, and return its size in bytes.
+    """Write a LiteRT file and return its size in bytes.
 
-    A teacher may be of a family that only trains here: it is then left
-    without a file, not the run without a report.
+    For a family that cannot be exported, no file is written and `None` is
+    returned, so that the run still gets its report.
     """
     from tfminilm.export.litert.convert import convert
 
@@ -178,7 +178,7 @@ def _convert(
 def _latencies(
     paths: Sequence[pathlib.Path | None], lengths: Sequence[int]
 ) -> list[dict[str, dict[str, float]] | None]:
-    """Time files: median and 95th percentile by length, in ms, one thread."""
+    """Return median and 95th percentile by length, in ms, on one thread."""
     from tfminilm.export.litert import latency
 
     written = [path for path in paths if path]
@@ -187,8 +187,8 @@ def _latencies(
         measured = latency.measure_latencies(written, lengths, num_threads=1)
     return [
         {
-            str(length): {"median": taken.median, "p95": taken.p95}
-            for length, taken in measured[str(path)].items()
+            str(length): {"median": times.median, "p95": times.p95}
+            for length, times in measured[str(path)].items()
         }
         if path
         else None
@@ -199,7 +199,7 @@ def _latencies(
 def _readers(
     models: _Models, folder: pathlib.Path, length: int
 ) -> list[quality.Reader]:
-    """Return readers of the teacher and of the student in float32 and int8."""
+    """Return readers of teacher, student, and, if possible, int8 student."""
     from tfminilm.export.litert.convert import convert
 
     readers = [
@@ -207,7 +207,7 @@ def _readers(
         quality.keras_reader(models.student, models.student_layer),
     ]
     path = folder / "measuring.tflite"
-    with contextlib.suppress(UserError):  # Its family only trains here.
+    with contextlib.suppress(UserError):  # Not every family can be exported.
         content = convert(
             models.student, _INT8, (length,), quality.LITERT_OUTPUTS
         )
@@ -223,14 +223,14 @@ def _add_quality(
     sentences: Sequence[str],
     length: int,
 ) -> None:
-    kept = quality.compare(
+    qualities = quality.compare(
         readers[0],
         readers[1:],
         held_out.text_batches(sentences, models.tokenizer, length),
         held_out.sentence_batches(sentences, models.tokenizer, length),
     )
     rows[0] |= {"attention_kl": None, "value_kl": None, "rank_correlation": 1.0}
-    for row, values in zip(rows[1:], kept, strict=True):
+    for row, values in zip(rows[1:], qualities, strict=True):
         row |= {
             name: value if is_number(value) else None
             for name, value in dataclasses.asdict(values).items()
@@ -240,21 +240,21 @@ def _add_quality(
         len(rows) > 2
         and models.student_layer % models.student.num_layers != top
     ):
-        # The LiteRT file gives the last layer, and another one was taught.
+        # The LiteRT file shows the last layer, but another one was trained.
         rows[-1] |= {"attention_kl": None, "value_kl": None}
 
 
 def _first(run: Run) -> Run:
     """Return the stage in which this run's student began to learn."""
-    seen = {run.workdir}
+    visited = {run.workdir}
     while source := measures.lookup(run.recipe, "student", "init_from"):
-        before = run.workdir.parent / str(source)
-        if not is_stage_name(str(source)) or before in seen:
+        previous = run.workdir.parent / str(source)
+        if not is_stage_name(str(source)) or previous in visited:
             break
-        if not (before / "recipe.json").is_file():
+        if not (previous / "recipe.json").is_file():
             break
-        run = read_run(before)
-        seen.add(before)
+        run = read_run(previous)
+        visited.add(previous)
     return run
 
 

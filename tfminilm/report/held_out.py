@@ -14,7 +14,7 @@ _EXAMPLE_TOKENS = range(8, 19)
 
 
 def read_sentences(workdir: pathlib.Path) -> list[str]:
-    """The sentences of `held_out.json`.
+    """Return the sentences of `held_out.json`.
 
     Raises:
         UserError: the file is missing or damaged, or has fewer than three:
@@ -38,7 +38,7 @@ def sentence_batches(
     length: int,
     batch_size: int = 32,
 ) -> list[Batch]:
-    """One sentence a row, cut to `length` tokens, the shortest first.
+    """Return batches of one sentence a row, sorted by length and truncated.
 
     Returns:
         Dicts of `token_ids`, `segment_ids` and `padding_mask`, int32
@@ -57,9 +57,9 @@ def text_batches(
     length: int,
     batch_size: int = 8,
 ) -> list[Batch]:
-    """The sentences packed as for training: rows of exactly `length` tokens.
+    """Return the sentences packed into rows of exactly `length` tokens.
 
-    Sentences that do not fill a row together come one a row.
+    If all sentences together do not fill a row, each one gets its own row.
     """
     from tfminilm.data import packing
 
@@ -77,11 +77,11 @@ def text_batches(
 def token_ids(
     sentences: Sequence[str], tokenizer: Tokenizer, length: int
 ) -> list[np.ndarray]:
-    """`[CLS] sentence [SEP]` as ids, at most `length` of them each."""
+    """Return `[CLS] sentence [SEP]` as at most `length` ids each."""
     from tfminilm.data import packing
 
     start, end = packing.special_ids(tokenizer)
-    # One document each, so that none has the space of a following sentence.
+    # One document each, as sentences that follow another begin with a space.
     documents = packing.encode([[text] for text in sentences], tokenizer)
     return [
         np.concatenate([[start], document.token_ids[: length - 2], [end]])
@@ -92,10 +92,10 @@ def token_ids(
 def example(
     sentences: Sequence[str], tokenizer: Tokenizer
 ) -> tuple[str, list[str], Batch]:
-    """A sentence that shows well: short, and of words that are one token.
+    """Return a sentence for display: short, with few split words.
 
     Returns:
-        The sentence, its tokens, and the batch that holds it alone.
+        The sentence, its tokens, and a batch with only this sentence.
     """
     rows = token_ids(sentences, tokenizer, _EXAMPLE_TOKENS.stop)
 

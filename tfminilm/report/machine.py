@@ -1,4 +1,4 @@
-"""The machine that numbers were measured on."""
+"""Describe the machine of a measurement."""
 
 import importlib.metadata
 import os
@@ -15,7 +15,7 @@ _PACKAGES = {
 
 
 def machine() -> dict[str, Any]:
-    """The CPU's name, its usable cores, memory in GiB, and versions."""
+    """Return the CPU's name, its usable cores, memory in GiB, and versions."""
     versions: dict[str, str | None] = {}
     for name, package in _PACKAGES.items():
         try:

@@ -1,10 +1,8 @@
-"""What the tables show: names, numbers, and how much was gained."""
+"""The content of the tables: names, numbers and gains."""
 
 import dataclasses
 from collections.abc import Callable
 from typing import Any
-
-import keras
 
 from tfminilm.report.run_files import Run, is_number
 
@@ -13,7 +11,7 @@ MISSING = "-"
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """A number as text, and beside it what it means against the teacher."""
+    """A number as text, and its comparison with the teacher."""
 
     text: str
     gain: str = ""
@@ -21,7 +19,7 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """One measure of every model, in the order of the models."""
+    """One row of the table: a measure of all models, in their order."""
 
     name: str
     cells: tuple[Cell, ...]
@@ -29,7 +27,7 @@ class Measure:
 
 
 def count(value: object) -> str:
-    """22713216 as `22.7 M`; FLOPs alike, with B for 10^9."""
+    """Format 22713216 as `22.7 M`; also FLOPs, with B for 10^9."""
     if not is_number(value):
         return MISSING
     for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
@@ -40,24 +38,24 @@ def count(value: object) -> str:
 
 
 def megabytes(value: object) -> str:
-    """Bytes in MB (10^6)."""
+    """Format bytes in MB (10^6)."""
     return f"{value / 1e6:.1f} MB" if is_number(value) else MISSING
 
 
 def milliseconds(value: object) -> str:
-    """Milliseconds with as many digits as a timing is good for."""
+    """Format milliseconds, with no more digits than timings deserve."""
     if not is_number(value):
         return MISSING
     return f"{value:.2f} ms" if value < 10 else f"{value:.1f} ms"
 
 
 def ratio(value: object) -> str:
-    """A KL divergence or a correlation: three decimals."""
+    """Format a KL divergence or a correlation with three decimals."""
     return f"{value:.3f}" if is_number(value) else MISSING
 
 
-def times(teacher: keras.Model, student: keras.Model, word: str) -> str:
-    """`4.2x smaller`; empty where nothing is known or nothing was gained."""
+def times(teacher: object, student: object, word: str) -> str:
+    """Format a gain as `4.2x smaller`; empty if unknown or none."""
     if not (is_number(teacher) and is_number(student)) or student <= 0:
         return ""
     gain = teacher / student
@@ -65,12 +63,12 @@ def times(teacher: keras.Model, student: keras.Model, word: str) -> str:
 
 
 def model_names(evaluation: dict[str, Any]) -> list[str]:
-    """`teacher float32`, `student int8`, ... in the rows' order."""
+    """Return `teacher float32`, `student int8`, ... in the rows' order."""
     return [f"{row['model']} {row['precision']}" for row in evaluation["rows"]]
 
 
 def lookup(row: dict[str, Any], *path: str) -> Any:
-    """A value inside a row's objects, or `None`."""
+    """Return a value inside a row's objects, or `None`."""
     value: Any = row
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
@@ -78,7 +76,7 @@ def lookup(row: dict[str, Any], *path: str) -> Any:
 
 
 def measures(evaluation: dict[str, Any]) -> list[Measure]:
-    """The rows of the table: what a model costs, then what it keeps."""
+    """Return the rows of the table: first the costs, then the quality."""
     rows = evaluation["rows"]
     lengths = sorted({n for row in rows for n in row["flops"]}, key=int)
 
@@ -112,7 +110,7 @@ def measures(evaluation: dict[str, Any]) -> list[Measure]:
         path = ("latency_ms", length, "p95")
         table.append(measure("95th percentile", path, milliseconds))
     return table + [
-        _kept(evaluation, name, key)
+        _quality(evaluation, name, key)
         for name, key in (
             ("Attention KL", "attention_kl"),
             ("Value KL", "value_kl"),
@@ -121,8 +119,8 @@ def measures(evaluation: dict[str, Any]) -> list[Measure]:
     ]
 
 
-def _kept(evaluation: dict[str, Any], name: str, key: str) -> Measure:
-    """A measure of quality; where it began, if that is known, beside it."""
+def _quality(evaluation: dict[str, Any], name: str, key: str) -> Measure:
+    """Return a measure of quality, with its value before training."""
     start = lookup(evaluation, "start", key)
     cells = []
     for row in evaluation["rows"]:
@@ -133,37 +131,37 @@ def _kept(evaluation: dict[str, Any], name: str, key: str) -> Measure:
 
 
 def best_student(evaluation: dict[str, Any]) -> dict[str, Any] | None:
-    """The student as it ships: the smallest file of the student rows."""
+    """Return the student with the smallest file."""
     students = [r for r in evaluation["rows"] if r["model"] == "student"]
     sized = [row for row in students if is_number(row.get("file_bytes"))]
     return min(sized, key=lambda row: row["file_bytes"], default=None)
 
 
 def teacher_row(evaluation: dict[str, Any]) -> dict[str, Any] | None:
-    """The teacher's row."""
+    """Return the teacher's row."""
     rows = (row for row in evaluation["rows"] if row["model"] == "teacher")
     return next(rows, None)
 
 
 def terms(run: Run) -> dict[str, str]:
-    """The terms of the run's loss: their titles, and their keys in its rows."""
-    known = {
+    """Return the terms of the run's loss: their keys in its rows by title."""
+    titles = {
         "attention_transfer": "Attention KL",
         "value_relation": "Value KL",
         "embedding_mse": "Embedding MSE",
     }
-    others = {"loss", "step", "split", "learning_rate"}
-    others |= {"seconds", "tokens_per_second"}
-    others |= {"peak_memory_gib", "device_peak_memory_gib"}
-    found = dict.fromkeys(key for row in run.train for key in row)
-    keys = [k for k in found if k not in others]
+    not_terms = {"loss", "step", "split", "learning_rate"}
+    not_terms |= {"seconds", "tokens_per_second"}
+    not_terms |= {"peak_memory_gib", "device_peak_memory_gib"}
+    columns = dict.fromkeys(key for row in run.train for key in row)
+    keys = [k for k in columns if k not in not_terms]
     return {
-        known.get(key, key.replace("_", " ").capitalize()): key for key in keys
+        titles.get(key, key.replace("_", " ").capitalize()): key for key in keys
     }
 
 
 def fall(run: Run, key: str) -> float | None:
-    """A held-out term at the end, as a fraction of where it began."""
+    """Return the last held-out value of a term, as a share of its first."""
     values = [r[key] for r in run.held_out if is_number(r.get(key))]
     if len(values) < 2 or values[0] <= 0:
         return None
@@ -171,7 +169,7 @@ def fall(run: Run, key: str) -> float | None:
 
 
 def verdict(run: Run) -> str:
-    """What came out of a run, in one sentence."""
+    """Return the result of a run in one sentence."""
     evaluation = run.evaluation
     teacher = teacher_row(evaluation) if evaluation else None
     student = best_student(evaluation) if evaluation else None
@@ -182,13 +180,13 @@ def verdict(run: Run) -> str:
         f" of {steps:,} steps" if is_number(steps) else " steps"
     )
     title, key = next(iter(terms(run).items()), ("", ""))
-    left = fall(run, key)
-    if left is None:
+    share = fall(run, key)
+    if share is None:
         return f"Training stands at {progress}; nothing is evaluated yet."
     name = title[:1].lower() + title[1:]
     return (
         f"After {progress} the {name} on held-out text is "
-        f"{left:.0%} of where it began; the student is not evaluated yet."
+        f"{share:.0%} of where it began; the student is not evaluated yet."
     )
 
 

@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a run: no file or host beside it."""
+"""One self-contained HTML page about a run, without other files or hosts."""
 
 import html
 import math
@@ -14,7 +14,7 @@ from tfminilm.report.run_files import Run, is_number
 
 
 def write_page(workdir: str | os.PathLike) -> pathlib.Path:
-    """Writes `report.html` into a workdir, of as much as the run has.
+    """Write `report.html` into a workdir, of all that the run has so far.
 
     Returns:
         The page's path.
@@ -28,7 +28,7 @@ def write_page(workdir: str | os.PathLike) -> pathlib.Path:
 
 
 def render(stages: Sequence[Run]) -> str:
-    """The page as text: what came out of the last stage, and all curves."""
+    """Return the page as text: results of the last stage, and all curves."""
     evaluation = stages[-1].evaluation
     sections = [
         _header(stages),
@@ -95,12 +95,12 @@ def _tiles(stages: Sequence[Run]) -> str:
         tiles = _gain_tiles(teacher, student)
     last = stages[-1]
     for name, key in measures.terms(last).items():
-        left = measures.fall(last, key)
+        share = measures.fall(last, key)
         values = [r[key] for r in last.held_out if is_number(r.get(key))]
-        if left is not None:
-            tiles.append(_left_tile(name, left, values[0]))
+        if share is not None:
+            tiles.append(_remaining_tile(name, share, values[0]))
     if evaluation and student and len(stages) > 1:
-        tiles += _kept_tiles(evaluation, student)
+        tiles += _stage_tiles(evaluation, student)
     if not tiles:
         return ""
     items = "\n".join(
@@ -140,26 +140,28 @@ def _gain_tiles(
     return tiles
 
 
-def _left_tile(name: str, left: float, began: float) -> tuple[str, str, str]:
-    change = f"of {measures.ratio(began)} before training"
-    return f"{left:.0%}", f"{name} left", change
+def _remaining_tile(
+    name: str, share: float, start: float
+) -> tuple[str, str, str]:
+    change = f"of {measures.ratio(start)} before training"
+    return f"{share:.0%}", f"{name} left", change
 
 
-def _kept_tiles(
+def _stage_tiles(
     evaluation: dict[str, Any], student: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
-    """What the last of several stages left of the first one's divergences."""
+    """Return how much of the first stage's divergences the last one left."""
     tiles = []
     for name, key in (
         ("Attention KL", "attention_kl"),
         ("Value KL", "value_kl"),
     ):
-        began, ended = (
+        start, end = (
             measures.lookup(evaluation, "start", key),
             student.get(key),
         )
-        if is_number(began) and is_number(ended) and began > 0:
-            tiles.append(_left_tile(name, ended / began, began))
+        if is_number(start) and is_number(end) and start > 0:
+            tiles.append(_remaining_tile(name, end / start, start))
     return tiles
 
 
@@ -223,7 +225,7 @@ def _tradeoff(evaluation: dict[str, Any] | None) -> str:
         f"latency at length {length}, ms",
         "rank correlation with the teacher",
     )
-    # A picture scaled down to a phone would have unreadable text: one each.
+    # Two pictures, as text would be unreadable if scaled down to a phone.
     charts = "".join(
         f'<div class="{kind}">'
         f"{plots.bubble_chart(name, bubbles, *axes, width=width)}</div>"
@@ -323,7 +325,7 @@ def _attention(evaluation: dict[str, Any] | None) -> str:
 
 
 def _head_divergence(example: Mapping[str, Any]) -> list[float]:
-    """Per head, the mean over queries of KL(teacher, student)."""
+    """Return for each head the mean over queries of KL(teacher, student)."""
     import numpy as np
 
     teacher = np.asarray(example["teacher"], "float64") + 1e-6
@@ -366,14 +368,14 @@ def _card(title: str, content: Mapping[str, Any]) -> str:
 
 
 def _kind(row: Mapping[str, Any]) -> str:
-    """The CSS class that colours a model everywhere."""
+    """Return the CSS class that colours a model everywhere."""
     if row["model"] == "teacher":
         return "teacher"
     return "int8" if row["precision"] == "int8" else "student"
 
 
 def _name(run: Run) -> str:
-    """The whole run's name; a stage's own follows a slash."""
+    """Return the name of the whole run, without its stage's after a slash."""
     name = run.recipe.get("name", "").partition("/")[0]
     return name or run.workdir.resolve().name
 
@@ -384,6 +386,6 @@ def _of_stage(run: Run) -> str:
 
 
 def _text(value: object) -> str:
-    # A name from the command line may hold bytes that are no text.
+    # A name from the command line may contain invalid bytes.
     text = str(value).encode("utf-8", "replace").decode("utf-8")
     return html.escape(text)

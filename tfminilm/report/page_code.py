@@ -1,4 +1,4 @@
-"""Read the page's own style and script, which its policy knows by hashes."""
+"""Read the page's style and script, whose hashes its security policy lists."""
 
 import base64
 import hashlib
@@ -9,17 +9,17 @@ from typing import Any
 
 
 def read(name: str) -> str:
-    """Reads a file that lies beside this one."""
+    """Read a file from this folder."""
     return (importlib.resources.files(__package__) / name).read_text("utf-8")
 
 
 def digest(code: str) -> str:
-    """Hashes code, so that the page's policy runs it and no other."""
+    """Return the hash by which the page's policy allows this code."""
     return base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
 
 
 def script(example: Mapping[str, Any], code: str) -> str:
-    """Writes the elements of the attention's data and of the script."""
+    """Return the page's elements with the attention data and the script."""
     data = {key: example[key] for key in ("tokens", "teacher", "student")}
     # Inside a script element only "</script" and "<!--" could end the data.
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")

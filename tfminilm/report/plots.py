@@ -1,7 +1,7 @@
 """The page's figures as SVG text, coloured by the page's own variables.
 
-Written by hand rather than drawn by a plotting library: the figures follow
-the page into dark mode, onto paper and onto a phone, and stay small.
+They are not drawn by a plotting library, so that they are small and adapt to
+dark mode, paper and phones like the rest of the page.
 """
 
 import dataclasses
@@ -14,8 +14,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 112, 14, 40
 # Mean width of a character at the figures' 12 pixels, for placing labels.
 _CHARACTER = 6.4
 _MOST_POINTS = 400
-# What is left out, as 0 and infinity are.
-_SHOWN = (1e-30, 1e30)
+# The range of y; points outside it, such as 0 and infinity, are left out.
+_Y_RANGE = (1e-30, 1e30)
 
 Point = tuple[float, float]
 
@@ -60,12 +60,12 @@ class _Axis:
 
 
 def line_chart(name: str, series: Sequence[Series]) -> str:
-    """Lines over steps on a log axis, each labelled at its end.
+    """Draw lines over steps on a log axis, each labelled at its end.
 
     Args:
         name: what the chart shows, for screen readers.
-        series: the lines; values that are not finite break them, values of 0
-            and less have no place on a log axis and are left out.
+        series: the lines; at values that are not finite or not positive a
+            line is interrupted.
 
     Returns:
         An `<svg>` element, or nothing if there is no point to draw.
@@ -74,11 +74,11 @@ def line_chart(name: str, series: Sequence[Series]) -> str:
         dataclasses.replace(line, points=_thin(_positive(line.points)))
         for line in series
     ]
-    known = [p for line in drawn for p in line.points if p[1] == p[1]]
-    if not known:
+    finite = [p for line in drawn for p in line.points if p[1] == p[1]]
+    if not finite:
         return ""
-    x = _Axis(0, max(p[0] for p in known) or 1, _LEFT, _WIDTH - _RIGHT)
-    low, high = min(p[1] for p in known), max(p[1] for p in known)
+    x = _Axis(0, max(p[0] for p in finite) or 1, _LEFT, _WIDTH - _RIGHT)
+    low, high = min(p[1] for p in finite), max(p[1] for p in finite)
     y = _Axis(low / 1.15, high * 1.15, _HEIGHT - _BOTTOM, _TOP, log=True)
     parts = [_grid(x, y, "step", _x_ticks(x.high), _log_ticks(y.low, y.high))]
     for line in drawn:
@@ -87,10 +87,10 @@ def line_chart(name: str, series: Sequence[Series]) -> str:
         (line, end) for line in drawn if (end := _last(line.points)) is not None
     ]
     parts.append(_end_labels(ends, x, y))
-    spoken = "; ".join(
+    description = "; ".join(
         f"{line.label} ends at {end[1]:.3g}" for line, end in ends
     )
-    return _svg(f"{name}: {spoken}", "".join(parts), _HEIGHT)
+    return _svg(f"{name}: {description}", "".join(parts), _HEIGHT)
 
 
 def bubble_chart(
@@ -100,7 +100,7 @@ def bubble_chart(
     y_label: str,
     width: int,
 ) -> str:
-    """Discs over x from 0 and over y up to 1, labelled directly.
+    """Draw discs over x from 0 and over y up to 1, with labels.
 
     Returns:
         An `<svg>` element, or nothing if there is no bubble.
@@ -111,9 +111,9 @@ def bubble_chart(
     top = max(b.size for b in bubbles)
     radii = [30 * math.sqrt(b.size / top) for b in bubbles]
     floor = min(b.y for b in bubbles)
-    room = max(1 - floor, 0.02)
+    span = max(1 - floor, 0.02)
     x = _Axis(0, 1.25 * max(b.x for b in bubbles), _LEFT, width - 12)
-    y = _Axis(floor - 0.5 * room, 1 + 0.5 * room, height - _BOTTOM, _TOP + 10)
+    y = _Axis(floor - 0.5 * span, 1 + 0.5 * span, height - _BOTTOM, _TOP + 10)
     ticks = [t for t in _linear_ticks(y.low, y.high, 5) if t <= 1 + 1e-9]
     parts = [_grid(x, y, x_label, _x_ticks(x.high), ticks)]
     parts.append(_text(4, _TOP, y_label, "axis", "start"))
@@ -129,14 +129,14 @@ def bubble_chart(
     ]
     for bubble, (cx, cy), radius in zip(bubbles, places, radii, strict=True):
         parts.append(_bubble_label(bubble, cx, cy, radius, taken, width))
-    spoken = "; ".join(", ".join(b.lines) for b in bubbles)
-    return _svg(f"{name}: {spoken}", "".join(parts), height, width)
+    description = "; ".join(", ".join(b.lines) for b in bubbles)
+    return _svg(f"{name}: {description}", "".join(parts), height, width)
 
 
 def attention_map(
     name: str, kind: str, tokens: Sequence[str], probs: Sequence[Sequence]
 ) -> str:
-    """A square of cells: row `i` shows what token `i` attends to.
+    """Draw a square of cells: row `i` shows what token `i` attends to.
 
     Args:
         name: what the map shows, for screen readers.
@@ -150,12 +150,12 @@ def attention_map(
     parts = []
     for i, token in enumerate(tokens):
         middle = margin + cell * i + cell / 2
-        shown = token if len(token) <= 14 else token[:13] + "…"
-        parts.append(_text(margin - 6, middle + 4, shown, "token row", "end"))
+        label = token if len(token) <= 14 else token[:13] + "…"
+        parts.append(_text(margin - 6, middle + 4, label, "token row", "end"))
         parts.append(
             f'<text class="token column" text-anchor="start" transform='
             f'"translate({middle + 4:g} {margin - 6}) rotate(-90)">'
-            f"{html.escape(shown)}</text>"
+            f"{html.escape(label)}</text>"
         )
     for i, row in enumerate(probs):
         for j, prob in enumerate(row):
@@ -170,12 +170,12 @@ def attention_map(
 
 
 def cell_opacity(prob: float) -> float:
-    """Square root, so that small probabilities can still be told apart."""
+    """Return the square root, which makes small probabilities visible."""
     return math.sqrt(min(max(prob, 0.0), 1.0)) if prob == prob else 0.0
 
 
 def _x_ticks(high: float) -> list[float]:
-    """Round positions from 0 to `high`."""
+    """Return round positions from 0 to `high`."""
     return _linear_ticks(0, high, 5)
 
 
@@ -204,12 +204,12 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 def _positive(points: Iterable[Point]) -> list[Point]:
     nan = math.nan
-    least, most = _SHOWN
+    least, most = _Y_RANGE
     return [(x, y if least < y < most else nan) for x, y in points]
 
 
 def _thin(points: Sequence[Point]) -> list[Point]:
-    """At most about `_MOST_POINTS` points: means of neighbours."""
+    """Return at most about `_MOST_POINTS` points: means of neighbours."""
     size = math.ceil(len(points) / _MOST_POINTS)
     if size <= 1:
         return list(points)
@@ -233,14 +233,14 @@ def _grid(
 ) -> str:
     parts = []
     for tick in y_ticks:
-        at = y.at(tick)
+        height = y.at(tick)
         parts.append(
-            f'<path class="grid" d="M{x.start:g} {at:.1f}H{x.stop:g}"/>'
+            f'<path class="grid" d="M{x.start:g} {height:.1f}H{x.stop:g}"/>'
         )
-        parts.append(_text(x.start - 7, at + 4, f"{tick:g}", "tick", "end"))
+        parts.append(_text(x.start - 7, height + 4, f"{tick:g}", "tick", "end"))
     for tick in x_ticks:
-        shown = f"{tick:,.0f}" if tick >= 1000 else f"{tick:g}"
-        parts.append(_text(x.at(tick), y.start + 17, shown, "tick", "middle"))
+        text = f"{tick:,.0f}" if tick >= 1000 else f"{tick:g}"
+        parts.append(_text(x.at(tick), y.start + 17, text, "tick", "middle"))
     parts.append(
         f'<path class="base" d="M{x.start:g} {y.start:g}H{x.stop:g}"/>'
     )
@@ -271,7 +271,7 @@ def _line(line: Series, x: _Axis, y: _Axis) -> str:
 def _end_labels(
     ends: Sequence[tuple[Series, Point]], x: _Axis, y: _Axis
 ) -> str:
-    """Labels right of the lines' ends, kept a line of text apart."""
+    """Draw labels right of the lines' ends, without overlap."""
     lowest = -math.inf
     parts = []
     for line, (step, value) in sorted(ends, key=lambda end: -end[1][1]):
@@ -290,7 +290,7 @@ def _bubble_label(
     taken: list[tuple[float, float, float, float]],
     width: float,
 ) -> str:
-    """Two lines where they hide least; `taken` grows by their box."""
+    """Draw two lines of text where they cover least; extend `taken`."""
     wide = max(map(len, bubble.lines)) * _CHARACTER
     tall = 32
     middle = max(_LEFT, cx - wide / 2)  # Not over the axis' numbers.
@@ -331,10 +331,10 @@ def _svg(
     body: str,
     height: float,
     width: float = _WIDTH,
-    shown: str = 'class="whole"',
+    attributes: str = 'class="whole"',
 ) -> str:
-    spoken = html.escape(name)
+    title = html.escape(name)
     return (
-        f'<svg {shown} viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{spoken}"><title>{spoken}</title>{body}</svg>'
+        f'<svg {attributes} viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{title}"><title>{title}</title>{body}</svg>'
     )

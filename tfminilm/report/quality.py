@@ -1,4 +1,4 @@
-"""Measure how near a student is to its teacher, on text neither was shown."""
+"""Compare a student with its teacher on held-out text."""
 
 import dataclasses
 import os
@@ -11,15 +11,15 @@ import numpy as np
 Batch = Mapping[str, np.ndarray]
 
 PARTS = ("queries", "keys", "values")
-# What `litert_reader` reads, in the order of `Reading`.
+# The outputs that `litert_reader` needs, in the order of `Reading`.
 LITERT_OUTPUTS = (*PARTS, "sequence_output")
 
 
 class Reading(NamedTuple):
-    """What is read from a model for one batch.
+    """Tensors of a model for one batch.
 
     `queries`, `keys` and `values` are `[batch, heads, length, head_dim]` of
-    the layer that teaches or learns, `states` the encoder's output
+    the layer that is distilled, `states` the encoder's output
     `[batch, length, hidden_dim]`.
     """
 
@@ -34,10 +34,10 @@ Reader = Callable[[Batch], Reading]
 
 @dataclasses.dataclass(frozen=True)
 class Quality:
-    """A student against its teacher.
+    """A comparison of a student with its teacher.
 
     `attention_kl` and `value_kl` are MiniLM's two divergences in nats, and
-    `None` where the two differ in their number of heads.
+    `None` if the models differ in their number of heads.
     """
 
     attention_kl: float | None
@@ -46,7 +46,7 @@ class Quality:
 
 
 def keras_reader(backbone: keras.Model, layer: int = -1) -> Reader:
-    """Return a reader of a KerasHub encoder at `layer` (-1: the last).
+    """Return a reader of a KerasHub encoder's `layer` (-1: the last).
 
     Raises:
         UserError: the model is no KerasHub encoder, or has no such layer.
@@ -55,8 +55,8 @@ def keras_reader(backbone: keras.Model, layer: int = -1) -> Reader:
 
     from tfminilm.teachers.expose import expose
 
-    wanted = {part: [layer] for part in PARTS} | {"hidden_states": [-1]}
-    model = expose(backbone, wanted)
+    tensors = {part: [layer] for part in PARTS} | {"hidden_states": [-1]}
+    model = expose(backbone, tensors)
 
     def read(batch: Batch) -> Reading:
         outputs = model(
@@ -82,7 +82,7 @@ def litert_reader(path: str | os.PathLike) -> Reader:
             `sequence_output`. Rows run one by one, cut to their real tokens.
 
     Raises:
-        UserError: it is no such file.
+        UserError: the file has no such outputs.
     """
     from tfminilm.export.litert.runner import LiteRTEncoder
 
@@ -90,14 +90,14 @@ def litert_reader(path: str | os.PathLike) -> Reader:
     names = LITERT_OUTPUTS
 
     def read(batch: Batch) -> Reading:
-        found: list[list[np.ndarray]] = [[] for _ in names]
+        rows_by_output: list[list[np.ndarray]] = [[] for _ in names]
         length = batch["token_ids"].shape[1]
         masks = np.asarray(batch["padding_mask"])
         for ids, mask in zip(batch["token_ids"], masks, strict=True):
             outputs = encoder(ids[: int(mask.sum())])
-            for rows, name in zip(found, names, strict=True):
+            for rows, name in zip(rows_by_output, names, strict=True):
                 rows.append(_pad_length(outputs[name], length))
-        return Reading(*(np.concatenate(rows) for rows in found))
+        return Reading(*(np.concatenate(rows) for rows in rows_by_output))
 
     return read
 
@@ -109,7 +109,7 @@ def compare(
     sentences: Iterable[Batch],
     done: Callable[[], None] = lambda: None,
 ) -> list[Quality]:
-    """Measure every student against the teacher, which runs once a batch.
+    """Compare every student with the teacher, which runs once a batch.
 
     Args:
         teacher: reads the teacher.
@@ -120,7 +120,7 @@ def compare(
         done: called after each batch.
 
     Returns:
-        One `Quality` per student.
+        One `Quality` for each student.
     """
     divergences: list[list[tuple[float, float] | None]] = [[] for _ in students]
     sizes = []
@@ -139,18 +139,18 @@ def compare(
         done()
     pooled = [np.concatenate(rows) for rows in embeddings]
     return [
-        Quality(*_mean(values, sizes), rank_correlation(pooled[0], own))
-        for values, own in zip(divergences, pooled[1:], strict=True)
+        Quality(*_mean(values, sizes), rank_correlation(pooled[0], embedding))
+        for values, embedding in zip(divergences, pooled[1:], strict=True)
     ]
 
 
 def divergence(
     teacher: Reading, student: Reading, padding_mask: np.ndarray
 ) -> tuple[float, float] | None:
-    """Return attention and value KL in nats, as means over a batch's examples.
+    """Return attention and value KL of one batch: means over its examples.
 
     Returns:
-        `None` where teacher and student differ in their number of heads.
+        Both in nats; `None` if the models differ in their number of heads.
     """
     from tfminilm import losses
 
@@ -164,7 +164,7 @@ def divergence(
 
 
 def scores(reading: Reading) -> np.ndarray:
-    """Compute scaled dot products of queries and keys, before mask and softmax.
+    """Return scaled dot products of queries and keys, without mask.
 
     Returns:
         `[batch, heads, length, length]`; rows are queries.
@@ -176,10 +176,10 @@ def scores(reading: Reading) -> np.ndarray:
 def attention_probs(
     reading: Reading, padding_mask: np.ndarray | None = None
 ) -> np.ndarray:
-    """Compute the softmax of `scores` over the real keys.
+    """Return the softmax of `scores` over the real keys.
 
     Args:
-        reading: of one batch.
+        reading: the tensors of one batch.
         padding_mask: `[batch, length]`, nonzero at real tokens.
     """
     raw = scores(reading)
@@ -190,7 +190,7 @@ def attention_probs(
 
 
 def mean_pool(states: np.ndarray, padding_mask: np.ndarray) -> np.ndarray:
-    """Compute the means of the states of real tokens.
+    """Return the mean of the states of real tokens.
 
     Args:
         states: `[batch, length, hidden_dim]`.
@@ -205,15 +205,15 @@ def mean_pool(states: np.ndarray, padding_mask: np.ndarray) -> np.ndarray:
 
 
 def rank_correlation(teacher: np.ndarray, student: np.ndarray) -> float:
-    """Compute Spearman's correlation of the pairwise cosine similarities.
+    """Return Spearman's correlation of the pairwise cosine similarities.
 
     Args:
         teacher: `[sentences, hidden_dim]` embeddings.
         student: `[sentences, student_hidden_dim]`, of the same sentences.
 
     Returns:
-        -1 to 1; 1 where the student orders all pairs as the teacher does.
-        NaN where one of them finds every pair equally similar.
+        -1 to 1; 1 if the student orders all pairs as the teacher does, NaN if
+        all pairs are equally similar for one of them.
     """
     from scipy import stats
 
@@ -239,8 +239,8 @@ def _pad_length(output: np.ndarray, length: int) -> np.ndarray:
 def _mean(
     values: Sequence[tuple[float, float] | None], sizes: Sequence[int]
 ) -> tuple[float | None, float | None]:
-    known = [value for value in values if value is not None]
-    if not known or len(known) < len(values):
+    divergences = [value for value in values if value is not None]
+    if not divergences or len(divergences) < len(values):
         return None, None
-    attention, value = np.average(np.array(known), axis=0, weights=sizes)
+    attention, value = np.average(np.array(divergences), axis=0, weights=sizes)
     return float(attention), float(value)

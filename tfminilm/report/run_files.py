@@ -1,4 +1,4 @@
-"""Reading what a run left in its workdir, whole or half done."""
+"""Read the files of a finished or unfinished run from its workdir."""
 
 import dataclasses
 import math
@@ -55,10 +55,10 @@ _REMEDY = "remove it and run the command that writes it again"
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A workdir's contents, as far as there are any.
+    """The contents of a workdir, as far as they exist.
 
-    `train` and `held_out` are the rows of `metrics.jsonl` by step, each step
-    once; `evaluation` is the content of `evaluation.json`, or `None`.
+    `train` and `held_out` are the rows of `metrics.jsonl` sorted by step, each
+    step once; `evaluation` is the content of `evaluation.json`, or `None`.
     """
 
     workdir: pathlib.Path
@@ -69,12 +69,12 @@ class Run:
 
     @property
     def last_step(self) -> int:
-        """The last step that reported anything; 0 before training."""
+        """The last step that was logged; 0 before training."""
         return max([row["step"] for row in self.train + self.held_out] + [0])
 
 
 def read_run(workdir: str | os.PathLike) -> Run:
-    """Reads a workdir.
+    """Read a workdir.
 
     Raises:
         UserError: it is no workdir, or one of its files is damaged.
@@ -92,7 +92,7 @@ def read_run(workdir: str | os.PathLike) -> Run:
 
 
 def check_workdir(workdir: str | os.PathLike) -> pathlib.Path:
-    """The path of a workdir that is one.
+    """Return the path of a workdir, or raise if it is none.
 
     Raises:
         UserError: there is no folder, or no `recipe.json` in it.
@@ -108,9 +108,9 @@ def check_workdir(workdir: str | os.PathLike) -> pathlib.Path:
 
 
 def read_stages(workdir: str | os.PathLike) -> list[Run]:
-    """A run's stages, as far as they have begun, in order.
+    """Return the stages of a run that have begun, in order.
 
-    A run of one stage is its own only one.
+    A run of a single stage is returned as this one.
 
     Raises:
         UserError: it is no workdir, no stage has begun, or a file is damaged.
@@ -121,21 +121,21 @@ def read_stages(workdir: str | os.PathLike) -> list[Run]:
     if not names:
         return [read_run(workdir)]
     folders = [_stage(workdir, name) for name in names]
-    begun = [
+    runs = [
         read_run(folder)
         for folder in folders
         if (folder / "recipe.json").is_file()
     ]
-    if not begun:
+    if not runs:
         raise UserError(
             f"{workdir}: none of its stages has begun; start `tfminilm "
             "distill` again"
         )
-    return begun
+    return runs
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether a value of a row is a finite number."""
+    """Return whether a value of a row is a finite number."""
     return (
         isinstance(value, (int, float))
         and not isinstance(value, bool)
@@ -144,7 +144,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 
 def _stage(workdir: pathlib.Path, name: str) -> pathlib.Path:
-    """A stage's folder, which is nowhere else than in its run's."""
+    """Return a stage's folder, and refuse one outside of its run's folder."""
     folder = workdir / name
     if not is_stage_name(name) or folder.is_symlink():
         raise UserError(
@@ -155,7 +155,7 @@ def _stage(workdir: pathlib.Path, name: str) -> pathlib.Path:
 
 
 def _metrics(path: pathlib.Path) -> list[Row]:
-    """The rows; a torn last line, as a kill leaves it, is dropped."""
+    """Return the rows, without a last line that a kill left incomplete."""
     if not path.exists():
         return []
     shape = {"step": int, "split": str}
@@ -171,7 +171,7 @@ def _metrics(path: pathlib.Path) -> list[Row]:
 
 
 def _evaluation(path: pathlib.Path) -> dict[str, Any]:
-    """The content of `evaluation.json`, whose parts go together."""
+    """Return the content of `evaluation.json`, checked for consistency."""
     content = json_files.read(path, _EVALUATION, _REMEDY)
     fault = ""
     for row in content["rows"]:
@@ -190,6 +190,6 @@ def _evaluation(path: pathlib.Path) -> dict[str, Any]:
 
 
 def _by_step(rows: list[Row], split: str) -> list[Row]:
-    """A split's rows; of a step done twice, as after a resume, the last."""
+    """Return a split's rows; if a step was repeated, its last row."""
     latest = {row["step"]: row for row in rows if row["split"] == split}
     return [latest[step] for step in sorted(latest)]

@@ -1,4 +1,4 @@
-"""The tables on a terminal, or as plain text where there is none."""
+"""Print tables on a terminal, or as plain text into a pipe."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ _WIDTH = 100
 
 
 def print_table(evaluation: dict[str, Any]) -> None:
-    """Prints an evaluation's table: a column per model, 100 wide at most.
+    """Print an evaluation's table: a column for each model, 100 wide at most.
 
     Args:
         evaluation: the content of `evaluation.json`.
@@ -32,7 +32,7 @@ def print_table(evaluation: dict[str, Any]) -> None:
 
 
 def print_description(name: str, description: Description) -> None:
-    """Prints what `describe` counted."""
+    """Print the counts of `describe`."""
     d = description
     console = _console()
     console.print(
@@ -72,11 +72,11 @@ def print_description(name: str, description: Description) -> None:
 
 @contextlib.contextmanager
 def progress(steps: int) -> Iterator[Callable[[str], None]]:
-    """A bar on stderr with the time left; plain lines without a terminal.
+    """Show a bar on stderr with the time left; plain lines without a terminal.
 
     Args:
         steps: how often the yielded function will be called, each time with
-            what begins.
+            the name of the step that begins.
     """
     from rich.console import Console
     from rich.progress import (
@@ -113,7 +113,7 @@ def _with_gain(cell: measures.Cell) -> str:
 
 
 def _machine(machine: dict[str, Any]) -> str:
-    known = [
+    parts = [
         str(machine[key]) + unit
         for key, unit in (
             ("cpu", ""),
@@ -122,7 +122,7 @@ def _machine(machine: dict[str, Any]) -> str:
         )
         if machine.get(key)
     ]
-    return ", ".join([*known, "latency on one thread"])
+    return ", ".join([*parts, "latency on one thread"])
 
 
 def _table() -> Any:
@@ -133,7 +133,7 @@ def _table() -> Any:
 
 
 def _console() -> Any:
-    """Standard output; a pipe gets plain text of the same layout."""
+    """Return standard output; a pipe gets plain text of the same layout."""
     from rich.console import Console
 
     console = Console()
