@@ -10,6 +10,7 @@ from tfminilm.errors import UsageError
 
 def define(flags: flags.FlagValues) -> None:
     """Define the flags of a task's data."""
+    from tfminilm.tasks.kinds import COLUMN_KINDS
 
     flags.DEFINE_string(
         "task",
@@ -50,8 +51,8 @@ def define(flags: flags.FlagValues) -> None:
     )
     flags.DEFINE_enum(
         "kind",
-        "classification",
-        ["classification", "regression"],
+        COLUMN_KINDS[0],
+        list(COLUMN_KINDS),
         "For csv:FILE: the kind of the labels.",
     )
     flags.DEFINE_string(

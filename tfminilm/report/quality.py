@@ -8,6 +8,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from tfminilm.tasks.similarity import unit
+
 Batch = Mapping[str, np.ndarray]
 
 PARTS = ("queries", "keys", "values")
@@ -218,15 +220,10 @@ def rank_correlation(teacher: np.ndarray, student: np.ndarray) -> float:
     from scipy import stats
 
     pairs = np.triu_indices(len(teacher), k=1)
-    return float(
-        stats.spearmanr(_cosines(teacher)[pairs], _cosines(student)[pairs])[0]
+    cosines = (
+        unit(vectors) @ unit(vectors).T for vectors in (teacher, student)
     )
-
-
-def _cosines(embeddings: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(embeddings, axis=-1, keepdims=True)
-    unit = embeddings / np.maximum(lengths, 1e-12)
-    return unit @ unit.T
+    return float(stats.spearmanr(*(values[pairs] for values in cosines))[0])
 
 
 def _pad_length(output: np.ndarray, length: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfminilm.errors import UserError
+from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import Task
 
 
@@ -40,6 +41,28 @@ def compute(
     expected = np.asarray(labels, dtype)
     values = values.astype(dtype)
     return {name: _METRICS[name](expected, values) for name in task.metrics}
+
+
+def score(
+    task: Task, examples: Sequence[Example], predictions: npt.ArrayLike
+) -> dict[str, float]:
+    """Compute the task's metrics if it has some, and the examples labels.
+
+    Args:
+        task: says which metrics.
+        examples: of one split.
+        predictions: `[examples]`, class indices or scores.
+
+    Returns:
+        As `compute`; nothing where there is nothing to compare with.
+
+    Raises:
+        UserError: as `compute`.
+    """
+    labels = [example.label for example in examples]
+    if not task.metrics or None in labels:
+        return {}
+    return compute(task, labels, predictions)
 
 
 def _check(task: Task, labels: np.ndarray, predictions: np.ndarray) -> None:

@@ -82,12 +82,13 @@ def score_similarity(
             for example in examples
         ]
         encoded = encode(task, texts, tokenizer, max_length, cache_dir)
-        embeddings = np.stack(embed(encoded))
-        norms = np.linalg.norm(embeddings, axis=-1, keepdims=True)
-        vectors.append(embeddings / np.maximum(norms, 1e-12))
+        vectors.append(unit(np.stack(embed(encoded))))
     cosines = (vectors[0] * vectors[1]).sum(axis=-1).astype(float).tolist()
-    labels = [example.label for example in examples]
-    scores = {}
-    if None not in labels:
-        scores = metrics.compute(task, labels, cosines)
+    scores = metrics.score(task, examples, cosines)
     return Result(scores, [example.id for example in examples], cosines)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Scale vectors `[..., dim]` to length 1; zeros stay zeros."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(lengths, 1e-12)

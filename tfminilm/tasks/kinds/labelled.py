@@ -89,8 +89,5 @@ class LabelledTexts(Kind):
         settings: Settings,
         language: str | None = None,
     ) -> Result:
-        scores = {}
-        labels = [example.label for example in examples]
-        if task.metrics and None not in labels:
-            scores = metrics.compute(task, labels, decoded)
+        scores = metrics.score(task, examples, decoded)
         return Result(scores, [example.id for example in examples], [*decoded])
