@@ -1,8 +1,8 @@
-"""A Hugging Face folder: BERT and MobileBERT as `transformers` reads them."""
+"""Write a folder of BERT or MobileBERT that `transformers` reads."""
 
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import keras_hub
@@ -15,15 +15,19 @@ from tfminilm.families.family import HuggingFace
 from tfminilm.families.hugging_face.checkpoint import pytorch_name
 from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
 from tfminilm.tokenizer import BERT, rules_of
+from tfminilm.typing import Tokenizer
+
+if TYPE_CHECKING:
+    import tokenizers
 
 
 def write(
     model: keras.Model,
-    tokenizer: Any,
+    tokenizer: Tokenizer,
     folder: pathlib.Path,
     labels: Sequence[str] = (),
 ) -> None:
-    """Writes `config.json`, `model.safetensors` and the tokenizer's files.
+    """Write `config.json`, `model.safetensors` and the tokenizer's files.
 
     Args:
         model: a BERT of KerasHub, a MobileBERT, or one of them with a head of
@@ -85,7 +89,7 @@ class Runner:
         self._encoder = encoder
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The encoder's outputs by name, for int32 `[batch, length]` inputs."""
+        """Return outputs by name, for int32 `[batch, length]` inputs."""
         outputs = self._encoder(batch, training=False)
         return {
             name: keras.ops.convert_to_numpy(value)
@@ -117,8 +121,10 @@ def _contents(
     return kept, *kept.contents(backbone)
 
 
-def _head(model: Any, labels: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """What `transformers` calls a model with this head, and its settings."""
+def _head(
+    model: keras_hub.models.Task, labels: Sequence[str]
+) -> tuple[str, dict[str, Any]]:
+    """Return what `transformers` calls this head, and its settings."""
     if isinstance(model, SpanFinder):
         return "ForQuestionAnswering", {}
     names = labels or [f"LABEL_{i}" for i in range(model.num_classes)]
@@ -133,7 +139,7 @@ def _head(model: Any, labels: Sequence[str]) -> tuple[str, dict[str, Any]]:
     return "ForSequenceClassification", settings
 
 
-def _head_modules(model: Any, prefix: str) -> dict[str, Any]:
+def _head_modules(model: keras_hub.models.Task, prefix: str) -> dict[str, Any]:
     if isinstance(model, SpanFinder):
         return {"qa_outputs": model.get_layer("span_logits")}
     modules = {"classifier": model.get_layer("logits")}
@@ -143,8 +149,10 @@ def _head_modules(model: Any, prefix: str) -> dict[str, Any]:
     return modules
 
 
-def _arrays(module: str, layer: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """A layer's weights as PyTorch has them, by name."""
+def _arrays(
+    module: str, layer: keras.layers.Layer
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield a layer's weights as PyTorch has them, by name."""
     for variable in layer.weights:
         value = weights.array(variable)
         name = pytorch_name(module, variable.name)
@@ -155,8 +163,12 @@ def _arrays(module: str, layer: Any) -> Iterator[tuple[str, np.ndarray]]:
         yield name, np.array(value, order="C")
 
 
-def _write_tokenizer(tokenizer: Any, length: int, folder: pathlib.Path) -> None:
-    """Writes what `AutoTokenizer` reads, to cut texts as `tokenizer` does."""
+def _write_tokenizer(
+    tokenizer: keras_hub.tokenizers.WordPieceTokenizer,
+    length: int,
+    folder: pathlib.Path,
+) -> None:
+    """Write what `AutoTokenizer` reads, to cut texts as `tokenizer` does."""
     words = list(tokenizer.get_vocabulary())
     files.write_text(folder / "vocab.txt", "\n".join(words) + "\n")
     files.write_text(folder / "tokenizer.json", _engine(tokenizer).to_str())
@@ -175,8 +187,10 @@ def _write_tokenizer(tokenizer: Any, length: int, folder: pathlib.Path) -> None:
     files.write_json(folder / "tokenizer_config.json", settings)
 
 
-def _engine(tokenizer: Any) -> Any:
-    """A tokenizer's rules with `[CLS]` and `[SEP]` around its texts."""
+def _engine(
+    tokenizer: keras_hub.tokenizers.WordPieceTokenizer,
+) -> "tokenizers.Tokenizer":
+    """Return a tokenizer's rules with `[CLS]` and `[SEP]` around its texts."""
     import tokenizers
 
     engine = tokenizers.Tokenizer.from_str(tokenizer.engine.to_str())
