@@ -1,4 +1,4 @@
-"""Text in, batches out. TensorFlow is imported only where it is used."""
+"""Turn text into batches. TensorFlow is imported only where it is used."""
 
 from tfminilm.data.batches import batch, dataset, held_out_batches
 from tfminilm.data.corpus import documents

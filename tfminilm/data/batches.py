@@ -1,7 +1,6 @@
 """Batches of packed text, a pure function of the seed and the step.
 
-A run that is started again at step k needs no iterator state: it asks for
-step k.
+So a run that resumes at step k needs no saved state of an iterator.
 """
 
 import functools
@@ -20,17 +19,17 @@ if TYPE_CHECKING:
 def batch(
     packed: PackedText, step: int, batch_size: int, seed: int
 ) -> dict[str, np.ndarray]:
-    """The batch of a global step, counted from 0.
+    """Return the batch of a global step, counted from 0.
 
-    Each epoch is its own permutation of the sequences; a batch may end one
-    epoch and begin the next.
+    Each epoch is another permutation of the sequences; a batch may contain
+    the end of one epoch and the beginning of the next.
 
     Returns:
         `token_ids`, `segment_ids` (zeros) and `padding_mask` (ones), int32
         `[batch_size, sequence_length]` each.
 
     Raises:
-        UserError: there is no sequence to draw from.
+        UserError: the text has no sequence.
     """
     return _inputs(_draw(packed, step, batch_size, seed))
 
@@ -45,8 +44,8 @@ def dataset(
     """Return the batches of a text as a `tf.data.Dataset`, shapes static.
 
     Without `num_steps` it is one epoch: as many batches as hold all sequences.
-    Read again, as `fit(..., epochs=3)` does, it goes on with the batches of the
-    next epoch, in another order. Made anew, it begins again.
+    If it is read again, as `fit(..., epochs=3)` does, it continues with the
+    next epoch, in another order. A new data set begins with the first epoch.
 
     Args:
         packed: the text, `TextData.train` for example.
@@ -54,10 +53,10 @@ def dataset(
             of an epoch also has the first sequences of the next epoch.
         seed: decides the order.
         first_step: the step to begin with, counted from 0.
-        num_steps: batches to give, the same ones each time it is read.
+        num_steps: number of batches, the same ones each time it is read.
 
     Raises:
-        UserError: there is no sequence to draw from.
+        UserError: the text has no sequence.
     """
     import tensorflow as tf
 
@@ -101,14 +100,14 @@ def steps_dataset(
 def held_out_batches(
     packed: PackedText, batch_size: int, count: int | None = None
 ) -> list[dict[str, np.ndarray]]:
-    """Up to `count` batches (None: all), the same ones in every call.
+    """Return up to `count` batches (None: all), the same ones in every call.
 
-    Their sequences lie evenly over the whole part. All batches are full,
-    unless there are fewer than `batch_size` sequences: then the only batch
-    holds those.
+    Their sequences are spread evenly over the whole part. All batches are
+    full, unless there are fewer than `batch_size` sequences: then there is one
+    batch of all of them.
 
     Raises:
-        UserError: there is no sequence to draw from.
+        UserError: the text has no sequence.
     """
     _check_not_empty(packed)
     size = min(batch_size, packed.num_sequences)
@@ -116,7 +115,7 @@ def held_out_batches(
     num_batches = most if count is None else min(count, most)
     chosen = np.arange(num_batches * size) * packed.num_sequences
     rows = (chosen // max(1, num_batches * size)).reshape(num_batches, size)
-    return [_inputs(_gather(packed, own)) for own in rows]
+    return [_inputs(_gather(packed, indices)) for indices in rows]
 
 
 def _inputs(token_ids: np.ndarray) -> dict[str, np.ndarray]:
@@ -132,13 +131,14 @@ def _draw(
 ) -> np.ndarray:
     _check_not_empty(packed)
     count = packed.num_sequences
-    epochs, places = np.divmod(
+    epochs, positions = np.divmod(
         np.arange(step * batch_size, (step + 1) * batch_size), count
     )
     rows = np.empty(batch_size, np.int64)
     for epoch in np.unique(epochs):
-        own = epochs == epoch
-        rows[own] = _permutation(seed, int(epoch), count)[places[own]]
+        is_in_epoch = epochs == epoch
+        order = _permutation(seed, int(epoch), count)
+        rows[is_in_epoch] = order[positions[is_in_epoch]]
     return _gather(packed, rows)
 
 

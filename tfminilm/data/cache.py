@@ -1,8 +1,8 @@
-"""Packed text kept on disk, under a name that says what it was made from.
+"""A cache of packed text on disk, with names made from what it depends on.
 
-An entry is a folder: one .npy file an array, and `entry.json` with the whole
-identity, the arrays' sizes and a few facts. It appears by a rename when all of
-it is written, so a half-written one has no name to be found by.
+An entry is a folder with one .npy file for each array, and `entry.json` with
+the identity (what the entry depends on), the arrays' sizes and a few facts. It
+is renamed into place when it is complete, so incomplete ones are never found.
 """
 
 import hashlib
@@ -17,29 +17,29 @@ from tfminilm import files, json_files
 from tfminilm.tokenizer import Exact, engine_digest, rules_of
 from tfminilm.typing import Tokenizer
 
-_ABOUT = "entry.json"
+_ENTRY = "entry.json"
 _SHAPE = {"identity": dict, "bytes": {str: int}, "facts": dict}
 
 
 def load(
     cache_dir: str | os.PathLike, identity: dict[str, Any]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-    """The arrays, memory-mapped, and facts of an entry, or None.
+    """Return the memory-mapped arrays and the facts of an entry, or None.
 
-    None also when anything about the entry is not as it was written.
+    An entry that differs from what was written counts as missing.
     """
     folder, identity = _entry(cache_dir, identity)
-    about = json_files.find(folder / _ABOUT, _SHAPE)
-    if about is None or about["identity"] != identity:
+    entry = json_files.find(folder / _ENTRY, _SHAPE)
+    if entry is None or entry["identity"] != identity:
         return None
     try:
         arrays = {}
-        for name, size in about["bytes"].items():
+        for name, size in entry["bytes"].items():
             path = folder / f"{name}.npy"
             if path.stat().st_size != size:
                 return None
             arrays[name] = _mapped(path)
-        return arrays, about["facts"]
+        return arrays, entry["facts"]
     except (OSError, ValueError):
         return None
 
@@ -50,32 +50,32 @@ def save(
     arrays: dict[str, np.ndarray],
     facts: dict[str, Any],
 ) -> None:
-    """Writes an entry beside and renames it; a damaged one is replaced.
+    """Write an entry, which replaces a damaged one.
 
     Raises:
         UserError: the disk is full or the folder cannot be written.
     """
     folder, identity = _entry(cache_dir, identity)
-    about = json_files.find(folder / _ABOUT, _SHAPE) or {"bytes": ()}
-    names = [os.path.basename(f"{name}.npy") for name in about["bytes"]]
-    files.remove(folder, [*names, _ABOUT])
-    files.move_aside(folder)  # What else is there.
+    entry = json_files.find(folder / _ENTRY, _SHAPE) or {"bytes": ()}
+    names = [os.path.basename(f"{name}.npy") for name in entry["bytes"]]
+    files.remove(folder, [*names, _ENTRY])
+    files.move_aside(folder)  # Other files there are not deleted.
     size = sum(array.nbytes for array in arrays.values())
-    with files.new_directory(folder, size) as beside:
+    with files.new_directory(folder, size) as temporary:
         sizes = {}
         for name, array in arrays.items():
-            path = beside / f"{name}.npy"
+            path = temporary / f"{name}.npy"
             with open(path, "wb") as file:
                 np.save(file, array, allow_pickle=False)
                 file.flush()
                 os.fsync(file.fileno())
             sizes[name] = path.stat().st_size
-        about = {"identity": identity, "bytes": sizes, "facts": facts}
-        files.write_json(beside / _ABOUT, about)
+        entry = {"identity": identity, "bytes": sizes, "facts": facts}
+        files.write_json(temporary / _ENTRY, entry)
 
 
 def tokenizer_identity(tokenizer: Tokenizer) -> dict[str, Any]:
-    """What decides a tokenizer's output: class, settings and vocabulary."""
+    """Return what decides a tokenizer's output: class, settings, vocabulary."""
     settings = tokenizer.get_config()
     for name in ("name", "trainable", "dtype", "config_file"):
         settings.pop(name, None)
@@ -101,10 +101,10 @@ def tokenizer_identity(tokenizer: Tokenizer) -> dict[str, Any]:
 def _entry(
     cache_dir: str | os.PathLike, identity: dict[str, Any]
 ) -> tuple[pathlib.Path, dict[str, Any]]:
-    """The entry's folder, and its identity as JSON gives it back.
+    """Return the entry's folder, and its identity as JSON returns it.
 
-    Two things are folded in: the long list of files becomes one hash, and
-    this package's own code counts, because other rules give other arrays.
+    The long list of files becomes one hash, and the hash of this package's
+    code is added, because other code may give other arrays.
     """
     source = json.dumps(identity["source"], sort_keys=True).encode()
     identity = {
@@ -118,12 +118,12 @@ def _entry(
 
 
 def code_digest() -> str:
-    """The hash of this package's code."""
+    """Return the hash of this package's code."""
     return files.code_digest(pathlib.Path(__file__).parent)
 
 
 def _mapped(path: pathlib.Path) -> np.ndarray:
-    """An array read as it is used; an empty one cannot be mapped."""
+    """Memory-map an array; an empty one, which cannot be mapped, is read."""
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Where text comes from: documents, each a list of its sentences."""
+"""Read sources of text as documents, each a list of its sentences."""
 
 import codecs
 import functools
@@ -17,39 +17,39 @@ from tfminilm.files import lines_of, open_regular
 
 _LOG = logging.getLogger(__name__)
 
-# Either of the marks that such files begin with.
+# The two byte order marks of UTF-16.
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_ABOUT_THE_FOLDER = "SOURCE.txt"
-_WANTED = 'expected "docs", a folder of .txt files, or "tfds:NAME"'
+_NOTE = "SOURCE.txt"
+_EXPECTED = 'expected "docs", a folder of .txt files, or "tfds:NAME"'
 
 
 def documents(source: str | os.PathLike) -> Iterator[list[str]]:
-    """Reads a source of text, one document at a time, in a fixed order.
+    """Read a source of text, one document at a time, in a fixed order.
 
     Args:
         source: "docs" (the prose of this machine's Python documentation), a
             folder of *.txt files in UTF-8 (also in its subfolders; one
             paragraph a line, a blank line between documents; `SOURCE.txt` is
             a note about the folder and is not read), or
-            `tfds:NAME[/config][:split][:text_key]`. Several of them with
-            commas between are read in turns, a document of each. A folder of
-            fewer than a hundred files without a blank line, or a data set of
-            one example, would have next to no documents: it is cut at its
+            `tfds:NAME[/config][:split][:text_key]`. Several sources,
+            separated by commas, are read in turns, one document of each. A
+            folder of fewer than a hundred files without a blank line, or a
+            data set of one example, has too few documents: it is cut at its
             lines or sentences, and this is logged.
 
     Returns:
-        An iterator of documents, each a list of its sentences. No document
-        comes twice.
+        An iterator of documents, each a list of its sentences. Repeated
+        documents are left out.
 
     Raises:
-        UserError: there is no such source, or it cannot be read as text. A
-            file's own fault is raised when the iterator gets there.
+        UserError: there is no such source, or it cannot be read as text. An
+            error in a file is raised when the iterator gets there.
     """
     return _distinct(_in_turns([_read(part) for part in sources(source)]))
 
 
 def identity(source: str | os.PathLike) -> dict[str, Any]:
-    """What tells one state of a source from another, as JSON-able values.
+    """Return JSON-able values that change whenever the source changes.
 
     Raises:
         UserError: as `documents`.
@@ -70,7 +70,7 @@ def identity(source: str | os.PathLike) -> dict[str, Any]:
 
 
 def sources(source: str | os.PathLike) -> list[str]:
-    """The sources that `source` names; a folder's name may have commas."""
+    """Split `source` at its commas, unless it is an existing folder."""
     text = os.fspath(source)
     is_folder = pathlib.Path(text).expanduser().exists()
     return [text] if is_folder else text.split(",")
@@ -85,19 +85,19 @@ def _read(source: str) -> Iterator[list[str]]:
     return _read_files(place)
 
 
-def _in_turns(found: list[Iterator[list[str]]]) -> Iterator[list[str]]:
-    """One document of each, then the next ones, to the end of the longest."""
-    while found:
-        left = []
-        for documents in found:
+def _in_turns(sources: list[Iterator[list[str]]]) -> Iterator[list[str]]:
+    """Yield one document of each source in turn, until all are at their end."""
+    while sources:
+        remaining = []
+        for documents in sources:
             for document in itertools.islice(documents, 1):
                 yield document
-                left.append(documents)
-        found = left
+                remaining.append(documents)
+        sources = remaining
 
 
 def parse(source: str | os.PathLike) -> tuple[str, str]:
-    """A source's kind, "docs", "tfds" or "folder", and its place.
+    """Return a source's kind, "docs", "tfds" or "folder", and its place.
 
     Raises:
         UserError: it is none of them.
@@ -106,7 +106,7 @@ def parse(source: str | os.PathLike) -> tuple[str, str]:
     if text.startswith("shards:"):
         raise UserError(
             f"{text} holds packed text, which stages on text alone read; "
-            f"{_WANTED}"
+            f"{_EXPECTED}"
         )
     if text == "docs":
         return "docs", ""
@@ -116,38 +116,38 @@ def parse(source: str | os.PathLike) -> tuple[str, str]:
 
 
 def text_files(place: str) -> list[pathlib.Path]:
-    """The files of a text folder, in the order in which they are read.
+    """Return the files of a text folder, in the order in which they are read.
 
     Raises:
         UserError: there is no such folder, or no text in it.
     """
     folder = pathlib.Path(place).expanduser()
     if not place or not folder.exists():
-        raise UserError(f"text source {place!r} does not exist; {_WANTED}")
+        raise UserError(f"text source {place!r} does not exist; {_EXPECTED}")
     if not folder.is_dir():
-        raise UserError(f"text source {place} is a file; {_WANTED}")
+        raise UserError(f"text source {place} is a file; {_EXPECTED}")
     files = sorted(
         path.resolve()
         for path in folder.rglob("*.txt")
-        if path.is_file() and path.name != _ABOUT_THE_FOLDER
+        if path.is_file() and path.name != _NOTE
     )
     if not files:
-        raise UserError(f"text folder {place} holds no .txt file; {_WANTED}")
+        raise UserError(f"text folder {place} holds no .txt file; {_EXPECTED}")
     return files
 
 
 def ending(place: str, files: list[pathlib.Path]) -> str:
-    """Finds what ends a document in a text folder; see `endings.find`.
+    """Find what ends a document in a text folder; see `endings.find`.
 
-    It is logged if those are no blank lines.
+    Other endings than blank lines are logged.
 
     Raises:
         UserError: a file is no text in UTF-8, or cannot be read.
     """
-    found = endings.find([functools.partial(_lines, path) for path in files])
-    if found != endings.BLANK_LINES:
-        _LOG.warning("text folder %s: %s", place, endings.told(found))
-    return found
+    kind = endings.find([functools.partial(_lines, path) for path in files])
+    if kind != endings.BLANK_LINES:
+        _LOG.warning("text folder %s: %s", place, endings.describe(kind))
+    return kind
 
 
 def read_file(
@@ -157,13 +157,14 @@ def read_file(
     cut: Callable[[str], list[str]] = split_sentences,
     ending: str = endings.BLANK_LINES,
 ) -> Iterator[list[list[str]]]:
-    """The documents of a text file as lists of paragraphs' sentences.
+    """Yield the documents of a text file as lists of paragraphs' sentences.
 
     Args:
         path: the file.
-        start: where to begin, in bytes: where a document does.
-        stop: no line that begins there or later is read; None: read all.
-        cut: what makes sentences of a paragraph.
+        start: the offset of a document's first byte, to begin there.
+        stop: lines that begin at this offset or later are not read; None:
+            read all.
+        cut: splits a paragraph into sentences.
         ending: what ends a document; see `endings.find`.
 
     Raises:
@@ -173,18 +174,18 @@ def read_file(
 
 
 def joined(paragraphs: Iterable[list[str]]) -> list[str]:
-    """The sentences of all paragraphs."""
+    """Return the sentences of all paragraphs."""
     return list(itertools.chain.from_iterable(paragraphs))
 
 
 def _read_files(place: str) -> Iterator[list[str]]:
-    """Checks that there are files at once, and what is in them when read."""
+    """Check now that there are files, and their contents while reading."""
     files = text_files(place)
 
     def read() -> Iterator[list[str]]:
-        own = ending(place, files)
+        kind = ending(place, files)
         for path in files:
-            yield from map(joined, read_file(path, ending=own))
+            yield from map(joined, read_file(path, ending=kind))
 
     return read()
 
@@ -192,7 +193,7 @@ def _read_files(place: str) -> Iterator[list[str]]:
 def _lines(
     path: pathlib.Path, start: int = 0, stop: int | None = None
 ) -> Iterator[tuple[int, str]]:
-    """Stripped lines of a UTF-8 file, and the bytes before each."""
+    """Yield stripped lines of a UTF-8 file, each after its offset in bytes."""
     offset = start
     try:
         with open(open_regular(path), "rb") as file:
@@ -224,12 +225,12 @@ def _lines(
         ) from error
 
 
-def _distinct(found: Iterable[list[str]]) -> Iterator[list[str]]:
-    seen: set[bytes] = set()
-    for document in found:
+def _distinct(documents: Iterable[list[str]]) -> Iterator[list[str]]:
+    digests: set[bytes] = set()
+    for document in documents:
         digest = hashlib.blake2b(
             "\n".join(document).encode(), digest_size=16
         ).digest()
-        if digest not in seen:
-            seen.add(digest)
+        if digest not in digests:
+            digests.add(digest)
             yield document

@@ -1,8 +1,9 @@
-"""Paragraphs of running text in a docstring, without what surrounds them.
+"""Find the paragraphs of running text in docstrings.
 
-Docstrings are reStructuredText, Markdown, or the sections of Google's and
-NumPy's styles. Left out are code, doctests, tables, headings, directives and
-lists of arguments; roles, links and emphasis give way to their text.
+Docstrings are in reStructuredText, in Markdown, or have the sections of
+Google's and NumPy's styles. Code, doctests, tables, headings, directives and
+lists of arguments are left out; roles, links and emphasis are replaced by
+their text.
 """
 
 import re
@@ -37,12 +38,12 @@ _MARKUP = re.compile(r"[`*_\[\\]")
 
 
 def paragraphs(docstring: str) -> Iterator[str]:
-    """Each paragraph on one line.
+    """Yield each paragraph as one line.
 
     Args:
         docstring: its text, with the common indentation already removed.
     """
-    dropped_below: int | None = None  # Deeper blocks belong to what we drop.
+    dropped_below: int | None = None  # Deeper blocks belong to a dropped one.
     in_list = False  # A section of NumPy's style ends at the next heading.
     for block in _blocks(docstring):
         if len(block) > 1 and _UNDERLINE.match(block[1].strip()):
@@ -70,7 +71,7 @@ def paragraphs(docstring: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """`text` without inline markup, on one line."""
+    """Return `text` without inline markup, on one line."""
     if _MARKUP.search(text):
         for pattern, replacement in _INLINE:
             text = pattern.sub(replacement, text)
@@ -78,7 +79,7 @@ def _plain(text: str) -> str:
 
 
 def _blocks(docstring: str) -> Iterator[list[str]]:
-    """Runs of lines between blank ones, without fenced code."""
+    """Yield runs of lines between blank ones, without fenced code."""
     block: list[str] = []
     fenced = False
     for line in docstring.expandtabs().split("\n"):
@@ -95,7 +96,7 @@ def _blocks(docstring: str) -> Iterator[list[str]]:
 
 
 def _is_dropped(block: list[str]) -> bool:
-    """Code, tables, comments and lists of arguments."""
+    """Return whether it is code, a table, a comment or a list of arguments."""
     first = block[0].strip()
     if first.startswith(("..", "#", "$", "@")) or _FIELD.match(first):
         return True
@@ -108,7 +109,7 @@ def _is_dropped(block: list[str]) -> bool:
 
 
 def _items(block: list[str]) -> Iterator[str]:
-    """The items of a list, or the block as one; a bullet or no bullet."""
+    """Yield the items of a list without bullets, or the block as one item."""
     item: list[str] = []
     for line in map(str.strip, block):
         if bullet := _BULLET.match(line):

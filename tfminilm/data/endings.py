@@ -1,7 +1,7 @@
 """Find where the documents of a text end: at blank lines, if it has any.
 
-A text without them would be one document, of which no part can be held out.
-It is cut at its lines, or, where it has few, between its sentences.
+A text without blank lines would be one document, so no part of it could be
+held out. It is cut at its lines or, if it has few lines, between its sentences.
 """
 
 import itertools
@@ -9,27 +9,27 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tfminilm.data.sentences import split_sentences
 
-# Lines with the bytes that stand before them.
+# Lines, each after its offset in bytes.
 Lines = Iterable[tuple[int, str]]
 
 BLANK_LINES = "blank lines"
 LINES = "lines"
 SENTENCES = "sentences"
 
-# That a document which is cut is cut into, in bytes or characters, about: some
-# hundred tokens.
+# The approximate size of the pieces of such a text, in bytes or characters:
+# about a hundred tokens.
 PIECE = 500
-# With fewer it would be chance whether one of a hundred is held out.
+# With fewer documents, a held-out share of 1 % could be empty by chance.
 _FEW = 100
 
 
 def find(texts: Sequence[Callable[[], Lines]]) -> str:
-    """Tells whether documents end at `BLANK_LINES`, `LINES` or `SENTENCES`.
+    """Return whether documents end at `BLANK_LINES`, `LINES` or `SENTENCES`.
 
-    A hundred texts without a blank line are a hundred documents.
+    With a hundred texts or more, a text without blank lines is one document.
 
     Args:
-        texts: what gives the lines of each.
+        texts: for each text a function that returns its lines.
     """
     if len(texts) >= _FEW or any(_has_blank(text()) for text in texts):
         return BLANK_LINES
@@ -41,15 +41,16 @@ def find(texts: Sequence[Callable[[], Lines]]) -> str:
 def documents(
     lines: Lines, ending: str, cut: Callable[[str], list[str]]
 ) -> Iterator[list[list[str]]]:
-    """The documents of a text as lists of paragraphs' sentences.
+    """Yield the documents of a text as lists of paragraphs' sentences.
 
-    Where a document that was cut ends depends on places in the text alone,
-    and so not on where reading begins.
+    The places of the cuts depend on the text only, not on the place where
+    reading begins.
 
     Args:
-        lines: of the text, or of a part that begins with a document.
-        ending: what ends a document, as `find` says it.
-        cut: what makes sentences of a paragraph, which is a line.
+        lines: the lines of the text, or of a part that begins with a
+            document.
+        ending: what ends a document, as `find` returns it.
+        cut: splits a paragraph, which is a line, into sentences.
     """
     paragraphs: list[list[str]] = []
     piece = 0
@@ -68,8 +69,8 @@ def documents(
         yield paragraphs
 
 
-def told(ending: str) -> str:
-    """Tells a user how a text is cut."""
+def describe(ending: str) -> str:
+    """Describe to a user how a text is cut."""
     places = "at line ends" if ending == LINES else "between its sentences"
     return (
         "it has no blank line, which ends a document, and is cut "
@@ -78,7 +79,7 @@ def told(ending: str) -> str:
 
 
 def _has_blank(lines: Lines) -> bool:
-    """Tells whether there is a blank line between two others."""
+    """Return whether there is a blank line between two others."""
     is_first, was_blank = True, False
     for _, line in lines:
         if line and was_blank:
@@ -89,20 +90,20 @@ def _has_blank(lines: Lines) -> bool:
 
 
 def _parts(line: str) -> Iterator[str]:
-    """Sentences together, cut between words where they do not end."""
-    own: list[str] = []
+    """Yield groups of sentences; very long ones are cut between words."""
+    group: list[str] = []
     size = 0
     for sentence in split_sentences(line):
         while len(sentence) > 2 * PIECE:
             place = sentence.rfind(" ", 1, PIECE) + 1 or PIECE
-            own.append(sentence[:place].strip())
+            group.append(sentence[:place].strip())
             sentence = sentence[place:]
-            yield " ".join(own)
-            own, size = [], 0
-        own.append(sentence)
+            yield " ".join(group)
+            group, size = [], 0
+        group.append(sentence)
         size += len(sentence)
         if size >= PIECE:
-            yield " ".join(own)
-            own, size = [], 0
-    if own:
-        yield " ".join(own)
+            yield " ".join(group)
+            group, size = [], 0
+    if group:
+        yield " ".join(group)

@@ -1,10 +1,10 @@
-"""Masked-language-model batches: dynamic, seeded, of any step at once.
+"""Masked-language-model batches: masked during training, from a seed.
 
 Devlin et al. (arXiv 1810.04805, section 3.1): 15 % of the tokens are to be
 predicted; of these, 80 % are replaced by `[MASK]`, 10 % by a random token,
-and 10 % stay. Like the batches that they are made from, they are a pure
-function of the seed and the step, so every epoch masks anew and a resumed run
-masks what the first one would have.
+and 10 % stay. The masks are a pure function of the seed and the step, so every
+epoch masks other tokens, and a resumed run masks the same ones as a run that
+was never interrupted.
 """
 
 import dataclasses
@@ -22,19 +22,19 @@ from tfminilm.typing import Tokenizer
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# What KerasHub's masked-language models take: inputs, labels, weights. Those
-# that predict next sentences as well have labels for each of their outputs.
+# The arguments of KerasHub's masked-language models: inputs, labels, weights.
+# With next-sentence prediction the labels are a dict by the model's outputs.
 MaskedBatch = tuple[dict[str, np.ndarray], Any, np.ndarray]
 
 _MASK, _RANDOM = 0.8, 0.1
 # Scripts that put no space between words: each piece is a word of its own.
 _UNSPACED = "CJK HIRAGANA KATAKANA THAI LAO KHMER MYANMAR TIBETAN".split()
-# So that training and held-out batches of one seed are masked differently.
+# Added to the seed, so that training and held-out batches get other masks.
 _TRAIN, _HELD_OUT = 1, 2
 
 
 class Masks(Protocol):
-    """What makes a masked batch of one that is not, as `Masking` does."""
+    """The interface of objects that mask a batch, such as `Masking`."""
 
     def apply(
         self, inputs: dict[str, np.ndarray], random: np.random.Generator
@@ -43,7 +43,7 @@ class Masks(Protocol):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Masking:
-    """What a vocabulary says about masking, and how much is masked.
+    """The settings of masking and the properties of a vocabulary.
 
     Attributes:
         mask_id: the id of `[MASK]`.
@@ -67,7 +67,7 @@ class Masking:
     def of(
         cls, tokenizer: Tokenizer, rate: float = 0.15, whole_words: bool = True
     ) -> "Masking":
-        """Reads the vocabulary of a KerasHub tokenizer.
+        """Build the masking for the vocabulary of a KerasHub tokenizer.
 
         WordPiece marks the pieces that continue a word ("##ing"),
         SentencePiece and byte-level BPE those that begin one ("▁in", "Ġin").
@@ -97,18 +97,18 @@ class Masking:
         )
 
     def num_predictions(self, length: int) -> int:
-        """Places for masked tokens in a sequence of `length` ids."""
+        """Return the number of places for masked tokens in `length` ids."""
         return max(1, round(self.rate * length))
 
     def apply(
         self, inputs: dict[str, np.ndarray], random: np.random.Generator
     ) -> MaskedBatch:
-        """Masks a batch.
+        """Mask a batch.
 
         Args:
             inputs: `token_ids` and `padding_mask`, `[batch, length]`, and
-                what else the models read.
-            random: where chance comes from.
+                any other inputs of the models.
+            random: the random number generator.
 
         Returns:
             The inputs with masked `token_ids` and with `mask_positions`
@@ -135,9 +135,12 @@ class Masking:
         return x, labels, used.astype(np.float32)
 
     def _choose(
-        self, token_ids: np.ndarray, real: np.ndarray, random: Any
+        self,
+        token_ids: np.ndarray,
+        real: np.ndarray,
+        random: np.random.Generator,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Positions to predict, `[batch, places]`, and which are used."""
+        """Return the positions to predict, `[batch, places]`, and their use."""
         length = token_ids.shape[1]
         places = self.num_predictions(length)
         lengths = real.sum(axis=1, keepdims=True)
@@ -147,12 +150,12 @@ class Masking:
         if self.whole_words:
             before = np.pad(free, ((0, 0), (1, 0)))[:, :-1]
             starts &= self.starts_word[token_ids] | ~before
-        # Words count from 1 in each sequence; 0 is what is not to be masked.
+        # Words are numbered from 1 in each sequence; 0 means "do not mask".
         words = np.where(free, np.cumsum(starts, axis=1), 0)
         sizes = np.stack([np.bincount(w, minlength=length + 1) for w in words])
         keys = random.random(sizes.shape)
         keys[(sizes > budget) | (np.arange(length + 1) == 0)] = np.inf
-        # In the order of their words' keys, a word's tokens side by side.
+        # Sorted by their words' keys, so a word's tokens stay side by side.
         tokens = np.take_along_axis(keys, words, axis=1)
         order = np.argsort(tokens, axis=1, kind="stable")
         sorted_words = np.take_along_axis(words, order, axis=1)
@@ -172,13 +175,14 @@ def masked_batch(
     masking: Masks,
     pairs: SentencePairs | None = None,
 ) -> MaskedBatch:
-    """The masked batch of a global step: `Masking.apply` on `batch`.
+    """Return the masked batch of a global step: `Masking.apply` on `batch`.
 
-    With `pairs` the sequences are made pairs of texts first, and the labels
-    are a dict: "logits" of the masked tokens, and "next_sentence_logits".
+    With `pairs` the sequences are first turned into pairs of texts, and the
+    labels are a dict: "logits" of the masked tokens, and
+    "next_sentence_logits".
 
     Raises:
-        UserError: there is no sequence to draw from.
+        UserError: the text has no sequence.
     """
     inputs = batches.batch(packed, step, batch_size, seed)
     return masked(inputs, masking, pairs, _random(seed, step, _TRAIN))
@@ -200,14 +204,14 @@ def masked_dataset(
         batch_size: sequences in a batch.
         seed: decides the order and the masks.
         first_step: the step to begin with, counted from 0.
-        num_steps: batches to give; None: one epoch each time it is read, as
-            `dataset` has it. Each epoch is masked anew.
-        masking: what to mask, such as `Masking.of(tokenizer)`. Needed.
+        num_steps: number of batches; None: one epoch each time it is read, as
+            in `dataset`. Each epoch is masked differently.
+        masking: chooses the masks, such as `Masking.of(tokenizer)`; required.
         pairs: makes pairs of texts for next-sentence prediction; see
             `masked_batch`.
 
     Raises:
-        UserError: there is no sequence to draw from, or no `masking`.
+        UserError: the text has no sequence, or `masking` is missing.
     """
     import tensorflow as tf
 
@@ -227,7 +231,7 @@ def masked_dataset(
     def draw(step: np.ndarray) -> list[np.ndarray]:
         return tf.nest.flatten(make(int(step)))
 
-    def parts(step: Any) -> Any:
+    def parts(step: "tf.Tensor") -> Any:
         flat = [
             tf.ensure_shape(tensor, array.shape)
             for tensor, array in zip(
@@ -248,10 +252,10 @@ def masked_held_out_batches(
     count: int | None = None,
     pairs: SentencePairs | None = None,
 ) -> list[MaskedBatch]:
-    """`held_out_batches`, masked (and paired) the same way in every call.
+    """Return `held_out_batches`, masked in the same way in every call.
 
     Raises:
-        UserError: there is no sequence to draw from.
+        UserError: the text has no sequence.
     """
     plain = batches.held_out_batches(packed, batch_size, count)
     return [
@@ -266,7 +270,7 @@ def masked(
     pairs: SentencePairs | None,
     random: np.random.Generator,
 ) -> MaskedBatch:
-    """`Masking.apply`, with `pairs` on what those make of the inputs."""
+    """Apply the masking to a batch, or to pairs of texts made from it."""
     if pairs is None:
         return masking.apply(inputs, random)
     inputs, follows = pairs.apply(inputs, random)
@@ -275,15 +279,14 @@ def masked(
 
 
 def whole_words(tokenizer: Tokenizer) -> list[str]:
-    """The words of letters that are one token, each at the place of its id.
+    """Return for each token id its word, if it is a whole word of letters.
 
-    At the ids of other tokens (pieces of words, marks, special ones) there
-    are empty strings.
+    Other tokens (pieces of words, marks, special ones) get empty strings.
     """
     pieces = _pieces(tokenizer)
     words = [piece.lstrip("▁Ġ") for piece in pieces]
     return [
-        # Byte-level BPE spells other letters with wrong ones.
+        # Byte-level BPE writes non-ASCII letters as other characters.
         word if is_start and word.isascii() and word.isalpha() else ""
         for word, is_start in zip(words, _starts_word(pieces), strict=True)
     ]
@@ -294,11 +297,11 @@ def _random(seed: int, step: int, purpose: int) -> np.random.Generator:
 
 
 def _pieces(tokenizer: Tokenizer) -> list[str]:
-    """The vocabulary, in the order of its ids."""
+    """Return the vocabulary, in the order of its ids."""
     import keras_hub
 
     if isinstance(tokenizer, keras_hub.tokenizers.BytePairTokenizer):
-        # Its own list is in the order of the file.
+        # Its `get_vocabulary` is in the order of the file.
         count = tokenizer.vocabulary_size()
         return [tokenizer.id_to_token(index) for index in range(count)]
     return [str(piece) for piece in tokenizer.get_vocabulary()]
@@ -313,7 +316,7 @@ def _starts_word(pieces: list[str]) -> np.ndarray:
             for piece in pieces
         ]
     )
-    # A vocabulary of whole words marks none.
+    # A vocabulary of whole words has no such marks.
     return starts if starts.any() else np.ones_like(starts)
 
 

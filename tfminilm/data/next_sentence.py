@@ -1,8 +1,8 @@
-"""Pairs of texts, of which the second follows the first or is another's.
+"""Pairs of texts for next-sentence prediction.
 
 The second objective of BERT (arXiv 1810.04805, section 3.1), made from packed
-sequences: one is cut in two behind a sentence, and half of the second parts
-give way to the beginnings of other sequences.
+sequences: each one is cut in two after a sentence, and half of the second parts
+are replaced by the beginnings of other sequences.
 """
 
 import dataclasses
@@ -18,12 +18,12 @@ _ENDS = frozenset(".!?…。")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SentencePairs:
-    """What a vocabulary says about pairs.
+    """The properties of a vocabulary that pairs depend on.
 
     Attributes:
         end_id: the id that ends a text, `[SEP]`.
-        is_special: `[vocabulary_size]`: ids of no text.
-        ends_sentence: `[vocabulary_size]`: ids such as that of ".".
+        is_special: `[vocabulary_size]`: ids of special tokens.
+        ends_sentence: `[vocabulary_size]`: ids of "." and the like.
     """
 
     end_id: int
@@ -32,7 +32,7 @@ class SentencePairs:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> "SentencePairs":
-        """Reads the vocabulary of a KerasHub WordPiece tokenizer."""
+        """Read the vocabulary of a KerasHub WordPiece tokenizer."""
         pieces = [str(piece) for piece in tokenizer.get_vocabulary()]
         is_special = np.zeros(len(pieces), bool)
         is_special[[int(i) for i in tokenizer.special_token_ids]] = True
@@ -45,17 +45,17 @@ class SentencePairs:
     def apply(
         self, inputs: dict[str, np.ndarray], random: np.random.Generator
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Makes pairs of a batch of packed sequences.
+        """Turn a batch of packed sequences into pairs.
 
-        The first text ends with a sentence in the middle half of its
-        sequence, or in the middle where none does. A second one that does not
-        follow is the beginning of another sequence in the batch, and so of
-        another document but by a rare chance. Texts fill the whole length.
+        The first text ends at the end of a sentence, in the middle half of
+        its sequence; if no sentence ends there, in the middle. A second text
+        that does not follow is the beginning of another sequence of the
+        batch, which is rarely of the same document. Pairs have full length.
 
         Args:
             inputs: `token_ids` `[batch, length]`, with special ones at both
-                ends, and what else the models read.
-            random: where chance comes from.
+                ends, and any other inputs of the models.
+            random: the random number generator.
 
         Returns:
             The inputs, `segment_ids` being 1 behind the first text's
@@ -63,10 +63,10 @@ class SentencePairs:
             follows and 1, in half of the cases, where it does not.
 
         Raises:
-            UserError: the batch has no other sequence.
+            UserError: the batch has only one sequence.
         """
-        own = inputs["token_ids"]
-        batch, length = own.shape
+        original = inputs["token_ids"]
+        batch, length = original.shape
         if batch < 2:
             raise UserError(
                 "next sentences are drawn from a batch, and one has a single "
@@ -74,18 +74,18 @@ class SentencePairs:
                 "train.gradient_accumulation, to be 2 or more, and as many "
                 "sequences of held-out text"
             )
-        others = np.roll(own, int(random.integers(1, batch)), axis=0)
+        shuffled = np.roll(original, int(random.integers(1, batch)), axis=0)
         labels = random.integers(0, 2, batch, np.int32)
-        cuts = self._cuts(own, random)[:, None]
-        places = np.arange(length)
-        is_second = places > cuts
-        following = np.take_along_axis(own, places - is_second, axis=1)
-        foreign = np.take_along_axis(
-            others, np.maximum(places - cuts, 0), axis=1
+        cuts = self._cuts(original, random)[:, None]
+        positions = np.arange(length)
+        is_second = positions > cuts
+        following = np.take_along_axis(original, positions - is_second, axis=1)
+        replacement = np.take_along_axis(
+            shuffled, np.maximum(positions - cuts, 0), axis=1
         )
-        is_foreign = is_second & (labels[:, None] == 1)
-        token_ids = np.where(is_foreign, foreign, following)
-        token_ids[(places == cuts) | (places == length - 1)] = self.end_id
+        is_replaced = is_second & (labels[:, None] == 1)
+        token_ids = np.where(is_replaced, replacement, following)
+        token_ids[(positions == cuts) | (positions == length - 1)] = self.end_id
         segment_ids = is_second.astype(np.int32)
         pairs = {"token_ids": token_ids, "segment_ids": segment_ids}
         return inputs | pairs, labels
@@ -93,12 +93,13 @@ class SentencePairs:
     def _cuts(
         self, token_ids: np.ndarray, random: np.random.Generator
     ) -> np.ndarray:
-        """Where the second texts begin, `[batch]`."""
+        """Choose where the second texts begin, `[batch]`."""
         length = token_ids.shape[1]
-        fine = np.zeros(token_ids.shape, bool)
-        fine[:, 1:] = self.ends_sentence[token_ids[:, :-1]]
-        fine &= ~self.is_special[token_ids]
-        places = np.arange(length)
-        fine &= (places >= length // 4) & (places <= 3 * length // 4)
-        fine[~fine.any(axis=1), length // 2] = True
-        return np.argmax(random.random(fine.shape) * fine, axis=1)
+        is_allowed = np.zeros(token_ids.shape, bool)
+        is_allowed[:, 1:] = self.ends_sentence[token_ids[:, :-1]]
+        is_allowed &= ~self.is_special[token_ids]
+        positions = np.arange(length)
+        is_allowed &= positions >= length // 4
+        is_allowed &= positions <= 3 * length // 4
+        is_allowed[~is_allowed.any(axis=1), length // 2] = True
+        return np.argmax(random.random(is_allowed.shape) * is_allowed, axis=1)

@@ -1,4 +1,4 @@
-"""Sentences in, full sequences of token ids out: no padding is trained on."""
+"""Pack sentences into full sequences of token ids, without padding."""
 
 import concurrent.futures
 import dataclasses
@@ -13,8 +13,8 @@ from tfminilm.tokenizer import Exact
 from tfminilm.tokenizer.graph import in_graph
 from tfminilm.typing import Tokenizer
 
-# Long batches keep the tokenizer's native code busy; a few of them at once
-# keep every core busy while the next documents are being read.
+# Large batches make the tokenizer's native code efficient; several at once
+# use all cores while the next documents are read.
 _BATCH_SENTENCES = 4096
 
 
@@ -31,8 +31,8 @@ class EncodedDocument:
 class PackedText:
     """Text as a matrix.
 
-    `token_ids` is int32 `[num_sequences, sequence_length]`, no id of it
-    padding; `num_tokens` counts the ids of the text itself, each once.
+    `token_ids` is int32 `[num_sequences, sequence_length]` without padding;
+    `num_tokens` counts the ids of the text itself, each once.
     """
 
     token_ids: np.ndarray
@@ -56,7 +56,7 @@ class PackedText:
 def encode(
     documents: Iterable[list[str]], tokenizer: Tokenizer
 ) -> Iterator[EncodedDocument]:
-    """Tokenises documents in large batches, in their order.
+    """Tokenize documents in large batches, in their order.
 
     Args:
         documents: lists of sentences.
@@ -79,26 +79,26 @@ def encode(
 
 
 def special_ids(tokenizer: Tokenizer) -> tuple[int, int]:
-    """The ids that open and close a sequence, `[CLS]` and `[SEP]` or alike.
+    """Return the ids that open and close a sequence, such as `[CLS]`, `[SEP]`.
 
     Raises:
         UserError: the tokenizer has no such tokens.
     """
-    found = []
+    specials = []
     for names in (("cls", "start"), ("sep", "end")):
         ids = [getattr(tokenizer, f"{name}_token_id", None) for name in names]
-        known = [token_id for token_id in ids if token_id is not None]
-        if not known:
+        defined = [token_id for token_id in ids if token_id is not None]
+        if not defined:
             raise UserError(
                 f"{type(tokenizer).__name__} has no {names[0]} or {names[1]} "
                 "token; expected the tokenizer of an encoder such as BERT"
             )
-        found.append(int(known[0]))
-    return found[0], found[1]
+        specials.append(int(defined[0]))
+    return specials[0], specials[1]
 
 
 def unknown_id(tokenizer: Tokenizer) -> int | None:
-    """The id of what cannot be spelled; `None` where bytes spell all."""
+    """Return the id of unknown characters; `None` for byte-level BPE."""
     try:
         return tokenizer.token_to_id(getattr(tokenizer, "oov_token", "<unk>"))
     except (KeyError, ValueError):
@@ -111,19 +111,19 @@ def pack(
     sequence_length: int,
     name: str = "the text",
 ) -> PackedText:
-    """Packs documents into sequences of exactly `sequence_length` ids.
+    """Pack documents into sequences of exactly `sequence_length` ids.
 
     A sequence is `[CLS] ... [SEP]`, with a `[SEP]` between documents, and
-    starts with the start of a sentence. A sentence that does not fit is cut,
-    and the next sequence starts with it again, whole; only what is longer
-    than a sequence goes on from the cut. The last sequence is filled up from
+    starts at the start of a sentence. A sentence that does not fit is cut,
+    and the next sequence repeats it from its start; only a sentence longer
+    than a sequence continues at the cut. The last sequence is filled up from
     the first document. So every token is in some sequence.
 
     Args:
         documents: encoded text, in the order in which it is packed.
-        tokenizer: the one that encoded it, for the ids of `[CLS]` and `[SEP]`.
+        tokenizer: its tokenizer, for the ids of `[CLS]` and `[SEP]`.
         sequence_length: ids in a sequence, with the special ones; at least 3.
-        name: what the text is called in an error.
+        name: the name of the text in an error.
 
     Raises:
         UserError: the text does not fill one sequence.
@@ -147,30 +147,31 @@ def pack_part(
     tokenizer: Tokenizer,
     sequence_length: int,
 ) -> tuple[PackedText, list[EncodedDocument]]:
-    """Packs a part of a text, as `pack` does, and leaves what fills nothing.
+    """Pack a part of a text, as `pack` does, without filling the last one.
 
     Args:
-        documents: the part's, in the order in which they are packed.
-        tokenizer: as of `pack`.
-        sequence_length: as of `pack`.
+        documents: the part's documents, in the order in which they are packed.
+        tokenizer: as in `pack`.
+        sequence_length: as in `pack`.
 
     Returns:
-        The full sequences with the number of all tokens, those of the rest
-        too; and the rest, documents without their text, to be packed with
-        that of other parts.
+        The full sequences, with the number of all tokens of the part; and the
+        remaining documents, without their text, which fill no sequence and
+        are to be packed together with those of other parts.
     """
     ids = special_ids(tokenizer)
     room = _room(sequence_length)
     stream, ends, num_tokens = _stream(documents, ids[1])
     starts = _sequence_starts(stream.size, ends, room)
-    rest: list[EncodedDocument] = []
+    remainder: list[EncodedDocument] = []
     if starts and starts[-1] + room > stream.size:
-        rest = _rest(stream, ends, starts.pop())
-    return PackedText(_sequences(stream, starts, ids, room), num_tokens), rest
+        remainder = _remainder(stream, ends, starts.pop())
+    sequences = _sequences(stream, starts, ids, room)
+    return PackedText(sequences, num_tokens), remainder
 
 
 def _room(sequence_length: int) -> int:
-    """How many ids of text a sequence has beside the special ones."""
+    """Return how many ids of text a sequence has beside the special ones."""
     if sequence_length < 3:
         raise UserError(
             f"sequence length is {sequence_length}, expected 3 or more"
@@ -181,7 +182,7 @@ def _room(sequence_length: int) -> int:
 def _sequences(
     stream: np.ndarray, starts: list[int], ids: tuple[int, int], room: int
 ) -> np.ndarray:
-    """The sequences that start there, int32 `[starts, room + 2]`."""
+    """Return the sequences at these starts, int32 `[starts, room + 2]`."""
     token_ids = np.empty((len(starts), room + 2), np.int32)
     token_ids[:, 0], token_ids[:, -1] = ids
     if starts:
@@ -190,28 +191,28 @@ def _sequences(
     return token_ids
 
 
-def _rest(
+def _remainder(
     stream: np.ndarray, ends: np.ndarray, start: int
 ) -> list[EncodedDocument]:
-    """The documents of a stream from `start` on."""
+    """Return the documents of a stream from `start` on."""
     ends = ends[np.abs(ends) > start]
-    rest = []
-    for own in np.split(ends, np.flatnonzero(ends < 0) + 1)[:-1]:
-        bounds = np.concatenate([[start], own[:-1]])
+    remainder = []
+    for document_ends in np.split(ends, np.flatnonzero(ends < 0) + 1)[:-1]:
+        bounds = np.concatenate([[start], document_ends[:-1]])
         token_ids = stream[start : bounds[-1]]
-        rest.append(EncodedDocument([], token_ids, np.diff(bounds)))
-        start = -int(own[-1])
-    return rest
+        remainder.append(EncodedDocument([], token_ids, np.diff(bounds)))
+        start = -int(document_ends[-1])
+    return remainder
 
 
 def _stream(
     documents: Iterable[EncodedDocument], end_id: int
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """All ids in a row, with one `end_id` after each document.
+    """Join all ids, with one `end_id` after each document.
 
     Returns:
-        The ids; where each sentence and each `end_id` ends, negated for the
-        latter; and the number of ids without those `end_id`s.
+        The ids; the position where each sentence and each `end_id` ends,
+        negative for `end_id`s; and the number of ids without `end_id`s.
     """
     pieces: list[np.ndarray] = []
     ends: list[np.ndarray] = []
@@ -231,7 +232,7 @@ def _stream(
 
 
 def _sequence_starts(size: int, ends: np.ndarray, room: int) -> list[int]:
-    """Where in the stream each sequence starts; see `pack` for the rule."""
+    """Return where in the stream each sequence starts; see `pack`."""
     positions = np.abs(ends)
     starts = []
     start = 0
@@ -254,7 +255,7 @@ def _sequence_starts(size: int, ends: np.ndarray, room: int) -> list[int]:
 def _function(
     tokenizer: Tokenizer,
 ) -> Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]:
-    """Returns a function that makes ids of many texts, and their lengths."""
+    """Return a function from many texts to their ids and lengths."""
     if isinstance(tokenizer, Exact):
         return tokenizer.encode
     reads_special = getattr(tokenizer, "special_tokens_in_strings", False)
@@ -265,7 +266,7 @@ def _function(
     def encode_words(
         texts: Sequence[str],
     ) -> tuple[np.ndarray, np.ndarray]:
-        # U+0000 parts words; TensorFlow would drop the text behind it.
+        # U+0000 separates words; TensorFlow would drop the text after it.
         return encode([text.replace("\0", " ") for text in texts])
 
     return encode_words
@@ -285,9 +286,9 @@ def _batches(documents: Iterable[list[str]]) -> Iterator[list[list[str]]]:
 
 
 def _flat(batch: list[list[str]]) -> list[str]:
-    """All sentences; all but a document's first keep the space before them.
+    """Return all sentences, each with a space before it unless it is first.
 
-    WordPiece and SentencePiece do not see it, byte-level BPE does.
+    Only byte-level BPE reads the space; WordPiece and SentencePiece ignore it.
     """
     return [
         sentence if first else " " + sentence
@@ -303,8 +304,8 @@ def _encoded(
 ) -> Iterator[EncodedDocument]:
     sentence = token = 0
     for document in batch:
-        own = lengths[sentence : sentence + len(document)]
-        size = int(own.sum())
-        yield EncodedDocument(document, flat[token : token + size], own)
+        sizes = lengths[sentence : sentence + len(document)]
+        size = int(sizes.sum())
+        yield EncodedDocument(document, flat[token : token + size], sizes)
         sentence += len(document)
         token += size

@@ -1,13 +1,13 @@
-"""English prose of the Python documentation that every machine carries.
+"""English prose of the Python documentation on this machine.
 
-The topics of `pydoc_data`, then the docstrings of the standard library and of
-the installed packages. Nothing is imported, the source files are read: string
-literals are found with one regular expression and evaluated by `ast`. Parsing
-whole files with `ast` finds the same docstrings (99.7 % of their text, over
-the standard library and a tenth of the packages) in five times the time, and
-packages hold 170 MB of source.
+It has the topics of `pydoc_data`, then the docstrings of the standard library
+and of the installed packages. Source files are read, not imported: a regular
+expression finds string literals, and `ast` evaluates them. Parsing whole files
+with `ast` finds the same docstrings (99.7 % of the text agrees, in the standard
+library and a tenth of the packages), but takes five times as long for the
+170 MB of source.
 
-A document is a topic, or what one source file says.
+A document is a topic, or all docstrings of one source file.
 """
 
 import ast
@@ -49,20 +49,20 @@ _CODE = re.compile(r"://|[=<>{}\\|~^@]|\w_\w+_\w|\w\(\w|\.\w+\.\w+\.|`|--")
 
 
 def documents() -> Iterator[list[str]]:
-    """Documents in a fixed order: topics, standard library, packages."""
+    """Yield documents in a fixed order: topics, standard library, packages."""
     seen: set[int] = set()
-    library, *others = _roots()
+    library, *packages = _roots()
     for text in _topics(library / _TOPICS):
         if document := _prose([text], seen):
             yield document
-    for root in (library, *others):
+    for root in (library, *packages):
         for path in _source_files(root):
             if document := _prose(_docstrings(path), seen):
                 yield document
 
 
 def identity() -> list:
-    """Python's version, and every source file's name and size."""
+    """Return Python's version, and every source file's name and size."""
     files = [
         [path.relative_to(root).as_posix(), path.stat().st_size]
         for root in _roots()
@@ -72,7 +72,7 @@ def identity() -> list:
 
 
 def _roots() -> list[pathlib.Path]:
-    """The standard library's folder, then those of installed packages."""
+    """Return the standard library's folder, then those of packages."""
     places = sysconfig.get_paths()
     names = ("stdlib", "purelib", "platlib")
     return [pathlib.Path(p) for p in dict.fromkeys(places[n] for n in names)]
@@ -87,7 +87,7 @@ def _source_files(root: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def _topics(path: pathlib.Path) -> list[str]:
-    """The texts of `pydoc_data.topics`, a module that assigns one dict."""
+    """Return the texts of `pydoc_data.topics`, a module with one dict."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
@@ -100,9 +100,9 @@ def _topics(path: pathlib.Path) -> list[str]:
 
 
 def _docstrings(path: pathlib.Path) -> Iterator[str]:
-    """String literals of three quotes which stand as statements of their own.
+    """Yield triple-quoted string literals that are statements by themselves.
 
-    These are the docstrings, and the like of them below attributes.
+    These are docstrings, and similar strings below attributes.
     """
     try:
         source = path.read_bytes().decode()
@@ -126,7 +126,7 @@ def _docstrings(path: pathlib.Path) -> Iterator[str]:
 
 
 def _prose(texts: Iterator[str] | list[str], seen: set[int]) -> list[str]:
-    """English sentences of the paragraphs not `seen` before, which it adds."""
+    """Return English sentences of new paragraphs, and add these to `seen`."""
     sentences: list[str] = []
     for text in texts:
         for paragraph in paragraphs(text):
@@ -142,6 +142,6 @@ def _is_english(sentence: str) -> bool:
         sentence.isascii()
         and not _CODE.search(sentence)
         and is_prose(sentence)
-        and len(found := words(sentence)) >= 4
-        and not _ENGLISH.isdisjoint(map(str.lower, found))
+        and len(tokens := words(sentence)) >= 4
+        and not _ENGLISH.isdisjoint(map(str.lower, tokens))
     )

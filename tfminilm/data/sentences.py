@@ -1,15 +1,15 @@
 # ruff: noqa: RUF001 (quotation marks are meant; word lists as text)
-"""Splits a paragraph into sentences by rule, and tells prose from the rest.
+"""Split paragraphs into sentences by rules, and recognise prose.
 
 The rules know abbreviations, initials, decimals, closing quotes and brackets,
-and the full stops of Chinese and Japanese, which no space follows. Where a
-full stop is ambiguous they rather join two sentences than cut one in two.
+and the full stops of Chinese and Japanese, which no space follows. At an
+ambiguous full stop two sentences are rather joined than one cut in two.
 """
 
 import re
 
-# A run of sentence ends, what closes after it, and then a space; or one of
-# the full-width ends, after which the next sentence may begin at once.
+# Sentence ends, closing quotes and brackets, and then a space; or full-width
+# ends, after which the next sentence may follow without a space.
 _END = re.compile(
     r"""(?P<end>[.!?…।]+)["'”’»)\]]*(?P<gap>\s+)"""
     r"""|[。！？｡]+["'”’」』）》]*\s*"""
@@ -30,7 +30,7 @@ _BEFORE_NUMBER = frozenset(
     "fig figs no nos vol vols eq eqs sec ch chap p pp art op ed ref refs "
     "jan feb mar apr jun jul aug sep sept oct nov dec b d r".split()
 )
-# The end of a sentence only when a word follows that likes to open one.
+# The end of a sentence only when a word follows that often begins one.
 _MAYBE = frozenset(
     "jr sr inc ltd co corp bros dept univ assn etc u.s u.k u.n e.u u.s.a "
     "d.c a.m p.m b.c a.d b.c.e c.e ph.d m.a b.a m.d est al".split()
@@ -50,9 +50,9 @@ _PROSE_END = re.compile(r"""[.!?…。！？]["'”’)」』]*$""")
 
 
 def split_sentences(paragraph: str) -> list[str]:
-    """The sentences of one paragraph, in order, each stripped.
+    """Split a paragraph into sentences, in order, each stripped.
 
-    Joined by spaces they give the paragraph again (white space aside).
+    Joined by spaces, they are the paragraph again (except for white space).
     """
     sentences = []
     start = 0
@@ -66,17 +66,17 @@ def split_sentences(paragraph: str) -> list[str]:
 
 
 def whole(paragraph: str) -> list[str]:
-    """The paragraph in place of its sentences, where none are needed."""
+    """Return the paragraph as its only sentence, where no split is needed."""
     return [text] if (text := paragraph.strip()) else []
 
 
 def words(sentence: str) -> list[str]:
-    """Its words; a Chinese or Japanese character counts as a word."""
+    """Return the words; a Chinese or Japanese character counts as a word."""
     return _WORD.findall(sentence)
 
 
 def is_prose(sentence: str) -> bool:
-    """Whether it reads as a whole sentence: opens, ends and is mostly words."""
+    """Return whether it looks like a sentence: opens, ends, mostly letters."""
     opening = sentence.lstrip(_OPENING)[:1]
     if not opening.isalpha() or opening.islower():
         return False
@@ -87,7 +87,7 @@ def is_prose(sentence: str) -> bool:
 
 
 def _ends(text: str, start: int, match: re.Match) -> bool:
-    """Whether a stop followed by a space ends the sentence begun at `start`."""
+    """Return whether this match ends the sentence that began at `start`."""
     following = text[match.end() : match.end() + 40].lstrip(_OPENING)
     if following[:1].islower():
         return False
@@ -109,7 +109,7 @@ def _ends(text: str, start: int, match: re.Match) -> bool:
 
 
 def _is_initial(word: str) -> bool:
-    """`J` of "J. Smith" and `J.R` of "J.R. Smith", but not the pronoun I."""
+    """Return whether it is like `J` of "J. Smith" or `J.R`, but not `I`."""
     parts = word.split(".")
     return word != "I" and all(
         len(part) == 1 and part.isupper() for part in parts

@@ -21,7 +21,7 @@ _SENTENCE_WORDS = range(5, 61)
 
 @dataclasses.dataclass(frozen=True)
 class TextData:
-    """Two parts of one text that share no document.
+    """A text to train on and a held-out one, without common documents.
 
     `held_out_sentences` are up to 256 different sentences of the held-out
     part, 5 to 60 words of prose each.
@@ -42,16 +42,17 @@ def text_data(
     max_tokens: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> TextData:
-    """Reads, splits, tokenises and packs a source of text.
+    """Read, split, tokenize and pack a source of text.
 
     Args:
         source: see `documents`.
         tokenizer: a KerasHub tokenizer of an encoder.
         sequence_length: token ids in a sequence.
-        seed: decides, with a document's own text, on which side it falls.
+        seed: decides, together with a document's text, whether it is held
+            out.
         held_out_fraction: share of the documents to hold out, 0 to below 1.
-        cache_dir: folder to keep the result in. It is found again by the
-            same source (files, sizes, times), tokenizer and arguments.
+        cache_dir: folder to keep the result in. It is reused for the same
+            source (files, sizes, times), tokenizer and arguments.
         max_tokens: read no more documents after so many tokens; 0: read all.
         progress: called with the number of tokens so far, after a document.
 
@@ -83,24 +84,24 @@ def text_data(
         "held_out_fraction": held_out_fraction,
         "max_tokens": max_tokens,
     }
-    if found := cache.load(cache_dir, identity):
-        return _from_cache(*found)
+    if cached := cache.load(cache_dir, identity):
+        return _from_cache(*cached)
     data = build()
     cache.save(cache_dir, identity, *_to_cache(data))
     return data
 
 
 def is_held_out(document: list[str], seed: int, fraction: float) -> bool:
-    """Whether a document, given as its sentences, is not to be trained on.
+    """Return whether a document, given as its sentences, is held out.
 
-    That depends on its own text and the seed alone, so that all stages of a
-    run hold out the same documents.
+    This depends only on its text and the seed, so all stages of a run hold out
+    the same documents.
     """
     return place("\n".join(document), seed) < fraction
 
 
 def place(text: str, seed: int) -> float:
-    """A number in [0, 1) that looks random and depends on nothing else."""
+    """Return a number in [0, 1) that is a hash of text and seed."""
     digest = hashlib.blake2b(f"{seed}\n{text}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) * 2.0**-53
 
@@ -118,7 +119,7 @@ def _split(
     for document in documents:
         if is_held_out(document.sentences, seed, fraction):
             held_out.append(document)
-        else:  # Its sentences are not needed any more, and are large.
+        else:  # Without its sentences, to save memory.
             train.append(dataclasses.replace(document, sentences=[]))
         num_tokens += document.token_ids.size
         if progress is not None:
@@ -153,9 +154,10 @@ def _pack(
 
 
 def choose_sentences(sentences: Iterable[str], seed: int) -> list[str]:
-    """Up to 256 of those that are good to look at, in any order of them.
+    """Choose up to 256 sentences for display, by a hash of each.
 
-    What is chosen of several parts' choices is what is chosen of the whole.
+    A choice from the choices of several parts equals a choice from all at
+    once.
     """
     distinct = {
         sentence

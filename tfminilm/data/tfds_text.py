@@ -1,13 +1,17 @@
-"""Text out of a TensorFlow Datasets data set."""
+"""Read text from a TensorFlow Datasets data set."""
 
 import logging
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfminilm.data import endings
 from tfminilm.data.sentences import split_sentences
 from tfminilm.errors import UserError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
 
 _LOG = logging.getLogger(__name__)
 
@@ -21,7 +25,7 @@ _SPEC = re.compile(
 
 
 def documents(spec: str) -> Iterator[list[str]]:
-    """One document an example; its lines are paragraphs.
+    """Yield one document for each example; its lines are paragraphs.
 
     Args:
         spec: "NAME[/config][:version][:split][:text_key]". The split is
@@ -44,13 +48,13 @@ def read_part(
     parts: int,
     cut: Callable[[str], list[str]] = split_sentences,
 ) -> Iterator[list[list[str]]]:
-    """Documents, as lists of paragraphs' sentences, of one of several parts.
+    """Yield the documents of one of several parts, as paragraphs' sentences.
 
     Args:
         spec: as `documents` takes it.
-        part: which one, counted from 0.
-        parts: into how many of about the same size the split is cut.
-        cut: what makes sentences of a paragraph.
+        part: the number of the part, counted from 0.
+        parts: the number of parts, of about the same size.
+        cut: splits a paragraph into sentences.
 
     Raises:
         UserError: as `documents`.
@@ -70,7 +74,7 @@ def read_part(
 
 
 def identity(spec: str) -> list:
-    """Name, version, split, key, and the split's size in examples and bytes."""
+    """Return name, version, split, key, and size in examples and bytes."""
     builder, split, key = _open(spec)
     size = builder.info.splits[split.split("[")[0].split("+")[0]]
     return [
@@ -84,27 +88,27 @@ def identity(spec: str) -> list:
 
 
 def _read_one(
-    builder: Any,
+    builder: "tfds.core.DatasetBuilder",
     split: str,
     key: str,
     spec: str,
     cut: Callable[[str], list[str]],
 ) -> Iterator[list[list[str]]]:
-    """The documents of a data set whose only example is its whole text."""
+    """Yield the documents of a data set whose only example is a whole text."""
     (example,) = builder.as_dataset(split=split).as_numpy_iterator()
     lines: list[tuple[int, str]] = []
     offset = 0
     for line in example[key].decode("utf-8", errors="replace").split("\n"):
         lines.append((offset, line.strip()))
         offset += len(line) + 1
-    found = endings.find([lambda: lines])
-    if found != endings.BLANK_LINES:
-        _LOG.warning("tfds:%s: %s", spec, endings.told(found))
-    yield from endings.documents(lines, found, cut)
+    ending = endings.find([lambda: lines])
+    if ending != endings.BLANK_LINES:
+        _LOG.warning("tfds:%s: %s", spec, endings.describe(ending))
+    yield from endings.documents(lines, ending, cut)
 
 
 def _read(
-    texts: Any, cut: Callable[[str], list[str]]
+    texts: "tf.data.Dataset", cut: Callable[[str], list[str]]
 ) -> Iterator[list[list[str]]]:
     for text in texts.as_numpy_iterator():
         lines = text.decode("utf-8", errors="replace").split("\n")
@@ -113,7 +117,7 @@ def _read(
 
 
 def _open(spec: str) -> tuple[Any, str, str]:
-    """A prepared builder, the split, and the key of the text."""
+    """Return a prepared builder, the split, and the key of the text."""
     match = _SPEC.fullmatch(spec)
     if match is None:
         raise UserError(
@@ -122,18 +126,18 @@ def _open(spec: str) -> tuple[Any, str, str]:
         )
     builder = prepared(match["name"])
     split = match["split"] or "train"
-    known = list(builder.info.splits)
+    splits = list(builder.info.splits)
     for part in split.split("+"):
-        if part.split("[")[0].strip() not in known:
+        if part.split("[")[0].strip() not in splits:
             raise UserError(
                 f"TFDS data set {match['name']} has no split {split!r}; "
-                f"it has {', '.join(known)}"
+                f"it has {', '.join(splits)}"
             )
     return builder, split, _text_key(builder, match["key"])
 
 
 def prepared(name: str) -> Any:
-    """The builder of a data set whose files are on this machine.
+    """Return the builder of a data set, downloaded if necessary.
 
     Args:
         name: as TFDS calls it: "NAME[/config][:version]".
@@ -146,7 +150,7 @@ def prepared(name: str) -> Any:
 
     try:
         builder = tfds.builder(name)
-    except Exception as error:  # Its kinds are many, of many packages.
+    except Exception as error:  # TFDS raises errors of many packages.
         raise UserError(
             f"cannot open TFDS data set {name!r}: {_first_line(error)}"
         ) from error
@@ -157,7 +161,7 @@ def prepared(name: str) -> Any:
             f"TFDS lacks a package to prepare {name!r}: {_first_line(error)}; "
             "install it"
         ) from error
-    except Exception as error:  # As above: sockets, archives, disks.
+    except Exception as error:  # Network, archive and disk errors.
         raise UserError(
             f"TFDS data set {name!r} is not prepared in {builder.data_dir} and "
             f"cannot be downloaded ({_first_line(error)}); prepare it where "
@@ -166,16 +170,18 @@ def prepared(name: str) -> Any:
     return builder
 
 
-def _text_key(builder: Any, wanted: str | None) -> str:
+def _text_key(
+    builder: "tfds.core.DatasetBuilder", requested: str | None
+) -> str:
     features = builder.info.features
     texts = [
         key
         for key, feature in features.items()
         if feature.shape == () and feature.np_dtype in (object, bytes, str)
     ]
-    if wanted is None and len(texts) == 1:
+    if requested is None and len(texts) == 1:
         return texts[0]
-    key = wanted or "text"
+    key = requested or "text"
     if key not in texts:
         raise UserError(
             f"TFDS data set {builder.info.full_name} has no text feature "

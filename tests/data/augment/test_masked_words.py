@@ -50,15 +50,15 @@ def test_batches_say_what_single_calls_say(masked, masked_lm, tokenizer):
 
 def test_long_texts_are_seen_through_a_window(masked, masked_lm, tokenizer):
     text = np.array([*range(5, 18), *range(5, 12)], "int32")
-    assert masked.sees(13)
-    assert not masked.sees(14)
+    assert masked.is_visible(13)
+    assert not masked.is_visible(14)
     (found,) = masked.likeliest([text], [(0, 13)])
     assert found == likeliest(masked_lm, tokenizer, text[:14], 13)
 
 
 def test_never_more_than_the_vocabulary_and_the_positions(masked_lm, tokenizer):
     masked = MaskedWords(masked_lm, tokenizer, count=500, max_length=500)
-    assert not masked.sees(30)
+    assert not masked.is_visible(30)
     ((*found,),) = masked.likeliest([np.array([5, 6])], [(0, 1)])
     assert sorted(found) == sorted(filter(None, whole_words(tokenizer)))
 
@@ -67,5 +67,5 @@ def test_never_more_than_the_vocabulary_and_the_positions(masked_lm, tokenizer):
     ("word", "known"), [("good", True), ("unlikely", False), (".", False)]
 )
 def test_knows_single_pieces_of_letters(masked, tokenizer, word, known):
-    assert masked.knows(np.asarray(tokenizer(word))) == known
-    assert not masked.knows(np.array([tokenizer.token_to_id("[UNK]")]))
+    assert masked.is_word(np.asarray(tokenizer(word))) == known
+    assert not masked.is_word(np.array([tokenizer.token_to_id("[UNK]")]))

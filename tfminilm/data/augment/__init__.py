@@ -1,8 +1,8 @@
-"""More texts out of few: changed copies of a task's examples.
+"""Data augmentation: changed copies of a task's examples.
 
-Each paper's way has a file: `bilstm` masks, replaces and cuts words; `tinybert`
-puts likely words for others. The copies have no labels: the teacher says what
-it thinks of them.
+There is a file for each paper: `bilstm` masks, replaces and cuts words;
+`tinybert` replaces words by likely ones. The copies have no labels: the student
+learns the teacher's predictions for them.
 """
 
 from tfminilm.data.augment import bilstm, tinybert

@@ -1,7 +1,7 @@
-"""More texts out of few: the augmentation of Distilled BiLSTM.
+"""The data augmentation of Distilled BiLSTM.
 
-Tang et al. (arXiv 1903.12136, section 3.3). The new texts have no labels:
-the teacher says what it thinks of them, nonsense or not.
+Tang et al. (arXiv 1903.12136, section 3.3). The new texts have no labels: the
+student learns the teacher's predictions for them, even if they make no sense.
 """
 
 import collections
@@ -18,18 +18,19 @@ Tagger = Callable[[list[str]], list[str]]
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """How texts are changed.
+    """The settings of the augmentation.
 
     Attributes:
-        mask_probability: of a word to become `mask_token`.
-        replace_probability: of a word to become another one of the same part
-            of speech, as often as that one stands in the texts; 0 turns this
-            off, and no tagger is needed.
-        ngram_probability: of a text to be cut to some words in a row.
+        mask_probability: the probability that a word becomes `mask_token`.
+        replace_probability: the probability that a word is replaced by one of
+            the same part of speech, drawn by its frequency in the texts; with
+            0 no tagger is needed.
+        ngram_probability: the probability that a text is cut to a few
+            consecutive words.
         max_ngram: the most words of such a cut.
-        copies: how often each example is changed.
-        mask_token: a word that the tokenizer knows. KerasHub's read "[MASK]"
-            as one token if made with `special_tokens_in_strings=True`.
+        copies: changed copies of each example.
+        mask_token: a token of the vocabulary. KerasHub's tokenizers read
+            "[MASK]" as one token with `special_tokens_in_strings=True`.
     """
 
     mask_probability: float = 0.1
@@ -64,44 +65,46 @@ def augment(
     seed: int = 0,
     tagger: Tagger | None = None,
 ) -> list[tuple[int, tuple[str, ...]]]:
-    """Changed copies of examples, each a text or a pair of texts.
+    """Return changed copies of examples, each a text or a pair of texts.
 
-    Of pairs the first text is changed, then the second, then both, in turn.
-    A copy that is the example itself, or another copy of it, is left out.
+    In pairs the first text is changed, then the second, then both, in turn.
+    Copies equal to the example or to another copy are left out.
 
     Args:
-        examples: their texts.
-        augmentation: how much of what; the paper's numbers by default.
-        seed: what an example becomes depends on it, on its place and on the
+        examples: the texts of each example.
+        augmentation: the settings; the paper's numbers by default.
+        seed: an example's copies depend on the seed, on its index, and on the
             words of all examples.
         tagger: the parts of speech; `english_tagger()` by default.
 
     Returns:
-        New texts, each behind the number of the example that it comes from.
+        Pairs of an example's index and the texts of a copy.
 
     Raises:
         UserError: a tagger is needed and not installed.
     """
-    how = augmentation or Augmentation()
-    likes = _Likes(examples, how, tagger)
-    found = []
+    settings = augmentation or Augmentation()
+    vocabulary = _TaggedWords(examples, settings, tagger)
+    copies = []
     for number, texts in enumerate(examples):
         random = np.random.Generator(np.random.PCG64([seed, number]))
-        seen = {tuple(texts)}
-        for copy in range(how.copies):
+        distinct = {tuple(texts)}
+        for copy in range(settings.copies):
             turn = copy % 3 if len(texts) == 2 else 2
             new = tuple(
-                text if turn == 1 - side else _change(text, how, likes, random)
+                text
+                if turn == 1 - side
+                else _change(text, settings, vocabulary, random)
                 for side, text in enumerate(texts)
             )
-            if new not in seen:
-                found.append((number, new))
-            seen.add(new)
-    return found
+            if new not in distinct:
+                copies.append((number, new))
+            distinct.add(new)
+    return copies
 
 
 def english_tagger() -> Tagger:
-    """The Hanover Tagger's parts of speech of English words.
+    """Return the Hanover Tagger for the parts of speech of English words.
 
     Raises:
         UserError: it is not installed.
@@ -116,23 +119,23 @@ def english_tagger() -> Tagger:
     model = HanoverTagger.HanoverTagger("morphmodel_en.pgz")
 
     def tag(words: list[str]) -> list[str]:
-        return [found[2] for found in model.tag_sent(words, taglevel=1)]
+        return [tagged[2] for tagged in model.tag_sent(words, taglevel=1)]
 
     return tag
 
 
-class _Likes:
-    """Words of the examples by their part of speech, as often as they come."""
+class _TaggedWords:
+    """All words of the examples by part of speech, with repetitions."""
 
     def __init__(
         self,
         examples: Sequence[Sequence[str]],
-        how: Augmentation,
+        settings: Augmentation,
         tagger: Tagger | None,
     ):
         self.tags: dict[str, list[str]] = {}
         self.words: dict[str, list[str]] = collections.defaultdict(list)
-        if not how.replace_probability:
+        if not settings.replace_probability:
             return
         tag = tagger or english_tagger()
         for text in (text for texts in examples for text in texts):
@@ -142,13 +145,16 @@ class _Likes:
                 self.words[kind].append(word)
 
     def draw(self, text: str, place: int, random: np.random.Generator) -> str:
-        """Another word like the one at this place."""
-        likes = self.words[self.tags[text][place]]
-        return likes[random.integers(len(likes))]
+        """Draw a word of the same part of speech as the word at this place."""
+        words = self.words[self.tags[text][place]]
+        return words[random.integers(len(words))]
 
 
 def _change(
-    text: str, how: Augmentation, likes: _Likes, random: np.random.Generator
+    text: str,
+    settings: Augmentation,
+    vocabulary: _TaggedWords,
+    random: np.random.Generator,
 ) -> str:
     words = text.split()
     if not words:
@@ -157,14 +163,14 @@ def _change(
     for place, (word, chance) in enumerate(
         zip(words, random.random(len(words)), strict=True)
     ):
-        if chance < how.mask_probability:
-            new.append(how.mask_token)
-        elif chance < how.mask_probability + how.replace_probability:
-            new.append(likes.draw(text, place, random))
+        if chance < settings.mask_probability:
+            new.append(settings.mask_token)
+        elif chance < settings.mask_probability + settings.replace_probability:
+            new.append(vocabulary.draw(text, place, random))
         else:
             new.append(word)
-    if random.random() < how.ngram_probability:
-        size = min(int(random.integers(1, how.max_ngram + 1)), len(new))
+    if random.random() < settings.ngram_probability:
+        size = min(int(random.integers(1, settings.max_ngram + 1)), len(new))
         start = int(random.integers(len(new) - size + 1))
         new = new[start : start + size]
     return " ".join(new)

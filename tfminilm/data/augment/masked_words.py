@@ -1,4 +1,4 @@
-"""What a masked language model would put in a word's place."""
+"""Predict likely words with a masked language model."""
 
 import itertools
 from collections.abc import Sequence
@@ -10,21 +10,21 @@ from keras import ops
 from tfminilm.data import masking, packing
 from tfminilm.typing import Tokenizer
 
-# Each length is a shape to trace.
+# Lengths are rounded up to it, as each length has to be traced.
 _LENGTH_STEP = 16
-_NEVER = -1e9
+_EXCLUDED = -1e9
 
 
 class MaskedWords:
-    """Asks for the likeliest words of many places at once.
+    """Predicts the likeliest words at many masked places at once.
 
     Args:
         model: a `keras_hub.models.MaskedLM`.
-        tokenizer: its own.
-        count: words of a place, fewer if the vocabulary has no more.
-        max_length: tokens that the model sees of a text, `[CLS]` and `[SEP]`
-            included, if it has as many positions.
-        batch_size: places of a call.
+        tokenizer: the model's tokenizer.
+        count: words for each place; at most the size of the vocabulary.
+        max_length: tokens of a text that the model reads, with `[CLS]` and
+            `[SEP]`; at most its number of positions.
+        batch_size: places in a batch.
     """
 
     def __init__(
@@ -41,43 +41,43 @@ class MaskedWords:
         self._words = np.array(masking.whole_words(tokenizer))
         self._specials = packing.special_ids(tokenizer)
         self._mask_id = int(tokenizer.mask_token_id)
-        # A table may have more rows than the vocabulary, never fewer.
-        bias = np.full(model.output.shape[-1], _NEVER, "float32")
+        # The model may have more outputs than the vocabulary has tokens.
+        bias = np.full(model.output.shape[-1], _EXCLUDED, "float32")
         bias[: len(self._words)][self._words != ""] = 0.0
         logits = ops.cast(model.output[:, 0], "float32") + bias
         self._count = min(count, int(np.count_nonzero(self._words)))
         _, ids = ops.top_k(logits, max(self._count, 1))
         self._model = keras.Model(model.input, ids)
-        # TensorFlow's graphs need no second compiler; JAX has no other.
+        # Without XLA on TensorFlow, whose graphs are fast enough; JAX needs it.
         self._model.compile(jit_compile=keras.backend.backend() == "jax")
 
-    def knows(self, pieces: np.ndarray) -> bool:
-        """Whether these token ids are one word of letters."""
+    def is_word(self, pieces: np.ndarray) -> bool:
+        """Return whether these token ids are one word of letters."""
         return len(pieces) == 1 and self._words[pieces[0]] != ""
 
-    def sees(self, place: int) -> bool:
-        """Whether a text's token of this number is within the window."""
+    def is_visible(self, place: int) -> bool:
+        """Return whether a text's token of this index is within the window."""
         return place < self.max_length - 2
 
     def likeliest(
         self, texts: Sequence[np.ndarray], places: Sequence[tuple[int, int]]
     ) -> list[list[str]]:
-        """The likeliest words at places that are masked one by one.
+        """Predict the likeliest words at places that are masked one by one.
 
-        The rows are sorted by length and fed in full batches; the last one is
-        filled up, so that every batch has one of a few shapes.
+        The rows are sorted by length and batched; the last batch is filled
+        up, so that there are only a few shapes to trace.
 
         Args:
             texts: token ids, without special ones.
-            places: the number of a text, and of a token in it that `sees`.
+            places: pairs of a text's index and a visible token's index.
 
         Returns:
-            Whole words of the vocabulary for each place, the likeliest first,
-            the masked word itself perhaps among them.
+            Whole words of the vocabulary for each place, the likeliest first;
+            the masked word may be among them.
         """
         lengths = np.array([self._length(texts[text]) for text, _ in places])
         order = np.argsort(lengths, kind="stable").tolist()
-        found: list[list[str]] = [[] for _ in places]
+        words_by_place: list[list[str]] = [[] for _ in places]
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
             filled = itertools.islice(itertools.cycle(rows), self.batch_size)
@@ -90,8 +90,8 @@ class MaskedWords:
             ids = ops.convert_to_numpy(self._model.predict_on_batch(batch))
             words = self._words[ids[: len(rows), : self._count]].tolist()
             for row, likely in zip(rows, words, strict=True):
-                found[row] = likely
-        return found
+                words_by_place[row] = likely
+        return words_by_place
 
     def _length(self, text: np.ndarray) -> int:
         return min(len(text) + 2, self.max_length)

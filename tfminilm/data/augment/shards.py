@@ -1,4 +1,4 @@
-"""Rows that take long to make, in files of some each: none is made twice."""
+"""Keep rows that take long to compute in files, to resume after a kill."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from tfminilm import files, json_files
 from tfminilm.errors import UserError
 
-# The number of an example, and the texts of one of its copies.
+# The index of an example, and the texts of one of its copies.
 Row = tuple[int, tuple[str, ...]]
 
 SIZE = 1_000
@@ -20,17 +20,17 @@ def shards(
     make: Callable[[int, int], list[Row]],
     size: int = SIZE,
 ) -> Iterator[list[Row]]:
-    """The rows of all examples, those of `size` examples at a time.
+    """Yield the rows of all examples, those of `size` examples at a time.
 
-    Each shard is a file that is written when it is whole, one JSON array a
-    line. A file that is there already is read instead of made.
+    Each shard is a file with one JSON array on each line, written when it is
+    complete. A file that exists already is read and not computed again.
 
     Args:
-        folder: of the files; made if it is not there. Its name is to say what
-            the rows are made of.
-        count: examples.
-        make: gives the rows of the examples from one number up to another.
-        size: examples of a shard.
+        folder: the folder of the files, made if it is missing. Use another
+            folder whenever the rows would differ.
+        count: number of examples.
+        make: `make(first, stop)` returns the rows of these examples.
+        size: examples in a shard.
 
     Raises:
         UserError: a file is damaged, the disk is full, or the folder cannot

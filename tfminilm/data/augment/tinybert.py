@@ -1,10 +1,10 @@
 """The augmentation of TinyBERT: likely words and similar ones.
 
 Jiao et al. (arXiv 1909.10351, algorithm 1). Each word that is no stop word is
-replaced with probability p by one of K candidates: of a word that is a single
-piece, the ones that a masked language model finds likeliest in its place; of
-the others, those of the nearest word vectors. As in the authors' code, the
-candidates of a word are those of the original text, found once.
+replaced with probability p by one of K candidates. For a word that is a single
+piece they are the likeliest words by a masked language model, for other words
+those with the nearest word vectors. As in the authors' code, the candidates are
+found once, in the original text.
 """
 
 import dataclasses
@@ -19,23 +19,23 @@ from tfminilm.data.augment.word_vectors import WordVectors
 from tfminilm.errors import UserError
 from tfminilm.typing import Tokenizer
 
-# What may stand in a word's place, by its number among the text's words.
+# Replacements for words, by the word's index in the text.
 Candidates = dict[int, list[str]]
-# A text's number, and that of a word in it.
+# The index of a text, and of a word in it.
 Place = tuple[int, int]
 _NOTHING = np.array([], "int32")
 
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """How texts are changed.
+    """The settings of the augmentation.
 
     Attributes:
-        probability: p, of a word to be replaced.
+        probability: p, the probability that a word is replaced.
         num_candidates: K, the words that its replacement is drawn from; with
             a masked language model the word itself may be among them.
-        copies: how often each text of an example is changed. The authors'
-            code has 30 for CoLA, MRPC, STS-B and RTE, 10 for MNLI and QQP.
+        copies: changed copies of each text of an example. The authors' code
+            has 30 for CoLA, MRPC, STS-B and RTE, 10 for MNLI and QQP.
     """
 
     probability: float = 0.4
@@ -55,19 +55,20 @@ class Augmentation:
 
 
 class Augmenter:
-    """Changed copies of examples, each a text or a pair of texts.
+    """Makes changed copies of examples, each a text or a pair of texts.
 
-    Of pairs one text is changed and the other kept: `copies` times the first,
-    and as often the second. A copy that is the example itself, or another
-    copy of it, is left out.
+    In pairs one text is changed and the other kept: `copies` times the first,
+    and as often the second. Copies equal to the example or to another copy
+    are left out.
 
     Args:
-        pieces: the token ids of each word of all texts, of `spell`.
-        vectors: where similar words come from.
-        masked: where likely words come from; without it all are similar ones.
-        how: how much of what; the paper's numbers by default.
-        seed: what an example becomes depends on it, on its number, and on
-            nothing of the other examples.
+        pieces: the token ids of each word of all texts, from `spell`.
+        vectors: find similar words.
+        masked: predicts likely words; without it all candidates are similar
+            words.
+        how: the settings; the paper's numbers by default.
+        seed: an example's copies depend on the seed and its index, but not on
+            other examples.
     """
 
     def __init__(
@@ -88,57 +89,63 @@ class Augmenter:
     def augment(
         self, examples: Sequence[Sequence[str]], first: int = 0
     ) -> list[tuple[int, tuple[str, ...]]]:
-        """The copies of some examples.
+        """Return the copies of some examples.
 
         Args:
-            examples: their texts.
-            first: the number of the first one among all.
+            examples: the texts of each example.
+            first: the index of the first one among all examples.
 
         Returns:
-            New texts, each behind the number of the example it comes from.
+            Pairs of an example's index and the texts of a copy.
         """
-        texts = list(dict.fromkeys(text for own in examples for text in own))
-        found = dict(zip(texts, self.candidates(texts), strict=True))
+        texts = list(
+            dict.fromkeys(text for example in examples for text in example)
+        )
+        candidates = dict(zip(texts, self.candidates(texts), strict=True))
         return [
             (number, new)
-            for number, own in enumerate(examples, first)
-            for new in self._copies(number, tuple(own), found)
+            for number, example in enumerate(examples, first)
+            for new in self._copies(number, tuple(example), candidates)
         ]
 
     def candidates(self, texts: Sequence[str]) -> list[Candidates]:
-        """For each text what may stand in the place of which of its words."""
+        """Return for each text the candidates of its words that may change."""
         split = [words.split(text) for text in texts]
         single: list[Place] = []
-        others: list[Place] = []
-        for text, own in enumerate(split):
-            for number, word in enumerate(own):
+        several: list[Place] = []
+        for text, text_words in enumerate(split):
+            for number, word in enumerate(text_words):
                 if words.may_change(word.text):
-                    kind = single if self._is_single(word.text) else others
+                    kind = single if self._is_single(word.text) else several
                     kind.append((text, number))
-        found: dict[Place, list[str]] = {}
+        candidates: dict[Place, list[str]] = {}
         if self._masked:
-            found |= _likely(self._masked, self._pieces, split, single)
-        found |= self._similar_ones(split, others)
+            candidates |= _likely(self._masked, self._pieces, split, single)
+        candidates |= self._similar_words(split, several)
         ordered: list[Candidates] = [{} for _ in texts]
-        for (text, number), own_candidates in sorted(found.items()):
-            if own_candidates:
-                ordered[text][number] = own_candidates
+        for (text, number), replacements in sorted(candidates.items()):
+            if replacements:
+                ordered[text][number] = replacements
         return ordered
 
     def _is_single(self, word: str) -> bool:
-        return self._masked is not None and self._masked.knows(
+        return self._masked is not None and self._masked.is_word(
             self._pieces[word]
         )
 
-    def _similar_ones(
+    def _similar_words(
         self, split: Sequence[list[words.Word]], places: Sequence[Place]
     ) -> dict[Place, list[str]]:
-        """The nearest words at these places, each word looked up once."""
-        wanted = {place: split[place[0]][place[1]].text for place in places}
-        new = sorted(set(wanted.values()) - self._similar.keys())
+        """Return the nearest words at these places; look up each word once."""
+        word_by_place = {
+            place: split[place[0]][place[1]].text for place in places
+        }
+        new = sorted(set(word_by_place.values()) - self._similar.keys())
         nearest = self._vectors.nearest(new, self.how.num_candidates)
         self._similar |= dict(zip(new, nearest, strict=True))
-        return {place: self._similar[word] for place, word in wanted.items()}
+        return {
+            place: self._similar[word] for place, word in word_by_place.items()
+        }
 
     def _copies(
         self,
@@ -147,35 +154,37 @@ class Augmenter:
         candidates: Mapping[str, Candidates],
     ) -> Iterator[tuple[str, ...]]:
         random = np.random.Generator(np.random.PCG64([self._seed, number]))
-        seen = {texts}
+        distinct = {texts}
         for side, text in enumerate(texts):
-            own, split = candidates[text], words.split(text)
-            draws = random.random((self.how.copies, 2, len(own)))
+            replacements, split = candidates[text], words.split(text)
+            draws = random.random((self.how.copies, 2, len(replacements)))
             for chances, choices in draws:
                 new = {
                     word: likely[int(choice * len(likely))]
                     for (word, likely), chance, choice in zip(
-                        own.items(), chances, choices, strict=True
+                        replacements.items(), chances, choices, strict=True
                     )
                     if chance < self.how.probability
                 }
                 changed = words.replace(text, split, new)
                 copy = (*texts[:side], changed, *texts[side + 1 :])
-                if copy not in seen:
-                    seen.add(copy)
+                if copy not in distinct:
+                    distinct.add(copy)
                     yield copy
 
 
 def spell(texts: Iterable[str], tokenizer: Tokenizer) -> dict[str, np.ndarray]:
-    """The token ids of each word and mark of the texts, by itself."""
-    found = sorted({word.text for text in texts for word in words.split(text)})
-    if not found:
+    """Return the token ids of each single word and mark of the texts."""
+    vocabulary = sorted(
+        {word.text for text in texts for word in words.split(text)}
+    )
+    if not vocabulary:
         return {}
-    # As in the middle of a sentence, which only byte-level BPE sees.
-    documents = packing.encode([[f" {word}"] for word in found], tokenizer)
+    # With a space before it, as inside a sentence: byte-level BPE reads it.
+    documents = packing.encode([[f" {word}"] for word in vocabulary], tokenizer)
     return {
         word: document.token_ids
-        for word, document in zip(found, documents, strict=True)
+        for word, document in zip(vocabulary, documents, strict=True)
     }
 
 
@@ -185,16 +194,18 @@ def _likely(
     split: Sequence[list[words.Word]],
     places: Sequence[Place],
 ) -> dict[Place, list[str]]:
-    """The likeliest words at these places; none beyond the model's window."""
-    ids = [[pieces[word.text] for word in own] for own in split]
-    starts = [np.cumsum([0, *map(len, own)]) for own in ids]
-    seen = [
+    """Predict the likeliest words at these places; none outside the window."""
+    ids = [[pieces[word.text] for word in text_words] for text_words in split]
+    starts = [
+        np.cumsum([0, *map(len, pieces_of_text)]) for pieces_of_text in ids
+    ]
+    visible = [
         (text, number)
         for text, number in places
-        if masked.sees(starts[text][number])
+        if masked.is_visible(starts[text][number])
     ]
     likely = masked.likeliest(
-        [np.concatenate([*own, _NOTHING]) for own in ids],
-        [(text, int(starts[text][number])) for text, number in seen],
+        [np.concatenate([*pieces_of_text, _NOTHING]) for pieces_of_text in ids],
+        [(text, int(starts[text][number])) for text, number in visible],
     )
-    return dict(zip(seen, likely, strict=True))
+    return dict(zip(visible, likely, strict=True))

@@ -1,4 +1,4 @@
-"""Words whose vectors point the same way."""
+"""Find words with similar vectors."""
 
 import os
 import pathlib
@@ -12,21 +12,21 @@ from tfminilm.data.augment import words
 from tfminilm.errors import UserError
 from tfminilm.typing import Tokenizer
 
-# Files have the frequent words first, and few texts use the rest.
+# Files begin with the most frequent words; others are rarely needed.
 _MOST_WORDS = 100_000
-# Rows of the product with all vectors: 200 MB for the most words.
+# Words that are compared with all vectors at once: 200 MB of cosines.
 _AT_ONCE = 500
-_WANTED = "expected GloVe's form: a word and its numbers on each line"
+_EXPECTED = "expected GloVe's form: a word and its numbers on each line"
 
 
 class WordVectors:
-    """Words to choose from, and where their vectors point.
+    """Words to choose from, and their vectors.
 
     Args:
-        words: those to choose from, distinct.
-        vectors: `[words, width]` float32, of any length above 0.
-        spell: the vector of a word that is not among them, or `None`.
-        skipped: lines of the file that were broken.
+        words: the words to choose from, distinct.
+        vectors: `[words, width]` float32, none of them zero.
+        spell: returns the vector of another word, or `None`.
+        skipped: the number of broken lines in the file.
     """
 
     def __init__(
@@ -43,50 +43,52 @@ class WordVectors:
         self._spell = spell
 
     def nearest(self, words: Sequence[str], count: int) -> list[list[str]]:
-        """The words of the largest cosine, the nearest first.
+        """Return the words of the largest cosine, the nearest first.
 
         Args:
-            words: of each the nearest are wanted. Where a word has no vector,
-                its lower-case form may have one.
-            count: how many.
+            words: the words to look up. If a word has no vector, that of its
+                lower-case form is used.
+            count: the number of nearest words.
 
         Returns:
-            For each word others; none if it has no vector.
+            The nearest words for each word; none if it has no vector.
         """
-        found: list[list[str]] = [[] for _ in words]
-        known = [
+        nearest_words: list[list[str]] = [[] for _ in words]
+        with_vector = [
             (number, place, vector)
             for number, word in enumerate(words)
             for place, vector in [self._look_up(word)]
             if vector is not None
         ]
-        for start in range(0, len(known), _AT_ONCE):
-            part = known[start : start + _AT_ONCE]
+        for start in range(0, len(with_vector), _AT_ONCE):
+            part = with_vector[start : start + _AT_ONCE]
             cosines = np.stack([vector for *_, vector in part]) @ self.vectors.T
             for (number, place, _), row in zip(part, cosines, strict=True):
                 if place is not None:
                     row[place] = -np.inf
-                found[number] = self.words[_largest(row, count)].tolist()
-        return found
+                nearest_words[number] = self.words[
+                    _largest(row, count)
+                ].tolist()
+        return nearest_words
 
     def _look_up(self, word: str) -> tuple[int | None, np.ndarray | None]:
-        """Where the word stands, if it does, and its vector, if it has one."""
+        """Return a word's index, if it is known, and its vector, if any."""
         for form in (word, word.lower()):
-            if (place := self._places.get(form)) is not None:
-                return place, self.vectors[place]
+            if (index := self._places.get(form)) is not None:
+                return index, self.vectors[index]
         return None, self._spell(word)
 
 
 def read_glove(path: str | os.PathLike) -> WordVectors:
-    """Reads a text file of word vectors, at most its first 100,000 words.
+    """Read a text file of word vectors, at most its first 100,000 words.
 
-    A line that is no word with numbers is skipped and counted; so is a last
-    line that was cut off. A first line of two integers, as word2vec writes
-    it, is no word.
+    Lines without a word and numbers, and an incomplete last line, are skipped
+    and counted. A first line of two integers, the header of word2vec, is
+    ignored.
 
     Raises:
-        UserError: there is no such file, it has no vectors, or they are not
-            all as long.
+        UserError: there is no such file, it has no vectors, or they differ in
+            length.
     """
     vectors: dict[str, np.ndarray] = {}
     width = skipped = 0
@@ -112,7 +114,7 @@ def read_glove(path: str | os.PathLike) -> WordVectors:
             break
     if not vectors:
         raise UserError(
-            f"{path} holds no word vectors ({skipped} lines); {_WANTED}"
+            f"{path} holds no word vectors ({skipped} lines); {_EXPECTED}"
         )
     return WordVectors(
         list(vectors), np.stack(list(vectors.values())), skipped=skipped
@@ -122,29 +124,29 @@ def read_glove(path: str | os.PathLike) -> WordVectors:
 def vectors_of_pieces(
     table: np.ndarray, tokenizer: Tokenizer, pieces: Mapping[str, np.ndarray]
 ) -> WordVectors:
-    """A model's own vectors, of its vocabulary's whole words.
+    """Return a model's token embeddings as vectors of whole words.
 
-    Stop words are none to choose from.
+    Stop words are left out.
 
     Args:
         table: the token embeddings, `[vocabulary_size or more, width]`.
-        tokenizer: the model's.
-        pieces: the token ids of other words, which have the mean of their
-            pieces' vectors; those that it cannot spell have none.
+        tokenizer: the model's tokenizer.
+        pieces: the token ids of other words. Their vectors are the means of
+            their pieces'; words with unknown characters have none.
     """
-    found = masking.whole_words(tokenizer)
+    vocabulary = masking.whole_words(tokenizer)
     unknown = packing.unknown_id(tokenizer)
     ids = {
         word: place
-        for place, word in enumerate(found)
+        for place, word in enumerate(vocabulary)
         if words.may_change(word)
     }
 
     def spell(word: str) -> np.ndarray | None:
-        own = pieces.get(word, np.array([], int))
-        if not own.size or unknown in own:
+        token_ids = pieces.get(word, np.array([], int))
+        if not token_ids.size or unknown in token_ids:
             return None
-        return _unit(table[own].mean(axis=0))
+        return _unit(table[token_ids].mean(axis=0))
 
     return WordVectors(list(ids), table[list(ids.values())], spell)
 
@@ -155,24 +157,24 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """Places of the largest finite values, the largest first."""
+    """Return the indices of the largest finite values, the largest first."""
     count = min(count, int(np.isfinite(values).sum()))
     if not count:
         return np.array([], int)
-    places = np.sort(np.argpartition(-values, count - 1)[:count])
-    return places[np.argsort(-values[places], kind="stable")]
+    indices = np.sort(np.argpartition(-values, count - 1)[:count])
+    return indices[np.argsort(-values[indices], kind="stable")]
 
 
 def _lines(path: str | os.PathLike) -> Iterator[bytes]:
     file = pathlib.Path(path)
     if not file.is_file():
-        raise UserError(f"no word vectors at {path}; {_WANTED}")
+        raise UserError(f"no word vectors at {path}; {_EXPECTED}")
     with open(files.open_regular(file), "rb") as opened:
         yield from files.lines_of(opened, file)
 
 
 def _parse(line: bytes) -> tuple[str, np.ndarray] | None:
-    """A word and its vector, or `None` if the line is broken."""
+    """Parse a word and its vector, or return `None` if the line is broken."""
     try:
         word, *numbers = line.decode().split()
         vector = np.array([float(number) for number in numbers], "float32")

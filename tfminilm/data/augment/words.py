@@ -1,4 +1,4 @@
-"""Texts as words: where they stand, and which of them may change."""
+"""Split texts into words, and say which of them may be replaced."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,10 +7,9 @@ from typing import NamedTuple
 # Letters and digits in a row, or one mark: what BERT's tokenizer starts from.
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 
-# What holds a sentence together: another word in its place is another
-# sentence. Also what is left of such words beside an apostrophe. Lists of
-# libraries, such as scikit-learn's, hold "sincere", "serious" or "interest",
-# which are worth changing.
+# Function words: replacing one would break the sentence. Also their parts
+# before and after an apostrophe. The lists of libraries such as scikit-learn
+# also have "sincere", "serious" or "interest", which should be replaced.
 STOP_WORDS = frozenset(
     """
     a an the this that these those such same
@@ -43,29 +42,30 @@ class Word(NamedTuple):
 
 
 def split(text: str) -> list[Word]:
-    """The words and marks of a text, in order."""
+    """Return the words and marks of a text, in order."""
     return [Word(m.group(), *m.span()) for m in _WORD.finditer(text)]
 
 
 def may_change(word: str) -> bool:
-    """Whether it is of letters, and no stop word."""
+    """Return whether a word consists of letters and is no stop word."""
     return word.isalpha() and word.lower() not in STOP_WORDS
 
 
 def replace(text: str, words: Sequence[Word], new: Mapping[int, str]) -> str:
-    """The text with other words at some places.
+    """Return the text with other words at some places.
 
     Args:
-        text: what `words` were split from.
-        words: of `split`.
-        new: what to put for the words of these numbers. It is capitalised
-            where they were.
+        text: the original text.
+        words: its words, from `split`.
+        new: replacements by the words' indices; they are capitalised where
+            the originals are.
     """
     parts = []
     end = 0
-    for number, other in new.items():
-        word = words[number]
-        other = other.capitalize() if word.text[0].isupper() else other
-        parts += [text[end : word.start], other]
+    for index, replacement in new.items():
+        word = words[index]
+        if word.text[0].isupper():
+            replacement = replacement.capitalize()
+        parts += [text[end : word.start], replacement]
         end = word.end
     return "".join([*parts, text[end:]])

@@ -1,4 +1,4 @@
-"""Text prepared once, on many cores or machines, and read at random."""
+"""Shards: text that is prepared once, in parallel, and read at random."""
 
 from tfminilm.data.shards.manifest import Manifest
 from tfminilm.data.shards.prepare import prepare

@@ -1,7 +1,7 @@
-"""Exact duplicates, found by digests: the text itself is never moved.
+"""Find exact duplicates by digests, so that texts need not be exchanged.
 
-A digest has 128 bits, so that two different texts in a billion have the same
-one with a probability of 1e-21.
+A digest has 128 bits: among a billion texts, two different ones have the same
+digest with a probability of 1e-21.
 """
 
 import hashlib
@@ -16,38 +16,39 @@ _ROW = np.dtype([("high", "<u8"), ("low", "<u8"), ("place", "<u4")])
 
 
 def digests(documents: Iterable[Document], of_paragraphs: bool) -> np.ndarray:
-    """A row for each document, or for each paragraph, with its number."""
+    """Return a row for each document or paragraph: digest and number."""
     texts: Iterator[list[str]] = map(joined, documents)
     if of_paragraphs:
-        texts = (paragraph for found in documents for paragraph in found)
+        texts = (paragraph for document in documents for paragraph in document)
     rows = [
         hashlib.blake2b("\n".join(text).encode(), digest_size=16).digest()
         for text in texts
     ]
     table = np.empty(len(rows), _ROW)
-    found = np.frombuffer(b"".join(rows), "<u8").reshape(-1, 2)
-    table["high"], table["low"] = found[:, 0], found[:, 1]
+    halves = np.frombuffer(b"".join(rows), "<u8").reshape(-1, 2)
+    table["high"], table["low"] = halves[:, 0], halves[:, 1]
     table["place"] = np.arange(len(rows))
     return table
 
 
 def in_buckets(table: np.ndarray, count: int) -> Iterator[tuple[int, bytes]]:
-    """The rows by bucket: equal digests fall into the same one."""
+    """Yield the rows by bucket; equal digests are in the same bucket."""
     buckets = table["low"] % np.uint64(count)
     for bucket in np.unique(buckets):
         yield int(bucket), table[buckets == bucket].tobytes()
 
 
-def repeats(found: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
-    """What is to be dropped of a bucket: all but the first of equal digests.
+def repeats(bucket: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Yield the repeats in a bucket: all but the first of equal digests.
 
     Args:
-        found: numbers of parts with their rows, in any order.
+        bucket: pairs of a part's number and its rows, in any order.
 
-    Returns:
-        Numbers of parts with the numbers of what they repeat, as bytes.
+    Yields:
+        Pairs of a part's number and the numbers of its repeated documents (or
+        paragraphs), as bytes.
     """
-    tables = [(part, np.frombuffer(rows, _ROW)) for part, rows in found]
+    tables = [(part, np.frombuffer(rows, _ROW)) for part, rows in bucket]
     parts = np.repeat(
         [part for part, _ in tables], [len(rows) for _, rows in tables]
     )
@@ -64,12 +65,12 @@ def repeats(found: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
 def without(
     documents: Iterable[Document], repeated: set[int], of_paragraphs: bool
 ) -> Iterator[tuple[list[str], list[str]]]:
-    """The sentences of each document, whole, and less what is repeated.
+    """Yield the sentences of each document: all, and those not repeated.
 
     Args:
-        documents: those that `digests` saw.
+        documents: the same ones as in `digests`.
         repeated: the numbers of repeated documents, or paragraphs.
-        of_paragraphs: which of them.
+        of_paragraphs: whether they are paragraphs.
     """
     number = 0
     for document in documents:
@@ -78,12 +79,12 @@ def without(
         )
         number = numbers.stop
         if of_paragraphs:
-            kept = [
+            remaining = [
                 paragraph
-                for own, paragraph in zip(numbers, document, strict=True)
-                if own not in repeated
+                for index, paragraph in zip(numbers, document, strict=True)
+                if index not in repeated
             ]
         else:
-            kept = [] if numbers.start in repeated else document
-        if kept:
-            yield joined(document), joined(kept)
+            remaining = [] if numbers.start in repeated else document
+        if remaining:
+            yield joined(document), joined(remaining)

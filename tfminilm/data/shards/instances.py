@@ -1,7 +1,7 @@
-"""Sequences that are masked once for all, several copies of each.
+"""Sequences that are masked once in advance, several copies of each.
 
-As in BERT's own preparation (arXiv 1810.04805, appendix A.2), training then
-masks nothing itself; each time a sequence comes, one of its copies is drawn.
+As in BERT's own preparation (arXiv 1810.04805, appendix A.2), nothing is masked
+during training; one of the copies is drawn each time a sequence is read.
 """
 
 import dataclasses
@@ -17,17 +17,17 @@ from tfminilm.typing import Tokenizer
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """What lies where in a record of masked copies.
+    """The layout of a record with masked copies.
 
-    First comes the sequence as it is. Of each copy follow the masked ids,
-    positions, and original ids at these; with pairs also how long the first
-    text is, and whether the second is another's.
+    First comes the unmasked sequence. Then for each copy the masked ids, the
+    positions, and the original ids at them; with pairs also the length of the
+    first text, and whether the second text is a random one.
 
     Attributes:
         length: ids in a sequence.
-        places: positions in a copy; those not used are 0.
-        copies: how many there are; 0: a record is a sequence alone.
-        pairs: whether they are pairs of texts.
+        places: positions in a copy; unused ones are 0.
+        copies: number of copies; 0: a record is only the sequence.
+        pairs: whether the copies are pairs of texts.
     """
 
     length: int
@@ -37,7 +37,7 @@ class Layout:
 
     @classmethod
     def of(cls, settings: Settings) -> "Layout":
-        """That of shards made with these settings."""
+        """Return the layout of shards that were made with these settings."""
         if not settings.masked_copies:
             return cls(settings.sequence_length)
         places = max(1, round(settings.mask_rate * settings.sequence_length))
@@ -50,7 +50,7 @@ class Layout:
 
     @property
     def width(self) -> int:
-        """Numbers in a record."""
+        """The number of integers in a record."""
         return self.length + self.copies * self._copy
 
     @property
@@ -60,7 +60,7 @@ class Layout:
     def apply(
         self, inputs: dict[str, np.ndarray], random: np.random.Generator
     ) -> MaskedBatch:
-        """A batch of copies, in the place of `Masking.apply`.
+        """Return a batch of copies; it replaces `Masking.apply`.
 
         Args:
             inputs: `token_ids`: records `[batch, width]`.
@@ -69,9 +69,9 @@ class Layout:
         records = inputs["token_ids"]
         copies = records[:, self.length :].reshape(-1, self.copies, self._copy)
         drawn = random.integers(self.copies, size=len(records))
-        own = copies[np.arange(len(records)), drawn]
+        copy = copies[np.arange(len(records)), drawn]
         ends = np.cumsum([self.length, self.places, self.places])
-        token_ids, positions, labels, pairs = np.split(own, ends, axis=1)
+        token_ids, positions, labels, pairs = np.split(copy, ends, axis=1)
         x = {
             "token_ids": token_ids,
             "segment_ids": np.zeros_like(token_ids),
@@ -93,30 +93,30 @@ def make(
     settings: Settings,
     random: np.random.Generator,
 ) -> np.ndarray:
-    """Records, int32 `[sequences, width]`, of sequences.
+    """Build records, int32 `[sequences, width]`, from sequences.
 
     Args:
         token_ids: `[sequences, length]`.
-        tokenizer: says what may be masked.
-        settings: say how much, and how often.
-        random: where chance comes from.
+        tokenizer: decides which tokens may be masked.
+        settings: the share of masked tokens and the number of copies.
+        random: the random number generator.
     """
-    how = Masking.of(tokenizer, settings.mask_rate, settings.whole_words)
+    masks = Masking.of(tokenizer, settings.mask_rate, settings.whole_words)
     pairs = SentencePairs.of(tokenizer) if settings.next_sentence else None
-    # Alone, a sequence is followed by none; its own beginning stands for one.
-    several = token_ids if len(token_ids) > 1 else token_ids.repeat(2, axis=0)
+    # Pairs need another sequence; a single one is paired with itself.
+    sequences = token_ids if len(token_ids) > 1 else token_ids.repeat(2, axis=0)
     inputs = {
-        "token_ids": several,
-        "segment_ids": np.zeros_like(several),
-        "padding_mask": np.ones_like(several),
+        "token_ids": sequences,
+        "segment_ids": np.zeros_like(sequences),
+        "padding_mask": np.ones_like(sequences),
     }
-    blocks = [several]
+    blocks = [sequences]
     for _ in range(settings.masked_copies):
-        x, y, _ = masking.masked(inputs, how, pairs, random)
+        x, y, _ = masking.masked(inputs, masks, pairs, random)
         if pairs is None:
             blocks += [x["token_ids"], x["mask_positions"], y]
             continue
         first = (x["segment_ids"] == 0).sum(axis=1)
-        about = np.stack([first, y["next_sentence_logits"]], axis=1)
-        blocks += [x["token_ids"], x["mask_positions"], y["logits"], about]
+        pair_info = np.stack([first, y["next_sentence_logits"]], axis=1)
+        blocks += [x["token_ids"], x["mask_positions"], y["logits"], pair_info]
     return np.concatenate(blocks, axis=1)[: len(token_ids)]

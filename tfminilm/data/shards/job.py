@@ -1,8 +1,8 @@
-"""A preparation that is not finished: its plan, and what of it is done.
+"""An unfinished preparation of shards: its plan and its progress.
 
-It lies in a folder of its own beside the shards. Every file in it is whole,
-so that a job that was killed goes on with what it had; the folder goes when
-the manifest is written.
+It is kept in a folder beside the shards. Every file in it is complete, so that
+a job continues after a kill; the folder is removed when the manifest is
+written.
 """
 
 import contextlib
@@ -25,16 +25,17 @@ from tfminilm.data import cache, corpus, sentences
 from tfminilm.data.shards import duplicates, parts, write
 from tfminilm.data.shards.settings import Settings
 from tfminilm.errors import UserError
+from tfminilm.typing import Json
 
 NAME = "unfinished"
-# The files of a job, some of them for each part or worker.
-_OWN = re.compile(
+# The names of a job's files, some of them for each part or worker.
+_FILES = re.compile(
     r"plan\.json|failed\.txt|deduplicated|\.lock|workers\.(log|died)"
     r"|(digests|repeats)-\d{5,}\.npy|part-\d{5,}\.json|worker-\d+"
 )
 _PLAN, _FAILED = "plan.json", "failed.txt"
 _DEDUPLICATED = "deduplicated"
-# Digests of a part: far fewer than its text.
+# The most bytes of a part's digests, which are far smaller than its text.
 _MOST_TABLE = 2**34
 _AGAIN = "remove its folder and start again"
 _PLANNED = {
@@ -47,7 +48,7 @@ _PLANNED = {
 
 
 class Job:
-    """What is to be done in a folder of shards, and what is done.
+    """The plan and the progress of a preparation.
 
     Several processes may work on one job, each on other parts.
 
@@ -64,10 +65,11 @@ class Job:
 
     @classmethod
     def begin(cls, folder: pathlib.Path, settings: Settings) -> "Job":
-        """Plans a job, or finds the one that was begun with the same plan.
+        """Plan a job, or open the one that was begun with the same plan.
 
         Raises:
-            UserError: another one was begun, or there is no such text.
+            UserError: a job with another plan was begun, or there is no such
+                text.
         """
         size = round(settings.shard_megabytes * 1e6)
         content = {
@@ -92,16 +94,16 @@ class Job:
 
     @property
     def tokenizer(self) -> Any:
-        """The one that encodes the text."""
+        """The tokenizer that encodes the text."""
         return _load_tokenizer(self.settings.tokenizer)
 
     @property
     def drops(self) -> bool:
-        """Whether duplicates are looked for."""
+        """Whether duplicates are to be found."""
         return self.settings.duplicates != "keep"
 
     def digests(self, number: int) -> Iterator[tuple[int, bytes]]:
-        """The digests of a part's text by bucket, computed at most once.
+        """Return the digests of a part's text by bucket; keep them in a file.
 
         Raises:
             UserError: the text cannot be read.
@@ -110,34 +112,34 @@ class Job:
         if path.exists():
             table = _load(path)
         else:
-            with self._telling():
-                found = parts.read(self.parts[number], sentences.whole)
-                table = duplicates.digests(found, self._of_paragraphs)
+            with self._recording_failure():
+                documents = parts.read(self.parts[number], sentences.whole)
+                table = duplicates.digests(documents, self._of_paragraphs)
             _save(path, table)
         return duplicates.in_buckets(table, len(self.parts))
 
-    def save_repeats(self, number: int, found: list[bytes]) -> None:
-        """Keeps what `duplicates.repeats` found in a part."""
-        numbers = np.frombuffer(b"".join(found), "<u4")
+    def save_repeats(self, number: int, repeats: list[bytes]) -> None:
+        """Save the numbers of a part's repeated documents or paragraphs."""
+        numbers = np.frombuffer(b"".join(repeats), "<u4")
         _save(self._path("repeats", number, "npy"), np.sort(numbers))
 
     def is_deduplicated(self) -> bool:
-        """Whether all repeats are known."""
+        """Return whether all repeats are known."""
         return (self.folder / _DEDUPLICATED).exists()
 
     def set_deduplicated(self) -> None:
-        """Says that all repeats are known."""
+        """Record that all repeats are known."""
         files.write_text(self.folder / _DEDUPLICATED, "")
 
     def write(self, number: int) -> None:
-        """Writes a part's shards, and then its record.
+        """Write a part's shards, and then its record.
 
         Raises:
             UserError: the text cannot be read, or the disk is full.
         """
         path = self._path("repeats", number, "npy")
         repeated = set(_load(path).tolist()) if path.exists() else set()
-        with self._telling():
+        with self._recording_failure():
             documents = duplicates.without(
                 parts.read(self.parts[number]), repeated, self._of_paragraphs
             )
@@ -148,23 +150,23 @@ class Job:
         files.write_text(self._path("part", number), json.dumps(record))
 
     def digested(self) -> int:
-        """How many parts have digests."""
+        """Return how many parts have digests."""
         return len(list(self.folder.glob("digests-*.npy")))
 
     def written(self) -> list[int]:
-        """The numbers of the parts that are done."""
+        """Return the numbers of the finished parts."""
         numbers = range(len(self.parts))
         return [n for n in numbers if self._path("part", n).exists()]
 
     def records(self) -> list[dict[str, Any]]:
-        """What `write` said of each part."""
+        """Return the record that `write` made of each part."""
         return [
             json_files.read(self._path("part", number), dict, _AGAIN)
             for number in range(len(self.parts))
         ]
 
     def failure(self) -> str:
-        """What a worker said that could not go on; empty if none."""
+        """Return a failed worker's message; empty if none failed."""
         path = self.folder / _FAILED
         return files.read_text(path) if path.exists() else ""
 
@@ -176,8 +178,8 @@ class Job:
         return self.folder / f"{what}-{number:05d}.{kind}"
 
     @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Leaves the message of a user's error where any process finds it."""
+    def _recording_failure(self) -> Iterator[None]:
+        """Save the message of a `UserError` for the other processes."""
         try:
             yield
         except UserError as error:
@@ -186,7 +188,7 @@ class Job:
 
 
 def is_job(folder: pathlib.Path) -> bool:
-    """Tells whether a preparation made this folder, or has begun to."""
+    """Return whether a preparation made this folder, or began to."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     if json_files.find(folder / _PLAN, _PLANNED) is not None:
@@ -195,14 +197,14 @@ def is_job(folder: pathlib.Path) -> bool:
 
 
 def remove(folder: pathlib.Path) -> None:
-    """Removes a job's files; what else is in its folder stays."""
+    """Remove a job's files; other files in its folder stay."""
     if not is_job(folder):
         return
     names = [path.name for path in folder.iterdir()]
     files.sweep(folder)
-    # Last the plan, by which the folder is known.
+    # The plan last: without it the folder is no longer recognised.
     names.sort(key=lambda name: name == _PLAN)
-    files.remove(folder, [name for name in names if _OWN.fullmatch(name)])
+    files.remove(folder, [name for name in names if _FILES.fullmatch(name)])
 
 
 def _plan(folder: pathlib.Path) -> dict[str, Any]:
@@ -236,15 +238,15 @@ def _digest(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _require_same(path: pathlib.Path, found: Any, wanted: Any) -> None:
-    for key, value in wanted["settings"].items():
-        if found["settings"].get(key) != value:
+def _require_same(path: pathlib.Path, begun: Json, planned: Json) -> None:
+    for key, value in planned["settings"].items():
+        if begun["settings"].get(key) != value:
             raise UserError(
                 f"{path.parent} holds an unfinished preparation with "
-                f"--{key}={found['settings'].get(key)}, and {value} is asked "
+                f"--{key}={begun['settings'].get(key)}, and {value} is asked "
                 "for: use another --output, or remove it"
             )
-    if found != json.loads(json.dumps(wanted)):
+    if begun != json.loads(json.dumps(planned)):
         raise UserError(
             f"{path.parent} holds an unfinished preparation of another state "
             "of the text, or by another version of tfminilm: remove it"

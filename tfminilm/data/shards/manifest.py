@@ -1,4 +1,4 @@
-"""`manifest.json`: what is in a folder of shards, and what made it."""
+"""`manifest.json`: the contents of a folder of shards, and its settings."""
 
 import dataclasses
 import os
@@ -28,7 +28,7 @@ class Shard(tfminilm.config.Typed):
 
 @dataclasses.dataclass(frozen=True)
 class Split(tfminilm.config.Typed):
-    """One side of the text. `tokens` are those of the text, each once."""
+    """The training or the held-out text; `tokens` counts each token once."""
 
     documents: int
     tokens: int
@@ -38,20 +38,20 @@ class Split(tfminilm.config.Typed):
 
 @dataclasses.dataclass(frozen=True)
 class Manifest(tfminilm.config.Typed):
-    """What a folder of shards holds.
+    """The contents of a folder of shards.
 
-    A record is one sequence: ids of `dtype`, a NumPy type in little endian.
+    A record is one sequence: ids of `dtype`, a little-endian NumPy type.
 
     Attributes:
-        format: of this file and of the records.
+        format: the version of this file's and the records' format.
         tfminilm: the version that wrote it.
-        dtype: of a record's numbers.
+        dtype: the type of a record's numbers.
         tokenizer: its class, settings and vocabulary's hash.
-        settings: those of the command.
-        dropped: repeated documents or paragraphs that were left out.
-        train: what to train on.
-        held_out: what to evaluate on; no document is in both.
-        sentences: some of those held out, to look at.
+        settings: the settings of the command.
+        dropped: the number of repeated documents or paragraphs.
+        train: the text to train on.
+        held_out: the text to evaluate on; no document is in both.
+        sentences: some held-out sentences, for display.
     """
 
     format: int
@@ -66,20 +66,20 @@ class Manifest(tfminilm.config.Typed):
 
     @property
     def sequence_length(self) -> int:
-        """Token ids in a sequence."""
+        """The number of token ids in a sequence."""
         return self.settings.sequence_length
 
     def save(self, folder: pathlib.Path) -> None:
-        """Writes it into its folder."""
+        """Write it into its folder."""
         files.write_json(folder / NAME, dataclasses.asdict(self))
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> "Manifest":
-        """Reads the manifest of a folder.
+        """Read the manifest of a folder.
 
         Raises:
-            UserError: there is none, it is damaged, a newer version's, or
-                names files outside of its folder.
+            UserError: it is missing, damaged, of a newer version, or names
+                files outside of its folder.
         """
         path = pathlib.Path(folder) / NAME
         if not path.exists():
@@ -106,10 +106,10 @@ class Manifest(tfminilm.config.Typed):
             raise ValueError(f"dtype is {self.dtype!r}, expected <u2 or <i4")
         for split in (self.train, self.held_out):
             for shard in split.shards:
-                # A name alone: nothing outside of the folder is read.
+                # Only a name: nothing outside of the folder is read.
                 if not re.fullmatch(r"\w[\w.-]*", shard.file):
                     raise ValueError(
                         f"shard {shard.file!r} is no file name in its folder"
                     )
-            if split.sequences != sum(own.sequences for own in split.shards):
+            if split.sequences != sum(each.sequences for each in split.shards):
                 raise ValueError("counts of shards do not add up")

@@ -1,7 +1,7 @@
-"""A source of text in parts, one a shard: each can be read by itself.
+"""Divide a source of text into parts that can be read independently.
 
-Where the parts begin depends on the text and the size alone, never on how
-many workers there are. A document lies in one part.
+Each part becomes a shard. The bounds of the parts depend only on the text and
+the size, not on the number of workers. No document is divided.
 """
 
 import dataclasses
@@ -19,11 +19,11 @@ Document = list[list[str]]
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """Where a part is, as JSON-able values.
+    """The place of a part, as JSON-able values.
 
-    `place` is, by `kind`: of "folder" pieces of files `[path, start, stop]`
-    in bytes, of "tfds" `[spec, part, parts]`, and of "docs" empty. `ending`
-    is what ends a document in files.
+    `place` depends on `kind`: for "folder" it has pieces of files
+    `[path, start, stop]` in bytes, for "tfds" it is `[spec, part, parts]`,
+    and for "docs" it is empty. `ending` is what ends a document in files.
     """
 
     kind: str
@@ -32,41 +32,42 @@ class Part:
 
 
 def plan(source: str, size: int) -> list[Part]:
-    """The parts of a source, in order.
+    """Return the parts of a source, in order.
 
     Args:
         source: see `tfminilm.data.documents`.
-        size: bytes of text in a part, about; a document is not cut.
+        size: approximate bytes of text in a part; no document is cut.
 
     Raises:
         UserError: there is no such source.
     """
-    found: list[Part] = []
+    parts: list[Part] = []
     for one in corpus.sources(source):
         kind, place = corpus.parse(one)
         if kind == "docs":
-            found.append(Part(kind, []))
+            parts.append(Part(kind, []))
         elif kind == "tfds":
             num_bytes = tfds_text.identity(place)[-1]
             count = max(1, math.ceil(num_bytes / size))
-            found += [Part(kind, [place, part, count]) for part in range(count)]
+            parts += [Part(kind, [place, i, count]) for i in range(count)]
         else:
             files = corpus.text_files(place)
             ending = corpus.ending(place, files)
-            found += [
-                Part(kind, own, ending) for own in _pieces(files, size, ending)
+            parts += [
+                Part(kind, pieces, ending)
+                for pieces in _pieces(files, size, ending)
             ]
-    return found
+    return parts
 
 
 def read(
     part: Part, cut: Callable[[str], list[str]] = split_sentences
 ) -> Iterator[Document]:
-    """The documents of a part, each a list of paragraphs' sentences.
+    """Yield the documents of a part, each a list of paragraphs' sentences.
 
     Args:
-        part: one of `plan`.
-        cut: what makes sentences of a paragraph.
+        part: a part from `plan`.
+        cut: splits a paragraph into sentences.
 
     Raises:
         UserError: it cannot be read as text.
@@ -75,8 +76,8 @@ def read(
         for sentences in python_docs.documents():
             yield [[sentence] for sentence in sentences]
     elif part.kind == "tfds":
-        spec, own, count = part.place
-        yield from tfds_text.read_part(spec, own, count, cut)
+        spec, number, count = part.place
+        yield from tfds_text.read_part(spec, number, count, cut)
     else:
         for path, start, stop in part.place:
             yield from corpus.read_file(
@@ -87,38 +88,38 @@ def read(
 def _pieces(
     files: list[pathlib.Path], size: int, ending: str
 ) -> Iterator[list[Any]]:
-    """Pieces of files, `size` bytes together; small files share a part."""
-    own: list[Any] = []
+    """Yield pieces of files, together `size` bytes, for one part each."""
+    pieces: list[Any] = []
     room = size
     for path in files:
         start, length = 0, path.stat().st_size
         while start < length:
             stop = _document_start(path, start + room, length, ending)
-            own.append([os.fspath(path), start, stop])
+            pieces.append([os.fspath(path), start, stop])
             room -= stop - start
             start = stop
             if room <= 0:
-                yield own
-                own, room = [], size
-    if own:
-        yield own
+                yield pieces
+                pieces, room = [], size
+    if pieces:
+        yield pieces
 
 
 def _document_start(
     path: pathlib.Path, offset: int, length: int, ending: str
 ) -> int:
-    """Where the first document after `offset` begins, or the file's end."""
-    if ending != endings.BLANK_LINES:  # Pieces begin at multiples of theirs.
+    """Return where the first document after `offset` begins, or the end."""
+    if ending != endings.BLANK_LINES:  # Then documents begin at multiples.
         offset = math.ceil(offset / endings.PIECE) * endings.PIECE
     if offset >= length:
         return length
     with open(path, "rb") as file:
         if ending != endings.BLANK_LINES:
             file.seek(offset - 1)
-            file.readline()  # Of which the first bytes are before the offset.
+            file.readline()  # The rest of a line that began earlier.
             return file.tell()
         file.seek(offset)
-        file.readline()  # Of which the first bytes are before the offset.
+        file.readline()  # The rest of a line that began earlier.
         for line in file:
             if not line.strip():
                 return file.tell()

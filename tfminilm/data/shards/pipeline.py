@@ -1,9 +1,9 @@
 """The work on all parts as Apache Beam pipelines.
 
-What goes through Beam are numbers of parts and digests, 20 bytes for each
-document; text is read, and shards are written, where a part is worked on. So
-a runner needs little memory whatever the size of the text; and all its
-workers need to see the same folders.
+Beam only transports numbers of parts and digests, 20 bytes for each document.
+The worker of a part reads its text and writes its shards. So a runner needs
+little memory, however large the text is, and all workers need access to the
+same folders.
 """
 
 import contextlib
@@ -29,13 +29,13 @@ _LOCAL = ("DirectRunner", "FnApiRunner")
 def run(
     folder: str, runner_name: str, beam_flags: Sequence[str], numbers: list[int]
 ) -> None:
-    """Does what is left of a job.
+    """Do the remaining work of a job.
 
     Args:
-        folder: the job's.
-        runner_name: as Beam calls it. "DirectRunner" works in a process for
-            each core, unless flags say otherwise.
-        beam_flags: Beam's own, of the pipeline and the runner.
+        folder: the job's folder.
+        runner_name: Beam's name of the runner. "DirectRunner" uses a process
+            for each core, unless flags say otherwise.
+        beam_flags: Beam's flags for the pipeline and the runner.
         numbers: the parts to write.
 
     Raises:
@@ -68,7 +68,7 @@ class _OnJob(beam.DoFn):
 
 
 class _Digest(_OnJob):
-    """Numbers of parts -> buckets with (number, digests)."""
+    """Maps a part's number to buckets with (number, digests)."""
 
     def process(self, number: int) -> Iterator[tuple[int, tuple[int, bytes]]]:
         for bucket, rows in self._job.digests(number):
@@ -76,21 +76,21 @@ class _Digest(_OnJob):
 
 
 class _SaveRepeats(_OnJob):
-    """(number of a part, numbers of what it repeats) -> files."""
+    """Saves (number of a part, numbers of its repeats) in a file."""
 
-    def process(self, found: tuple[int, Iterable[bytes]]) -> None:
-        number, repeats = found
+    def process(self, part_repeats: tuple[int, Iterable[bytes]]) -> None:
+        number, repeats = part_repeats
         self._job.save_repeats(number, list(repeats))
 
 
 class _Write(_OnJob):
-    """Numbers of parts -> their shards."""
+    """Writes the shards of a part, given its number."""
 
     def process(self, number: int) -> None:
         self._job.write(number)
 
 
-def _deduplicate(root: Any, folder: str, count: int) -> None:
+def _deduplicate(root: beam.Pipeline, folder: str, count: int) -> None:
     (
         _parts(root, list(range(count)))
         | "digest" >> beam.ParDo(_Digest(folder))
@@ -102,23 +102,23 @@ def _deduplicate(root: Any, folder: str, count: int) -> None:
 
 
 def _repeats(
-    bucket: int, found: Iterable[tuple[int, bytes]]
+    bucket: int, rows: Iterable[tuple[int, bytes]]
 ) -> Iterator[tuple[int, bytes]]:
-    return duplicates.repeats(found)
+    return duplicates.repeats(rows)
 
 
-def _parts(root: Any, numbers: list[int]) -> Any:
-    """The numbers, spread over all workers."""
+def _parts(root: beam.Pipeline, numbers: list[int]) -> Any:
+    """Create a collection of the numbers, spread over all workers."""
     return root | beam.Create(numbers) | beam.Reshuffle()
 
 
 def _runner(
     name: str, beam_flags: Sequence[str], job: Job, count: int
 ) -> tuple[Any, pipeline_options.PipelineOptions]:
-    """The runner to give to Beam, and its options, for so many parts.
+    """Return the runner for Beam, and its options, for so many parts.
 
-    Beam's DirectRunner would look for Prism, a program to be downloaded; what
-    it takes without that is the FnApiRunner.
+    Beam's DirectRunner would try to download a program, Prism; the FnApiRunner
+    is what it uses without it.
     """
     options = _options(beam_flags)
     if name not in _LOCAL:
@@ -143,12 +143,12 @@ def _known_runner(name: str) -> Any:
 
 
 def _options(beam_flags: Sequence[str]) -> pipeline_options.PipelineOptions:
-    said = io.StringIO()
+    stderr = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(stderr):
             options = pipeline_options.PipelineOptions(list(beam_flags))
             options.get_all_options()
-    except SystemExit:  # As argparse ends a program.
-        *_, last = said.getvalue().strip().splitlines()
+    except SystemExit:  # Raised by argparse.
+        *_, last = stderr.getvalue().strip().splitlines()
         raise UsageError(f"prepare: after --: {last}") from None
     return options

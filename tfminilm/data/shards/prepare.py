@@ -1,4 +1,4 @@
-"""`prepare`: text in, shards and their manifest out."""
+"""`prepare`: turn text into shards and their manifest."""
 
 import logging
 import os
@@ -23,18 +23,18 @@ def prepare(
     beam_flags: Sequence[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Manifest:
-    """Reads, deduplicates, tokenises and packs a text into shards.
+    """Read, deduplicate, tokenize and pack a text into shards.
 
-    The bytes of the shards depend on the text and the settings alone. Started
-    again after a kill it goes on with the parts that are not done.
+    The bytes of the shards depend only on the text and the settings. Called
+    again after a kill, it continues with the parts that are not done.
 
     Args:
-        settings: what of, and how.
-        output: the folder to write; new, or of the same call.
+        settings: the source and how to prepare it.
+        output: the folder to write: a new one, or that of an unfinished call.
         runner: Beam's runner.
         beam_flags: flags of Beam and the runner.
-        progress: called now and then with what is done, how many parts of it
-            are done, and how many there are.
+        progress: called regularly with a description of the work, the number
+            of finished parts, and the number of all parts.
 
     Raises:
         UserError: Beam is not installed, the text cannot be read or is too
@@ -43,8 +43,8 @@ def prepare(
     folder = pathlib.Path(output)
     if (folder / manifest.NAME).exists():
         return _finished(folder, settings)
-    _require_own(folder)
-    logging.disable(logging.WARNING)  # Of what Beam lacks for other clouds.
+    _require_unused(folder)
+    logging.disable(logging.WARNING)  # Beam warns of missing cloud packages.
     try:
         from tfminilm.data.shards import pipeline
     except ImportError as error:
@@ -55,20 +55,20 @@ def prepare(
         logging.disable(logging.NOTSET)
     with files.lock(folder / jobs.NAME, "--output"):
         job = Job.begin(folder, settings)
-        packing.special_ids(job.tokenizer)  # A tokenizer without is refused.
+        packing.special_ids(job.tokenizer)  # Refuses one without such tokens.
         done = set(job.written())
-        left = [n for n in range(len(job.parts)) if n not in done]
+        remaining = [n for n in range(len(job.parts)) if n not in done]
 
-        def look() -> None:
+        def report() -> None:
             if progress is not None:
                 _report(job, progress)
 
         def work() -> None:
-            pipeline.run(str(folder), runner, beam_flags, left)
+            pipeline.run(str(folder), runner, beam_flags, remaining)
 
         try:
-            workers.run(job.folder, work, look)
-        except Exception as error:  # Beam's own, around a worker's.
+            workers.run(job.folder, work, report)
+        except Exception as error:  # Beam wraps the error of a worker.
             if failure := job.failure():
                 raise UserError(failure) from error
             raise
@@ -76,12 +76,12 @@ def prepare(
 
 
 def _finish(job: Job) -> Manifest:
-    """Packs what the parts left, and writes the manifest."""
+    """Pack what the parts left over, and write the manifest."""
     records = job.records()
     splits, sentences = write.finish(
         job.output, records, job.tokenizer, job.settings
     )
-    found = Manifest(
+    result = Manifest(
         format=manifest.FORMAT,
         tfminilm=tfminilm.__version__,
         dtype=write.dtype_of(job.tokenizer),
@@ -91,39 +91,39 @@ def _finish(job: Job) -> Manifest:
         sentences=tuple(sentences),
         **splits,
     )
-    found.save(job.output)
+    result.save(job.output)
     jobs.remove(job.folder)
-    return found
+    return result
 
 
 def _finished(folder: pathlib.Path, settings: Settings) -> Manifest:
-    found = Manifest.load(folder)
-    # It may have been killed between its last two steps.
+    result = Manifest.load(folder)
+    # The job may have been killed before it removed its folder.
     jobs.remove(folder / jobs.NAME)
     for name, value in vars(settings).items():
-        if (theirs := getattr(found.settings, name)) != value:
+        if (old_value := getattr(result.settings, name)) != value:
             raise UserError(
-                f"{folder} holds shards made with --{name}={theirs}, and "
+                f"{folder} holds shards made with --{name}={old_value}, and "
                 f"{value} is asked for: use another --output, or remove it"
             )
-    return found
+    return result
 
 
-def _require_own(folder: pathlib.Path) -> None:
-    """Nothing is put among the files of somebody else."""
+def _require_unused(folder: pathlib.Path) -> None:
+    """Refuse a folder that holds other files."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--output={folder} is a file, expected a folder")
     if folder.is_dir() and not jobs.is_job(folder / jobs.NAME):
-        others = sorted(path.name for path in folder.iterdir())
-        if others:
+        names = sorted(path.name for path in folder.iterdir())
+        if names:
             raise UserError(
-                f"--output={folder} holds other files ({others[0]}): use a "
+                f"--output={folder} holds other files ({names[0]}): use a "
                 "new folder"
             )
 
 
 def _report(job: Job, progress: Callable[[str, int, int], None]) -> None:
-    """Tells what the files say, whoever writes them."""
+    """Report the progress, as seen from the files of all processes."""
     digested, written = job.digested(), len(job.written())
     is_first = job.drops and digested < len(job.parts)
     what = "looking for duplicates" if is_first else "writing shards"

@@ -1,4 +1,4 @@
-"""Shards as text to train on: rows are read when they are asked for."""
+"""Read shards as text to train on; rows are read only when needed."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ from tfminilm.tokenizer import KERAS_HUB, rules_of
 from tfminilm.typing import Tokenizer
 
 PREFIX = "shards:"
-# That a process has open beside shards.
+# An estimate of the files that a process opens besides shards.
 _OTHER_FILES = 200
 
 
@@ -34,17 +34,17 @@ def open_shards(
     max_tokens: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> TextData:
-    """What `tfminilm prepare` wrote, as `text_data` gives what it reads.
+    """Open the shards of `tfminilm prepare` as `TextData`.
 
-    Every shard is read once, to compare checksums; then nothing stays in
-    memory, and rows are read from their places.
+    Every shard is read once to verify its checksum. Afterwards nothing stays
+    in memory, and rows are read from the files.
 
     Args:
         folder: the command's `--output`.
-        tokenizer: of the model that will read the ids.
+        tokenizer: the tokenizer of the model that will read the ids.
         sequence_length: ids in a sequence.
-        max_tokens: train on sequences from all over the text with about so
-            many tokens only; 0: on all.
+        max_tokens: train only on about this many tokens, from sequences spread
+            over the text; 0: on all.
         progress: called with the number of bytes compared so far.
 
     Raises:
@@ -74,15 +74,15 @@ def open_shards(
 
 
 class Rows:
-    """A matrix of which only the rows that are indexed are read.
+    """A matrix on disk; only rows that are indexed are read.
 
     Args:
-        folder: where the shards are.
-        split: which of them.
-        dtype: of a record's numbers.
-        layout: of a record.
-        width: the first numbers of a record that are read.
-        most: do as if there were so many rows only, evenly spread; 0: all.
+        folder: the folder of the shards.
+        split: the shards of the training or the held-out text.
+        dtype: the type of a record's numbers.
+        layout: the layout of a record.
+        width: how many of a record's first numbers are read.
+        most: use only so many rows, evenly spread; 0: all.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Rows:
         ]
 
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
-        """The rows of a slice or of a vector of indices, int32."""
+        """Return the rows of a slice or of a vector of indices, int32."""
         if isinstance(rows, slice):
             numbers = list(range(self.shape[0])[rows])
         else:
@@ -114,9 +114,9 @@ class Rows:
             return np.empty((0, self.shape[1]), np.int32)
         numbers = [row * self._total // self.shape[0] for row in numbers]
         records = b"".join(self._records.__getitems__(numbers))
-        found = np.frombuffer(records, self._dtype)
-        found = found.reshape(-1, self._stored)[:, : self.shape[1]]
-        return found.astype(np.int32)
+        values = np.frombuffer(records, self._dtype)
+        values = values.reshape(-1, self._stored)[:, : self.shape[1]]
+        return values.astype(np.int32)
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -131,11 +131,11 @@ class Rows:
 
 @dataclasses.dataclass(frozen=True)
 class MaskedText(PackedText):
-    """Packed text with copies that were masked when it was prepared.
+    """Packed text with copies that were masked in advance.
 
     Attributes:
-        records: the text with its copies, as `Layout` says.
-        settings: what they were made with.
+        records: the text with its copies, in the form of `Layout`.
+        settings: the settings of their preparation.
     """
 
     records: PackedText
@@ -144,29 +144,29 @@ class MaskedText(PackedText):
     def layout(
         self, mask_rate: float, whole_words: bool, next_sentence: bool
     ) -> Layout:
-        """Where the copies are, in the place of a `Masking`.
+        """Return the layout of the copies, which replaces a `Masking`.
 
         Raises:
-            UserError: they were masked in another way than is asked for.
+            UserError: the copies were masked with other settings.
         """
-        for name, wanted in (
+        for name, requested in (
             ("mask_rate", mask_rate),
             ("whole_words", whole_words),
             ("next_sentence", next_sentence),
         ):
-            if (found := getattr(self.settings, name)) != wanted:
+            if (stored := getattr(self.settings, name)) != requested:
                 raise UserError(
                     f"the shards' masked copies were made with {name}="
-                    f"{found}, and the recipe asks for {wanted}: change that, "
-                    "or prepare shards without --masked_copies, which are "
-                    "masked in training"
+                    f"{stored}, and the recipe asks for {requested}: change "
+                    "that, or prepare shards without --masked_copies, which "
+                    "are masked in training"
                 )
         return Layout.of(self.settings)
 
 
 @dataclasses.dataclass(frozen=True)
 class _File:
-    """A shard as array_record wants it, which else opens all to count."""
+    """A shard with its size; else array_record would open all to count."""
 
     filename: str
     take: int
@@ -183,9 +183,9 @@ def _text(
     layout = Layout.of(manifest.settings)
 
     def rows(width: int) -> np.ndarray:
-        made = Rows(folder, split, manifest.dtype, layout, width, most)
-        # It has what is asked of an array.
-        return typing.cast(np.ndarray, made)
+        matrix = Rows(folder, split, manifest.dtype, layout, width, most)
+        # It has the array methods that are used.
+        return typing.cast(np.ndarray, matrix)
 
     sequences, num_tokens = rows(layout.length), split.tokens
     if len(sequences) < split.sequences:
@@ -200,17 +200,17 @@ def _require_tokenizer(
     folder: pathlib.Path, manifest: Manifest, tokenizer: Tokenizer
 ) -> None:
     # The classes differ: DistilBERT's tokenizer is BERT's.
-    ours = cache.tokenizer_identity(tokenizer)
-    if manifest.tokenizer["vocabulary"] != ours["vocabulary"]:
+    identity = cache.tokenizer_identity(tokenizer)
+    if manifest.tokenizer["vocabulary"] != identity["vocabulary"]:
         raise UserError(
             f"the shards in {folder} were made with the tokenizer of "
             f"{manifest.settings.tokenizer}, and the teacher's has "
             "another vocabulary: prepare shards with --tokenizer=TEACHER"
         )
-    theirs = manifest.tokenizer.get("rules", KERAS_HUB)
-    if theirs != rules_of(tokenizer):
+    rules = manifest.tokenizer.get("rules", KERAS_HUB)
+    if rules != rules_of(tokenizer):
         raise UserError(
-            f"the shards in {folder} were cut by the rules {theirs!r}, and the "
+            f"the shards in {folder} were cut by the rules {rules!r}, and the "
             f"teacher reads text cut by {rules_of(tokenizer)!r}: prepare them "
             "again"
         )
@@ -221,7 +221,7 @@ def _verify(
     shards: Sequence[Shard],
     progress: Callable[[int], None] | None,
 ) -> None:
-    """Compares sizes, then checksums: what is missing is said at once."""
+    """Verify sizes, then checksums, so that missing files are found first."""
     again = "copy it again, or prepare again"
     _require_handles(len(shards))
     for shard in shards:
@@ -246,7 +246,7 @@ def _verify(
 
 
 def _require_handles(count: int) -> None:
-    """All shards are open while they are read."""
+    """Refuse more shards than can be open at once."""
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 < most < count + _OTHER_FILES:
         raise UserError(

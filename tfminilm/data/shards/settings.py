@@ -1,31 +1,31 @@
-"""What shards are made of and how, as a user says it."""
+"""The user's settings for the preparation of shards."""
 
 import dataclasses
 
 from tfminilm.errors import UsageError
 
-# What may be dropped where it stands for the second time.
+# What is dropped if it is repeated.
 DUPLICATES = ("documents", "paragraphs", "keep")
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What decides the bytes of the shards, beside the text itself.
+    """All settings on which the bytes of the shards depend.
 
     Attributes:
         source: see `tfminilm.data.documents`.
-        tokenizer: the model that it belongs to, as `load_tokenizer` takes it.
+        tokenizer: the model whose tokenizer is used; see `load_tokenizer`.
         sequence_length: token ids in a sequence.
-        seed: decides, with a document's own text, on which side it falls.
+        seed: decides, together with a document's text, whether it is held
+            out.
         held_out_fraction: share of the documents to hold out.
-        duplicates: "documents" drops each that stood there before,
-            "paragraphs" each paragraph, "keep" nothing.
+        duplicates: "documents" drops repeated documents, "paragraphs"
+            repeated paragraphs, "keep" nothing.
         shard_megabytes: text in a shard.
-        masked_copies: how often each sequence is masked; 0 leaves that to
-            training.
+        masked_copies: masked copies of each sequence; 0: mask in training.
         mask_rate: share of the tokens to mask.
-        whole_words: mask these, or any tokens.
-        next_sentence: make pairs of texts for masking.
+        whole_words: mask whole words, not single tokens.
+        next_sentence: make masked pairs of texts.
     """
 
     source: str
@@ -41,12 +41,12 @@ class Settings:
     next_sentence: bool = False
 
     def __post_init__(self) -> None:
-        """Checks the ranges.
+        """Check the ranges.
 
         Raises:
             UsageError: a value is outside its range.
         """
-        for name, fine, expected in (
+        for name, is_valid, expected in (
             (
                 "sequence_length",
                 8 <= self.sequence_length < 2**15,
@@ -72,7 +72,7 @@ class Settings:
             ),
             ("shard_megabytes", self.shard_megabytes > 0, "above 0"),
         ):
-            if not fine:
+            if not is_valid:
                 raise UsageError(
                     f"--{name} is {getattr(self, name)!r}, expected {expected}"
                 )

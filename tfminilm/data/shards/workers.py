@@ -1,4 +1,4 @@
-"""The processes of the local runner, watched: Beam waits for a dead one."""
+"""Watch the local runner's processes, as Beam waits for a dead one."""
 
 import contextlib
 import os
@@ -16,9 +16,10 @@ _SECONDS = 0.5
 
 
 def command(folder: pathlib.Path) -> str:
-    """What starts one of Beam's workers; its traces go into `folder`.
+    """Return the command that starts a Beam worker and its state files.
 
-    A file tells its process as long as that lives, another that it failed.
+    In `folder` one file exists as long as the process lives, and another one is
+    written if it fails.
     """
     log, pid, died = (
         shlex.quote(str(folder / name)) for name in (_LOG, _PID, _DIED)
@@ -32,15 +33,15 @@ def command(folder: pathlib.Path) -> str:
 
 
 def run(
-    folder: pathlib.Path, work: Callable[[], None], look: Callable[[], None]
+    folder: pathlib.Path, work: Callable[[], None], report: Callable[[], None]
 ) -> None:
-    """Does work with workers; ends when one of them dies.
+    """Do work with worker processes, and stop when one of them dies.
 
     Args:
-        folder: that of `command`.
-        work: what to do, in a thread, which is left behind where it waits
-            for a worker that is no more.
-        look: called now and then.
+        folder: the folder of `command`.
+        work: runs in a thread, which is abandoned if a worker dies, as it
+            would wait for that worker forever.
+        report: called regularly.
 
     Raises:
         UserError: a worker died.
@@ -56,14 +57,14 @@ def run(
             failures.append(error)
 
     hook = threading.excepthook
-    # Beam's threads would print that their worker is gone.
+    # Beam's threads would print errors about the dead worker.
     threading.excepthook = lambda _: None
     thread = threading.Thread(target=target, daemon=True)
     thread.start()
     try:
         while thread.is_alive():
             thread.join(_SECONDS)
-            look()
+            report()
             if thread.is_alive() and (folder / _DIED).exists():
                 raise UserError(
                     "a worker process died, as when memory is short: start "
@@ -79,14 +80,14 @@ def run(
 
 
 def _kill(folder: pathlib.Path) -> None:
-    """Ends what is left; Beam would wait for it."""
+    """Kill the remaining workers, as Beam would wait for them."""
     for path in _pids(folder):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(int(path.name.removeprefix(_PID)), signal.SIGKILL)
 
 
 def _pids(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The files that `command` makes for processes."""
+    """Return the files that `command` makes for living processes."""
     return [
         path
         for path in folder.glob(_PID + "*")

@@ -1,7 +1,7 @@
-"""Shards of one part of a text, and the end of all: what they left, packed.
+"""Write the shards of a part, and at the end those of all remainders.
 
-A file of a part appears whole or not at all, and its record, which says that
-the part is done, after its shards.
+A file appears complete or not at all. A part's record, which marks it as done,
+is written after its shards.
 """
 
 import collections
@@ -22,12 +22,12 @@ from tfminilm.data.shards.read import Rows
 from tfminilm.data.shards.settings import Settings
 from tfminilm.typing import Tokenizer
 
-# Single records are read at random, and ids hardly compress.
+# One record in a group for random access; ids can hardly be compressed.
 _OPTIONS = "group_size:1,uncompressed"
 
 
 def dtype_of(tokenizer: Tokenizer) -> str:
-    """The smallest type of a record that holds every id."""
+    """Return the smallest integer type of a record that holds every id."""
     return "<u2" if tokenizer.vocabulary_size() <= 2**16 else "<i4"
 
 
@@ -38,14 +38,14 @@ def write_part(
     tokenizer: Tokenizer,
     settings: Settings,
 ) -> dict[str, Any]:
-    """Writes the shards of one part.
+    """Write the shards of one part.
 
     Args:
-        folder: where they go.
-        number: the part's.
-        documents: the sentences of each, whole, and those of them to keep.
-        tokenizer: encodes them.
-        settings: say how.
+        folder: the folder of the shards.
+        number: the number of the part.
+        documents: pairs of all sentences of a document, and those to keep.
+        tokenizer: encodes the sentences.
+        settings: the settings of the preparation.
 
     Returns:
         The part's record, JSON-able, as `finish` takes it.
@@ -55,23 +55,27 @@ def write_part(
     """
     sides: collections.deque[str] = collections.deque()
 
-    def kept() -> Iterator[list[str]]:
-        # The side is that of the whole document, as when it is not prepared.
+    def sentences_to_keep() -> Iterator[list[str]]:
+        # Held out by the whole document's text, as without preparation.
         seed, fraction = settings.seed, settings.held_out_fraction
         for whole, sentences in documents:
             sides.append(SPLITS[text.is_held_out(whole, seed, fraction)])
             yield sentences
 
-    found: dict[str, list[EncodedDocument]] = {name: [] for name in SPLITS}
+    documents_by_split: dict[str, list[EncodedDocument]] = {
+        name: [] for name in SPLITS
+    }
     sentences: list[str] = []
-    for document in packing.encode(kept(), tokenizer):
+    for document in packing.encode(sentences_to_keep(), tokenizer):
         side = sides.popleft()
         if side == "held_out":
             sentences += document.sentences
-        found[side].append(dataclasses.replace(document, sentences=[]))
+        documents_by_split[side].append(
+            dataclasses.replace(document, sentences=[])
+        )
     record: dict[str, Any] = {
         name: _write_split(
-            folder, name, number, found[name], tokenizer, settings
+            folder, name, number, documents_by_split[name], tokenizer, settings
         )
         for name in SPLITS
     }
@@ -85,35 +89,41 @@ def finish(
     tokenizer: Tokenizer,
     settings: Settings,
 ) -> tuple[dict[str, Split], list[str]]:
-    """Packs what the parts left together into one more shard of each split.
+    """Pack the remainders of all parts into one more shard of each split.
 
     Args:
-        folder: where the shards are.
-        records: of all parts, in order.
-        tokenizer: as of `write_part`.
-        settings: as of `write_part`.
+        folder: the folder of the shards.
+        records: the records of all parts, in order.
+        tokenizer: as in `write_part`.
+        settings: as in `write_part`.
 
     Returns:
-        The splits, and the sentences to look at.
+        The splits, and some held-out sentences for display.
 
     Raises:
         UserError: there is not enough text, or the disk is full.
     """
     splits = {}
     for name in SPLITS:
-        own = [record[name] for record in records]
-        shards = [Shard(**one["shard"]) for one in own if one["shard"]]
-        rest = [_document(*document) for one in own for document in one["rest"]]
-        num_documents = sum(one["documents"] for one in own)
-        if rest or not shards:
-            rows = _pack_rest(folder, name, rest, shards, tokenizer, settings)
+        part_records = [record[name] for record in records]
+        shards = [Shard(**one["shard"]) for one in part_records if one["shard"]]
+        remainders = [
+            _document(*document)
+            for one in part_records
+            for document in one["rest"]
+        ]
+        num_documents = sum(one["documents"] for one in part_records)
+        if remainders or not shards:
+            rows = _pack_remainders(
+                folder, name, remainders, shards, tokenizer, settings
+            )
             number = len(records)
             shards.append(
                 _write(folder, name, number, rows, tokenizer, settings)
             )
         splits[name] = Split(
             documents=num_documents,
-            tokens=sum(one["tokens"] for one in own),
+            tokens=sum(one["tokens"] for one in part_records),
             sequences=sum(shard.sequences for shard in shards),
             shards=tuple(shards),
         )
@@ -129,7 +139,7 @@ def _write_split(
     tokenizer: Tokenizer,
     settings: Settings,
 ) -> dict[str, Any]:
-    packed, rest = packing.pack_part(
+    packed, remainders = packing.pack_part(
         documents, tokenizer, settings.sequence_length
     )
     shard = None
@@ -141,7 +151,7 @@ def _write_split(
         "tokens": packed.num_tokens,
         "shard": shard and dataclasses.asdict(shard),
         "rest": [
-            [one.token_ids.tolist(), one.lengths.tolist()] for one in rest
+            [one.token_ids.tolist(), one.lengths.tolist()] for one in remainders
         ],
     }
 
@@ -150,27 +160,28 @@ def _document(token_ids: list[int], lengths: list[int]) -> EncodedDocument:
     return EncodedDocument([], np.array(token_ids, np.int32), np.array(lengths))
 
 
-def _pack_rest(
+def _pack_remainders(
     folder: pathlib.Path,
     name: str,
-    rest: list[EncodedDocument],
+    documents: list[EncodedDocument],
     shards: list[Shard],
     tokenizer: Tokenizer,
     settings: Settings,
 ) -> np.ndarray:
-    """Sequences of what fills none by itself; the last one goes on with the
-    first of all.
+    """Pack documents that fill no sequence of their part.
+
+    If they do not fill one together, the first sequence of all fills it up.
     """
     length = settings.sequence_length
-    size = sum(document.token_ids.size for document in rest)
+    size = sum(document.token_ids.size for document in documents)
     if size >= length - 2 or not shards:
-        called = f"the {name.replace('_', '-')} part of {settings.source}"
-        return packing.pack(rest, tokenizer, length, called).token_ids
+        description = f"the {name.replace('_', '-')} part of {settings.source}"
+        return packing.pack(documents, tokenizer, length, description).token_ids
     only = Split(0, 0, shards[0].sequences, (shards[0],))
     layout, dtype = Layout.of(settings), dtype_of(tokenizer)
     ((_, *first, _),) = Rows(folder, only, dtype, layout, length)[:1]
-    rest = [*rest, _document(first, [len(first)])]
-    return packing.pack(rest, tokenizer, length).token_ids[:1]
+    documents = [*documents, _document(first, [len(first)])]
+    return packing.pack(documents, tokenizer, length).token_ids[:1]
 
 
 def _write(
@@ -181,7 +192,7 @@ def _write(
     tokenizer: Tokenizer,
     settings: Settings,
 ) -> Shard:
-    """Writes sequences, with masked copies if that is set, one a record."""
+    """Write sequences, and masked copies if they are set, one in a record."""
     from array_record.python import array_record_module
 
     if settings.masked_copies:
@@ -189,8 +200,8 @@ def _write(
         chance = np.random.Generator(bits)
         rows = instances.make(rows, tokenizer, settings, chance)
     path = folder / f"{name}-{number:05d}.array_record"
-    with files.new_file(path) as beside:
-        writer = array_record_module.ArrayRecordWriter(str(beside), _OPTIONS)
+    with files.new_file(path) as temporary:
+        writer = array_record_module.ArrayRecordWriter(str(temporary), _OPTIONS)
         for row in rows.astype(dtype_of(tokenizer)):
             writer.write(row.tobytes())
         writer.close()
