@@ -120,7 +120,7 @@ class Distiller(
             metrics: metrics of the student's own output against `y`.
             weighted_metrics: the same, with `sample_weight`.
             jit_compile: `True`, `False` or "auto".
-            **kwargs: what else `keras.Model.compile` takes, such as
+            **kwargs: other arguments of `keras.Model.compile`, such as
                 `steps_per_execution`.
         """
         trainers.forget_compiled(self)

@@ -35,7 +35,7 @@ def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY) -> int:
 
     Args:
         path: the file; if it is opened to write, links are refused too.
-        flags: of `os.open`.
+        flags: the flags of `os.open`.
 
     Returns:
         A file descriptor, as `os.open` returns it.
@@ -224,7 +224,7 @@ def lock(path: str | os.PathLike, flag: str) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            # Some network file systems have no locks; no error there.
+            # No error on file systems without locks, such as some network ones.
             if error.errno in (errno.EAGAIN, errno.EACCES):
                 raise UserError(
                     f"another process is running in {path}: wait for it, or "

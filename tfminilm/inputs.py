@@ -28,7 +28,7 @@ def read(model: keras.Model, x: Tensors) -> Any:
     """Pick the columns of `x` that a model reads; others are left out.
 
     Args:
-        model: of any kind.
+        model: any Keras model.
         x: a batch's inputs. Columns of a dict are found under KerasHub's or
             Hugging Face's names.
 

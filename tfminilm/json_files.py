@@ -149,7 +149,7 @@ def require(value: Json, shape: Json, place: str = "") -> None:
     Args:
         value: a value from a file that was read.
         shape: what is expected, as above.
-        place: where in the file it is.
+        place: its place in the file.
     """
     _require_shape(value, shape, place)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Drops progress notes; what goes wrong is raised anyway.
+    """Silence everything in this context; errors are still raised.
 
     MLIR and the LiteRT runtime write to the process' own stderr, the
     quantiser to Python's.
@@ -35,13 +35,13 @@ def quiet() -> Iterator[None]:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow, and shows what it prints only if that fails.
+    """Import TensorFlow, and show what it prints only if that fails.
 
-    It tells on stderr, below Python and whatever its log level, that there is
-    no GPU and that oneDNN is in use: nothing a command's user needs.
+    At any log level it writes to stderr that there is no GPU and that oneDNN is
+    used, which does not concern the user of a command.
 
-    Keras comes first: on PyTorch it loads Triton, which brings LLVM and aborts
-    the process if it finds the names of TensorFlow's own LLVM taken.
+    Keras is imported first: on PyTorch it loads Triton with LLVM, which aborts
+    the process if TensorFlow's own LLVM is already loaded.
     """
     if "tensorflow" in sys.modules:
         return

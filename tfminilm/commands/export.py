@@ -174,7 +174,7 @@ def _print_parity(parity: "Parity") -> None:
 
     table = Table(box=box.SIMPLE_HEAD, caption_justify="left")
     titles = ["output", "largest", "mean", "cosine"]
-    # Of a task alone.
+    # Only models for a task have answers.
     rows = parity.outputs.values()
     if any(row.agreement is not None for row in rows):
         titles.append("same answers")

@@ -37,7 +37,7 @@ class Definer:
     has its own, so that two can run one after the other.
 
     Args:
-        values: where the flags are defined.
+        values: the registry to define the flags in.
         config: the recipe of `--config`, if one was given.
         arguments: the command line, which names the recipe's keys to define.
     """

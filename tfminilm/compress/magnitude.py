@@ -14,7 +14,7 @@ import numpy as np
 from tfminilm.compress.optimization import import_tfmot
 from tfminilm.teachers.expose import encoder_calls
 
-# How often the masks change, and the share of a run after which they are fixed.
+# How often masks change, and after which share of a run they are fixed.
 _NUM_CHANGES = 100
 _END = 0.75
 
@@ -30,7 +30,8 @@ class MagnitudePruning(keras.callbacks.Callback):
         sparsity: the share of zeros at the end.
         steps: updates of the whole run, as `optimizer.iterations` counts
             them: with gradient accumulation an update has several batches.
-        schedule: of the share: "polynomial" grows as 1 - (1 - step / end)³,
+        schedule: the share by steps: "polynomial" grows as
+            1 - (1 - step / end)³,
             "constant" has the full share from the first step.
     """
 

@@ -82,11 +82,11 @@ def prune_into(
     """Copy the most important parts of `source` into a smaller student.
 
     Args:
-        student: of the source's family and width, with as many layers or
-            fewer, and as many neurons or fewer in them.
-        source: as `prune` takes it.
+        student: a model of the source's family and width, with at most as
+            many layers, and at most as many neurons in them.
+        source: the original model; see `prune`.
         batches: inputs of the source.
-        kept_heads: as `prune` takes it.
+        kept_heads: as in `prune`.
 
     Raises:
         UserError: they do not fit, or their family cannot be pruned.

@@ -32,8 +32,8 @@ def trim_vocabulary(
 
     Args:
         model: an encoder, or one with a head for a task.
-        tokenizer: its WordPiece tokenizer, or a SentencePiece one, as XLM-R's
-            and ALBERT's.
+        tokenizer: its tokenizer, a WordPiece or SentencePiece one (as XLM-R's
+            and ALBERT's).
         used: token ids that occur, such as `np.unique` of a corpus' ids; see
             `used_ids`.
 

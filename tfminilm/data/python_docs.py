@@ -50,14 +50,14 @@ _CODE = re.compile(r"://|[=<>{}\\|~^@]|\w_\w+_\w|\w\(\w|\.\w+\.\w+\.|`|--")
 
 def documents() -> Iterator[list[str]]:
     """Yield documents in a fixed order: topics, standard library, packages."""
-    seen: set[int] = set()
+    paragraph_keys: set[int] = set()
     library, *packages = _roots()
     for text in _topics(library / _TOPICS):
-        if document := _prose([text], seen):
+        if document := _prose([text], paragraph_keys):
             yield document
     for root in (library, *packages):
         for path in _source_files(root):
-            if document := _prose(_docstrings(path), seen):
+            if document := _prose(_docstrings(path), paragraph_keys):
                 yield document
 
 
@@ -117,7 +117,7 @@ def _docstrings(path: pathlib.Path) -> Iterator[str]:
         if prefix not in _PREFIXES:
             continue
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Of escapes such as "\d".
+            warnings.simplefilter("ignore")  # It warns of escapes such as "\d".
             try:
                 text = ast.literal_eval(prefix + literal)
             except (SyntaxError, ValueError):
@@ -125,14 +125,14 @@ def _docstrings(path: pathlib.Path) -> Iterator[str]:
         yield inspect.cleandoc(text)
 
 
-def _prose(texts: Iterator[str] | list[str], seen: set[int]) -> list[str]:
-    """Return English sentences of new paragraphs, and add these to `seen`."""
+def _prose(texts: Iterator[str] | list[str], known_keys: set[int]) -> list[str]:
+    """Return English sentences of new paragraphs; extend `known_keys`."""
     sentences: list[str] = []
     for text in texts:
         for paragraph in paragraphs(text):
             key = hash(paragraph)
-            if key not in seen:
-                seen.add(key)
+            if key not in known_keys:
+                known_keys.add(key)
                 sentences += filter(_is_english, split_sentences(paragraph))
     return sentences
 

@@ -51,7 +51,7 @@ def read_part(
     """Yield the documents of one of several parts, as paragraphs' sentences.
 
     Args:
-        spec: as `documents` takes it.
+        spec: as in `documents`.
         part: the number of the part, counted from 0.
         parts: the number of parts, of about the same size.
         cut: splits a paragraph into sentences.
@@ -140,7 +140,7 @@ def prepared(name: str) -> Any:
     """Return the builder of a data set, downloaded if necessary.
 
     Args:
-        name: as TFDS calls it: "NAME[/config][:version]".
+        name: the name in TFDS: "NAME[/config][:version]".
 
     Raises:
         UserError: there is no such data set, TFDS lacks a package to prepare

@@ -32,7 +32,7 @@ _NEEDS = {
 
 
 class AttentionParts(keras.layers.Layer):
-    """The asked-for parts of one layer's self-attention, and nothing more.
+    """Computes only the requested parts of one layer's self-attention.
 
     The attention's output, the norms behind it and the feed-forward block are
     not computed and their weights are not held.
@@ -94,8 +94,8 @@ class ExposedEncoder(keras.layers.Layer):
     Args:
         encoder: a built `keras_hub.layers.TransformerEncoder`.
         parts: names out of `ATTENTION_PARTS`.
-        first_token_only: of the layer's output, compute the first token's
-            state alone. Queries and what follows from them have length 1.
+        first_token_only: compute only the first token's state of the layer's
+            output. Queries, scores and probabilities then have one row.
 
     Call arguments:
         hidden_states: `[batch, length, hidden_dim]`.

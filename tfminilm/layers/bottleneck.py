@@ -37,7 +37,7 @@ class NormedDense(keras.layers.Layer):
         units: width of the output.
         normalization: "no_norm" or "layer_norm".
         dropout: rate in training.
-        epsilon: of layer normalisation.
+        epsilon: the epsilon of layer normalisation.
 
     Call arguments:
         x: `[batch, length, width]`.
@@ -131,17 +131,17 @@ class BottleneckEncoder(keras.layers.Layer):
         bottleneck_dim: width inside; a multiple of `num_heads`.
         intermediate_dim: width of a feed-forward block's inside.
         num_feedforwards: feed-forward blocks.
-        attention_input: what is projected to queries, keys and values:
+        attention_input: the input of the projections to queries, keys, values:
             "shared": queries and keys read a second bottleneck of their own,
             values the layer's input, as in the released MobileBERT; "block":
             all read the layer's input, as in the paper's table; "bottleneck":
             all read the bottleneck, as in MobileBERT-tiny.
         normalization: "no_norm" or "layer_norm".
-        activation: of the feed-forward blocks, such as "relu".
+        activation: the activation of the feed-forward blocks, such as "relu".
         dropout: rate in training, before the last sum.
         attention_dropout: rate in training, of attention probabilities.
-        epsilon: of layer normalisation, and
-        outer_epsilon: of that behind the last feed-forward block.
+        epsilon: the epsilon of layer normalisation.
+        outer_epsilon: the epsilon behind the last feed-forward block.
 
     Call arguments:
         hidden_states: `[batch, length, hidden_dim]`.

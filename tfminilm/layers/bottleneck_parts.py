@@ -18,13 +18,13 @@ from tfminilm.typing import Tensor
 
 
 class BottleneckParts(keras.layers.Layer):
-    """`AttentionParts` of a `BottleneckEncoder`: what they need, no more.
+    """Computes only the requested attention parts of a `BottleneckEncoder`.
 
     Args:
         encoder: a built `BottleneckEncoder`.
         parts: names out of `ATTENTION_PARTS`.
 
-    Call arguments and what is returned are those of `AttentionParts`.
+    Call arguments and results are those of `AttentionParts`.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class BottleneckParts(keras.layers.Layer):
 
 
 class ExposedBottleneck(ExposedEncoder):
-    """`ExposedEncoder` of a `BottleneckEncoder`: its output, and its parts."""
+    """A `BottleneckEncoder` that also returns the parts of its attention."""
 
     def call(
         self,

@@ -19,8 +19,8 @@ class FactorisedMaskedLMHead(keras.layers.Layer):
 
     Args:
         token_embedding: a `keras_hub.layers.ReversibleEmbedding`, E.
-        activation: as `BottleneckEncoder` takes it.
-        epsilon: of layer normalisation.
+        activation: the activation; see `BottleneckEncoder`.
+        epsilon: the epsilon of layer normalisation.
 
     Call arguments:
         states: `[batch, length, hidden_dim]`.

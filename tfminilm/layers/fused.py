@@ -48,7 +48,7 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
         return forward(*arguments), lambda up: backward(arguments, up)
 
     def call(*arguments):
-        # Variables are read out here: TensorFlow's eager mode refuses a
+        # Variables are turned into tensors here: eager TensorFlow refuses a
         # custom gradient that reads them itself.
         return differentiable(*map(tf.convert_to_tensor, arguments))
 

@@ -46,8 +46,8 @@ def norm(
 
     Args:
         kind: "no_norm" or "layer_norm".
-        epsilon: of layer normalisation.
-        **kwargs: what else a Keras layer takes.
+        epsilon: the epsilon of layer normalisation.
+        **kwargs: other arguments of a Keras layer.
     """
     if kind == "no_norm":
         return NoNorm(**kwargs)

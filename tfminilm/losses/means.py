@@ -94,7 +94,7 @@ def example_weights(sample_weight: Tensor, rank: int = 1) -> Any:
 
     Args:
         sample_weight: `[batch]` or `[batch, 1]`.
-        rank: how many axes the result has.
+        rank: the number of axes of the result.
 
     Raises:
         ValueError: they are of another shape.

@@ -130,7 +130,7 @@ def check_masked_lm(
     """Raises `UserError` unless both are masked language models.
 
     Args:
-        method: its name.
+        method: the name of the method, for messages.
         teacher: the teacher.
         student: the student.
         next_sentence: the weight of next-sentence prediction; above 0 the

@@ -42,7 +42,7 @@ class MobileBERT:
         attention_weight: the factor of L_AT.
         pretraining_weight: the factor of L_PD; 0 leaves a loss out.
         alpha: 0 to 1, the share of L_MLM in L_PD.
-        temperature: of L_KD, above 0.
+        temperature: the temperature of L_KD, above 0.
         next_sentence_weight: the factor of L_NSP in L_PD, 1 in the paper.
             Above 0 the batches are pairs of texts, and the student predicts
             next sentences.

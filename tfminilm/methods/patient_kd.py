@@ -22,7 +22,7 @@ _MAPS = ("skip", "last")
 
 @dataclasses.dataclass(frozen=True)
 class PatientKD:
-    """Soft targets, labels, and patience with the layers in between.
+    """Soft targets, labels, and the [CLS] states of intermediate layers.
 
         L = (1 - alpha) L_CE + alpha L_DS + beta L_PT       (equation 8)
 

@@ -32,7 +32,7 @@ class SoftTargets:
         temperature: T, above 0; higher is softer.
         alpha: 0 to 1. With 1 no labels are needed; with 0 it is plain
             training, and no teacher runs.
-        loss: of the first term, "soft_targets" or "logits_mse".
+        loss: the loss of the first term, "soft_targets" or "logits_mse".
     """
 
     reads: ClassVar = "labels"

@@ -55,9 +55,9 @@ class TinyBERT:
         attention_weight: the factor of L_attn.
         prediction_weight: the factor of L_pred; 0 leaves a loss out.
         temperature: T, above 0.
-        projection: of W_h, "per_layer" (one each), "shared" (one for all), or
-            "none" for students as wide as their teachers, which then have no
-            W_e either.
+        projection: of the hidden states: "per_layer" (a W_h for each layer),
+            "shared" (one for all), or "none", also without W_e, for students
+            as wide as their teachers.
     """
 
     layers: str = "uniform"

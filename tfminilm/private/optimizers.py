@@ -24,7 +24,7 @@ USES = (
     Use(_OPTIMIZER, "_learning_rate", "the rate of a step to come"),
     Use(_OPTIMIZER, "_iterations", "the rate of a step to come"),
 )
-# Elements of a variable from which on one pass is worth a compilation.
+# The number of elements from which on compiling an update saves time.
 _LARGE = 2**17
 
 
@@ -38,8 +38,8 @@ def prepare(
 
     Args:
         optimizer: is changed in place.
-        least_elements: of a variable for which an update is compiled, which
-            takes a tenth of a second each.
+        least_elements: updates of variables with so many elements are
+            compiled, which takes a tenth of a second each.
     """
     _fuse_updates(optimizer, least_elements)
     _sum_gradients(optimizer)
@@ -103,8 +103,8 @@ def _fuse_updates(
 
     Args:
         optimizer: is changed in place.
-        least_elements: of a variable for which it is compiled, which takes
-            a tenth of a second each.
+        least_elements: updates of variables with so many elements are
+            compiled, which takes a tenth of a second each.
     """
     if keras.backend.backend() != "tensorflow":
         return
@@ -141,7 +141,7 @@ def _fuse_updates(
                 update, jit_compile=True, autograph=False
             )
         compiled[id(variable)](
-            tf.convert_to_tensor(gradient),  # An embedding's is sparse.
+            tf.convert_to_tensor(gradient),  # Embeddings have sparse ones.
             tf.convert_to_tensor(learning_rate),
         )
 

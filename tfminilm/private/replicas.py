@@ -40,7 +40,7 @@ def mean(count: Tensor) -> Any:
         return count
     import tensorflow as tf
 
-    # None where a step is traced only to learn its shapes.
+    # None while Keras traces a step only to learn its shapes.
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return count

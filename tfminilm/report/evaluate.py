@@ -56,7 +56,7 @@ def evaluate_run(
     files in turn, and compared on the text that the run held out.
 
     Args:
-        workdir: of `tfminilm distill`, with a trained student.
+        workdir: a workdir of `tfminilm distill`, with a trained student.
         progress: called with the name of the next step, `STEPS` times.
 
     Returns:

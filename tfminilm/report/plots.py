@@ -165,7 +165,7 @@ def attention_map(
                 f'height="{cell - 2}" rx="2" data-cell="{i * len(row) + j}" '
                 f'fill-opacity="{cell_opacity(prob):.3g}"/>'
             )
-    # A short sentence need not fill the page.
+    # Limits the size: a short sentence would fill the page.
     return _svg(name, "".join(parts), side, side, f'width="{1.2 * side:.0f}"')
 
 
@@ -215,7 +215,10 @@ def _thin(points: Sequence[Point]) -> list[Point]:
         return list(points)
     groups = [points[i : i + size] for i in range(0, len(points), size)]
     return [
-        (g[-1][0], sum(p[1] for p in g) / len(g))  # NaN if one of them is.
+        (
+            g[-1][0],
+            sum(p[1] for p in g) / len(g),
+        )  # NaN if one of the points is NaN.
         for g in groups
     ]
 
@@ -293,7 +296,7 @@ def _bubble_label(
     """Draw two lines of text where they cover least; extend `taken`."""
     wide = max(map(len, bubble.lines)) * _CHARACTER
     tall = 32
-    middle = max(_LEFT, cx - wide / 2)  # Not over the axis' numbers.
+    middle = max(_LEFT, cx - wide / 2)  # Does not cover the axis' numbers.
     corners = [
         (cx + radius + 6, cy - tall / 2),
         (middle, cy + radius + 4),

@@ -108,7 +108,7 @@ def load(
     """Restore the rules of a tokenizer that was saved in a preset's folder.
 
     Args:
-        tokenizer: what KerasHub loads from the preset.
+        tokenizer: the tokenizer that KerasHub loaded from the preset.
         folder: the preset's folder.
 
     Raises:

@@ -110,7 +110,8 @@ def with_bert_rules(
     """Give a WordPiece tokenizer of KerasHub's BERT's rules.
 
     Args:
-        tokenizer: its `lowercase` and `strip_accents` stay.
+        tokenizer: a KerasHub tokenizer, whose `lowercase` and `strip_accents`
+            are kept.
         split_chinese: whether Chinese characters are words of their own.
     """
     engine = engines.bert(

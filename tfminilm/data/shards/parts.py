@@ -109,7 +109,7 @@ def _document_start(
     path: pathlib.Path, offset: int, length: int, ending: str
 ) -> int:
     """Return where the first document after `offset` begins, or the end."""
-    if ending != endings.BLANK_LINES:  # Then documents begin at multiples.
+    if ending != endings.BLANK_LINES:  # Cuts are at multiples of PIECE.
         offset = math.ceil(offset / endings.PIECE) * endings.PIECE
     if offset >= length:
         return length

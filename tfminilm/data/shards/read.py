@@ -199,7 +199,7 @@ def _text(
 def _require_tokenizer(
     folder: pathlib.Path, manifest: Manifest, tokenizer: Tokenizer
 ) -> None:
-    # The classes differ: DistilBERT's tokenizer is BERT's.
+    # Compared without the class: DistilBERT's tokenizer equals BERT's.
     identity = cache.tokenizer_identity(tokenizer)
     if manifest.tokenizer["vocabulary"] != identity["vocabulary"]:
         raise UserError(
