@@ -70,8 +70,8 @@ def run(flags: flags.FlagValues) -> None:
     require_replaceable(pathlib.Path(flags.output))
     model, tokenizer, settings, ranges = _load(flags.model)
     examples = _examples(flags, settings) if flags.task else None
-    own = examples.texts() if examples else _held_out(flags.model)
-    texts = search_flags.texts(flags, target, own, is_search)
+    default = examples.texts() if examples else _held_out(flags.model)
+    texts = search_flags.texts(flags, target, default, is_search)
     if is_search:
         rows = calibration.as_texts(texts, settings)
         target = search_flags.search(flags, model, tokenizer, target, rows)
@@ -202,8 +202,8 @@ def _print(manifest: "Manifest", output: str) -> None:
     if manifest.parity is not None:
         _print_parity(manifest.parity)
     if manifest.signatures:
-        found = sorted(one.length for one in manifest.signatures.values())
-        lengths = f"lengths {', '.join(map(str, found))}"
+        numbers = sorted(each.length for each in manifest.signatures.values())
+        lengths = f"lengths {', '.join(map(str, numbers))}"
     else:
         lengths = "any length"
     size = max(file.bytes for file in manifest.files.values())

@@ -31,8 +31,8 @@ class MagnitudePruning(keras.callbacks.Callback):
         steps: updates of the whole run, as `optimizer.iterations` counts
             them: with gradient accumulation an update has several batches.
         schedule: the share by steps: "polynomial" grows as
-            1 - (1 - step / end)³,
-            "constant" has the full share from the first step.
+            1 - (1 - step / end)³, "constant" has the full share from the
+            first step.
     """
 
     def __init__(

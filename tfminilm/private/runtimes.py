@@ -1,8 +1,11 @@
 """Access to the operators of LiteRT's interpreter."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tfminilm.private import Use
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
 
 USES = (
     Use(
@@ -13,6 +16,6 @@ USES = (
 )
 
 
-def operator_names(interpreter: Any) -> list[str]:
+def operator_names(interpreter: "Interpreter") -> list[str]:
     """Return the operators of an interpreter's first graph, in order."""
     return [node["op_name"] for node in interpreter._get_ops_details()]

@@ -1,6 +1,6 @@
 """Access to the special tokens of KerasHub's tokenizers."""
 
-from typing import Any
+import keras
 
 from tfminilm.private import Use
 
@@ -13,6 +13,6 @@ USES = (
 )
 
 
-def extra_special_tokens(tokenizer: Any) -> list[str]:
+def extra_special_tokens(tokenizer: keras.layers.Layer) -> list[str]:
     """Return the special tokens that a tokenizer was made with."""
     return list(tokenizer._init_special_tokens or ())
