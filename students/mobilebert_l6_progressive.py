@@ -12,7 +12,7 @@ documentation that comes with Python.
 
 Cost, computed: 1.3M tokens, 1.5e+13 FLOPs, 0.00003 hours on one A100 at
 40 % of its bfloat16 peak; minutes on two cores. Measured as it
-stands: docs/results.md.
+stands: docs/results/mobilebert.md.
 `--config=mobilebert_l6_progressive:smoke` tries it out in seconds.
 """
 

@@ -18,7 +18,7 @@ The teacher is of 6 layers, 384 wide; another one with its own sizes:
 Cost, computed: 0.5M tokens, 4.5e+13 FLOPs, 0.0001 hours on one A100 at
 40 % of its bfloat16 peak. Measured: 0.8968 on the dev set as a static int8
 file, as after rounding without it, with a quarter fewer answers other than
-float32's; see docs/results.md.
+float32's; see docs/results/smaller_students.md.
 `--config=quantized_sst2:smoke` tries it out in seconds.
 """
 

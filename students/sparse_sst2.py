@@ -15,7 +15,8 @@ The teacher is of 6 layers, 384 wide; another one with its own sizes:
 --config.data.folder=FOLDER. Another share: --config.compress.sparsity=0.5.
 Cost, computed: 1.6M tokens, 1.4e+14 FLOPs, 0.0003 hours on one A100 at
 40 % of its bfloat16 peak. Measured with 600 steps: 0.8108 on the dev set, and
-0.8865 with half of the weights, of 0.8991; see docs/results.md.
+0.8865 with half of the weights, of 0.8991; see
+docs/results/smaller_students.md.
 `--config=sparse_sst2:smoke` tries it out in seconds.
 """
 
