@@ -70,7 +70,7 @@ $(VENV)/ready: constraints.txt setup.cfg pyproject.toml
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.12" >&2; \
 		exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV): about 2 GB, a minute or two"
+	@echo "Installing into $(VENV): about 3 GB, some minutes"
 	$(BIN)/python -m pip install -q --disable-pip-version-check \
 		-c constraints.txt -e .
 	$(BIN)/python -m pip install -q --disable-pip-version-check \
