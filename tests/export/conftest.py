@@ -1,6 +1,5 @@
 """Small encoders whose every weight matters, and one real one."""
 
-import keras
 import keras_hub
 import numpy as np
 import pytest
@@ -20,32 +19,6 @@ SENTENCES = (
 )
 
 
-def _make_backbone(**options):
-    """A random encoder; unlike Keras' own start, biases and norms count."""
-    backbone = keras_hub.models.BertBackbone(
-        **{
-            "vocabulary_size": 100,
-            "num_layers": 2,
-            "num_heads": 4,
-            "hidden_dim": 32,
-            "intermediate_dim": 64,
-            "max_sequence_length": 64,
-            **options,
-        }
-    )
-    random = np.random.default_rng(0)
-    for variable in backbone.weights:
-        value = random.normal(size=variable.shape)
-        if variable.name == "kernel":
-            value *= 1.5 / np.sqrt(variable.shape[0])
-        elif variable.name == "gamma":
-            value = 1 + 0.3 * value
-        elif variable.name in ("bias", "beta"):
-            value *= 0.3
-        variable.assign(value)
-    return backbone
-
-
 def _make_batch(lengths, total, vocabulary_size=100, seed=0):
     """Random rows: `lengths` real tokens each, padded to `total`."""
     random = np.random.default_rng(seed)
@@ -55,14 +28,6 @@ def _make_batch(lengths, total, vocabulary_size=100, seed=0):
         "token_ids": random.integers(0, vocabulary_size, shape, np.int32),
         "segment_ids": random.integers(0, 2, shape, np.int32),
         "padding_mask": mask,
-    }
-
-
-def _run_keras(backbone, batch):
-    outputs = backbone(batch, training=False)
-    return {
-        name: keras.ops.convert_to_numpy(value)
-        for name, value in outputs.items()
     }
 
 
@@ -111,8 +76,10 @@ def assert_same():
 
 
 @pytest.fixture(scope="session")
-def make_backbone():
-    return _make_backbone
+def make_backbone(make_encoder):
+    """`make_backbone(**sizes)`: a small BERT, of the same weights each time."""
+    sizes = {"num_layers": 2, "max_sequence_length": 64}
+    return lambda **options: make_encoder("bert", **sizes | options)
 
 
 @pytest.fixture(scope="session")
@@ -121,18 +88,13 @@ def make_batch():
 
 
 @pytest.fixture(scope="session")
-def run_keras():
-    return _run_keras
-
-
-@pytest.fixture(scope="session")
 def sentences():
     return SENTENCES
 
 
 @pytest.fixture(scope="session")
-def backbone():
-    return _make_backbone()
+def backbone(make_backbone):
+    return make_backbone()
 
 
 @pytest.fixture(scope="session")
@@ -163,9 +125,9 @@ def int8_file(backbone, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def half_file(tmp_path_factory):
+def half_file(make_backbone, tmp_path_factory):
     path = tmp_path_factory.mktemp("float16") / "model.tflite"
-    backbone = _make_backbone(num_layers=1)
+    backbone = make_backbone(num_layers=1)
     path.write_bytes(convert(backbone, "float16", (8,)))
     return path
 

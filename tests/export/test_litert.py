@@ -44,9 +44,9 @@ def test_a_float16_table_is_never_widened_as_a_whole(half_file):
     assert profile.partitions(half_file) == {"encode_8": 1}
 
 
-def test_float16_stays_near(half_file, make_backbone, make_batch, run_keras):
+def test_float16_stays_near(half_file, make_backbone, make_batch, run):
     batch = make_batch([6], 8)
-    wanted = run_keras(make_backbone(num_layers=1), batch)
+    wanted = run(make_backbone(num_layers=1), batch)
     got = LiteRTEncoder(half_file)(**{k: v[0] for k, v in batch.items()})
     differences = np.abs(got["pooled_output"] - wanted["pooled_output"])
     assert 0 < differences.max() < 0.01

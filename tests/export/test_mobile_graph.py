@@ -17,51 +17,49 @@ from tfminilm.private.encoders import encoder_parts
 
 @pytest.mark.parametrize("length", [2, 16, 64])
 def test_equals_keras(
-    backbone, length, make_batch, run_keras, run_graph, assert_same
+    backbone, length, make_batch, run, run_graph, assert_same
 ):
     batch = make_batch([length, (length + 1) // 2], length)
     got = run_graph(MobileGraph(backbone), batch)
     assert set(got) == set(OUTPUTS)
-    assert_same(got, run_keras(backbone, batch), batch["padding_mask"])
+    assert_same(got, run(backbone, batch), batch["padding_mask"])
 
 
 def test_more_than_two_segments(
-    make_backbone, make_batch, run_keras, run_graph, assert_same
+    make_backbone, make_batch, run, run_graph, assert_same
 ):
     backbone = make_backbone(num_segments=3)
     batch = make_batch([12, 7], 12)
     batch["segment_ids"] = np.arange(24, dtype=np.int32).reshape(2, 12) % 3
     got = run_graph(MobileGraph(backbone), batch)
-    assert_same(got, run_keras(backbone, batch), batch["padding_mask"])
+    assert_same(got, run(backbone, batch), batch["padding_mask"])
 
 
 @pytest.mark.parametrize("names", [["gelu", "gelu"], ["relu", "gelu"]])
 def test_other_activations(
-    names, make_backbone, make_batch, run_keras, run_graph, assert_same
+    names, make_backbone, make_batch, run, run_graph, assert_same
 ):
     backbone = make_backbone()
     batch = make_batch([12], 12)
-    before = run_keras(backbone, batch)["sequence_output"]
+    before = run(backbone, batch)["sequence_output"]
     for layer, name in zip(backbone.transformer_layers, names, strict=True):
         dense = encoder_parts(layer).intermediate
         dense.activation = keras.activations.get(name)
-    wanted = run_keras(backbone, batch)
+    wanted = run(backbone, batch)
     assert np.abs(before - wanted["sequence_output"]).max() > 1e-4
     got = run_graph(MobileGraph(backbone), batch)
     assert_same(got, wanted, batch["padding_mask"], 2e-5)
 
 
-def test_other_epsilons(
-    make_backbone, make_batch, run_keras, run_graph, assert_same
-):
+def test_other_epsilons(make_backbone, make_batch, run, run_graph, assert_same):
     backbone = make_backbone()
     batch = make_batch([12], 12)
-    before = run_keras(backbone, batch)["sequence_output"]
+    before = run(backbone, batch)["sequence_output"]
     first, second = backbone.transformer_layers
     backbone.embeddings_layer_norm.epsilon = 0.01
     encoder_parts(first).attention_norm.epsilon = 0.1
     encoder_parts(second).feedforward_norm.epsilon = 0.2
-    wanted = run_keras(backbone, batch)
+    wanted = run(backbone, batch)
     assert np.abs(before - wanted["sequence_output"]).max() > 1e-2
     got = run_graph(MobileGraph(backbone), batch)
     assert_same(got, wanted, batch["padding_mask"], 2e-5)
@@ -92,7 +90,7 @@ def test_attention_parts_are_those_of_expose(backbone, make_batch, run_graph):
 
 
 def test_silent_heads_are_left_out(
-    make_backbone, make_batch, run_keras, run_graph, assert_same
+    make_backbone, make_batch, run, run_graph, assert_same
 ):
     backbone = make_backbone()
     whole = count(MobileGraph(backbone))
@@ -107,7 +105,7 @@ def test_silent_heads_are_left_out(
     # Of four products' kernels and three biases, the columns of 2 and 3 heads.
     assert whole - count(graph) == (2 + 3) * 8 * (4 * 32 + 3)
     batch = make_batch([16, 9], 16)
-    wanted = run_keras(backbone, batch)
+    wanted = run(backbone, batch)
     assert_same(run_graph(graph, batch), wanted, batch["padding_mask"])
 
 
@@ -160,7 +158,7 @@ def spike(backbone, channel=5, factor=200.0):
 
 
 def test_channels_that_reach_alike_compute_the_same(
-    make_backbone, make_batch, run_keras, run_graph, assert_same
+    make_backbone, make_batch, run, run_graph, assert_same
 ):
     backbone = make_backbone()
     spike(backbone)
@@ -171,7 +169,7 @@ def test_channels_that_reach_alike_compute_the_same(
     )
     assert_same(
         run_graph(graph, batch),
-        run_keras(backbone, batch),
+        run(backbone, batch),
         batch["padding_mask"],
     )
     first, second = (layer._feedforward for layer in graph._encoder.layers)

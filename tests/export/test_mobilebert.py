@@ -61,25 +61,23 @@ def make(randomise):
     ],
 )
 def test_equals_keras(
-    make, kind, options, make_batch, run_keras, run_graph, assert_same
+    make, kind, options, make_batch, run, run_graph, assert_same
 ):
     model = make(kind, **options)
     batch = make_batch([12, 7], 12)
     got = run_graph(MobileGraph(model), batch)
-    wanted = run_keras(model, batch)
+    wanted = run(model, batch)
     largest = np.abs(wanted["sequence_output"]).max()
     mask = batch["padding_mask"]
     assert_same(got, wanted, mask, 2e-6 * max(largest, 10))
 
 
-def test_attention_parts_are_those_of_expose(
-    make, make_batch, run_keras, run_graph
-):
+def test_attention_parts_are_those_of_expose(make, make_batch, run, run_graph):
     model, batch = make(), make_batch([12, 7], 12)
     got = run_graph(MobileGraph(model, ATTENTION_OUTPUTS), batch)
     view = expose(model, {name: [-1] for name in ATTENTION_OUTPUTS})
     real = batch["padding_mask"].astype(bool)
-    for name, value in run_keras(view, batch).items():
+    for name, value in run(view, batch).items():
         ours = got[name.split("/")[0]].swapaxes(1, 2)[real]
         theirs = value.swapaxes(1, 2)[real]
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-3)

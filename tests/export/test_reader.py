@@ -212,7 +212,7 @@ def test_no_bundle(tmp_path, content):
         open_bundle(tmp_path)
 
 
-def test_known_answers_differ_much(written, backbone, run_keras):
+def test_known_answers_differ_much(written, backbone, run):
     """From each other, and not from what Keras makes of the same rows."""
     known = to_json(open_bundle(written).manifest.probe)
     answers = []
@@ -220,7 +220,7 @@ def test_known_answers_differ_much(written, backbone, run_keras):
         batch = {name: np.array([ids]) for name, ids in row.items() if ids}
         batch.pop("outputs")
         batch["padding_mask"] = np.ones_like(batch["token_ids"])
-        states = run_keras(backbone, batch)["sequence_output"]
+        states = run(backbone, batch)["sequence_output"]
         answers.append(np.array(row["outputs"]["sentence_embedding"]))
         np.testing.assert_allclose(answers[-1], states[0].mean(0), atol=1e-4)
     assert len(answers) == 3

@@ -30,12 +30,12 @@ class Spy:
 
 
 def test_lengths_agree_with_each_other_and_with_keras(
-    backbone, float_file, make_batch, run_keras
+    backbone, float_file, make_batch, run
 ):
     batch = make_batch([6], 6)
     row = {name: value[0] for name, value in batch.items()}
     encoder = LiteRTEncoder(float_file)
-    wanted = run_keras(backbone, batch)
+    wanted = run(backbone, batch)
     for outputs in (encoder(**row), encoder(**row, length=32)):
         assert outputs["sequence_output"].shape == (1, 6, 32)
         for name, value in wanted.items():

@@ -37,27 +37,48 @@ def get_config(mode=""):
 """
 
 
-def _save_teacher(folder, num_heads=2, more_words=()):
+def _save_bert(folder, words, scales, more_words=(), **sizes):
+    """Save a BERT with random weights where `scales` has the variable's name.
+
+    `more_words` are words of the tokenizer that the model has no row for.
+    """
     import keras_hub
 
-    words = [*SPECIAL, *WORDS, "."]
-    teacher = keras_hub.models.BertBackbone(
-        vocabulary_size=len(words),
-        num_layers=2,
-        num_heads=num_heads,
-        hidden_dim=16,
-        intermediate_dim=32,
-        max_sequence_length=32,
+    model = keras_hub.models.BertBackbone(
+        vocabulary_size=len(words), max_sequence_length=32, **sizes
     )
     random = np.random.default_rng(0)
-    for variable in teacher.weights:
-        if variable.name in ("kernel", "embeddings"):
-            variable.assign(random.normal(scale=0.5, size=variable.shape))
+    for variable in model.weights:
+        if variable.name in scales:
+            value = random.normal(size=variable.shape)
+            variable.assign(scales[variable.name] * value)
     tokenizer = keras_hub.models.BertTokenizer(
-        vocabulary=[*words, *more_words], lowercase=True
+        [*words, *more_words], lowercase=True
     )
-    teacher.save_to_preset(str(folder))
+    model.save_to_preset(str(folder))
     tokenizer.save_to_preset(str(folder))
+
+
+def _save_teacher(folder, more_words=()):
+    _save_bert(
+        folder,
+        [*SPECIAL, *WORDS, "."],
+        {"kernel": 0.5, "embeddings": 0.5},
+        more_words,
+        num_layers=2,
+        num_heads=2,
+        hidden_dim=16,
+        intermediate_dim=32,
+    )
+
+
+def _command(name, *given):
+    from tfminilm.commands import main
+
+    def run(workdir, *flags):
+        return main([name, *given, f"--workdir={workdir}", *flags])
+
+    return run
 
 
 def _sentence(random):
@@ -74,8 +95,14 @@ def _write_text(folder):
 
 
 @pytest.fixture(scope="session")
+def save_bert():
+    """`save_bert(folder, words, scales, **sizes)` saves a tiny preset."""
+    return _save_bert
+
+
+@pytest.fixture(scope="session")
 def save_teacher():
-    """`save_teacher(folder, num_heads, more_words)` saves a tiny preset."""
+    """`save_teacher(folder, more_words)` saves the tiny teacher's preset."""
     return _save_teacher
 
 
@@ -94,16 +121,18 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def command():
+    """`command(name, *flags)`: a function of a workdir and more flags.
+
+    It returns the exit code of the command.
+    """
+    return _command
+
+
+@pytest.fixture(scope="session")
 def distill(tiny):
     """`distill(workdir, *flags)`: the exit code of the command."""
-
-    def run(workdir, *flags):
-        from tfminilm.commands import main
-
-        given = [f"--config={tiny.recipe}", f"--workdir={workdir}", *flags]
-        return main(["distill", *given])
-
-    return run
+    return _command("distill", f"--config={tiny.recipe}")
 
 
 @pytest.fixture(scope="session")

@@ -63,14 +63,9 @@ def recipe(tiny, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def staged(recipe):
+def staged(recipe, command):
     """`staged(workdir, *flags)`: the exit code of the command."""
-
-    def run(workdir, *flags):
-        given = [f"--config={recipe}", f"--workdir={workdir}", *flags]
-        return main(["distill", *given])
-
-    return run
+    return command("distill", f"--config={recipe}")
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,7 @@
 import json
 import random
 
-import numpy as np
 import pytest
-
-from tfminilm.commands import main
 
 GOOD, BAD = ("first", "new", "most"), ("not", "other", "all")
 FILLER = ("the", "of", "and", "in", "was", "for", "with", "he", "that")
@@ -24,29 +21,6 @@ def sentence(chance, words):
     found = chance.choices(FILLER, k=chance.choice((2, 6)))
     found.insert(chance.randint(0, len(found)), chance.choice(words))
     return " ".join(found)
-
-
-def save_model(folder):
-    """One layer of random weights from which these tasks can be learned."""
-    import keras_hub
-
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLER, *GOOD, *BAD]
-    model = keras_hub.models.BertBackbone(
-        vocabulary_size=len(words),
-        num_layers=1,
-        num_heads=2,
-        hidden_dim=32,
-        intermediate_dim=64,
-        max_sequence_length=32,
-    )
-    chance = np.random.default_rng(0)
-    for variable in model.weights:
-        if variable.name in ("kernel", "embeddings"):
-            scale = 0.2 if variable.name == "kernel" else 1.0
-            variable.assign(chance.normal(scale=scale, size=variable.shape))
-    model.save_to_preset(str(folder))
-    tokenizer = keras_hub.models.BertTokenizer(words, lowercase=True)
-    tokenizer.save_to_preset(str(folder))
 
 
 def write_lines(path, lines):
@@ -140,28 +114,30 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory):
+def model(save_bert, tmp_path_factory):
+    """One layer of random weights from which these tasks can be learned."""
     folder = tmp_path_factory.mktemp("model")
-    save_model(folder)
+    save_bert(
+        folder,
+        ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *FILLER, *GOOD, *BAD],
+        {"kernel": 0.2, "embeddings": 1.0},
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=32,
+        intermediate_dim=64,
+    )
     return folder
 
 
 @pytest.fixture(scope="session")
-def run(model, data):
+def run(model, data, command):
     """`run(workdir, task, *flags)`: the exit code of the command."""
-
-    def call(workdir, task="sst2", *flags):
-        given = [
-            f"--model={model}",
-            f"--task={task}",
-            f"--workdir={workdir}",
-            f"--data_dir={data}",
-            *FAST,
-            *flags,
-        ]
-        return main(["finetune", *given])
-
-    return call
+    finetune = command(
+        "finetune", f"--model={model}", f"--data_dir={data}", *FAST
+    )
+    return lambda workdir, task="sst2", *flags: finetune(
+        workdir, f"--task={task}", *flags
+    )
 
 
 @pytest.fixture(scope="session")
