@@ -1,1 +1,1 @@
-"""Recipes, strategies, checkpoints: how a run is made and survives."""
+"""Train students: recipes, jobs, the trainer, checkpoints."""

@@ -1,7 +1,6 @@
-"""Students as stages describe them: built, initialised, partly frozen."""
+"""Build students as stages describe them, initialised and partly frozen."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 
@@ -14,10 +13,10 @@ from tfminilm.train.stage import StudentSpec
 def build_student(
     spec: StudentSpec,
     vocabulary_size: int,
-    dtype: Any = None,
+    dtype: str | None = None,
     pairs: bool = False,
 ) -> keras.Model:
-    """A backbone of the described shape, with random weights.
+    """Build a backbone of the described shape, with random weights.
 
     Args:
         spec: its shape.
@@ -33,7 +32,7 @@ def build_student(
 def start_student(
     student: keras.Model, spec: StudentSpec, source: keras.Model
 ) -> None:
-    """Gives a student its first weights, and freezes what is to stay.
+    """Give a student its first weights, and freeze what is to stay.
 
     Args:
         student: a backbone of `build_student`.
@@ -53,7 +52,7 @@ def start_student(
 def layers_of(
     student: keras.Model, part: str | int, key: str
 ) -> list[keras.layers.Layer]:
-    """The layers that a recipe means by "embeddings", or by a number.
+    """Return the layers that a recipe means by "embeddings" or a number.
 
     Args:
         student: a backbone, or a model with a head on one.

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a run, whole or not at all."""
+"""Save and restore the whole state of a run, whole or not at all."""
 
 import concurrent.futures
 import hashlib

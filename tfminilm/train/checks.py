@@ -1,4 +1,4 @@
-"""What a recipe may say: ranges, and how stages may build on each other."""
+"""Check what a recipe says: ranges, and how stages build on each other."""
 
 import dataclasses
 import functools
@@ -55,7 +55,7 @@ _NOT_NEGATIVE = (
 
 
 def check_ranges(stage: Stage, prefix: str) -> None:
-    """Refuses values that no run can have.
+    """Refuse values that no run can have.
 
     Args:
         stage: one stage.
@@ -106,7 +106,7 @@ def check_ranges(stage: Stage, prefix: str) -> None:
 def _check_student(
     stage: Stage, require: Callable[[bool, str, str], None]
 ) -> None:
-    """The student's shape, and what it cannot be together."""
+    """Check the student's shape, and what excludes each other."""
     student, compress = stage.student, stage.compress
     family = families.of_student(student.kind)
     is_new = student.init == "random" and not student.frozen
@@ -149,7 +149,7 @@ def _check_student(
 def _check_bounds(
     stage: Stage, require: Callable[[bool, str, str], None]
 ) -> None:
-    """Numbers of training and data between two bounds, or that go together."""
+    """Check numbers that have two bounds, or that go together."""
     train, data, compress = stage.train, stage.data, stage.compress
     require(
         train.batch_size % train.gradient_accumulation == 0,
@@ -181,7 +181,7 @@ def _check_bounds(
 
 
 def check_stages(stages: Mapping[str, Stage]) -> None:
-    """Refuses names that are no folders, and models that will not be right.
+    """Refuse names that are no folders, and models from later stages.
 
     Raises:
         UsageError: naming the stage.
@@ -214,7 +214,7 @@ def check_stages(stages: Mapping[str, Stage]) -> None:
 
 
 def kept(stages: Mapping[str, Stage]) -> dict[str, Stage]:
-    """The stages without those to skip, the later ones starting in their place.
+    """Return the stages that are not skipped; later ones start in their place.
 
     Raises:
         UsageError: all are to be skipped, or one is a later stage's teacher.
@@ -244,7 +244,7 @@ def kept(stages: Mapping[str, Stage]) -> dict[str, Stage]:
 
 
 def _weights(method: Any) -> list[str]:
-    """The factors among a method's fields."""
+    """Return the names of a method's weights."""
     return [
         f"method.{field.name}"
         for field in dataclasses.fields(method)

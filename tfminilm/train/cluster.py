@@ -1,4 +1,4 @@
-"""Which machines share a run, and whether all of them are there."""
+"""Find the machines that share a run, and wait for all of them."""
 
 import concurrent.futures
 import contextlib

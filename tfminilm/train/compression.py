@@ -1,4 +1,4 @@
-"""What makes a student smaller while it learns."""
+"""Make a student smaller while it learns."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Distillation as a job: a student learns from its teacher."""
+"""Distil as a job: a student learns from its teacher."""
 
 import dataclasses
 import pathlib

@@ -1,4 +1,4 @@
-"""A run's distributed context: the replicas and processes that share it."""
+"""Hold a run's distributed context: the replicas and processes sharing it."""
 
 import contextlib
 import dataclasses
@@ -16,7 +16,7 @@ from tfminilm.config import changes
 from tfminilm.errors import UserError
 from tfminilm.private import graphs, replicas
 from tfminilm.train import cluster
-from tfminilm.typing import Json
+from tfminilm.typing import Json, Tensors
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -233,7 +233,7 @@ class DistributedContext:
                 raise
             raise UserError(meaning) from error
 
-    def _meaning(self, error: Any) -> str:
+    def _meaning(self, error: "tf.errors.OpError") -> str:
         """Return what to do about an error; empty if nothing is known."""
         import tensorflow as tf
 
@@ -307,7 +307,7 @@ def local_test_on_batch(model: keras.Model) -> Callable[..., Mapping[str, Any]]:
     if not getattr(model, "_distribute_strategy", None):
         return functools.partial(model.test_on_batch, return_dict=True)
 
-    def test(*batch: Any) -> Mapping[str, Any]:
+    def test(*batch: Tensors) -> Mapping[str, Any]:
         model.reset_metrics()
         return model.test_step(batch)
 
@@ -322,7 +322,7 @@ def local_reset_metrics(model: keras.Model) -> Callable[[], None]:
 
 
 def _run_locally(
-    model: Any, function: Callable[..., Any]
+    model: keras.Model, function: Callable[..., Any]
 ) -> Callable[..., Any]:
     """Have this worker's replicas run a function; return the first's result."""
     import tensorflow as tf
@@ -330,7 +330,7 @@ def _run_locally(
     strategy = model.distribute_strategy
 
     @tf.function(autograph=False)
-    def run(*arguments: Any) -> Any:
+    def run(*arguments: Tensors) -> Any:
         with replicas.apart():
             results = strategy.run(function, arguments)
         return tf.nest.map_structure(

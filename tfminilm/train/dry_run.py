@@ -1,4 +1,4 @@
-"""What can be known of a run of several stages before the first one."""
+"""Check a run of several stages before the first one."""
 
 from collections.abc import Mapping
 

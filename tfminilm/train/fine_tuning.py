@@ -1,9 +1,8 @@
-"""Fine-tuning as a job: a backbone learns a task, without a teacher."""
+"""Fine-tune as a job: a backbone learns a task, without a teacher."""
 
 import dataclasses
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 import numpy as np
@@ -30,7 +29,7 @@ from tfminilm.train.sources.examples import num_tokens
 from tfminilm.train.sources.training_data import Batch, TrainingData
 from tfminilm.train.trainer import Trainer
 from tfminilm.train.workdir import Workdir
-from tfminilm.typing import Tokenizer
+from tfminilm.typing import Tensor, Tokenizer
 
 # Short texts make steps in which the update is a fifth: all kernels count.
 _FUSED_ELEMENTS = 2**16
@@ -95,7 +94,7 @@ class FineTuning:
 
 
 class OnTask(trainers.OnWorkers, keras.Model):
-    """A model with a head, as `fit` trains it."""
+    """Train a model with a head by `fit`, on several workers as well."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +171,7 @@ class FineTuningJob:
             f"{len(batches):,} steps an epoch, {batches.waste():.1%} padding"
         )
 
-        def as_read(inputs: Mapping, labels: Mapping, weights: Any) -> Batch:
+        def as_read(inputs: Mapping, labels: Mapping, weights: Tensor) -> Batch:
             inputs = {name: inputs[name] for name in models.trained.input}
             return inputs, labels.get("labels", labels), weights
 

@@ -1,4 +1,4 @@
-"""Losses that are no numbers: refused, with where to look."""
+"""Refuse losses that are not finite, and say where to look."""
 
 import math
 import pathlib

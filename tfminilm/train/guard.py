@@ -1,4 +1,4 @@
-"""A process that ends another one which waits for workers that never come.
+"""End a process that waits for workers that never come.
 
 While TensorFlow makes its cluster it holds Python's lock: no thread and no
 signal handler of the process that waits can end that.

@@ -1,4 +1,4 @@
-"""Several devices of one machine under KERAS_BACKEND=jax."""
+"""Share a run among the devices of one machine, with KERAS_BACKEND=jax."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""A job: load models, open data, compile, train, save.
+"""Run a job: load models, open data, compile, train, save.
 
 Distillation is one (`distillation.py`), and fine-tuning, which has no teacher,
 another (`finetune.py`). What they have in common stands here.
@@ -38,7 +38,7 @@ class Trained:
 
 
 class Job(Protocol):
-    """A training, from its models to its student."""
+    """Define a training, from its models to its student."""
 
     @property
     def doing(self) -> str:

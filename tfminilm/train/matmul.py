@@ -1,4 +1,4 @@
-"""A step's matrix products: how many, and how fast they are by themselves.
+"""Count a step's matrix products, and time them by themselves.
 
 What a step takes longer than these is spent on passes over memory, on data
 and on waiting: the share of the machine's matrix rate that training reaches
@@ -10,7 +10,7 @@ import functools
 import math
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
@@ -19,6 +19,9 @@ from tfminilm.distiller import Distiller
 from tfminilm.private import gradients
 from tfminilm.train.distributed import DistributedContext
 from tfminilm.train.sources.training_data import TrainingData
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # Going back, a product needs one more for each of its two gradients.
 _PASSES = 3
@@ -30,7 +33,7 @@ _LEAST_OPERATIONS = 2**27
 
 
 class Matmul(NamedTuple):
-    """`[batch, rows, inner] x [batch, inner, columns]`, in a dtype."""
+    """Describe `[batch, rows, inner] x [batch, inner, columns]` in a dtype."""
 
     batch: int
     rows: int
@@ -133,7 +136,7 @@ def _traced(view: keras.Model, inputs: Mapping[str, Any]) -> list[Any]:
     return forward.get_concrete_function(specs).graph.get_operations()
 
 
-def _matmul(operation: Any) -> Matmul | None:
+def _matmul(operation: "tf.Operation") -> Matmul | None:
     """Return the product that an operation makes, if it makes one."""
     if operation.type not in ("MatMul", "BatchMatMulV2"):
         return None

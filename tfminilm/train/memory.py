@@ -1,4 +1,4 @@
-"""How much memory a run takes."""
+"""Measure how much memory a run takes."""
 
 import resource
 import sys

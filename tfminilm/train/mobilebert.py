@@ -1,4 +1,4 @@
-"""MobileBERT's training strategies as the stages of a recipe.
+"""Write MobileBERT's training strategies as the stages of a recipe.
 
 arXiv 2004.02984, section 3: how the transfer of feature maps and attention
 goes together with pre-training distillation.
@@ -22,7 +22,7 @@ def mobilebert_stages(
     pretraining: TrainSpec,
     lower_rate: float = 0.0,
 ) -> dict[str, Stage]:
-    """The stages of one strategy, in order.
+    """Return the stages of one strategy, in order.
 
     All start from the teacher's embeddings and, where they name masked
     tokens, its head.

@@ -1,4 +1,4 @@
-"""The kinds of models that are trained: how each is loaded, headed and saved.
+"""Load, head and save the kinds of models that are trained.
 
 A backbone gives hidden states, a masked language model names the tokens hidden
 from it, and a model with a task's head answers the task's question.
@@ -22,7 +22,7 @@ from tfminilm.typing import Source, Tokenizer
 
 
 class ModelKind(Protocol):
-    """A kind of model, of teacher and student alike."""
+    """Define a kind of model, of teacher and student alike."""
 
     def load_teacher(self, source: Source, dtype: str) -> keras.Model:
         """Load a teacher that computes in `dtype`.
@@ -79,7 +79,7 @@ class Models:
 
 
 class Backbone:
-    """An encoder without a head."""
+    """Handle encoders without a head."""
 
     def load_teacher(self, source: Source, dtype: str) -> keras.Model:
         """Load the backbone out of any model."""
@@ -115,7 +115,7 @@ class Backbone:
 
 @dataclasses.dataclass(frozen=True)
 class MaskedLM:
-    """A backbone with a head that names masked tokens.
+    """Handle backbones with a head that names masked tokens.
 
     Attributes:
         method: what messages call the method that needs the head.
@@ -181,7 +181,7 @@ class MaskedLM:
 
 @dataclasses.dataclass(frozen=True)
 class TaskHead:
-    """A backbone with the head of a task.
+    """Handle backbones with the head of a task.
 
     Attributes:
         task: what is asked.

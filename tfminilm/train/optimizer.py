@@ -1,4 +1,4 @@
-"""The optimizers of the papers, with linear warm-up and linear decay."""
+"""Build the papers' optimizers, with linear warm-up and linear decay."""
 
 import keras
 
@@ -9,7 +9,7 @@ _OPTIMIZERS = {"adamw": keras.optimizers.AdamW, "lamb": keras.optimizers.Lamb}
 
 @keras.saving.register_keras_serializable(package="tfminilm")
 class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises from 0 to `peak` in `warmup_steps`, then falls to 0 at `steps`.
+    """Rise from 0 to `peak` in `warmup_steps`, then fall to 0 at `steps`.
 
     Under gradient accumulation an optimizer counts the `parts` of a step.
     """
@@ -23,7 +23,7 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.parts = parts
 
     def __call__(self, iteration):
-        """The learning rate of an iteration, counted from 0; never quite 0."""
+        """Return the learning rate of an iteration, counted from 0; never 0."""
         step = keras.ops.floor_divide(iteration, self.parts)
         step = keras.ops.cast(step, "float32") + 1.0
         rise = step / max(self.warmup_steps, 1)
@@ -43,7 +43,7 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 def build_optimizer(
     spec: TrainSpec, precision: str = "float32"
 ) -> keras.optimizers.Optimizer:
-    """AdamW or LAMB as a recipe describes it; no decay on norms and biases.
+    """Build AdamW or LAMB as a recipe says; norms and biases do not decay.
 
     LAMB (You et al., arXiv 1904.00962, algorithm 2) is Keras': its trust
     ratio scales the steps of all variables, of norms and biases as well, and

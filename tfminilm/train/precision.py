@@ -1,4 +1,4 @@
-"""Which precision is fastest here."""
+"""Find the precision that is fastest on this machine."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ _REPEATS = 7
 
 
 def resolve_precision(precision: str) -> str:
-    """Turns "auto" into a Keras dtype policy; anything else stays.
+    """Turn "auto" into a Keras dtype policy; anything else stays.
 
     bfloat16 is twice as fast as float32 on one processor and half as fast on
     the next, so "auto" times one matrix product of an encoder in both.
@@ -24,7 +24,7 @@ def resolve_precision(precision: str) -> str:
 
 
 def _seconds(dtype: str) -> float:
-    """Median seconds of a `[2048, 384] x [384, 1536]` product."""
+    """Measure the median seconds of `[2048, 384] x [384, 1536]`."""
     rng = np.random.default_rng(0)
     left, right = (
         keras.ops.cast(rng.standard_normal(shape).astype("float32"), dtype)

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: on stderr, a bar or lines."""
+"""Show how far a run is: on stderr, a bar or lines."""
 
 import contextlib
 import time
@@ -11,7 +11,7 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 
 class Progress:
-    """Progress on stderr: live bars on a terminal, sparse lines elsewhere.
+    """Show progress on stderr: bars on a terminal, sparse lines elsewhere.
 
     Args:
         quiet: shows nothing.
@@ -40,12 +40,12 @@ class Progress:
         self._bars.stop()
 
     def say(self, line: str) -> None:
-        """Prints a line above the bars."""
+        """Print a line above the bars."""
         self.console.print(line, markup=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def working(self, what: str) -> Iterator[rich.progress.TaskID]:
-        """Work of unknown size: shown on a terminal only."""
+        """Show work of unknown size, on a terminal only."""
         task = self._bars.add_task(what, total=None, note="")
         try:
             yield task
@@ -54,7 +54,7 @@ class Progress:
 
     @contextlib.contextmanager
     def counting(self, what: str, unit: str) -> Iterator[Callable[[int], None]]:
-        """Work of unknown size; yields a function to call with the count."""
+        """Show work of unknown size; yield a function that takes the count."""
         start, most = time.monotonic(), 0
         with self.working(what) as task:
 
@@ -70,7 +70,7 @@ class Progress:
 
     @contextlib.contextmanager
     def pieces(self, unit: str) -> Iterator[Callable[[str, int, int], None]]:
-        """Work of known size, in steps; yields a function to tell of it.
+        """Show work of known size, in steps; yield a function that takes it.
 
         It takes what is being done, how many pieces of that are done, and how
         many there are.
@@ -103,7 +103,7 @@ class Progress:
     def training(
         self, steps: int, first_step: int, what: str = "training"
     ) -> Iterator["StepBar"]:
-        """The steps of a run; yields the bar to update after each."""
+        """Show the steps of a run; yield the bar to update after each."""
         task = self._bars.add_task(
             what, total=steps, completed=first_step, note=""
         )
@@ -114,7 +114,7 @@ class Progress:
 
 
 class StepBar:
-    """A run's steps, with the time left."""
+    """Show a run's steps, with the time left."""
 
     def __init__(
         self, progress: Progress, task: rich.progress.TaskID, steps: int
@@ -128,7 +128,7 @@ class StepBar:
         self._measures = False
 
     def update(self, step: int, loss: float) -> None:
-        """Shows that `step` steps are done; the time left, after some."""
+        """Show that `step` steps are done; after some, the time left."""
         note = f"step {step:,} of {self._steps:,}, loss {loss:.4f}"
         bars = self._progress._bars
         bars.update(self._task, completed=step, note=note + self._speed)
@@ -142,7 +142,7 @@ class StepBar:
         tokens_per_second: float,
         share: Callable[[float], float],
     ) -> None:
-        """Prints a line, or changes the bar, unless it did so just now.
+        """Print a line, or change the bar, unless it did so just now.
 
         Args:
             step: steps done.

@@ -1,4 +1,4 @@
-"""Recipes: one stage of distillation, or several that build on each other.
+"""Define recipes: one stage of distillation, or several in a row.
 
 A recipe is a Python file whose `get_config()` returns `Recipe(...).config()`,
 an ml_collections `ConfigDict`, so that every field is also a flag
@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True)
 class Recipe(Stage):
-    """One run, whole: a stage of its own, or `stages` by name, in order.
+    """Describe a run: a stage of its own, or `stages` by name, in order.
 
     With several, each runs in a folder of its name, and a later one may take
     its teacher, or its student's first weights, from an earlier one by that
@@ -49,7 +49,7 @@ class Recipe(Stage):
     stages: dict[str, Stage] = dataclasses.field(default_factory=dict)
 
     def config(self, mode: str = "") -> ml_collections.ConfigDict:
-        """The recipe as the `ConfigDict` that `get_config()` returns.
+        """Return the recipe as the `ConfigDict` of `get_config()`.
 
         Mode "smoke" (`--config=RECIPE:smoke`) shrinks it to a run of seconds
         that needs no network.
@@ -65,7 +65,7 @@ class Recipe(Stage):
         return ml_collections.ConfigDict(values)
 
     def to_dict(self) -> dict[str, Any]:
-        """The recipe as nested mappings; `parse` reads it back."""
+        """Return the recipe as nested mappings; `parse` reads it back."""
         values = tfminilm.config.to_dict(self)
         if self.stages:
             return {key: values[key] for key in ("name", "seed", "stages")}
@@ -73,7 +73,7 @@ class Recipe(Stage):
         return values
 
     def runs(self) -> dict[str, "Recipe"]:
-        """Each stage by name, as a recipe of its own; one stage has no name."""
+        """Return each stage by name as a recipe; a single one has no name."""
         if not self.stages:
             return {"": self}
         return {
@@ -89,7 +89,7 @@ class Recipe(Stage):
         }
 
     def _with_teacher(self, teacher: str) -> "Recipe":
-        """The stages, learning from `teacher` if there is one."""
+        """Return the recipe with stages that learn from `teacher`, if given."""
         stages = {
             name: dataclasses.replace(stage, teacher=teacher)
             if teacher and stage.teacher not in self.stages
@@ -108,7 +108,7 @@ class Recipe(Stage):
 
     @classmethod
     def parse(cls, config: Mapping[str, Any]) -> "Recipe":
-        """Reads a nested mapping into a checked recipe, less what it skips.
+        """Read a nested mapping into a checked recipe, less what it skips.
 
         Raises:
             UsageError: an unknown key (the nearest known one is named), a

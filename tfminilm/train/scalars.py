@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run: the rows of its metrics, as curves."""
+"""Write what TensorBoard shows of a run: its metrics as curves."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ _EVENTS = "events.out.tfevents."
 
 
 class Scalars:
-    """An event file of TensorFlow, in which no step comes twice.
+    """Write an event file of TensorFlow in which no step comes twice.
 
     A resumed run does steps again that an older file may hold: that is
     removed, and written anew from the rows that still count. Made here of
@@ -51,7 +51,7 @@ class Scalars:
             self.add(row)
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Adds the numbers of a row, under its split's name.
+        """Add the numbers of a row, under its split's name.
 
         Raises:
             UserError: the disk is full.
@@ -74,7 +74,7 @@ class Scalars:
 
 
 def _forget(folder: pathlib.Path, run: str) -> None:
-    """Removes the file that an earlier start of this run wrote."""
+    """Remove the file that an earlier start of this run wrote."""
     shape = {"format": str, "run": str, "file": str}
     marker = json_files.find(folder / _MARKER, shape)
     if marker is None or (marker["format"], marker["run"]) != (_FORMAT, run):

@@ -1,4 +1,4 @@
-"""Scores saved models on the splits of a task."""
+"""Score saved models on the splits of a task."""
 
 import dataclasses
 import os

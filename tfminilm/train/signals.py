@@ -1,11 +1,11 @@
-"""Ctrl-C and SIGTERM, as the schedulers of clusters send it."""
+"""Note Ctrl-C, and SIGTERM as the schedulers of clusters send it."""
 
 import signal
-from typing import Any
+import types
 
 
 class Signals:
-    """Notes Ctrl-C and SIGTERM; the second one stops at once."""
+    """Note Ctrl-C and SIGTERM; the second one stops at once."""
 
     def __enter__(self) -> "Signals":
         self.stop = False
@@ -19,7 +19,7 @@ class Signals:
         for number, handler in self._old.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, frame: Any) -> None:
+    def _note(self, number: int, frame: types.FrameType | None) -> None:
         if self.stop:
             raise KeyboardInterrupt
         self.stop = True

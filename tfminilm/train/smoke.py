@@ -1,4 +1,4 @@
-"""Recipes shrunk to runs of seconds that need no files and no network."""
+"""Shrink recipes to runs of seconds that need no files and no network."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _LAYERS = 2
 
 
 def shrink(stages: Mapping[str, Stage]) -> dict[str, Any]:
-    """The stages with little of everything.
+    """Return the stages with little of everything.
 
     Teachers that are not earlier stages are small random ones, so nothing is
     learnt; but every step of the run is made.
@@ -71,7 +71,7 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
 
 
 def _student(spec: StudentSpec) -> StudentSpec:
-    """As wide as the small teachers, and less deep; pruned ones narrower."""
+    """Return a student as wide as the small teachers, or narrower if pruned."""
     return dataclasses.replace(
         spec,
         num_layers=_LAYERS,

@@ -1,4 +1,4 @@
-"""A stage: what is distilled into what, from which data, and for how long."""
+"""Describe a stage: what is distilled into what, on which data, how long."""
 
 import dataclasses
 import math
@@ -22,7 +22,7 @@ NO_MODEL = "none"
 
 
 def known_methods() -> dict[str, Any]:
-    """The classes of `tfminilm.methods` that a stage may name."""
+    """Return the classes of `tfminilm.methods` that a stage may name."""
     # Imported late: the losses need Keras, which takes seconds to import.
     from tfminilm import methods
 
@@ -36,7 +36,7 @@ def known_methods() -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class StudentSpec(tfminilm.config.Typed):
-    """The student's shape, and where its first weights come from.
+    """Describe the student's shape, and where its first weights come from.
 
     `kind` is the architecture, one of `families.STUDENT_KINDS`: for example
     bert, xlm_roberta for the vocabulary of XLM-R, or bilstm, whose sizes are
@@ -77,7 +77,7 @@ class StudentSpec(tfminilm.config.Typed):
     frozen: str = ""
 
     def init_layers(self) -> str | list[int]:
-        """`init` as `students.init_from_teacher` takes it.
+        """Return `init` as `students.init_from_teacher` takes it.
 
         Raises:
             UsageError: it is neither a known word nor layers.
@@ -93,7 +93,7 @@ class StudentSpec(tfminilm.config.Typed):
             ) from None
 
     def frozen_parts(self) -> list[str | int]:
-        """`frozen` as a list of "embeddings" and layers' indices.
+        """Return `frozen` as a list of "embeddings" and layers' indices.
 
         Raises:
             UsageError: it names something else.
@@ -112,7 +112,7 @@ class StudentSpec(tfminilm.config.Typed):
 
 @dataclasses.dataclass(frozen=True)
 class DataSpec(tfminilm.config.Typed):
-    """Text: "docs", a folder of .txt files, or "tfds:NAME"; or "task:NAME".
+    """Name the data: "docs", a folder of .txt files, "tfds:NAME", "task:NAME".
 
     "docs" is the documentation that comes with every Python; several sources,
     such as languages, stand with commas between them. "shards:FOLDER" is text
@@ -160,14 +160,14 @@ class DataSpec(tfminilm.config.Typed):
 
     @property
     def task(self) -> str:
-        """The name of the task; empty if the source is text."""
+        """Return the name of the task; empty if the source is text."""
         is_task = self.source.startswith(TASK)
         return self.source.removeprefix(TASK) if is_task else ""
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainSpec(tfminilm.config.Typed):
-    """Steps, optimizer and rhythm. Linear warm-up, then linear decay to zero.
+    """Set steps, optimizer and rhythm; linear warm-up, then decay to zero.
 
     `optimizer` is "adamw", or "lamb" for large batches. `layer_rates` slows
     parts of the student: each with its share of the learning rate, such as
@@ -200,7 +200,7 @@ class TrainSpec(tfminilm.config.Typed):
     held_out_sequences: int = 256
 
     def shares(self) -> dict[str | int, float]:
-        """`layer_rates` by "embeddings" and layers' indices.
+        """Return `layer_rates` by "embeddings" and layers' indices.
 
         Raises:
             UsageError: it names something else, a part twice, or a share
@@ -230,7 +230,7 @@ class TrainSpec(tfminilm.config.Typed):
 
     @property
     def batches_per_execution(self) -> int:
-        """Batches that `fit` trains on between two callbacks."""
+        """Count the batches that `fit` trains on between two callbacks."""
         several = self.steps_per_execution > 1
         return self.steps_per_execution * (
             self.gradient_accumulation if several else 1
@@ -239,7 +239,7 @@ class TrainSpec(tfminilm.config.Typed):
 
 @dataclasses.dataclass(frozen=True)
 class CompressSpec(tfminilm.config.Typed):
-    """What makes the student smaller, beside its shape.
+    """Set what makes the student smaller, beside its shape.
 
     `sparsity` is the share of the weights in the encoder layers' kernels that
     become zero while it learns, the smallest ones; by `sparsity_schedule` it
@@ -258,7 +258,7 @@ class CompressSpec(tfminilm.config.Typed):
 
 @dataclasses.dataclass(frozen=True)
 class Stage(tfminilm.config.Typed):
-    """One distillation: teacher, student, method, data and training.
+    """Describe one distillation: teacher, student, method, data, training.
 
     `teacher` is a model as `tfminilm.teachers.load_backbone` takes it, or, in
     a recipe of several stages, the name of an earlier one: its student. For
@@ -280,7 +280,7 @@ class Stage(tfminilm.config.Typed):
 
     @property
     def sources(self) -> dict[str, str]:
-        """The models that the stage starts from, by the key that names them."""
+        """Return the models that the stage starts from, by their keys."""
         models = {"teacher": self.teacher}
         if self.student.init_from:
             models["student.init_from"] = self.student.init_from

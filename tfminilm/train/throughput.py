@@ -1,4 +1,4 @@
-"""How fast a run is: its seconds, and its tokens a second."""
+"""Measure how fast a run is: its seconds, and its tokens a second."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Random numbers of a step on PyTorch."""
+"""Seed the random numbers of a step on PyTorch."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The trainer: steps, rows of metrics, evaluations, checkpoints, signals."""
+"""Train: make steps, log, evaluate, save checkpoints, heed signals."""
 
 import collections
 import contextlib
@@ -24,6 +24,9 @@ from tfminilm.train.sources.training_data import Batch, TrainingData
 from tfminilm.train.throughput import ThroughputMeter
 from tfminilm.train.torch_seed import TorchSeed
 from tfminilm.train.workdir import Workdir
+
+# What `fit` tells its callbacks.
+_Logs = Mapping[str, float] | None
 
 
 class Trainer:
@@ -164,11 +167,11 @@ class Trainer:
             callbacks=[*self.callbacks, steps],
         )
 
-    def _begin_fit(self, epoch: int, logs: Any = None) -> None:
+    def _begin_fit(self, epoch: int, logs: _Logs = None) -> None:
         self._meter.resume()
         self._seen = 0
 
-    def _begin_batch(self, batch: int, logs: Any = None) -> None:
+    def _begin_batch(self, batch: int, logs: _Logs = None) -> None:
         self._torch_seed.set_for(self._batches_done)
         if self._is_logged(self.step + self.spec.steps_per_execution):
             # Before the update: afterwards it is the next step's.
@@ -176,7 +179,7 @@ class Trainer:
                 self.model.optimizer, self.spec.batches_per_execution
             )
 
-    def _end_batch(self, batch: int, logs: Any = None) -> None:
+    def _end_batch(self, batch: int, logs: _Logs = None) -> None:
         losses = {key: float(value) for key, value in (logs or {}).items()}
         if keras.backend.backend() == "jax":
             # There a running `fit` keeps its state apart from the variables.

@@ -1,4 +1,4 @@
-"""The files of a run: what `distill` writes and the other commands read."""
+"""Read and write the files of a run, which the other commands read."""
 
 import contextlib
 import dataclasses
@@ -184,7 +184,7 @@ class Workdir:
         if self.context.is_chief:
             _append(self._metrics, row)
 
-    def log_event(self, event: str, step: int, **facts: Any) -> None:
+    def log_event(self, event: str, step: int, **facts: Json) -> None:
         """Append to events.jsonl what happened, when and where.
 
         Unlike a row of metrics it stays when a resumed run does steps again.

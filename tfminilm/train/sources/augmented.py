@@ -1,4 +1,4 @@
-"""A task's examples, changed: more for a student to learn from."""
+"""Change a task's examples, to give a student more to learn from."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""Examples of any length: sequences padded to the longest of their batch."""
+"""Batch examples of any length, padded to the longest of their batch."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +11,7 @@ from tfminilm.data.text import place
 from tfminilm.errors import UserError
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, join
+from tfminilm.tasks.example import Example, QAExample
 from tfminilm.tasks.sample import sample
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe
@@ -109,11 +110,11 @@ def num_tokens(batches: Batches, batch: int) -> int:
     return int(batches.encoded.lengths[rows[rows >= 0]].sum())
 
 
-def texts_of(example: Any) -> tuple[str, ...]:
+def texts_of(example: Example | QAExample) -> tuple[str, ...]:
     """Return the texts of an example of any task."""
-    if hasattr(example, "texts"):
-        return example.texts
-    return (example.question,)
+    if isinstance(example, QAExample):
+        return (example.question,)
+    return example.texts
 
 
 def _sentences(examples: Sequence[Any], seed: int) -> list[str]:

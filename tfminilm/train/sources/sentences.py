@@ -1,4 +1,4 @@
-"""Sentences of a text, each a sequence of its own."""
+"""Open the sentences of a text, each a sequence of its own."""
 
 import heapq
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Examples of a task: their texts alone, or with the labels to learn."""
+"""Open a task's examples: their texts alone, or with labels to learn."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Packed text: sequences of one length, as they are or with masked tokens."""
+"""Open packed text: sequences of one length, plain or with masked tokens."""
 
 import functools
 import math

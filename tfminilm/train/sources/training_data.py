@@ -1,4 +1,4 @@
-"""The data of a run, whatever it was read from."""
+"""Define the data of a run, whatever it was read from."""
 
 import dataclasses
 import hashlib
