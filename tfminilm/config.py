@@ -112,11 +112,11 @@ def _parse(cls: type, config: Json, kind: str, prefix: str) -> Any:
     return cls(**values)
 
 
-def _one(about: Mapping, config: Json, kind: str, prefix: str) -> Any:
+def _one(metadata: Mapping, config: Json, kind: str, prefix: str) -> Any:
     """Build an instance of the class that the mapping names."""
-    classes = about["classes"]()
+    classes = metadata["classes"]()
     _require_mapping(config, ("name",), kind, prefix)
-    name = config.get("name", about["default"])
+    name = config.get("name", metadata["default"])
     if name not in classes:
         near = difflib.get_close_matches(str(name), classes, n=1, cutoff=0.0)
         raise UsageError(
@@ -155,23 +155,23 @@ def _require_known(
 def _value(expected: type, value: Json, kind: str, name: str) -> Any:
     if dataclasses.is_dataclass(expected):
         return _parse(expected, value, kind, name + ".")
-    origin, inside = typing.get_origin(expected), typing.get_args(expected)
+    origin, args = typing.get_origin(expected), typing.get_args(expected)
     if origin is dict:
         _require_mapping(value, ("of its own",), kind, name + ".")
         return {
-            key: _value(inside[1], item, kind, f"{name}.{key}")
+            key: _value(args[1], item, kind, f"{name}.{key}")
             for key, item in value.items()
         }
-    if origin is types.UnionType and types.NoneType in inside:
-        return None if value is None else _value(inside[0], value, kind, name)
+    if origin is types.UnionType and types.NoneType in args:
+        return None if value is None else _value(args[0], value, kind, name)
     if expected is float and type(value) is int and abs(value) <= _MOST:
         value = float(value)
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(
-            _value(inside[0], part, kind, f"{name}[{index}]")
+            _value(args[0], part, kind, f"{name}[{index}]")
             for index, part in enumerate(value)
         )
-    if origin is typing.Literal and value in inside:
+    if origin is typing.Literal and value in args:
         return value
     most = sys.float_info.max if isinstance(value, float) else _MOST
     if isinstance(value, int | float) and not abs(value) <= most:
@@ -181,7 +181,7 @@ def _value(expected: type, value: Json, kind: str, name: str) -> Any:
         )
     if type(value) is not expected:
         choices = (
-            " or ".join(map(repr, inside)) if origin is typing.Literal else ""
+            " or ".join(map(repr, args)) if origin is typing.Literal else ""
         )
         raise UsageError(
             f"{kind}: {name} is {value!r} ({type(value).__name__}), "

@@ -203,7 +203,7 @@ class ReadsTexts:
         """Call Keras' method with inputs that Keras can read."""
         signature = inspect.signature(method)
         arguments = signature.bind(*args, **kwargs).arguments
-        more = arguments.pop("kwargs", {})
+        extra = arguments.pop("kwargs", {})
         parts = self._readable(*map(arguments.get, _PARTS))
         for key, part in zip(_PARTS, parts, strict=True):
             if part is not None and key in signature.parameters:
@@ -213,7 +213,7 @@ class ReadsTexts:
             arguments["validation_data"] = self._readable(*held_out)
         elif held_out is not None:
             (arguments["validation_data"],) = self._readable(held_out)
-        return self._run(method, **arguments, **more)
+        return self._run(method, **arguments, **extra)
 
     def _run(self, method: Callable[..., Any], **kwargs: Any) -> Any:
         return method(**kwargs)
@@ -272,8 +272,8 @@ def _check_tokenizers(models: list[Any]) -> None:
     tokenizers: list[Any] = [
         getattr(model.preprocessor, "tokenizer", None) for model in models
     ]
-    first, *more = tokenizers
-    for second in more:
+    first = tokenizers[0]
+    for second in tokenizers[1:]:
         pair = first, second
         has_words = all(hasattr(each, "get_vocabulary") for each in pair)
         if has_words and first.get_vocabulary() != second.get_vocabulary():

@@ -182,17 +182,17 @@ def _require_plain(value: Json, has_surrogates: bool) -> None:
     """Raise `ValueError` for text that is invalid, or for deep nesting."""
     level = [value]
     for _ in range(MOST_DEPTH):
-        inside: list[Any] = []
+        children: list[Any] = []
         for part in level:
             if isinstance(part, dict):
-                inside += part.values()
+                children += part.values()
                 if has_surrogates:
-                    inside += part
+                    children += part
             elif isinstance(part, list):
-                inside += part
+                children += part
             elif has_surrogates and isinstance(part, str):
                 _require_text(part)
-        if not (level := inside):
+        if not (level := children):
             return
     raise RecursionError
 
@@ -211,7 +211,7 @@ def _require_shape(value: Json, shape: Json, place: str) -> None:
     if shape is object:
         return
     if isinstance(shape, tuple):
-        if any(_fits(value, one) for one in shape):
+        if any(_fits(value, option) for option in shape):
             return
         expected = " or ".join(map(_called, shape))
         raise _unexpected(value, expected, place)
@@ -224,10 +224,10 @@ def _require_shape(value: Json, shape: Json, place: str) -> None:
         for key, part in value.items():
             _require_shape(part, shape[str], _joined(place, key))
     elif isinstance(shape, dict):
-        for key, inside in shape.items():
+        for key, child_shape in shape.items():
             name = key.removesuffix("?")
             if name in value:
-                _require_shape(value[name], inside, _joined(place, name))
+                _require_shape(value[name], child_shape, _joined(place, name))
             elif name == key:
                 raise ValueError(f"{_joined(place, name)} is missing")
 

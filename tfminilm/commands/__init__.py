@@ -66,7 +66,7 @@ def _run(name: str, arguments: list[str]) -> None:
     command = importlib.import_module(f"tfminilm.commands.{name}")
     values = flags.FlagValues()
     arguments[:] = values.read_flags_from_files(arguments)
-    arguments, more = _split_more(command, arguments)
+    arguments, extra = _split_more(command, arguments)
     config, arguments = take_config(arguments)
     asks_help = not _HELP.isdisjoint(arguments)
     define = Definer(values, None if asks_help else config, arguments)
@@ -79,7 +79,7 @@ def _run(name: str, arguments: list[str]) -> None:
     unknown = values([name, *arguments])[1:]
     if unknown:
         raise UsageError(f"{name}: unexpected argument {unknown[0]!r}")
-    command.run(values, *more)
+    command.run(values, *extra)
 
 
 def _split_more(

@@ -140,7 +140,10 @@ def importance(
             _sums(layer, outputs, i, real) for i, layer in enumerate(encoders)
         ]
         stacked = map(np.stack, zip(*rows, strict=True))
-        sums = [total + more for total, more in zip(sums, stacked, strict=True)]
+        sums = [
+            total + batch_sum
+            for total, batch_sum in zip(sums, stacked, strict=True)
+        ]
     if not count:
         raise UserError("no batches to measure importance on, expected some")
     angles, neurons, heads = (total / count for total in sums)

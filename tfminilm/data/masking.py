@@ -163,8 +163,8 @@ class Masking:
         ends[:, :-1] = sorted_words[:, 1:] != sorted_words[:, :-1]
         ends &= np.isfinite(np.take_along_axis(tokens, order, axis=1))
         counts = np.arange(1, length + 1)
-        taken = np.where(ends & (counts <= budget), counts, 0).max(axis=1)
-        return order[:, :places], np.arange(places) < taken[:, None]
+        num_chosen = np.where(ends & (counts <= budget), counts, 0).max(axis=1)
+        return order[:, :places], np.arange(places) < num_chosen[:, None]
 
 
 def masked_batch(

@@ -63,8 +63,8 @@ def read_part(
 
     builder, split, key = _open(spec)
     if builder.info.splits[split].num_examples == 1:
-        whole = _read_one(builder, split, key, spec, cut)
-        return whole if part == 0 else iter(())
+        documents = _read_one(builder, split, key, spec, cut)
+        return documents if part == 0 else iter(())
     if parts > 1:
         split = tfds.even_splits(split, parts)[part]
     examples = builder.as_dataset(

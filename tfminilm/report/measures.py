@@ -124,8 +124,8 @@ def _quality(evaluation: dict[str, Any], name: str, key: str) -> Measure:
     start = lookup(evaluation, "start", key)
     cells = []
     for row in evaluation["rows"]:
-        began = is_number(start) and is_number(row.get(key))
-        note = f"was {ratio(start)}" if began else ""
+        has_both = is_number(start) and is_number(row.get(key))
+        note = f"was {ratio(start)}" if has_both else ""
         cells.append(Cell(ratio(row.get(key)), note))
     return Measure(name, tuple(cells), "quality")
 

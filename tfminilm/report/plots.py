@@ -123,12 +123,12 @@ def bubble_chart(
             f'<circle class="bubble {bubble.kind}" cx="{cx:.1f}" '
             f'cy="{cy:.1f}" r="{radius:.1f}"/>'
         )
-    taken = [
+    boxes = [
         (cx - r, cy - r, cx + r, cy + r)
         for (cx, cy), r in zip(places, radii, strict=True)
     ]
     for bubble, (cx, cy), radius in zip(bubbles, places, radii, strict=True):
-        parts.append(_bubble_label(bubble, cx, cy, radius, taken, width))
+        parts.append(_bubble_label(bubble, cx, cy, radius, boxes, width))
     description = "; ".join(", ".join(b.lines) for b in bubbles)
     return _svg(f"{name}: {description}", "".join(parts), height, width)
 
@@ -290,10 +290,10 @@ def _bubble_label(
     cx: float,
     cy: float,
     radius: float,
-    taken: list[tuple[float, float, float, float]],
+    boxes: list[tuple[float, float, float, float]],
     width: float,
 ) -> str:
-    """Draw two lines of text where they cover least; extend `taken`."""
+    """Draw two lines of text where they cover least; extend `boxes`."""
     wide = max(map(len, bubble.lines)) * _CHARACTER
     tall = 32
     middle = max(_LEFT, cx - wide / 2)  # Does not cover the axis' numbers.
@@ -309,13 +309,13 @@ def _bubble_label(
         over = sum(
             max(0, min(left + wide, right) - max(left, box_left))
             * max(0, min(top + tall, bottom) - max(top, box_top))
-            for box_left, box_top, right, bottom in taken
+            for box_left, box_top, right, bottom in boxes
         )
         outside = max(0, _LEFT - left) + max(0, left + wide - width)
         return over + 1e3 * outside
 
     left, top = min(corners, key=hidden)
-    taken.append((left, top, left + wide, top + tall))
+    boxes.append((left, top, left + wide, top + tall))
     first, second = bubble.lines
     return _text(
         left, top + 13, first, f"label {bubble.kind}", "start"

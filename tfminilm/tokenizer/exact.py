@@ -250,8 +250,8 @@ class Exact:
         try:
             return encode(list(texts), add_special_tokens=False)
         except TypeError:  # It refuses lone surrogates.
-            whole = [_SURROGATES.sub("\ufffd", text) for text in texts]
-            return encode(whole, add_special_tokens=False)
+            cleaned = [_SURROGATES.sub("\ufffd", text) for text in texts]
+            return encode(cleaned, add_special_tokens=False)
 
     def _reads_special(self) -> bool:
         return bool(getattr(self, "special_tokens_in_strings", False))

@@ -57,9 +57,10 @@ def repeats(bucket: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
     same = np.ones(len(rows) - 1, bool)
     for name in ("high", "low"):
         same &= rows[name][order[1:]] == rows[name][order[:-1]]
-    again = order[1:][same]
-    for part in np.unique(parts[again]):
-        yield int(part), rows["place"][again[parts[again] == part]].tobytes()
+    repeated = order[1:][same]
+    for part in np.unique(parts[repeated]):
+        places = rows["place"][repeated[parts[repeated] == part]]
+        yield int(part), places.tobytes()
 
 
 def without(

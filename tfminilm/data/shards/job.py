@@ -174,8 +174,10 @@ class Job:
     def _of_paragraphs(self) -> bool:
         return self.settings.duplicates == "paragraphs"
 
-    def _path(self, what: str, number: int, kind: str = "json") -> pathlib.Path:
-        return self.folder / f"{what}-{number:05d}.{kind}"
+    def _path(
+        self, prefix: str, number: int, suffix: str = "json"
+    ) -> pathlib.Path:
+        return self.folder / f"{prefix}-{number:05d}.{suffix}"
 
     @contextlib.contextmanager
     def _recording_failure(self) -> Iterator[None]:

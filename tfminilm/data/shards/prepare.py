@@ -126,5 +126,5 @@ def _report(job: Job, progress: Callable[[str, int, int], None]) -> None:
     """Report the progress, as seen from the files of all processes."""
     digested, written = job.digested(), len(job.written())
     is_first = job.drops and digested < len(job.parts)
-    what = "looking for duplicates" if is_first else "writing shards"
-    progress(what, digested if is_first else written, len(job.parts))
+    activity = "looking for duplicates" if is_first else "writing shards"
+    progress(activity, digested if is_first else written, len(job.parts))

@@ -222,23 +222,23 @@ def _verify(
     progress: Callable[[int], None] | None,
 ) -> None:
     """Verify sizes, then checksums, so that missing files are found first."""
-    again = "copy it again, or prepare again"
+    remedy = "copy it again, or prepare again"
     _require_handles(len(shards))
     for shard in shards:
         path = folder / shard.file
         if not path.is_file():
-            raise UserError(f"shard {path} is missing: {again}")
+            raise UserError(f"shard {path} is missing: {remedy}")
         if (size := path.stat().st_size) != shard.bytes:
             raise UserError(
                 f"shard {path} has {size:,} bytes, expected {shard.bytes:,}: "
-                f"{again}"
+                f"{remedy}"
             )
     done = 0
     for shard in shards:
         if files.sha256(folder / shard.file) != shard.sha256:
             raise UserError(
                 f"shard {folder / shard.file} is not as it was written (its "
-                f"checksum differs): {again}"
+                f"checksum differs): {remedy}"
             )
         done += shard.bytes
         if progress is not None:
