@@ -11,8 +11,8 @@ from tfminilm.commands import main
 from tfminilm.data.text import place
 from tfminilm.tasks import heads
 from tfminilm.tasks.encode import Encoded
-from tfminilm.tasks.evaluate import Settings
 from tfminilm.tasks.example import Example
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers import load_backbone, load_tokenizer
 from tfminilm.train.distillation import select_job

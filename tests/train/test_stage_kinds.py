@@ -87,7 +87,7 @@ def write_sst2(folder, words):
 @pytest.fixture(scope="module")
 def recipe(tiny, tmp_path_factory):
     from tfminilm.tasks import heads
-    from tfminilm.tasks.evaluate import Settings
+    from tfminilm.tasks.settings import Settings
     from tfminilm.tasks.task import get_task
 
     folder = tmp_path_factory.mktemp("kinds")

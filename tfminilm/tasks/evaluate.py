@@ -16,20 +16,10 @@ from tfminilm.private import gradients
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.kinds import Result, kind_of
-from tfminilm.tasks.settings import SETTINGS, Settings
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.teachers.faster import faster
 from tfminilm.typing import Tokenizer
-
-__all__ = [
-    "BATCH_SIZE",
-    "SETTINGS",
-    "Result",
-    "Settings",
-    "evaluate",
-    "evaluate_with",
-    "predict",
-]
 
 # Fixed: another size would add numbers in another order.
 BATCH_SIZE = 32

@@ -19,6 +19,11 @@ class Example:
     texts: tuple[str, ...]
     label: int | float | None
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The texts that may stand alone: all of them."""
+        return self.texts
+
 
 @dataclasses.dataclass(frozen=True)
 class QAExample:
@@ -34,3 +39,13 @@ class QAExample:
     answers: tuple[str, ...]
     answer_starts: tuple[int, ...]
     is_impossible: bool
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """What a model reads together: the question and its context."""
+        return self.question, self.context
+
+    @property
+    def sentences(self) -> tuple[str]:
+        """The texts that may stand alone: the question, no long context."""
+        return (self.question,)

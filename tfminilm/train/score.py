@@ -6,9 +6,12 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tfminilm import teachers
 from tfminilm.errors import UserError
 from tfminilm.tasks import heads, similarity, submission
+from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.evaluate import evaluate
 from tfminilm.tasks.examples import read
 from tfminilm.tasks.kinds import Result
@@ -16,6 +19,7 @@ from tfminilm.tasks.sample import sample
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.train.progress import Progress
+from tfminilm.typing import Tokenizer
 
 Scores = dict[str, dict[str, float]]
 Count = Callable[[int], None]
@@ -152,12 +156,51 @@ def score_similarities(
     with progress.working("loading the model"):
         backbone = teachers.load_backbone(model, dtype="float32")
         tokenizer = teachers.load_tokenizer(model)
-    length = min(backbone.max_sequence_length, LONGEST_TEXT)
+
+    def embed(encoded: Encoded, count: Count) -> list[np.ndarray]:
+        return similarity.embedder(backbone, pooling, count)(encoded)
+
+    longest = backbone.max_sequence_length
+    return score_embeddings(
+        embed, tokenizer, longest, task, splits, data, pooling, progress
+    )
+
+
+def score_embeddings(
+    embed: Callable[[Encoded, Count], list[np.ndarray]],
+    tokenizer: Tokenizer,
+    longest: int,
+    task: Task,
+    splits: Sequence[str],
+    data: Data,
+    pooling: str,
+    progress: Progress,
+) -> Scores:
+    """Score whatever embeds texts by the cosines of its embeddings.
+
+    Args:
+        embed: gives a vector for each sequence; is given a function that
+            takes the number of sequences done.
+        tokenizer: the model's.
+        longest: tokens of the longest text that it embeds.
+        task: says which texts are compared.
+        splits: of the task.
+        data: where examples come from.
+        pooling: what a message says of the embeddings.
+        progress: told of the work.
+
+    Raises:
+        UserError: the task does not compare two texts, or the data is broken.
+    """
+    length = min(longest, LONGEST_TEXT)
 
     def score(examples: Sequence[Any], count: Count) -> Result:
-        embed = similarity.embedder(backbone, pooling, count)
         return similarity.score_similarity(
-            task, embed, tokenizer, examples, length
+            task,
+            lambda encoded: embed(encoded, count),
+            tokenizer,
+            examples,
+            length,
         )
 
     how = f", cosine of {pooling} embeddings"

@@ -14,7 +14,6 @@ from tfminilm.export.bundle.reader import Bundle
 from tfminilm.export.check import calibration
 from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.export.manifest import Evaluation
-from tfminilm.tasks import similarity
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.evaluate import evaluate_with
 from tfminilm.tasks.kinds import Result
@@ -75,19 +74,15 @@ def score_embeddings(
     Raises:
         UserError: the task does not compare two texts, or the data is broken.
     """
-    length = min(max(bundle.encoder.lengths), score.LONGEST_TEXT)
 
-    def evaluate(examples: Sequence[Any], count: score.Count) -> Result:
-        def embed(encoded: Encoded) -> list[np.ndarray]:
-            rows = run(bundle.encoder, encoded, count)
-            return [row["sentence_embedding"] for row in rows]
+    def embed(encoded: Encoded, count: score.Count) -> list[np.ndarray]:
+        rows = run(bundle.encoder, encoded, count)
+        return [row["sentence_embedding"] for row in rows]
 
-        return similarity.score_similarity(
-            task, embed, bundle.tokenizer, examples, length
-        )
-
-    how = ", cosine of mean embeddings"
-    return score.score_each(evaluate, task, splits, data, None, progress, how)
+    longest = max(bundle.encoder.lengths)
+    return score.score_embeddings(
+        embed, bundle.tokenizer, longest, task, splits, data, "mean", progress
+    )
 
 
 @dataclasses.dataclass(frozen=True)

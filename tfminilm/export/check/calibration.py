@@ -72,12 +72,7 @@ def as_texts(
 
 def of_examples(examples: Iterable[Example | QAExample]) -> list[Texts]:
     """Return the texts of a task's examples; questions with their contexts."""
-    return [
-        (example.question, example.context)
-        if isinstance(example, QAExample)
-        else example.texts
-        for example in examples
-    ]
+    return [example.texts for example in examples]
 
 
 def encode(

@@ -11,7 +11,6 @@ from tfminilm.data.text import place
 from tfminilm.errors import UserError
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, join
-from tfminilm.tasks.example import Example, QAExample
 from tfminilm.tasks.sample import sample
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe
@@ -110,15 +109,8 @@ def num_tokens(batches: Batches, batch: int) -> int:
     return int(batches.encoded.lengths[rows[rows >= 0]].sum())
 
 
-def texts_of(example: Example | QAExample) -> tuple[str, ...]:
-    """Return the texts of an example of any task."""
-    if isinstance(example, QAExample):
-        return (example.question,)
-    return example.texts
-
-
 def _sentences(examples: Sequence[Any], seed: int) -> list[str]:
-    texts = {text for example in examples for text in texts_of(example)}
+    texts = {text for example in examples for text in example.sentences}
     # In an order by chance: exports take the first ones.
     order = sorted(texts, key=lambda text: (place(text, seed), text))
     return order[:_MOST_SENTENCES]
