@@ -18,6 +18,7 @@ from tfminilm.errors import UserError
 from tfminilm.private.tokenizers import extra_special_tokens
 from tfminilm.tasks import heads
 from tfminilm.tokenizer import Exact, trim
+from tfminilm.tokenizer.settings import config_of
 from tfminilm.typing import Tokenizer
 
 
@@ -76,11 +77,10 @@ def _trimmed(
     tokenizer: keras_hub.tokenizers.Tokenizer, used: set[int]
 ) -> tuple[np.ndarray, Any]:
     """Return the ids that are kept, in order, and a tokenizer of them."""
-    config = tokenizer.get_config()
+    config = config_of(tokenizer)
     if hasattr(tokenizer, "suffix_indicator"):
         words = list(tokenizer.get_vocabulary())
         # KerasHub's `get_config` leaves this setting out.
-        config["split_on_cjk"] = tokenizer.split_on_cjk
         special = {words.index(word) for word in _special_words(tokenizer)}
         prefix = tokenizer.suffix_indicator
         letters = _letters(words, lambda word: _wordpieces(word, prefix))

@@ -15,6 +15,7 @@ import numpy as np
 
 from tfminilm import files, json_files
 from tfminilm.tokenizer import Exact, engine_digest, rules_of
+from tfminilm.tokenizer.settings import config_of
 from tfminilm.typing import Tokenizer
 
 _ENTRY = "entry.json"
@@ -76,7 +77,7 @@ def save(
 
 def tokenizer_identity(tokenizer: Tokenizer) -> dict[str, Any]:
     """Return what decides a tokenizer's output: class, settings, vocabulary."""
-    settings = tokenizer.get_config()
+    settings = config_of(tokenizer)
     for name in ("name", "trainable", "dtype", "config_file"):
         settings.pop(name, None)
     digest = hashlib.sha256()
