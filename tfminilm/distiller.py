@@ -11,7 +11,7 @@ from tfminilm.errors import UserError
 from tfminilm.layers import fused
 from tfminilm.methods import config as method_config
 from tfminilm.methods.terms import Method, Term
-from tfminilm.private import optimizers, replicas, trainers
+from tfminilm.private import hdf5, optimizers, replicas, trainers
 from tfminilm.teachers.expose import head_outputs
 from tfminilm.typing import Source, Tensor, Tensors
 
@@ -245,16 +245,18 @@ class Distiller(
 
     def save(self, filepath: Source, *args: Any, **kwargs: Any) -> None:
         """Save the student only; see `keras.Model.save`."""
-        self.student.save(filepath, *args, **kwargs)
+        with hdf5.writing():
+            self.student.save(filepath, *args, **kwargs)
 
     def save_weights(self, filepath: Source, *args: Any, **kwargs: Any) -> None:
         """Save the student, the projections and the optimizer's state.
 
         See `keras.Model.save_weights`.
         """
-        keras.saving.save_weights(
-            self, filepath, *args, objects_to_skip=self._unsaved(), **kwargs
-        )
+        with hdf5.writing():
+            keras.saving.save_weights(
+                self, filepath, *args, objects_to_skip=self._unsaved(), **kwargs
+            )
 
     def load_weights(self, filepath: Source, *args: Any, **kwargs: Any) -> None:
         """Load what `save_weights` saved."""

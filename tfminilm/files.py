@@ -176,8 +176,7 @@ def new_directory(
     Args:
         path: the folder to make.
         size: bytes that the block will write, if known. If the disk has no
-            room for them, the block does not run: HDF5, for example, cannot
-            close a file on a full disk, and repeats its error endlessly.
+            room for them, the block does not run.
         replaces: raises `UserError` unless the existing folder at `path` may
             be removed; without it only an empty folder is replaced.
 

@@ -55,7 +55,7 @@ def _pretend(monkeypatch, left):
 
 
 def test_full_at_a_checkpoint_then_at_the_student(
-    tmp_path, disk, finished, distill, rows, state, capfd
+    tmp_path, disk, finished, distill, rows, state, capfd, monkeypatch
 ):
     folder, fill = disk
     run = shutil.copytree(finished, folder / "run")
@@ -79,6 +79,18 @@ def test_full_at_a_checkpoint_then_at_the_student(
         f"tfminilm: cannot write {run}/student: No space left on device (1.1 MB"
     )
     assert not list(run.rglob(".tmp-*"))
+
+    # What the disk had free a moment ago another process may have taken: HDF5
+    # meets the end of it in the midst of its file.
+    for left in (20_000, 60_000) if os.path.ismount(folder) else ():
+        fill(left)
+        usage = shutil.disk_usage(folder)._replace(free=2**40)
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "disk_usage", lambda path, usage=usage: usage)
+            assert distill(run) == 1
+        line = capfd.readouterr().err.splitlines()[-1]
+        assert line.startswith(f"tfminilm: cannot write {run}/student: No sp")
+        assert not list(run.rglob(".tmp-*"))
 
     fill(None)
     assert distill(run) == 0

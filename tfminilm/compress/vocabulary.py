@@ -80,7 +80,6 @@ def _trimmed(
     config = config_of(tokenizer)
     if hasattr(tokenizer, "suffix_indicator"):
         words = list(tokenizer.get_vocabulary())
-        # KerasHub's `get_config` leaves this setting out.
         special = {words.index(word) for word in _special_words(tokenizer)}
         prefix = tokenizer.suffix_indicator
         letters = _letters(words, lambda word: _wordpieces(word, prefix))

@@ -12,11 +12,13 @@ import keras
 from tfminilm import teachers
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
+from tfminilm.private import hdf5
 from tfminilm.tasks import heads
 from tfminilm.tasks.kinds import kind_of, kind_of_head
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.teachers import masked_lm
+from tfminilm.tokenizer.settings import save_tokenizer
 from tfminilm.train.score import require_labels
 from tfminilm.typing import Source, Tokenizer
 
@@ -246,5 +248,6 @@ class TaskHead:
 def _save_preset(
     model: keras.Model, tokenizer: Tokenizer, folder: Source
 ) -> None:
-    model.save_to_preset(str(folder))
-    tokenizer.save_to_preset(str(folder))
+    with hdf5.writing():
+        model.save_to_preset(str(folder))
+    save_tokenizer(tokenizer, folder)
