@@ -3,7 +3,7 @@
 Command: tfminilm export --config=hugging_face --model=M --output=hf/
 For BERT-shaped students and MobileBERT, with or without a head for classes,
 scores or answers: `config.json`, `model.safetensors`, `vocab.txt` and
-`tokenizer_config.json`. The encoder is read back and compared with Keras.
+`tokenizer_config.json`. The model is read back and compared with Keras.
 """
 
 from tfminilm.export.target import Target

@@ -6,7 +6,7 @@ import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.export.bundle import contents
-from tfminilm.export.target import Target
+from tfminilm.export.target import FORMATS, Target
 from tfminilm.tasks.settings import Settings
 
 MODEL = types.SimpleNamespace(
@@ -39,7 +39,13 @@ def test_no_room_behind_a_question():
 def test_models_of_another_number_of_segments(count):
     model = types.SimpleNamespace(**vars(MODEL), num_segments=count)
     if count > 1:
-        assert contents.model_sizes(model).hidden_dim == 4
+        identity = contents.identity(model, Target(), None, "")
+        assert identity.model.hidden_dim == 4
         return
-    with pytest.raises(UserError, match="with num_segments=1: expected 2 or"):
-        contents.model_sizes(model)
+    for kind in FORMATS:
+        target = Target(format=kind)
+        if kind == "hugging_face":
+            contents.identity(model, target, None, "")
+            continue
+        with pytest.raises(UserError, match=f"num_segments=1 as {kind}: expec"):
+            contents.identity(model, target, None, "")

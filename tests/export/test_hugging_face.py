@@ -12,7 +12,11 @@ import pytest
 from tfminilm import teachers
 from tfminilm.errors import UserError
 from tfminilm.export.server import hugging_face
+from tfminilm.export.server.folder import export_folder
+from tfminilm.export.target import Target
 from tfminilm.private.encoders import encoder_parts
+from tfminilm.tasks import heads
+from tfminilm.tasks.settings import Settings
 from tfminilm.teachers import backbones
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
@@ -34,6 +38,8 @@ def load_script():
 
 
 made = load_script()
+ENCODERS = [k for k, kind in made.CLASSES.items() if kind == "AutoModel"]
+HEADED = [name for name in made.CLASSES if name not in ENCODERS]
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +54,9 @@ def folders(tmp_path_factory):
     return root
 
 
-def outputs(model):
-    given = {name: made.batch()[name] for name in model.input}
+def outputs(model, num_segments=2):
+    batch = made.batch(num_segments)
+    given = {name: batch[name] for name in model.input}
     found = model(given, training=False)
     found = found if isinstance(found, dict) else {"logits": found}
     return {name: np.array(value) for name, value in found.items()}
@@ -61,25 +68,60 @@ def test_transformers_computes_the_same(name, folders, golden):
     # golden file again.
     assert made.digest(folders / name) == str(golden[f"{name}/digest"])
     mask = made.batch()["padding_mask"].astype(bool)
-    for output, wanted in outputs(made.student(name)).items():
+    found = outputs(made.student(name), made.segments(name))
+    for output, wanted in found.items():
         got = golden[f"{name}/{NAMES.get(output, output)}"]
         if output in ("sequence_output", "start_logits", "end_logits"):
             got, wanted = got[mask], wanted[mask]
         np.testing.assert_allclose(got, wanted, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["bert", "mobilebert"])
+@pytest.mark.parametrize("name", ENCODERS)
 def test_our_own_loader_reads_it(name, folders):
     student = made.student(name)
     loaded = teachers.load_backbone(folders / name)
     assert loaded.get_config().keys() == student.get_config().keys()
     for wanted, got in zip(student.weights, loaded.weights, strict=True):
         wanted, got = np.array(wanted), np.array(got)
-        if name == "mobilebert" and wanted.shape == (len(made.WORDS), 8):
+        if "mobilebert" in name and wanted.shape == (len(made.WORDS), 8):
             # `transformers` adds padding's embedding to its neighbours'.
             assert not got[0].any()
             wanted, got = wanted[1:], got[1:]
         np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("name", HEADED)
+def test_our_own_loader_reads_the_head(name, folders):
+    student, loaded = made.student(name), heads.load_head(folders / name)
+    assert type(loaded) is type(student)
+    assert loaded.dropout == student.dropout
+    got = outputs(loaded)
+    for key, wanted in outputs(student).items():
+        np.testing.assert_allclose(got[key], wanted, atol=1e-6)
+    labels = made.LABELS if name.endswith("classifier") else ()
+    assert Settings.load(folders / name).labels == labels
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_second_text_has_a_segment_that_there_is(name, golden):
+    ids, types = golden[f"{name}/pair"]
+    assert list(ids) == [2, 9, 6, 3, 9, 10, 3]
+    second = int(made.segments(name) > 1)
+    assert list(types) == [0, 0, 0, 0, second, second, second]
+
+
+def test_one_segment_is_for_this_format_alone(tmp_path):
+    student = made.student("bert_1_segment")
+    arguments = student, made.tokenizer()
+    for kind in ("onnx", "saved_model"):
+        target = Target(format=kind, lengths=(8,))
+        with pytest.raises(UserError) as found:
+            export_folder(*arguments, target, tmp_path / kind)
+        assert f"num_segments=1 as {kind}: expected 2 or" in str(found.value)
+    target = Target(format="hugging_face", lengths=(8,))
+    manifest = export_folder(*arguments, target, tmp_path / "hf", ["the cat"])
+    assert manifest.parity.outputs
+    assert teachers.load_backbone(tmp_path / "hf").num_segments == 1
 
 
 @pytest.mark.parametrize("name", ["bert_span", "mobilebert_classifier"])

@@ -28,21 +28,30 @@ CLASSES = {
     "bert_classifier": "AutoModelForSequenceClassification",
     "bert_score": "AutoModelForSequenceClassification",
     "bert_span": "AutoModelForQuestionAnswering",
+    "bert_1_segment": "AutoModel",
+    "bert_3_segments": "AutoModel",
     "mobilebert": "AutoModel",
     "mobilebert_classifier": "AutoModelForSequenceClassification",
     "mobilebert_span": "AutoModelForQuestionAnswering",
+    "mobilebert_1_segment": "AutoModel",
+    "mobilebert_3_segments": "AutoModel",
 }
 
 
-def batch():
-    """Three sequences of 11, 7 and 1 tokens, in two segments."""
+def segments(name):
+    """How many the model called so has."""
+    return int(name.split("_")[1]) if "segment" in name else 2
+
+
+def batch(num_segments=2):
+    """Three sequences of 11, 7 and 1 tokens, in all segments."""
     random = np.random.default_rng(1)
     shape, lengths = (3, 11), np.array([11, 7, 1])
     real = np.arange(11) < lengths[:, None]
     token_ids = np.where(real, random.integers(1, len(WORDS), shape), 0)
     return {
         "token_ids": token_ids.astype("int32"),
-        "segment_ids": random.integers(0, 2, shape).astype("int32"),
+        "segment_ids": random.integers(0, num_segments, shape).astype("int32"),
         "padding_mask": real.astype("int32"),
     }
 
@@ -73,6 +82,7 @@ def student(name):
         "hidden_dim": 16,
         "intermediate_dim": 24,
         "max_sequence_length": 16,
+        "num_segments": segments(name),
     }
     if family == "mobilebert":
         size |= {"bottleneck_dim": 8, "embedding_dim": 8}
@@ -109,23 +119,27 @@ def read(folder):
     import transformers
 
     found = {}
-    given = batch()
     names = ("input_ids", "token_type_ids", "attention_mask")
-    inputs = {
-        theirs: torch.tensor(ours).long()
-        for theirs, ours in zip(names, given.values(), strict=True)
-    }
     for name, class_name in CLASSES.items():
         model, info = getattr(transformers, class_name).from_pretrained(
             folder / name, output_loading_info=True
         )
         print(name, type(model).__name__, info)
+        given = batch(segments(name)).values()
+        inputs = {
+            theirs: torch.tensor(ours).long()
+            for theirs, ours in zip(names, given, strict=True)
+        }
         words = transformers.AutoTokenizer.from_pretrained(folder / name)
         with torch.no_grad():
             outputs = model.eval()(**inputs)
         for key, value in outputs.items():
             found[f"{name}/{key}"] = value.numpy()
         found[f"{name}/ids"] = np.array(words(TEXT)["input_ids"])
+        pair = words("a cat", "a mat")
+        # Models take zeros where there are none.
+        types = pair.get("token_type_ids", [0] * len(pair["input_ids"]))
+        found[f"{name}/pair"] = np.array([pair["input_ids"], types])
         found[f"{name}/digest"] = np.array(digest(folder / name))
         if model.config.id2label and name.endswith("classifier"):
             assert tuple(model.config.id2label.values()) == LABELS

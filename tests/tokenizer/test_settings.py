@@ -4,12 +4,12 @@ import json
 
 import keras_hub
 import pytest
+from tfminilm.train.text_stage import TextStage
 
 from tfminilm.data.cache import tokenizer_identity
 from tfminilm.students import bert
 from tfminilm.teachers import load_tokenizer
 from tfminilm.tokenizer.settings import save_tokenizer
-from tfminilm.train.text_stage import TextStage
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a \u4e2d \u6587 ##\u6587".split()
 TEXT = "a\u4e2d\u6587 \u4e2d\u6587"

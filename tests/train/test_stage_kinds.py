@@ -49,6 +49,9 @@ KINDS = dict(
         recipe.DataSpec(sentences=True, **text),
     ),
     unmasked=stage("sentences", methods.MLMKD(), recipe.DataSpec(**text)),
+    exported=stage(
+        {exported!r}, methods.SoftTargets(), task, init="bottom"
+    ),
     untaught=stage("masked", methods.SoftTargets(), task),
     bilstm=recipe.Stage(
         teacher={head!r},
@@ -86,9 +89,11 @@ def write_sst2(folder, words):
 
 @pytest.fixture(scope="module")
 def recipe(tiny, tmp_path_factory):
+    from tfminilm.export.server import hugging_face
     from tfminilm.tasks import heads
     from tfminilm.tasks.settings import Settings
     from tfminilm.tasks.task import get_task
+    from tfminilm.tokenizer.hugging_face import with_bert_rules
 
     folder = tmp_path_factory.mktemp("kinds")
     paths = {name: folder / name for name in ("task", "head", "masked")}
@@ -106,6 +111,11 @@ def recipe(tiny, tmp_path_factory):
         model.save_to_preset(str(paths[name]))
         tokenizer.save_to_preset(str(paths[name]))
     Settings("sst2", task.kind, task.labels, 16).save(paths["head"])
+    # The same, as `tfminilm export` writes it for `transformers`.
+    paths["exported"] = folder / "exported"
+    paths["exported"].mkdir()
+    exact = with_bert_rules(load_tokenizer(tiny.teacher))
+    hugging_face.write(head, exact, paths["exported"], task.labels)
     paths |= {"teacher": tiny.teacher, "text": tiny.text}
     path = folder / "kinds.py"
     path.write_text(RECIPE.format(**{k: str(v) for k, v in paths.items()}))
@@ -184,6 +194,19 @@ def test_a_masked_student_keeps_its_head(whole):
     student = load_masked_lm(whole / "masked")
     assert student.masked_lm_head is not None
     assert load_backbone(whole / "masked").num_layers == 1
+
+
+@pytest.mark.slow
+def test_an_exported_teacher_teaches_the_same(
+    staged, whole, rows, state, tmp_path
+):
+    assert staged("exported", tmp_path / "run") == 0
+    assert rows(tmp_path / "run" / "exported") == rows(whole / "task")
+    ours, theirs = (
+        load_backbone(folder) for folder in (tmp_path / "run", whole / "task")
+    )
+    for one, other in zip(ours.weights, theirs.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(

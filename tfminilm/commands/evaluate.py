@@ -70,16 +70,17 @@ def run(flags: flags.FlagValues) -> None:
     from tfminilm import files
     from tfminilm.export.bundle import reader
     from tfminilm.report.machine import machine
+    from tfminilm.teachers.load import is_hugging_face
     from tfminilm.train import score
 
     is_folder = pathlib.Path(flags.model).is_dir()
-    if reader.is_bundle(flags.model):
-        output = pathlib.Path(flags.output or ".")
+    is_export = reader.is_bundle(flags.model)
+    # An export that holds more than was written is not replaced later.
+    own = flags.model if is_folder and not is_export else "."
+    output = pathlib.Path(flags.output or own)
+    if is_export and not is_hugging_face(flags.model):
         task, runs = _bundle(output, flags)
     else:
-        output = pathlib.Path(
-            flags.output or (flags.model if is_folder else ".")
-        )
         task, runs = _keras(output, flags)
     results = {
         "task": task.name,
@@ -133,14 +134,15 @@ def _keras(
 ) -> tuple[Any, dict[int, Any]]:
     """Return the task and the metrics of Keras models by seed."""
     from tfminilm.tasks.kinds import kind_of
-    from tfminilm.tasks.settings import Settings
+    from tfminilm.tasks.settings import Settings, has_head
 
     models = _models(flags.model)
     first = next(iter(models.values()))
-    labels = Settings.load(first).labels if _has_head(first) else None
+    is_headed = has_head(first)
+    labels = Settings.load(first).labels if is_headed else None
     task = _task(flags, labels)
     is_folder = pathlib.Path(flags.model).is_dir()
-    if kind_of(task).compares_texts and not _has_head(first):
+    if kind_of(task).compares_texts and not is_headed:
         source = first if is_folder else flags.model
         return task, {-1: _similarity(task, source, flags)}
     if is_folder:
@@ -204,10 +206,6 @@ def _similarity(
 
 def _splits(task: "Task", flags: flags.FlagValues) -> Sequence[str]:
     return flags.splits or task.eval_splits or task.test_splits
-
-
-def _has_head(model: pathlib.Path) -> bool:
-    return (model / "task.json").is_file()
 
 
 def _models(name: str) -> dict[int, pathlib.Path]:

@@ -98,12 +98,14 @@ def _load(source: str) -> tuple[Any, Any, Any, Any]:
     from tfminilm.tasks import heads
     from tfminilm.tasks.settings import SETTINGS, Settings
     from tfminilm.teachers import load
+    from tfminilm.teachers.heads import find_head
 
     tokenizer = load.load_tokenizer(source)
     if load.is_tiny(source):
         return load.load_backbone(source), tokenizer, None, None
-    folder = load.resolve(source)
-    if pathlib.Path(folder, SETTINGS).is_file():
+    folder = load.hugging_face_folder(load.resolve(source))
+    is_ours = pathlib.Path(folder, SETTINGS).is_file()
+    if is_ours or find_head(folder) is not None:
         model, settings = heads.load_head(folder), Settings.load(folder)
     else:
         model, settings = load.load_backbone(source), None

@@ -13,6 +13,7 @@ NAMES = names.Names(
         "hidden_dropout_prob": 0.0,
         "num_hidden_groups": 1,
         "inner_group_num": 1,
+        "classifier_dropout_prob": 0.1,
     },
     stack="encoder.albert_layer_groups",
     layer=(
@@ -37,7 +38,11 @@ FAMILY = Family(
     backbone="AlbertBackbone",
     tokens=Tokens("AlbertTokenizer", 30_000),
     hugging_face=HuggingFace(
-        "albert", "Albert", names=NAMES, reader=post_norm.reader
+        "albert",
+        "Albert",
+        names=NAMES,
+        reader=post_norm.reader,
+        classifier_dropout=("classifier_dropout_prob",),
     ),
     exposure=post_norm.exposure,
     computes_with=("gelu_approximate", 1e-12),

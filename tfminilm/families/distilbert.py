@@ -66,7 +66,12 @@ NAMES = names.Names(
         "hidden_dim": "dim",
         "intermediate_dim": "hidden_dim",
     },
-    defaults={"activation": "gelu", "dropout": 0.1},
+    defaults={
+        "activation": "gelu",
+        "dropout": 0.1,
+        "seq_classif_dropout": 0.2,
+        "qa_dropout": 0.1,
+    },
     activation="activation",
     dropout="dropout",
     stack="transformer.layer",
@@ -93,7 +98,12 @@ FAMILY = Family(
     students={"distilbert": distilbert},
     arguments=post_norm.arguments,
     hugging_face=HuggingFace(
-        "distilbert", "DistilBert", names=NAMES, reader=post_norm.reader
+        "distilbert",
+        "DistilBert",
+        names=NAMES,
+        reader=post_norm.reader,
+        classifier={"pooled_dense": "pre_classifier", "logits": "classifier"},
+        classifier_dropout=("seq_classif_dropout",),
     ),
     exposure=post_norm.exposure,
     computes_with=("gelu", 1e-12),

@@ -89,6 +89,14 @@ class Reader(Protocol):
     def load_masked_lm(
         self, checkpoint: Checkpoint, family: Family, dtype: Any = None
     ) -> keras.Model | None: ...
+    def load_with_head(
+        self,
+        checkpoint: Checkpoint,
+        family: Family,
+        layers: Mapping[str, str],
+        build: Callable[[keras.Model], keras.Model],
+        dtype: Any = None,
+    ) -> keras.Model: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +114,10 @@ class HuggingFace:
             `None` if such folders are only read.
         has_zero_padding: whether the padding's row of its token table is zero:
             the last word's neighbour is the padding there, and nothing here.
+        classifier: PyTorch's names of a text classifier's own layers, whole,
+            by their names in Keras; BERT's pooler is not among them.
+        classifier_dropout: the settings of its dropout; the first that is
+            there counts.
     """
 
     model_type: str
@@ -117,6 +129,13 @@ class HuggingFace:
         Callable[[keras.Model], tuple[dict[str, Any], dict[str, Any]]] | None
     ) = None
     has_zero_padding: bool = False
+    classifier: Mapping[str, str] = dataclasses.field(
+        default_factory=lambda: {"logits": "classifier"}
+    )
+    classifier_dropout: tuple[str, ...] = (
+        "classifier_dropout",
+        "hidden_dropout_prob",
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

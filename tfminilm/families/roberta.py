@@ -16,6 +16,10 @@ NAMES = names.Names(
     # KerasHub's has no pooler.
     is_other=rf"{names.OTHER}|(roberta\.)?pooler\.dense\.",
 )
+CLASSIFIER = {
+    "pooled_dense": "classifier.dense",
+    "logits": "classifier.out_proj",
+}
 FAMILY = Family(
     name="roberta",
     title="RoBERTa",
@@ -23,7 +27,11 @@ FAMILY = Family(
     # It was trained with two end tokens between the texts.
     tokens=Tokens("RobertaTokenizer", 50_265, separators=2),
     hugging_face=HuggingFace(
-        "roberta", "Roberta", names=NAMES, reader=post_norm.reader
+        "roberta",
+        "Roberta",
+        names=NAMES,
+        reader=post_norm.reader,
+        classifier=CLASSIFIER,
     ),
     exposure=post_norm.exposure,
     computes_with=("gelu", 1e-5),

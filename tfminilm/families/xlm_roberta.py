@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfminilm.families import post_norm, tiny
 from tfminilm.families.family import Family, HuggingFace, Tokens
-from tfminilm.families.roberta import NAMES
+from tfminilm.families.roberta import CLASSIFIER, NAMES
 
 if TYPE_CHECKING:
     import keras
@@ -69,7 +69,11 @@ FAMILY = Family(
     students={"xlm_roberta": xlm_roberta},
     arguments=post_norm.arguments,
     hugging_face=HuggingFace(
-        "xlm-roberta", "XLMRoberta", names=NAMES, reader=post_norm.reader
+        "xlm-roberta",
+        "XLMRoberta",
+        names=NAMES,
+        reader=post_norm.reader,
+        classifier=CLASSIFIER,
     ),
     exposure=post_norm.exposure,
     computes_with=("gelu", 1e-5),

@@ -9,6 +9,7 @@ import keras_hub
 
 from tfminilm import families, json_files
 from tfminilm.errors import UserError, in_one_line
+from tfminilm.families.room import require_preset_room
 from tfminilm.tasks.head_models import (
     SHAPE,
     FirstTokenClassifier,
@@ -17,6 +18,7 @@ from tfminilm.tasks.head_models import (
 )
 from tfminilm.tasks.kinds import kind_of, kind_of_head
 from tfminilm.tasks.task import Task
+from tfminilm.teachers.heads import Head, find_head, load_with_head
 
 __all__ = [
     "FirstTokenClassifier",
@@ -60,12 +62,16 @@ def build_head(
 
 
 def load_head(folder: str | os.PathLike) -> keras.Model:
-    """Load a model of `build_head` that was saved as a preset, in float32.
+    """Load a model of `build_head` from a preset or Hugging Face folder.
+
+    It computes in float32.
 
     Raises:
         UserError: the folder holds a backbone alone, or is damaged.
     """
     path = pathlib.Path(folder)
+    if find_head(path) is not None:
+        return load_with_head(path, _as_said)
     if not (path / "task.json").is_file():
         raise UserError(
             f"{folder} holds no head for a task: give what tfminilm finetune "
@@ -82,6 +88,7 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
             )
         }
         cls = own.get(name, keras_hub.models.TextClassifier)
+        require_preset_room(path)
         return cls.from_preset(str(path), compile=False)
     except UserError:
         raise
@@ -91,6 +98,12 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
             f"cannot load a model for a task from {folder}: "
             f"{type(error).__name__}: {in_one_line(error)}"
         ) from error
+
+
+def _as_said(head: Head, backbone: keras.Model) -> keras.Model:
+    """Put the head on a backbone that a Hugging Face folder tells of."""
+    task = Task(head.task, head.kind, (), (), head.labels)
+    return kind_of(task).build_head(task, backbone, head.dropout)
 
 
 def check_head(task: Task, head: keras.Model, name: str) -> None:

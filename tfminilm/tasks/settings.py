@@ -3,11 +3,13 @@
 import dataclasses
 import os
 import pathlib
+from typing import Any
 
 from tfminilm import files, json_files
 from tfminilm.errors import UserError
 from tfminilm.tasks import windows
 from tfminilm.tasks.task import TASKS, Task
+from tfminilm.teachers.heads import Head, find_head
 
 SETTINGS = "tfminilm.json"
 
@@ -19,6 +21,16 @@ _SHAPE = {
     "doc_stride?": int,
     "null_threshold?": (float, None),
     "num_texts?": int,
+}
+# What `tfminilm export` wrote beside a head before there was `SETTINGS`.
+_MANIFEST = "manifest.json"
+_MANIFEST_SHAPE = {
+    "task_name?": (str, None),
+    "num_texts?": int,
+    "question_answering?": (
+        {"document_stride": int, "null_threshold": (float, None)},
+        None,
+    ),
 }
 
 
@@ -73,7 +85,10 @@ class Settings:
             UserError: there are none, or they are damaged.
         """
         path = pathlib.Path(folder) / SETTINGS
+        head = find_head(folder)
         if not path.is_file():
+            if head is not None:
+                return _of_head(head, pathlib.Path(folder))
             raise UserError(
                 f"{folder} was not fine-tuned on a task: it has no {SETTINGS}; "
                 "use tfminilm finetune first"
@@ -81,7 +96,7 @@ class Settings:
         content = json_files.read(path, _SHAPE, "fine-tune the model again")
         if content["task"] in TASKS:  # Older files do not have it.
             content["num_texts"] = len(TASKS[content["task"]].texts)
-        return cls(
+        found = cls(
             **{
                 field.name: content[field.name]
                 for field in dataclasses.fields(cls)
@@ -89,3 +104,51 @@ class Settings:
             }
             | {"labels": tuple(content["labels"])}
         )
+        if head and (head.kind, head.labels) != (found.kind, found.labels):
+            raise UserError(
+                f"{path} is for {_said(found)}, and config.json beside it for "
+                f"{_said(head)}: expected the files of one model"
+            )
+        return found
+
+    def without_path(self) -> "Settings":
+        """Return them with the name of a user's file, without its folders."""
+        kind, colon, path = self.task.partition(":")
+        if not colon:
+            return self
+        task = f"{kind}:{pathlib.Path(path).stem}"
+        return dataclasses.replace(self, task=task)
+
+
+def has_head(folder: str | os.PathLike) -> bool:
+    """Tell whether a model's folder holds a head for a task.
+
+    Raises:
+        UserError: it is a Hugging Face folder whose head is not read.
+    """
+    path = pathlib.Path(folder)
+    return (path / "task.json").is_file() or find_head(folder) is not None
+
+
+def _said(found: Settings | Head) -> str:
+    return ", ".join(found.labels) or found.kind
+
+
+def _of_head(head: Head, folder: pathlib.Path) -> Settings:
+    """Make settings of what a Hugging Face folder says, or its manifest."""
+    said: dict[str, Any] = {}
+    if (folder / _MANIFEST).is_file():
+        said = json_files.read(folder / _MANIFEST, _MANIFEST_SHAPE)
+    task = said.get("task_name") or head.task or folder.resolve().name
+    known = len(TASKS[task].texts) if task in TASKS else head.num_texts
+    answers = said.get("question_answering") or {}
+    stride = min(windows.DOC_STRIDE, head.max_length // 3)
+    return Settings(
+        task=task,
+        kind=head.kind,
+        labels=head.labels,
+        max_length=head.max_length,
+        doc_stride=answers.get("document_stride", stride),
+        null_threshold=answers.get("null_threshold"),
+        num_texts=said.get("num_texts", known),
+    )

@@ -17,6 +17,7 @@ from tfminilm.families.hugging_face.checkpoint import (
     tf1_settings_file,
     weight_map,
 )
+from tfminilm.families.room import require_preset_room
 from tfminilm.teachers import tiny
 
 _FORMS = (
@@ -62,11 +63,11 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     if is_tiny(source):
         return tiny.backbone(os.fspath(source), dtype)
     folder = hugging_face_folder(resolve(source))
-    _require_no_head(folder)
     if is_foreign(folder):
         checkpoint = open_checkpoint(pathlib.Path(folder))
         family, reader = families.of_checkpoint(checkpoint)
         return reader.load_backbone(checkpoint, family, dtype)
+    require_preset_room(folder)
     options = {} if dtype is None else {"dtype": dtype}
     backbone = _from_preset(
         keras_hub.models.Backbone, folder, source, "model", **options
@@ -289,24 +290,6 @@ def hugging_face_folder(name: str) -> str:
         # The hubs each raise their own kind.
         raise _cannot_load("model", name, error) from error
     return str(folder)
-
-
-def _require_no_head(folder: str) -> None:
-    """Refuses what `export` wrote for `transformers` with a head.
-
-    The encoder alone would lose head and labels, and nobody would notice.
-    """
-    path = pathlib.Path(folder, "manifest.json")
-    if not path.is_file():
-        return
-    said = json_files.read(path, {"format?": str, "task?": str})
-    task = said.get("task", "encoder")
-    if said.get("format") == "tfminilm-hugging_face" and task != "encoder":
-        raise UserError(
-            f"{folder} is a model for {task} that `tfminilm export` wrote for "
-            "transformers, whose head is not read back here: give the workdir "
-            "or model that it was made of"
-        )
 
 
 def _is_ours(folder: str) -> bool:

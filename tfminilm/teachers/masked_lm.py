@@ -9,6 +9,7 @@ import keras
 from tfminilm import families
 from tfminilm.errors import UserError
 from tfminilm.families.hugging_face.checkpoint import open_checkpoint
+from tfminilm.families.room import require_preset_room
 from tfminilm.layers.factorised_head import FactorisedMaskedLMHead
 from tfminilm.private.encoders import head_parts
 from tfminilm.teachers import tiny
@@ -100,6 +101,7 @@ def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
     elif preset_utils.check_file_exists(folder, "task.json"):
         task = preset_utils.load_json(folder, "task.json")
         if task["class_name"].endswith("MaskedLM"):
+            require_preset_room(folder)
             options = {} if dtype is None else {"dtype": dtype}
             model = keras_hub.models.MaskedLM.from_preset(folder, **options)
     if model is None:

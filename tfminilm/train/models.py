@@ -18,6 +18,7 @@ from tfminilm.tasks.kinds import kind_of, kind_of_head
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.teachers import masked_lm
+from tfminilm.teachers.load import hugging_face_folder
 from tfminilm.tokenizer.settings import save_tokenizer
 from tfminilm.train.score import require_labels
 from tfminilm.typing import Source, Tokenizer
@@ -200,7 +201,7 @@ class TaskHead:
         if teachers.is_tiny(source):
             backbone = teachers.load_backbone(source, dtype)
             return heads.build_head(self.task, backbone)
-        folder = teachers.resolve(source)
+        folder = hugging_face_folder(teachers.resolve(source))
         head = heads.load_head(folder)
         heads.check_head(self.task, head, str(source))
         require_labels(self.task, Settings.load(folder), source)

@@ -240,8 +240,11 @@ def require_labels(
     """
     if (task.kind, task.labels) == (settings.kind, settings.labels):
         return
+    remedy = "give a model that was"
+    if settings.labels[:1] == ("LABEL_0",):
+        remedy = "write what they mean into id2label of its config.json"
     raise UserError(
         f"{model} was fine-tuned on {settings.task} "
         f"({', '.join(settings.labels) or settings.kind}), not for "
-        f"{task.name} ({', '.join(task.labels) or task.kind})"
+        f"{task.name} ({', '.join(task.labels) or task.kind}): {remedy}"
     )

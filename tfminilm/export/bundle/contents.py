@@ -41,8 +41,18 @@ def identity(
 
     Raises:
         UserError: the target's lengths leave no room behind a question, or the
-            model is no encoder.
+            model is no encoder, or one of a single segment, which the
+            target's format has not.
     """
+    backbone = getattr(model, "backbone", model)
+    sizes = model_sizes(backbone)
+    has_one = getattr(backbone, "num_segments", 2) < 2
+    if has_one and target.format != "hugging_face":
+        raise UserError(
+            f"cannot export a {type(backbone).__name__} with num_segments=1 "
+            f"as {target.format}: expected 2 or more, as two texts are read as "
+            "two segments there; or the format hugging_face, which may have one"
+        )
     task, name = ENCODER, None
     labels = part = None
     num_texts = 1
@@ -63,7 +73,7 @@ def identity(
         target=target.name,
         precision=target.precision,
         layers=dict(target.layers),
-        model=model_sizes(getattr(model, "backbone", model)),
+        model=sizes,
     )
 
 
@@ -71,19 +81,13 @@ def model_sizes(backbone: keras.Model) -> ModelSizes:
     """Return the sizes of an encoder.
 
     Raises:
-        UserError: it has others, as a BiLSTM or an ELECTRA, or a single
-            segment.
+        UserError: it has others, as a BiLSTM or an ELECTRA.
     """
     names = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim")
     if not all(hasattr(backbone, name) for name in names):
         raise UserError(
             f"cannot export a {type(backbone).__name__}: expected a "
             f"{' or '.join(families.exportable())}"
-        )
-    if getattr(backbone, "num_segments", 2) < 2:
-        raise UserError(
-            f"cannot export a {type(backbone).__name__} with num_segments=1: "
-            "expected 2 or more, as two texts are read as two segments"
         )
     sizes = {name: int(getattr(backbone, name)) for name in names}
     return ModelSizes(**sizes, parameters=int(backbone.count_params()))

@@ -19,7 +19,8 @@ _WRITTEN = {
     "tfminilm-bundle": r"model\.tflite|vocab\.txt|sentencepiece\.model",
     "tfminilm-onnx": r"model\.onnx|vocab\.txt|sentencepiece\.model",
     "tfminilm-hugging_face": (
-        r"config\.json|model\.safetensors|vocab\.txt|sentencepiece\.model"
+        r"(config|tfminilm)\.json|model\.safetensors"
+        r"|vocab\.txt|sentencepiece\.model"
         r"|(tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json"
     ),
     "tfminilm-saved_model": (

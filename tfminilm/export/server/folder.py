@@ -20,7 +20,8 @@ from tfminilm.export.check.worst_layer import hidden_states
 from tfminilm.export.manifest import MANIFEST, Manifest
 from tfminilm.export.server import hugging_face, onnx, saved_model
 from tfminilm.export.target import Target
-from tfminilm.tasks.settings import Settings
+from tfminilm.tasks.heads import load_head
+from tfminilm.tasks.settings import Settings, has_head
 from tfminilm.teachers.load import load_backbone
 from tfminilm.typed_json import to_json
 from tfminilm.typing import Tokenizer
@@ -44,8 +45,7 @@ def export_folder(
         output_dir: a new folder, an empty one, or an older export, which is
             replaced.
         texts: what parity with Keras is checked on: sentences, or the one or
-            two texts of each of a task's examples. Of a Hugging Face folder
-            it is the encoder that is checked.
+            two texts of each of a task's examples.
         settings: how a model with a head was fine-tuned.
         description: a sentence on the model, for people.
 
@@ -71,18 +71,18 @@ def export_folder(
     size = 4 * model.count_params()
     with files.new_directory(output_dir, size, require_replaceable) as folder:
         tokenizer_settings = vocabulary.write(tokenizer, backbone, folder)
-        compared = model
         if target.format == "hugging_face":
             labels = identity.labels or ()
             hugging_face.write(model, tokenizer, folder, labels)
-            run: gate.Runner = hugging_face.Runner(load_backbone(folder))
-            compared = backbone
+            if settings is not None:
+                settings.without_path().save(folder)
+            run: gate.Runner = hugging_face.Runner(_loaded(folder))
         else:
             run = _write(model, target.format, folder)
         rows = calibration.as_texts(texts, settings)
         parity = gate.require_parity(
             _InPairs(run, target.lengths),
-            compared,
+            model,
             tokenizer,
             rows,
             target,
@@ -98,6 +98,11 @@ def export_folder(
         )
         files.write_json(folder / MANIFEST, to_json(manifest))
     return manifest
+
+
+def _loaded(folder: pathlib.Path) -> keras.Model:
+    """Read a Hugging Face folder back, with its head if it has one."""
+    return load_head(folder) if has_head(folder) else load_backbone(folder)
 
 
 def _write(

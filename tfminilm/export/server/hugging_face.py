@@ -79,7 +79,7 @@ def write(
     content = save(arrays, {"format": "pt"})
     files.write_bytes(folder / "model.safetensors", content)
     files.write_json(folder / "config.json", settings)
-    _write_tokenizer(tokenizer, backbone.max_sequence_length, folder)
+    _write_tokenizer(tokenizer, backbone, folder)
 
 
 class Runner:
@@ -90,7 +90,10 @@ class Runner:
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return outputs by name, for int32 `[batch, length]` inputs."""
-        outputs = self._encoder(batch, training=False)
+        inputs = {name: batch[name] for name in self._encoder.input}
+        outputs = self._encoder(inputs, training=False)
+        if not isinstance(outputs, dict):
+            outputs = {"logits": outputs}
         return {
             name: keras.ops.convert_to_numpy(value)
             for name, value in outputs.items()
@@ -126,11 +129,12 @@ def _head(
 ) -> tuple[str, dict[str, Any]]:
     """Return what `transformers` calls this head, and its settings."""
     if isinstance(model, SpanFinder):
-        return "ForQuestionAnswering", {}
+        return "ForQuestionAnswering", {"qa_dropout": model.dropout}
     names = labels or [f"LABEL_{i}" for i in range(model.num_classes)]
     settings: dict[str, Any] = {
         "id2label": {str(i): name for i, name in enumerate(names)},
         "label2id": {name: i for i, name in enumerate(names)},
+        "classifier_dropout": model.dropout,
     }
     if model.num_classes == 1:
         settings["problem_type"] = "regression"
@@ -165,21 +169,25 @@ def _arrays(
 
 def _write_tokenizer(
     tokenizer: keras_hub.tokenizers.WordPieceTokenizer,
-    length: int,
+    backbone: keras.Model,
     folder: pathlib.Path,
 ) -> None:
     """Write what `AutoTokenizer` reads, to cut texts as `tokenizer` does."""
+    has_two = backbone.num_segments > 1
+    own = families.DEFAULT.tokens.tokenizer
+    engine = _engine(tokenizer, int(has_two))
     words = list(tokenizer.get_vocabulary())
     files.write_text(folder / "vocab.txt", "\n".join(words) + "\n")
-    files.write_text(folder / "tokenizer.json", _engine(tokenizer).to_str())
+    files.write_text(folder / "tokenizer.json", engine.to_str())
     settings = {
-        "tokenizer_class": families.DEFAULT.tokens.tokenizer,
+        # BERT's own class knows two segments, whatever the file says.
+        "tokenizer_class": own if has_two else "PreTrainedTokenizerFast",
         "do_lower_case": bool(tokenizer.lowercase),
         "strip_accents": bool(tokenizer.strip_accents),
         "tokenize_chinese_chars": True,
         # "[SEP]" in a text is text.
         "split_special_tokens": True,
-        "model_max_length": length,
+        "model_max_length": backbone.max_sequence_length,
         "unk_token": tokenizer.oov_token,
     }
     for name in ("cls", "sep", "pad", "mask"):
@@ -188,16 +196,19 @@ def _write_tokenizer(
 
 
 def _engine(
-    tokenizer: keras_hub.tokenizers.WordPieceTokenizer,
+    tokenizer: keras_hub.tokenizers.WordPieceTokenizer, second: int
 ) -> "tokenizers.Tokenizer":
-    """Return a tokenizer's rules with `[CLS]` and `[SEP]` around its texts."""
+    """Return a tokenizer's rules with `[CLS]` and `[SEP]` around its texts.
+
+    `second` is the segment of the second text of two.
+    """
     import tokenizers
 
     engine = tokenizers.Tokenizer.from_str(tokenizer.engine.to_str())
     ends = {"cls": tokenizer.cls_token, "sep": tokenizer.sep_token}
     engine.post_processor = tokenizers.processors.TemplateProcessing(
         single="{cls} $A {sep}".format(**ends),
-        pair="{cls} $A {sep} $B:1 {sep}:1".format(**ends),
+        pair="{cls} $A {sep} $B:{id} {sep}:{id}".format(**ends, id=second),
         special_tokens=[
             (token, tokenizer.token_to_id(token)) for token in ends.values()
         ],

@@ -7,7 +7,7 @@ is what it means to `transformers` 5.
 """
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -25,6 +25,7 @@ from tfminilm.families.hugging_face.checkpoint import (
 )
 from tfminilm.families.hugging_face.modules import modules
 from tfminilm.families.hugging_face.names import Names
+from tfminilm.families.room import require_room
 from tfminilm.private.encoders import head_parts
 
 _EPSILON = 1e-12  # Of DistilBERT, whatever its settings say.
@@ -80,6 +81,41 @@ def load_masked_lm(
     return model
 
 
+def load_with_head(
+    checkpoint: Checkpoint,
+    family: Family,
+    layers: Mapping[str, str],
+    build: Callable[[keras.Model], keras.Model],
+    dtype: Any = None,
+) -> keras.Model:
+    """Load a backbone, and the head that `build` puts on it.
+
+    Args:
+        checkpoint: the opened folder.
+        family: of the model.
+        layers: PyTorch's names of the head's layers by their names in Keras.
+        build: gives a model with a new head.
+        dtype: the dtype or dtype policy to compute in.
+
+    Raises:
+        UserError: as `load_backbone`; or the head is not whole.
+    """
+    names = _names(family)
+    backbone = _build(checkpoint, family, dtype)
+    model = build(backbone)
+    head = [
+        slot
+        for name, module in layers.items()
+        for slot in layer_slots(module, model.get_layer(name))
+    ]
+    if names.pooler is not None and "logits" in layers:
+        # It computes what is classified: the folder has to have it.
+        module = names.prefix + names.pooler
+        head += layer_slots(module, backbone.pooled_dense)
+    _fill(checkpoint, names, backbone, head, names.is_masked_lm)
+    return model
+
+
 def _names(family: Family) -> Names:
     assert family.hugging_face is not None
     assert family.hugging_face.names is not None
@@ -105,6 +141,7 @@ def _build(
     if masked_lm or (activation, epsilon) != family.computes_with:
         cls = backbones.variants(family).backbone
         options |= {"activation": activation, "layer_norm_epsilon": epsilon}
+    require_room(path, options, lambda: cls(**options))
     return cls(**options, dtype=dtype)
 
 

@@ -131,6 +131,10 @@ FAMILY = Family(
         reads_tf1=True,
         contents=_contents,
         has_zero_padding=True,
+        classifier={
+            "pooled_dense": "mobilebert.pooler.dense",
+            "logits": "classifier",
+        },
     ),
     mobile_graph="bottleneck",
     flops=_flops,

@@ -7,7 +7,7 @@ model with the same words.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -18,6 +18,7 @@ from tfminilm.families.hugging_face.checkpoint import (
     Checkpoint,
     Slot,
     fill,
+    layer_slots,
     pytorch_name,
 )
 from tfminilm.families.hugging_face.settings import activation as activation_of
@@ -25,6 +26,7 @@ from tfminilm.families.hugging_face.settings import (
     check,
     huggingface_activation,
 )
+from tfminilm.families.room import require_room
 from tfminilm.layers.bottleneck import BottleneckEncoder
 
 _SETTINGS = {
@@ -103,6 +105,42 @@ def load_masked_lm(
     return model
 
 
+def load_with_head(
+    checkpoint: Checkpoint,
+    family: Family,
+    layers: Mapping[str, str],
+    build: Callable[[keras.Model], keras.Model],
+    dtype: Any = None,
+) -> keras.Model:
+    """Load a backbone, and the head that `build` puts on it.
+
+    Args:
+        checkpoint: the opened folder.
+        family: of the model.
+        layers: PyTorch's names of the head's layers by their names in Keras.
+        build: gives a model with a new head.
+        dtype: the dtype or dtype policy to compute in.
+
+    Raises:
+        UserError: as `load_backbone`; the head is not whole, or reads the
+            first token without the pooler's layer.
+    """
+    pools = checkpoint.settings.get("classifier_activation", True)
+    if not pools and "pooled_dense" in layers:
+        raise UserError(
+            f"{checkpoint.settings_file}: classifier_activation is false, "
+            "expected true: a head here reads the first token through the "
+            "pooler's layer"
+        )
+    backbone = _build(checkpoint, dtype)
+    model = build(backbone)
+    slots = _slots(checkpoint, backbone)
+    for name, module in layers.items():
+        slots += layer_slots(module, model.get_layer(name))
+    fill(checkpoint, slots, f"{_HEAD}|{_OTHER_HEADS}")
+    return model
+
+
 def settings_of(backbone: Any) -> dict[str, Any]:
     """What a Hugging Face `config.json` says of a `MobileBertBackbone`."""
     return {
@@ -144,8 +182,10 @@ def _build(
         attention_input = "bottleneck"
     elif settings["key_query_shared_bottleneck"]:
         attention_input = "shared"
+    sizes = {name: settings[setting] for name, setting in _SETTINGS.items()}
+    require_room(path, sizes, lambda: MobileBertBackbone(**sizes))
     return MobileBertBackbone(
-        **{name: settings[setting] for name, setting in _SETTINGS.items()},
+        **sizes,
         attention_input=attention_input,
         activation=activation,
         # Hugging Face's layers take the setting, except for two.

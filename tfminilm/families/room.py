@@ -1,0 +1,125 @@
+"""Refuse settings of a model that is larger than the weights beside them."""
+
+import math
+import os
+import pathlib
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import keras
+
+from tfminilm import json_files
+from tfminilm.errors import UserError
+from tfminilm.families.hugging_face.checkpoint import AGAIN
+from tfminilm.files import megabytes
+
+_WEIGHTS = ("*.safetensors", "*.h5", "*.data-*")
+# No encoder has more, and building them one by one would take minutes.
+_MOST_LAYERS = 1_000
+_REPEATED = (
+    "num_layers",
+    "num_feedforwards",
+    "num_groups",
+    "num_inner_repetitions",
+)
+# In all: a model of smaller sizes fits into any memory.
+_SMALL = 600
+
+
+def require_room(
+    path: pathlib.Path,
+    sizes: Mapping[str, Any],
+    build: Callable[[], keras.Model],
+) -> None:
+    """Compare what settings ask for with the weights in their folder.
+
+    Nothing is read, and nothing of the model's size is made.
+
+    Args:
+        path: the file of the settings.
+        sizes: the numbers in it, by the names that KerasHub's classes have.
+        build: makes the model; errors of it are left to who builds it.
+
+    Raises:
+        UserError: the files of weights have fewer bytes than the model has
+            numbers; or it has more layers than any.
+    """
+    counts = dict(_whole_numbers(sizes))
+    if sum(counts.values()) < _SMALL:
+        return
+    files = [file for kind in _WEIGHTS for file in path.parent.glob(kind)]
+    held = sum(file.stat().st_size for file in files)
+    layers = math.prod(counts.get(name, 1) for name in _REPEATED)
+    if layers > _MOST_LAYERS:
+        raise UserError(
+            f"{path}: describes a model of {layers:,} layers, expected up to "
+            f"{_MOST_LAYERS:,}; {AGAIN}"
+        )
+    # No side of an array is longer than all of them together.
+    name = max(counts, key=counts.__getitem__)
+    asked = counts[name]
+    if asked <= held:
+        asked = _size(build)
+    if asked > held:
+        raise UserError(
+            f"{path}: describes a model of {asked:,} numbers or more "
+            f"({name} is {counts[name]:,}), and the weights beside it have "
+            f"{megabytes(held)}: expected the files of one model; {AGAIN}"
+        )
+
+
+def require_preset_room(folder: str | os.PathLike) -> None:
+    """`require_room` for a KerasHub preset: its backbone, and its head.
+
+    Args:
+        folder: the preset's; a preset's name is passed over.
+
+    Raises:
+        UserError: as `require_room` raises it, or a file is damaged.
+    """
+    for name in ("config.json", "task.json"):
+        path = pathlib.Path(folder, name)
+        if not path.is_file():
+            continue
+        content = json_files.read(path, {"config?": dict}, AGAIN)
+
+        def build(content: dict[str, Any] = content) -> keras.Model:
+            return keras.saving.deserialize_keras_object(content)
+
+        require_room(path, content.get("config", {}), build)
+
+
+def _whole_numbers(sizes: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    for name, value in sizes.items():
+        if type(value) is int and name != "seed":
+            yield name, value
+
+
+def _size(build: Callable[[], keras.Model]) -> int:
+    """Count the numbers of a model's weights, of which none is made.
+
+    Keras keeps its state for each thread: names and what is left to be made
+    go with a thread of its own. Python's random numbers are put back, since
+    layers take their seeds from them.
+    """
+    found = 0
+
+    def count() -> None:
+        nonlocal found
+        try:
+            with keras.StatelessScope(initialize_variables=False):
+                model = build()
+            found = sum(math.prod(one.shape) for one in model.weights)
+        except Exception:  # KerasHub has many kinds; it is built again.
+            return
+
+    state = random.getstate()
+    try:
+        thread = threading.Thread(target=count)
+        thread.start()
+        thread.join()
+    finally:
+        random.setstate(state)
+    return found

@@ -1,0 +1,204 @@
+"""Heads of Hugging Face folders: classes, a score, or an answer's place."""
+
+import os
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import keras
+
+from tfminilm import families
+from tfminilm.errors import UserError
+from tfminilm.families.family import HuggingFace
+from tfminilm.families.hugging_face import settings
+from tfminilm.families.hugging_face.checkpoint import (
+    Checkpoint,
+    open_checkpoint,
+)
+from tfminilm.teachers.load import is_hugging_face
+
+# By what stands behind "For" in the name of a model's class.
+_READ = _CLASSES, _ANSWERS = "SequenceClassification", "QuestionAnswering"
+# What an encoder was pretrained with, if anything, which no task asks for.
+_PRETRAINED = ("", "MaskedLM", "PreTraining", "NextSentencePrediction")
+_SPANS = {"span_logits": "qa_outputs"}
+# As many classes as a column of labels may have.
+_MOST = 1_000
+_ONE_LABEL = "single_label_classification"
+# In tokens, where nothing says how long a model's texts were.
+_LENGTH, _QUESTION_LENGTH = 128, 384
+
+
+class Head(NamedTuple):
+    """What a folder says of a head.
+
+    Attributes:
+        kind: "classification", "regression" or "qa", as of a `Task`.
+        labels: of the classes, in the order of the logits.
+        dropout: rate in training.
+        task: the name of what it was fine-tuned on, if it is said.
+        num_texts: that are read together as far as is known.
+        max_length: in tokens, of such texts by default.
+        layers: PyTorch's names of its layers by their names in Keras.
+    """
+
+    kind: str
+    labels: tuple[str, ...]
+    dropout: float
+    task: str
+    num_texts: int
+    max_length: int
+    layers: Mapping[str, str]
+
+
+def find_head(folder: str | os.PathLike) -> Head | None:
+    """Return what a Hugging Face folder says of its head.
+
+    Args:
+        folder: any model's folder.
+
+    Returns:
+        None if it is an encoder, or no Hugging Face folder.
+
+    Raises:
+        UserError: its head is of a kind that is not read, or its labels are
+            damaged.
+    """
+    if not is_hugging_face(str(folder)):
+        return None
+    return _head(open_checkpoint(pathlib.Path(folder)))
+
+
+def load_with_head(
+    folder: str | os.PathLike,
+    build: Callable[[Head, keras.Model], keras.Model],
+    dtype: Any = None,
+) -> keras.Model:
+    """Load a model with its head.
+
+    Args:
+        folder: a Hugging Face folder for which `find_head` finds one.
+        build: puts a new head on a backbone, whose layers have the names that
+            KerasHub's text classifiers and `tasks.heads` give them.
+        dtype: the dtype or dtype policy to compute in.
+
+    Raises:
+        UserError: the folder is damaged, or not of this head.
+    """
+    checkpoint = open_checkpoint(pathlib.Path(folder))
+    head = _head(checkpoint)
+    if head is None:
+        raise UserError(f"{folder} holds an encoder without a head for a task")
+    family, reader = families.of_checkpoint(checkpoint)
+    return reader.load_with_head(
+        checkpoint,
+        family,
+        head.layers,
+        lambda backbone: build(head, backbone),
+        dtype,
+    )
+
+
+def _head(checkpoint: Checkpoint) -> Head | None:
+    path, found = checkpoint.settings_file, checkpoint.settings
+    name = _name(path, found)
+    if name in _PRETRAINED:
+        return None
+    task = found.get("finetuning_task")
+    task = task if isinstance(task, str) else ""
+    positions = _positions(checkpoint)
+    if name == _ANSWERS:
+        dropout = _dropout(checkpoint, "qa_dropout")
+        length = min(_QUESTION_LENGTH, positions)
+        return Head("qa", (), dropout, task, 2, length, _SPANS)
+    kind = "classification"
+    labels = _labels(path, found)
+    problem = found.get("problem_type")
+    if problem in (None, "regression") and len(labels) == 1:
+        kind, labels = "regression", ()
+    elif problem not in (None, _ONE_LABEL) or len(labels) < 2:
+        raise UserError(
+            f"{path}: problem_type is {problem!r} with {len(labels)} labels, "
+            "expected single_label_classification with two or more, or "
+            "regression with one: give a model that was trained so"
+        )
+    layers = _hugging_face(checkpoint).classifier
+    length = min(_LENGTH, positions)
+    return Head(kind, labels, _dropout(checkpoint), task, 1, length, layers)
+
+
+def _hugging_face(checkpoint: Checkpoint) -> HuggingFace:
+    family, _ = families.of_checkpoint(checkpoint)
+    assert family.hugging_face is not None
+    return family.hugging_face
+
+
+def _config(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return all settings, those that need not be there included."""
+    names = _hugging_face(checkpoint).names
+    return {**(names.defaults if names else {}), **checkpoint.settings}
+
+
+def _positions(checkpoint: Checkpoint) -> int:
+    path, config = checkpoint.settings_file, _config(checkpoint)
+    rows = settings.count(path, config, "max_position_embeddings")
+    names = _hugging_face(checkpoint).names
+    if names is not None and names.has_pads_position:
+        rows -= settings.count(path, config, "pad_token_id", 0) + 1
+    return max(rows, 1)
+
+
+def _name(path: pathlib.Path, found: Mapping[str, Any]) -> str:
+    """Return what stands behind "For" in the name of the model's class.
+
+    Raises:
+        UserError: it is a head that is not read.
+    """
+    names = found.get("architectures") or [""]
+    if not isinstance(names, list) or not isinstance(names[0], str):
+        raise UserError(
+            f"{path}: architectures is {names!r}, expected a list of a name "
+            'such as "BertModel"'
+        )
+    name = names[0].partition("For")[2]
+    if name not in (*_PRETRAINED, *_READ):
+        raise UserError(
+            f"{path}: the model is a {names[0]}, whose head is not read here: "
+            f"expected one of {', '.join(f'...For{k}' for k in _READ)}; for "
+            "the encoder alone take architectures out of the file"
+        )
+    return name
+
+
+def _labels(path: pathlib.Path, found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the classes, `LABEL_0` and so on without any."""
+    count = found.get("num_labels", 2)
+    named = found.get("id2label")
+    if named is None and type(count) is int and 0 < count <= _MOST:
+        named = {str(index): f"LABEL_{index}" for index in range(count)}
+    if not isinstance(named, dict) or not 0 < len(named) <= _MOST:
+        raise UserError(
+            f"{path}: expected id2label with the names of 1 to {_MOST:,} "
+            'classes, such as {"0": "negative", "1": "positive"}'
+        )
+    labels = tuple(named.get(str(index)) for index in range(len(named)))
+    if not all(isinstance(label, str) and label for label in labels):
+        raise UserError(
+            f"{path}: id2label has {', '.join(named)[:60]}, expected a name "
+            f"for each of 0 to {len(named) - 1}"
+        )
+    if len({*labels}) < len(labels):
+        raise UserError(f"{path}: id2label names a class twice, expected once")
+    return labels  # type: ignore[return-value]
+
+
+def _dropout(checkpoint: Checkpoint, name: str | None = None) -> float:
+    """Return the rate of a setting, or that of the family's classifiers."""
+    found = _config(checkpoint)
+    names = _hugging_face(checkpoint).classifier_dropout
+    names = (name,) if name is not None else names
+    for each in names:
+        if found.get(each) is not None:
+            path = checkpoint.settings_file
+            return settings.number(path, found, each, 0.0)
+    return 0.0
