@@ -249,10 +249,7 @@ class Distiller(
             self.student.save(filepath, *args, **kwargs)
 
     def save_weights(self, filepath: Source, *args: Any, **kwargs: Any) -> None:
-        """Save the student, the projections and the optimizer's state.
-
-        See `keras.Model.save_weights`.
-        """
+        """Save the student, the projections and the optimizer's state."""
         with hdf5.writing():
             keras.saving.save_weights(
                 self, filepath, *args, objects_to_skip=self._unsaved(), **kwargs
