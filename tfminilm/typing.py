@@ -2,10 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import keras
 
 Shape: TypeAlias = Sequence[int | None]
 Source: TypeAlias = str | os.PathLike
+# What a model computes in; `None` is Keras' own setting.
+Policy: TypeAlias = "str | keras.DTypePolicy | None"
 
 
 class Tensor(Protocol):

@@ -57,15 +57,17 @@ class _MaskedLM:
 
     head_activation: str
 
-    def __init__(self, backbone: Any, *args: Any, **kwargs: Any):
+    def __init__(self, backbone: keras.Model, *args: Any, **kwargs: Any):
         super().__init__(backbone, *args, **kwargs)  # type: ignore[call-arg]
         activation = self.head_activation or backbone.activation
         head = self.masked_lm_head  # type: ignore[attr-defined]
         _compute_with(head, activation, backbone.layer_norm_epsilon)
 
 
-def _compute_with(layer: Any, activation: str, epsilon: float) -> None:
-    """Sets the activation and the epsilon of a model's layers, or a head's.
+def _compute_with(
+    layer: keras.layers.Layer, activation: str, epsilon: float
+) -> None:
+    """Set the activation and the epsilon of a model's layers, or a head's.
 
     Keras reads both in every call, so that a graph that is built takes them.
     """
@@ -119,7 +121,7 @@ def variants(family: Family) -> Variants:
     )
 
 
-def _derived(mixin: type, name: str, **attributes: Any) -> Any:
+def _derived(mixin: type, name: str, **attributes: object) -> Any:
     """Make a class of KerasHub's name, of one of this module and theirs."""
     base = getattr(keras_hub.models, name)
     content = {"__module__": __name__, "__doc__": mixin.__doc__} | attributes

@@ -20,7 +20,7 @@ def bert(
     dropout: float = 0.1,
     **kwargs: Any,
 ) -> "keras.Model":
-    """A randomly initialised `keras_hub.models.BertBackbone`.
+    """Build a randomly initialised `keras_hub.models.BertBackbone`.
 
     Nothing of this package is inside: it saves, loads and fine-tunes like any
     KerasHub backbone.

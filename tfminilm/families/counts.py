@@ -26,7 +26,7 @@ def sizes(backbone: "keras.Model") -> dict[str, int]:
 
 
 def flops(backbone: "keras.Model", length: int) -> int:
-    """Count those of a sequence: two for each multiply-add.
+    """Count the FLOPs of a sequence: two for each multiply-add.
 
     They are of the dense layers, both products of attention, and the
     projection of factorised embeddings.
@@ -43,5 +43,5 @@ def flops(backbone: "keras.Model", length: int) -> int:
 
 
 def reading(backbone: "keras.Model") -> str:
-    """Return nothing: no other model has the same name."""
+    """Return an empty text: no other model has the same name."""
     return ""

@@ -22,7 +22,7 @@ def distilbert(
     dropout: float = 0.1,
     **kwargs: Any,
 ) -> "keras.Model":
-    """A randomly initialised `keras_hub.models.DistilBertBackbone`.
+    """Build a randomly initialised `keras_hub.models.DistilBertBackbone`.
 
     `init_from_teacher` starts it from a BERT teacher of its width, and
     `tfminilm.teachers.build_masked_lm` puts the head on it that its method

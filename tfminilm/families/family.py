@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # A recipe is checked without Keras, which takes seconds.
 
     from tfminilm.families.hugging_face.checkpoint import Checkpoint
     from tfminilm.families.hugging_face.names import Names
-    from tfminilm.typing import Tokenizer
+    from tfminilm.typing import Policy, Tokenizer
 
 
 class StudentShape(Protocol):
@@ -84,10 +84,10 @@ class Reader(Protocol):
     """A module that reads a family's models from other libraries' folders."""
 
     def load_backbone(
-        self, checkpoint: Checkpoint, family: Family, dtype: Any = None
+        self, checkpoint: Checkpoint, family: Family, dtype: Policy = None
     ) -> keras.Model: ...
     def load_masked_lm(
-        self, checkpoint: Checkpoint, family: Family, dtype: Any = None
+        self, checkpoint: Checkpoint, family: Family, dtype: Policy = None
     ) -> keras.Model | None: ...
     def load_with_head(
         self,
@@ -204,7 +204,7 @@ class Family:
         shape: StudentShape,
         vocabulary_size: int,
         pairs: bool = False,
-        **options: Any,
+        **options: object,
     ) -> keras.Model:
         """Build a student with random weights.
 

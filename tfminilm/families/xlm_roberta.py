@@ -20,7 +20,7 @@ def xlm_roberta(
     dropout: float = 0.1,
     **kwargs: Any,
 ) -> "keras.Model":
-    """A randomly initialised `keras_hub.models.XLMRobertaBackbone`.
+    """Build a randomly initialised `keras_hub.models.XLMRobertaBackbone`.
 
     It has no segment table and no pooler, and goes with XLM-R's tokenizer in
     all of KerasHub's tasks.

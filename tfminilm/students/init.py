@@ -22,7 +22,7 @@ def init_from_teacher(
     teacher: keras.Model,
     layers: str | Sequence[int] = "uniform",
 ) -> list[str]:
-    """Copies the teacher's embeddings and some of its layers.
+    """Copy the teacher's embeddings and some of its layers.
 
     The student keeps its architecture and becomes no part of the teacher:
     values are copied, not shared. Everything else, such as a pooler, is
@@ -66,8 +66,10 @@ def init_from_teacher(
     return [weight.path for weight, _ in copies]
 
 
-def _require_same_activation(layer: Any, source: Any) -> None:
-    """Refuses weights that were learned for another function.
+def _require_same_activation(
+    layer: keras.layers.Layer, source: keras.layers.Layer
+) -> None:
+    """Refuse weights that were learned for another function.
 
     The two GELUs count as one: they differ by less than 1e-3.
     """
@@ -93,7 +95,7 @@ def _has_bottlenecks(layers: list[Any]) -> bool:
 def _pairs(
     student: keras.Model, teacher: keras.Model, layers: list[tuple]
 ) -> list[tuple]:
-    """Weights and values of encoder layers, and of all layers around them."""
+    """Pair the weights of all layers with the values that they take."""
     for pair in layers:
         if not any(isinstance(layer, BottleneckEncoder) for layer in pair):
             _require_same_activation(*pair)
@@ -156,7 +158,7 @@ def _same_layer(
 
 
 def _lacks_segments(layer: keras.layers.Layer, teacher: keras.Model) -> bool:
-    """Whether it is DistilBERT's embedding, and the teacher a BERT."""
+    """Return whether it is DistilBERT's embedding, and the teacher a BERT."""
     names = {each.name for each in teacher.layers}
     return (
         layer.name == "token_and_position_embedding"
@@ -165,13 +167,15 @@ def _lacks_segments(layer: keras.layers.Layer, teacher: keras.Model) -> bool:
     )
 
 
-def _is_other_norm(layer: Any, source: Any) -> bool:
-    """Whether one is a NoNorm: other weights do its work, of the same name."""
+def _is_other_norm(
+    layer: keras.layers.Layer, source: keras.layers.Layer
+) -> bool:
+    """Return whether one is a NoNorm, whose weights of the same name differ."""
     return isinstance(layer, NoNorm) != isinstance(source, NoNorm)
 
 
 def _embeddings_without_segments(
-    layer: Any, teacher: keras.Model
+    layer: keras.layers.Layer, teacher: keras.Model
 ) -> list[tuple]:
     tokens, positions, segments = (
         teacher.get_layer(f"{name}_embedding")

@@ -17,7 +17,7 @@ def pairs_from_bert(
     teacher: keras.Model,
     layers: Sequence[tuple[BottleneckEncoder, Any]],
 ) -> list[tuple[Any, np.ndarray]]:
-    """The weights that both have, and that are as large in both.
+    """Pair the weights that both have, and that are as large in both.
 
     An IB-BERT whose bottleneck is as wide as a BERT's states has that BERT's
     inside: the attention's output and the feed-forward block, with their
@@ -47,7 +47,9 @@ def pairs_from_bert(
     return _all_fitting(_embeddings(student, teacher)) + pairs
 
 
-def _embeddings(student: Any, teacher: Any) -> list[tuple[Any, Any]]:
+def _embeddings(
+    student: keras.Model, teacher: keras.Model
+) -> list[tuple[Any, Any]]:
     names = {
         "token_embedding": "token_embedding",
         "position_embedding": "position_embedding",
@@ -61,7 +63,9 @@ def _embeddings(student: Any, teacher: Any) -> list[tuple[Any, Any]]:
     ]
 
 
-def _layer(layer: BottleneckEncoder, source: Any) -> list[tuple[Any, Any]]:
+def _layer(
+    layer: BottleneckEncoder, source: keras.layers.Layer
+) -> list[tuple[Any, Any]]:
     attention, block = encoder_parts(source).attention, layer.feedforwards[0]
     return [
         (layer.projections["queries"], attention.query_dense),
@@ -81,7 +85,9 @@ def _all_fitting(
     return [pair for layer, source in parts for pair in _fitting(layer, source)]
 
 
-def _fitting(layer: Any, source: Any) -> list[tuple[Any, np.ndarray]]:
+def _fitting(
+    layer: keras.layers.Layer, source: keras.layers.Layer
+) -> list[tuple[Any, np.ndarray]]:
     """Pair all weights of a layer with the teacher's, or none of them."""
     if layer is None or source is None or isinstance(layer, NoNorm):
         return []

@@ -26,7 +26,7 @@ TENSOR_NAMES = (*ATTENTION_PARTS, STATES)
 def expose(
     model: keras.Model, outputs: Mapping[str, Sequence[int]]
 ) -> keras.Model:
-    """A model with the same inputs and weights that returns inner tensors.
+    """Return a model with the same inputs and weights that gives inner tensors.
 
     Args:
         model: a KerasHub encoder backbone: BERT, RoBERTa, XLM-R, DistilBERT,
@@ -67,7 +67,7 @@ def expose(
 def with_output(
     model: keras.Model, outputs: Mapping[str, Sequence[int]], name: str = ""
 ) -> keras.Model:
-    """`expose` whose outputs hold the model's own one under `name`."""
+    """Expose a model, and its own output under `name`."""
     heads = head_outputs(model)
     is_inside = not outputs.keys().isdisjoint(TENSOR_NAMES)
     calls = _calls(model, {} if is_inside else heads)
@@ -84,7 +84,7 @@ def with_output(
 
     is_new = bool(calls) or any(map(ends_inside, asked.values()))
 
-    def replay(tensor: Any) -> Any:
+    def replay(tensor: keras.KerasTensor) -> Any:
         return _replay(tensor, replaced) if is_new else tensor
 
     exposed |= {(key, 0): logits_of(x, replay) for key, x in asked.items()}
@@ -96,14 +96,14 @@ def with_output(
 
 
 def num_indices(model: keras.Model, name: str) -> int:
-    """How many indices a tensor of this name has in `model`."""
+    """Count the indices that a tensor of this name has in `model`."""
     if is_opaque(model) or name in head_outputs(model):
         return 1
     return len(encoder_calls(model)) + (name == STATES)
 
 
 def head_outputs(model: keras.Model) -> dict[str, Any]:
-    """The outputs of a model with a head by name; none of a backbone."""
+    """Return the outputs of a model with a head by name; none of a backbone."""
     # KerasHub takes a second to import, and `import tfminilm` should not.
     import keras_hub
 
@@ -124,7 +124,7 @@ class EncoderCall(NamedTuple):
 
 
 def encoder_calls(model: keras.Model) -> list[EncoderCall]:
-    """The calls of a backbone's encoder layers, from the bottom to the top.
+    """Return the calls of a backbone's encoder layers, from bottom to top.
 
     Args:
         model: a KerasHub encoder, or a model with a head on one.
@@ -165,7 +165,7 @@ def _backbone(model: keras.Model) -> keras.Model:
 
 
 def _calls(model: keras.Model, heads: Mapping[str, Any]) -> list[EncoderCall]:
-    """None of a model that is no encoder, but has outputs to learn from."""
+    """Return the calls; none of a model with outputs that is no encoder."""
     try:
         return encoder_calls(model)
     except UserError:
@@ -179,7 +179,7 @@ def _wanted(
     num_layers: int,
     heads: Mapping[str, Any],
 ) -> list[tuple[str, int]]:
-    """Names with indices from the bottom; what does not exist is refused."""
+    """Return names with indices from the bottom; refuse what does not exist."""
     names = [*(TENSOR_NAMES if num_layers else ()), *heads]
     wanted = []
     for name, indices in outputs.items():
@@ -206,7 +206,7 @@ def _outputs(
     wanted: Sequence[tuple[str, int]],
     whole: keras.Model | None = None,
 ) -> dict[tuple[str, int], Any]:
-    """Symbolic tensors by name and index, of the shortest graph.
+    """Return symbolic tensors by name and index, of the shortest graph.
 
     Args:
         calls: of the encoder's layers.
@@ -259,8 +259,8 @@ def _exposure(layer: keras.layers.Layer) -> Exposure:
     )
 
 
-def _replay(tensor: Any, replaced: dict[int, Any]) -> Any:
-    """The tensor computed anew from replacements of some it depends on.
+def _replay(tensor: keras.KerasTensor, replaced: dict[int, Any]) -> Any:
+    """Compute a tensor anew from replacements of some that it depends on.
 
     Models inside the graph are entered, so that what they compute beside it
     is left out.

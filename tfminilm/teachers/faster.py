@@ -6,7 +6,7 @@ from tfminilm.teachers.expose import with_output
 
 
 def faster(model: keras.Model) -> keras.Model:
-    """`model` with its encoder layers run by `ExposedEncoder`.
+    """Return `model` with its encoder layers run by `ExposedEncoder`.
 
     Their chains of elementwise operations are fused, and where the head reads
     the first token alone, the last layer computes no other.

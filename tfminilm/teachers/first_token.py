@@ -7,8 +7,10 @@ import keras
 from tfminilm.private import graphs
 
 
-def reads_first_token_only(model: keras.Model, states: Any) -> bool:
-    """Whether the output needs `states` at `[CLS]` alone.
+def reads_first_token_only(
+    model: keras.Model, states: keras.KerasTensor
+) -> bool:
+    """Return whether the output needs `states` at `[CLS]` alone.
 
     Classifiers do, so that their last encoder layer has one query, and one
     row for its feed-forward block, for each sequence.
@@ -38,8 +40,8 @@ def reads_first_token_only(model: keras.Model, states: Any) -> bool:
     return bool(readers) and all(map(_takes_first_token, readers))
 
 
-def _inner(tensor: Any) -> Any:
-    """What a model inside the graph itself calls its output `tensor`."""
+def _inner(tensor: keras.KerasTensor) -> Any:
+    """Return the tensor inside a model whose output is `tensor`."""
     operation, _, place = graphs.history(tensor)
     while isinstance(operation, keras.Model):
         tensor = keras.tree.flatten(operation.output)[place]

@@ -8,14 +8,15 @@ from keras import ops
 
 from tfminilm.errors import UserError
 from tfminilm.private import graphs
+from tfminilm.typing import Tensor, Tensors
 
 SOFTMAX, SIGMOID = "softmax", "sigmoid"
 # These give on what they get, apart from its dtype and name.
 _PASSING = (keras.layers.Identity, keras.layers.Dropout)
 
 
-def ending_of(tensor: Any) -> str:
-    """Names the activation an output ends in: "softmax", "sigmoid" or "".
+def ending_of(tensor: Tensor) -> str:
+    """Name the activation an output ends in: "softmax", "sigmoid" or "".
 
     Args:
         tensor: a symbolic output of a functional model.
@@ -24,14 +25,14 @@ def ending_of(tensor: Any) -> str:
     return _kind(operation)
 
 
-def ends_inside(tensor: Any) -> bool:
-    """Tells whether the activation is in a model with this output."""
+def ends_inside(tensor: Tensor) -> bool:
+    """Tell whether the activation is in a model with this output."""
     is_inside = graph_of(graphs.history(tensor)[0]) is not None
     return is_inside and bool(ending_of(tensor))
 
 
-def num_classes(tensor: Any) -> int | None:
-    """Classes of the logits of an output; `None` over tokens.
+def num_classes(tensor: Tensor) -> int | None:
+    """Count the classes of an output's logits; `None` over tokens.
 
     A sigmoid over one number is a softmax over two classes.
     """
@@ -39,8 +40,8 @@ def num_classes(tensor: Any) -> int | None:
     return 2 if width == 1 and ending_of(tensor) == SIGMOID else width
 
 
-def logits_of(tensor: Any, replay: Callable[[Any], Any]) -> Any:
-    """The symbolic logits of an output: before its softmax or sigmoid.
+def logits_of(tensor: Tensor, replay: Callable[[Any], Any]) -> Any:
+    """Return an output's symbolic logits: before its softmax or sigmoid.
 
     Args:
         tensor: a symbolic output of a functional model.
@@ -70,14 +71,14 @@ def logits_of(tensor: Any, replay: Callable[[Any], Any]) -> Any:
     return _as_classes(logits, kind)
 
 
-def _as_classes(logits: Any, kind: str) -> Any:
+def _as_classes(logits: Tensor, kind: str) -> Any:
     if kind == SIGMOID and logits.shape[-1] == 1:
         return ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
     return logits
 
 
-def _last(tensor: Any) -> tuple[Any, Any]:
-    """The operation that decides what an output is, and its call."""
+def _last(tensor: Tensor) -> tuple[Any, Any]:
+    """Return the operation that decides what an output is, and its call."""
     operation, node_index, place = graphs.history(tensor)
     node = graphs.calls(operation)[node_index]
     if node.is_input:
@@ -91,13 +92,13 @@ def _last(tensor: Any) -> tuple[Any, Any]:
     return operation, node
 
 
-def _kind(operation: Any) -> str:
+def _kind(operation: keras.Operation) -> str:
     name = _name(operation)
     return next((kind for kind in (SOFTMAX, SIGMOID) if kind in name), "")
 
 
-def _check_axis(operation: Any, tensor: Any) -> None:
-    """Raises `UserError` where a softmax is over anything but classes."""
+def _check_axis(operation: keras.Operation, tensor: Tensor) -> None:
+    """Raise `UserError` where a softmax is over anything but classes."""
     axis = getattr(operation, "axis", -1)
     axes = axis if isinstance(axis, tuple | list) else [axis]
     rank = len(tensor.shape)
@@ -108,8 +109,8 @@ def _check_axis(operation: Any, tensor: Any) -> None:
         )
 
 
-def _name(operation: Any) -> str:
-    """Names an operation's activation, such as "log_softmax"."""
+def _name(operation: keras.Operation) -> str:
+    """Name an operation's activation, such as "log_softmax"."""
     function = getattr(operation, "activation", None)
     if function is None:  # A `Lambda` layer's, or none.
         function = getattr(operation, "function", None)
@@ -119,8 +120,8 @@ def _name(operation: Any) -> str:
     return str(name).lower()
 
 
-def _is_activation(operation: Any) -> bool:
-    """Tells whether it is no more than an activation of its input."""
+def _is_activation(operation: keras.Operation) -> bool:
+    """Tell whether it is no more than an activation of its input."""
     alone = (
         keras.layers.Softmax,
         keras.layers.Activation,
@@ -135,7 +136,7 @@ def _is_activation(operation: Any) -> bool:
 class _Linear(keras.layers.Layer):
     """Another layer, with its very weights, but without its activation."""
 
-    def __init__(self, layer: Any):
+    def __init__(self, layer: keras.layers.Layer):
         super().__init__(dtype=layer.dtype_policy, name=f"{layer.name}_linear")
         self.layer = layer
         self.built = True
@@ -149,16 +150,16 @@ class _Linear(keras.layers.Layer):
             self.layer.activation = activation
 
 
-def graph_of(model: Any) -> Any:
-    """The functional model that a model is or, if `Sequential`, holds."""
+def graph_of(model: object) -> Any:
+    """Return the functional model that a model is or, if sequential, holds."""
     if not isinstance(model, keras.Model):
         return None
     graph = getattr(model, "_functional", None) or model
     return None if getattr(graph, "outputs", None) is None else graph
 
 
-def is_opaque(model: Any) -> bool:
-    """Tells whether a model shows no graph: a subclass of `keras.Model`."""
+def is_opaque(model: object) -> bool:
+    """Tell whether a model shows no graph: a subclass of `keras.Model`."""
     return isinstance(model, keras.Model) and graph_of(model) is None
 
 
@@ -184,7 +185,7 @@ class Opaque(keras.Model):
         self.asked = names
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensors, training: bool | None = None) -> Any:
         outputs = self.model(inputs, training=training)
         if not isinstance(outputs, dict):
             outputs = {"logits": outputs}
@@ -196,8 +197,8 @@ class Opaque(keras.Model):
             )
         return {f"{name}/0": self._logits(outputs[name]) for name in self.asked}
 
-    def _logits(self, output: Any) -> Any:
-        """Returns the model's output, before its softmax or sigmoid."""
+    def _logits(self, output: Tensor) -> Any:
+        """Return the model's output, before its softmax or sigmoid."""
         layers = list(_endings(self.model, output.shape[-1]))
         if not layers:
             return output
@@ -208,7 +209,7 @@ class Opaque(keras.Model):
 
 
 def _endings(model: keras.Model, width: int) -> Iterator[Any]:
-    """The layers by whose activation a model without a graph may end."""
+    """Yield the layers by whose activation a model without a graph may end."""
     for layer in model.layers:
         graph = graph_of(layer)
         if graph is not None:
@@ -230,7 +231,7 @@ def _endings(model: keras.Model, width: int) -> Iterator[Any]:
             )
 
 
-def _no_logits(model: keras.Model, layer: Any) -> str:
+def _no_logits(model: keras.Model, layer: keras.layers.Layer) -> str:
     return (
         f"{model.name} ({type(model).__name__}) ends in {_kind(layer)} and "
         f"shows no logits: leave the activation of {layer.name} out, or build "

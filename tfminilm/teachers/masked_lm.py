@@ -20,12 +20,13 @@ from tfminilm.teachers.load import (
     load_backbone,
     resolve,
 )
+from tfminilm.typing import Policy
 
 
 def build_masked_lm(
     backbone: keras.Model, next_sentence: bool = False
 ) -> keras.Model:
-    """A masked language model on a backbone, with a new head.
+    """Build a masked language model on a backbone, with a new head.
 
     The logits' kernel is the backbone's token table; only the tokens at
     `mask_positions` get logits.
@@ -75,8 +76,10 @@ def build_masked_lm(
     return _in_any_precision(kind(backbone, **options))
 
 
-def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
-    """Loads a masked language model with its trained head.
+def load_masked_lm(
+    source: str | os.PathLike, dtype: Policy = None
+) -> keras.Model:
+    """Load a masked language model with its trained head.
 
     Args:
         source: a KerasHub preset of one, or a Hugging Face folder, as
@@ -111,7 +114,7 @@ def load_masked_lm(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
 
 
 def copy_head(student: keras.Model, teacher: keras.Model) -> bool:
-    """Gives a student's head its teacher's weights where both are as wide.
+    """Give a student's head its teacher's weights where both are as wide.
 
     The token table is the backbone's own, and stays.
 
@@ -141,17 +144,18 @@ def _no_head(source: str | os.PathLike) -> UserError:
 
 
 def _in_any_precision(model: keras.Model) -> keras.Model:
-    """KerasHub's head adds a float32 bias to logits of the policy's dtype.
+    """Let a model's head compute in float32, whatever the policy is.
 
-    In mixed precision that fails; float32 logits are what a loss wants. Its
-    matrix products are those of layers with policies of their own.
+    KerasHub's head adds a float32 bias to logits of the policy's dtype, which
+    fails in mixed precision; float32 logits are what a loss wants. Its matrix
+    products are those of layers with policies of their own.
     """
     model.masked_lm_head.dtype_policy = keras.DTypePolicy("float32")
     return model
 
 
 def _head_weights(head: Any) -> list[Any]:
-    """All but the token table, in an order that is the same for a kind."""
+    """Return all but the token table, in the same order for a kind."""
     if isinstance(head, FactorisedMaskedLMHead):
         layers = head.dense, head.norm
         weights = [weight for layer in layers for weight in layer.weights]

@@ -4,15 +4,13 @@ They need no file and no network, and they know nothing: every weight is
 random, though the same each time.
 """
 
-from typing import Any
-
 import keras
 import numpy as np
 
 from tfminilm import families
 from tfminilm.errors import UserError
 from tfminilm.families.family import Family
-from tfminilm.typing import Tokenizer
+from tfminilm.typing import Policy, Tokenizer
 
 PREFIX = "tiny:"
 SIZES = {
@@ -24,7 +22,7 @@ SIZES = {
 }
 
 
-def backbone(source: str, dtype: Any = None) -> keras.Model:
+def backbone(source: str, dtype: Policy = None) -> keras.Model:
     """Build the backbone called `tiny:bert` or `tiny:xlm_roberta`.
 
     Raises:

@@ -15,7 +15,7 @@ def bilstm(
     dropout: float = 0.1,
     **kwargs: Any,
 ) -> "keras.Model":
-    """A randomly initialised `BiLSTMBackbone`: 10.1M parameters.
+    """Build a randomly initialised `BiLSTMBackbone`: 10.1M parameters.
 
     The last states f of a bidirectional LSTM over word vectors go through a
     ReLU layer. Two texts are read one by one with the same weights, and their

@@ -6,6 +6,8 @@ import keras
 import keras_hub
 from keras import layers, ops
 
+from tfminilm.typing import Policy, Tensor
+
 
 @keras.saving.register_keras_serializable(package="tfminilm")
 class BiLSTMBackbone(keras_hub.models.Backbone):
@@ -19,7 +21,7 @@ class BiLSTMBackbone(keras_hub.models.Backbone):
         hidden_dim: int,
         pairs: bool = False,
         dropout: float = 0.1,
-        dtype: Any = None,
+        dtype: Policy = None,
         **kwargs: Any,
     ):
         self.token_embedding = layers.Embedding(
@@ -58,9 +60,12 @@ class BiLSTMBackbone(keras_hub.models.Backbone):
         self.dropout = dropout
 
     def _features(
-        self, token_ids: Any, padding_mask: Any, segment_ids: Any = None
+        self,
+        token_ids: Tensor,
+        padding_mask: Tensor,
+        segment_ids: Tensor | None = None,
     ) -> Any:
-        """Last states of a text, or [f1, f2, f1 * f2, |f1 - f2|] of two."""
+        """Return a text's last states, or [f1, f2, f1 * f2, |f1 - f2|]."""
         vectors = self.embedding_dropout(self.token_embedding(token_ids))
         is_real = ops.not_equal(padding_mask, 0)
         if segment_ids is None:
@@ -96,7 +101,9 @@ class PairSplitter(layers.Layer):
         For each text `(vectors, mask)`, its tokens moved to the front.
     """
 
-    def call(self, vectors: Any, segment_ids: Any, is_real: Any) -> Any:
+    def call(
+        self, vectors: Tensor, segment_ids: Tensor, is_real: Tensor
+    ) -> Any:
         places = ops.arange(ops.shape(vectors)[1])[None]
         is_second = ops.logical_and(is_real, ops.equal(segment_ids, 1))
         is_first = ops.logical_and(is_real, ops.logical_not(is_second))
@@ -131,7 +138,7 @@ class BiLSTMClassifier(keras_hub.models.TextClassifier):
         backbone: BiLSTMBackbone,
         num_classes: int,
         dropout: float = 0.0,
-        preprocessor: Any = None,
+        preprocessor: keras_hub.models.Preprocessor | None = None,
         **kwargs: Any,
     ):
         self.backbone = backbone

@@ -69,13 +69,13 @@ class Slot(NamedTuple):
         return shape[::-1] if self.is_transposed else shape
 
     def assign(self, value: np.ndarray) -> None:
-        """Gives the variable the value that the file has."""
+        """Give the variable the value that the file has."""
         value = value.T if self.is_transposed else value
         self.variable.assign(np.reshape(value, tuple(self.variable.shape)))
 
 
 def layer_slots(module: str, layer: keras.layers.Layer) -> list[Slot]:
-    """The variables of a layer, by the names that PyTorch's module has."""
+    """Return a layer's variables by the names that PyTorch's module has."""
     slots = []
     for variable in layer.weights:
         name = pytorch_name(module, variable.name)
@@ -90,17 +90,17 @@ def layer_slots(module: str, layer: keras.layers.Layer) -> list[Slot]:
 
 
 def pytorch_name(module: str, variable: str) -> str:
-    """Gives PyTorch's name of a variable of a module."""
+    """Return PyTorch's name of a variable of a module."""
     return f"{module}.{'bias' if variable in ('bias', 'beta') else 'weight'}"
 
 
 def is_tf1(folder: pathlib.Path) -> bool:
-    """Whether a folder holds a TensorFlow 1 checkpoint."""
+    """Return whether a folder holds a TensorFlow 1 checkpoint."""
     return any(folder.glob("*.index"))
 
 
 def tf1_settings_file(folder: pathlib.Path) -> pathlib.Path:
-    """The file beside a TensorFlow 1 checkpoint that describes its model.
+    """Find the file beside a TensorFlow 1 checkpoint with its model's settings.
 
     Raises:
         UserError: there is none, or it is not clear which one it is.
@@ -117,7 +117,7 @@ def tf1_settings_file(folder: pathlib.Path) -> pathlib.Path:
 
 
 def open_checkpoint(folder: pathlib.Path) -> Checkpoint:
-    """Opens a Hugging Face folder or a TensorFlow 1 checkpoint.
+    """Open a Hugging Face folder or a TensorFlow 1 checkpoint.
 
     Raises:
         UserError: a file is missing or damaged.
@@ -139,7 +139,7 @@ def open_checkpoint(folder: pathlib.Path) -> Checkpoint:
 
 
 def weight_map(index: pathlib.Path) -> dict[str, str]:
-    """The files beside an index in which the weights are, by their names.
+    """Read in which file beside an index each weight is, by its name.
 
     Raises:
         UserError: it is damaged, or names files elsewhere.
@@ -156,7 +156,7 @@ def weight_map(index: pathlib.Path) -> dict[str, str]:
 def fill(
     checkpoint: Checkpoint, slots: Sequence[Slot], ignored: str = ""
 ) -> None:
-    """Gives each variable its value.
+    """Give each variable its value.
 
     Args:
         checkpoint: where the values are.
@@ -238,7 +238,7 @@ def _is_constant(name: str) -> bool:
 
 
 def _todays_name(name: str) -> str:
-    """Old files have a norm's weights as TensorFlow 1 named them."""
+    """Rename a norm's weights, which old files call as TensorFlow 1 did."""
     name = re.sub(r"\.gamma$", ".weight", name)
     return re.sub(r"\.beta$", ".bias", name)
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+import keras
+
 from tfminilm.families.hugging_face.names import Names
 from tfminilm.private.encoders import encoder_parts
 
 
-def modules(names: Names, backbone: Any) -> Iterator[tuple[str, Any]]:
+def modules(names: Names, backbone: keras.Model) -> Iterator[tuple[str, Any]]:
     """Yield a KerasHub backbone's layers by the names of PyTorch's modules.
 
     The pooler is left out, and where `has_pads_position`, the positions.
@@ -39,8 +41,8 @@ def modules(names: Names, backbone: Any) -> Iterator[tuple[str, Any]]:
             yield f"{names.stack}.{place}.{name}", part
 
 
-def _layers(backbone: Any) -> Iterator[tuple[str, Any]]:
-    """The encoder layers; ALBERT has groups of them."""
+def _layers(backbone: keras.Model) -> Iterator[tuple[str, Any]]:
+    """Yield the encoder layers; ALBERT has groups of them."""
     for index, layer in enumerate(backbone.transformer_layers):
         if isinstance(layer, list):
             for inner, part in enumerate(layer):

@@ -27,12 +27,13 @@ from tfminilm.families.hugging_face.modules import modules
 from tfminilm.families.hugging_face.names import Names
 from tfminilm.families.room import require_room
 from tfminilm.private.encoders import head_parts
+from tfminilm.typing import Policy
 
 _EPSILON = 1e-12  # Of DistilBERT, whatever its settings say.
 
 
 def load_backbone(
-    checkpoint: Checkpoint, family: Family, dtype: Any = None
+    checkpoint: Checkpoint, family: Family, dtype: Policy = None
 ) -> keras.Model:
     """Load a KerasHub backbone with the weights of a folder.
 
@@ -52,7 +53,7 @@ def load_backbone(
 
 
 def load_masked_lm(
-    checkpoint: Checkpoint, family: Family, dtype: Any = None
+    checkpoint: Checkpoint, family: Family, dtype: Policy = None
 ) -> keras.Model | None:
     """Load a masked language model; `None` where there is no such head.
 
@@ -123,7 +124,10 @@ def _names(family: Family) -> Names:
 
 
 def _build(
-    checkpoint: Checkpoint, family: Family, dtype: Any, masked_lm: bool = False
+    checkpoint: Checkpoint,
+    family: Family,
+    dtype: Policy,
+    masked_lm: bool = False,
 ) -> Any:
     """Build a model of a folder's settings, with random weights."""
     import keras_hub
@@ -190,7 +194,7 @@ def _options(
 def _fill(
     checkpoint: Checkpoint,
     names: Names,
-    backbone: Any,
+    backbone: keras.Model,
     head: list[Slot],
     ignored: str,
 ) -> None:
@@ -236,7 +240,9 @@ class _PaddedPositions:
     neither these nor token types.
     """
 
-    def __init__(self, checkpoint: Checkpoint, names: Names, backbone: Any):
+    def __init__(
+        self, checkpoint: Checkpoint, names: Names, backbone: keras.Model
+    ):
         config = {**names.defaults, **checkpoint.settings}
         layer = backbone.embeddings.position_embedding
         self._variable = layer.position_embeddings

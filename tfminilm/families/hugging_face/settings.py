@@ -50,7 +50,7 @@ _ADAPTERS = "adapter_config.json"
 def check(
     path: pathlib.Path, settings: Mapping[str, Any], masked_lm: bool = False
 ) -> None:
-    """Refuses settings with which a model would compute something else.
+    """Refuse settings with which a model would compute something else.
 
     Args:
         path: of the settings.
@@ -80,7 +80,7 @@ def check(
 def activation(
     path: pathlib.Path, settings: Mapping[str, Any], name: str = "hidden_act"
 ) -> str:
-    """Our name of the activation that a setting names.
+    """Return our name of the activation that a setting names.
 
     Raises:
         UserError: it is none of `ACTIVATIONS`.
@@ -95,7 +95,7 @@ def activation(
 
 
 def huggingface_activation(name: str) -> str:
-    """Gives the name in `transformers` of one of our activations.
+    """Return the name in `transformers` of one of our activations.
 
     Raises:
         UserError: it has none such.
@@ -112,7 +112,7 @@ def huggingface_activation(name: str) -> str:
 def count(
     path: pathlib.Path, settings: Mapping[str, Any], name: str, least: int = 1
 ) -> int:
-    """A setting that is a whole number.
+    """Read a setting that is a whole number.
 
     Raises:
         UserError: it is missing, no whole number, or below `least`.
@@ -131,7 +131,7 @@ def number(
     name: str,
     least: float = 1e-38,
 ) -> float:
-    """A setting that is a number below 1.
+    """Read a setting that is a number below 1.
 
     Raises:
         UserError: it is missing, no number, or out of range.

@@ -19,7 +19,7 @@ def mobilebert(
     max_sequence_length: int = 512,
     **kwargs: Any,
 ) -> "keras.Model":
-    """A randomly initialised MobileBERT: 24.6M parameters.
+    """Build a randomly initialised MobileBERT: 24.6M parameters.
 
     A layer squeezes its states of `hidden_dim` to `bottleneck_dim`, attends
     there, and passes `num_feedforwards` small feed-forward blocks before it
@@ -77,7 +77,7 @@ def mobilebert(
 
 
 def mobilebert_tiny(**kwargs: Any) -> "keras.Model":
-    """A `mobilebert` of 15.5M parameters, the paper's smallest.
+    """Build a `mobilebert` of 15.5M parameters, the paper's smallest.
 
     Queries, keys and values all read the bottleneck, and two feed-forward
     blocks follow. `kwargs` are those of `mobilebert`.
@@ -90,7 +90,7 @@ def mobilebert_tiny(**kwargs: Any) -> "keras.Model":
 
 
 def mobilebert_without_opt(**kwargs: Any) -> "keras.Model":
-    """A `mobilebert` with layer normalisation and GELU.
+    """Build a `mobilebert` with layer normalisation and GELU.
 
     The paper's "w/o OPT": as good or better, and three times as slow on a
     phone. `kwargs` are those of `mobilebert`.
@@ -103,7 +103,7 @@ def mobilebert_without_opt(**kwargs: Any) -> "keras.Model":
 
 
 def ib_bert(**kwargs: Any) -> "keras.Model":
-    """A randomly initialised IB-BERT, MobileBERT's teacher: 294M parameters.
+    """Build a random IB-BERT, MobileBERT's teacher: 294M parameters.
 
     Between layers its states are as wide as MobileBERT's, so that they can be
     compared; inside it is BERT-large, with an inverted bottleneck of 1024.

@@ -15,6 +15,7 @@ from tfminilm.layers.bottleneck import (
 from tfminilm.layers.factorised_head import FactorisedMaskedLMHead
 from tfminilm.layers.no_norm import EPSILON, NORMALIZATIONS, norm
 from tfminilm.layers.trigrams import Trigrams
+from tfminilm.typing import Policy, Tensor
 
 # What of a backbone's config is its encoder layers'.
 _LAYER_FIELDS = (
@@ -66,7 +67,7 @@ class MobileBertBackbone(keras_hub.models.Backbone):
         epsilon: float = EPSILON,
         outer_epsilon: float = EPSILON,
         pooler: bool = False,
-        dtype: Any = None,
+        dtype: Policy = None,
         **kwargs: Any,
     ):
         arguments = locals()
@@ -88,7 +89,7 @@ class MobileBertBackbone(keras_hub.models.Backbone):
             setattr(self, name, value)
         self.cls_token_index = 0
 
-    def _make_embeddings(self, config: dict[str, Any], dtype: Any) -> None:
+    def _make_embeddings(self, config: dict[str, Any], dtype: Policy) -> None:
         width = config["hidden_dim"]
         self.token_embedding = keras_hub.layers.ReversibleEmbedding(
             config["vocabulary_size"],
@@ -125,7 +126,7 @@ class MobileBertBackbone(keras_hub.models.Backbone):
             config["dropout"], dtype=dtype, name="embeddings_dropout"
         )
 
-    def _make_layers(self, config: dict[str, Any], dtype: Any) -> None:
+    def _make_layers(self, config: dict[str, Any], dtype: Policy) -> None:
         self.transformer_layers = [
             BottleneckEncoder(
                 **{name: config[name] for name in _LAYER_FIELDS},
@@ -141,7 +142,7 @@ class MobileBertBackbone(keras_hub.models.Backbone):
             )
 
     def _outputs(
-        self, token_ids: Any, segment_ids: Any, padding_mask: Any
+        self, token_ids: Tensor, segment_ids: Tensor, padding_mask: Tensor
     ) -> dict[str, Any]:
         x = self.trigrams(
             self.token_embedding(token_ids), padding_mask=padding_mask
@@ -188,7 +189,7 @@ class MobileBertMaskedLM(keras_hub.models.MaskedLM):
     def __init__(
         self,
         backbone: MobileBertBackbone,
-        preprocessor: Any = None,
+        preprocessor: keras_hub.models.Preprocessor | None = None,
         next_sentence: bool = False,
         **kwargs: Any,
     ):
@@ -244,7 +245,7 @@ def _check(config: dict[str, Any]) -> None:
 
 
 def _dense(
-    units: int, dtype: Any, name: str, activation: str | None = None
+    units: int, dtype: Policy, name: str, activation: str | None = None
 ) -> layers.Dense:
     return layers.Dense(
         units,
