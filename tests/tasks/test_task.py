@@ -1,7 +1,7 @@
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.tasks import TASKS, get_task
+from tfminilm.tasks import TASKS, Example, QAExample, get_task
 from tfminilm.tasks.kinds import kind_of
 
 
@@ -53,3 +53,11 @@ def test_unknown_names_tell_the_nearest(name, near):
         get_task(name)
     with pytest.raises(UserError, match="no task is called 'zzz'; there are"):
         get_task("zzz")
+
+
+def test_texts_of_a_question():
+    example = QAExample("1", "why", "because", ("be",), (0,), False)
+    assert example.texts == ("why", "because")
+    assert example.sentences == ("why",)
+    example = Example("1", ("why", "because"), 1)
+    assert example.sentences == example.texts == ("why", "because")

@@ -10,8 +10,6 @@ from tfminilm.errors import UsageError
 
 def define(flags: flags.FlagValues) -> None:
     """Define the flags of a task's data."""
-    from tfminilm.tasks.kinds import COLUMN_KINDS
-
     flags.DEFINE_string(
         "task",
         None,
@@ -41,6 +39,13 @@ def define(flags: flags.FlagValues) -> None:
         "always the same ones (0: all).",
         lower_bound=0,
     )
+    _define_own_file(flags)
+
+
+def _define_own_file(flags: flags.FlagValues) -> None:
+    """Define the flags of csv:FILE."""
+    from tfminilm.tasks.kinds import COLUMN_KINDS
+
     flags.DEFINE_list(
         "text_columns",
         None,

@@ -156,14 +156,14 @@ def last_dense(head: keras.Model) -> keras.layers.Dense:
 def _classifiers() -> dict[type, Any]:
     """Return KerasHub's and our text classifiers by their backbone's class."""
     models = keras_hub.models
-    found = [
+    classes = [
         getattr(models, name)
         for name in dir(models)
         if name.endswith("TextClassifier") and name != "TextClassifier"
     ]
-    found += families.text_classifiers()
-    found += [variant.text_classifier for variant in families.variants()]
-    return {cls.backbone_cls: cls for cls in found}
+    classes += families.text_classifiers()
+    classes += [variant.text_classifier for variant in families.variants()]
+    return {cls.backbone_cls: cls for cls in classes}
 
 
 def token_states(backbone: keras.Model) -> Any:

@@ -79,10 +79,7 @@ def score(
     f1s = _best(f1, examples, predictions, language, version_2)
     result = _mean(exacts, f1s, [example.id for example in examples])
     if some_impossible:
-        for prefix, impossible in (("HasAns_", False), ("NoAns_", True)):
-            ids = [e.id for e in examples if e.is_impossible == impossible]
-            part = _mean(exacts, f1s, ids)
-            result |= {prefix + name: part[name] for name in part}
+        result |= _by_answerability(exacts, f1s, examples)
     if no_answer_probs is None:
         return result
     _check(examples, no_answer_probs, "probability of no answer")
@@ -132,6 +129,18 @@ def _mean(exacts: _Scores, f1s: _Scores, ids: Sequence[str]) -> _Scores:
         "f1": 100 * sum(f1s[name] for name in ids) / total,
         "total": total,
     }
+
+
+def _by_answerability(
+    exacts: _Scores, f1s: _Scores, examples: Sequence[QAExample]
+) -> _Scores:
+    """Return the means over questions with, and over those without answer."""
+    means: _Scores = {}
+    for prefix, impossible in (("HasAns_", False), ("NoAns_", True)):
+        ids = [e.id for e in examples if e.is_impossible == impossible]
+        part = _mean(exacts, f1s, ids)
+        means |= {prefix + name: value for name, value in part.items()}
+    return means
 
 
 def _best_threshold(

@@ -61,12 +61,12 @@ def csv_task(
             f"kind {kind!r}: expected one of {', '.join(COLUMN_KINDS)}"
         )
     _check_columns(text_columns, label_column)
-    if KINDS[kind].has_classes:
-        if labels is None:
-            labels = _classes(path, text_columns, label_column)
-        _check_classes(path, labels)
-    else:
+    if not KINDS[kind].has_classes:
         labels = ()
+    elif labels is None:
+        labels = _classes(path, text_columns, label_column)
+    else:
+        _check_classes(path, labels)
     file = os.fspath(path)
     held_out = file if eval_path is None else os.fspath(eval_path)
     names = {"train": (file,), "validation": (held_out,), "all": (file,)}
@@ -169,6 +169,7 @@ def _classes(
             )
         counts[label] += 1
     _check_names(counts, f"{path}, column {column!r}")
+    _check_classes(path, list(counts))
     if all(map(_WHOLE.fullmatch, counts)):
         return sorted(counts, key=lambda label: (int(label), label))
     return sorted(counts)
