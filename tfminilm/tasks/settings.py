@@ -3,13 +3,15 @@
 import dataclasses
 import os
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfminilm import files, json_files
 from tfminilm.errors import UserError
 from tfminilm.tasks import windows
 from tfminilm.tasks.task import TASKS, Task
-from tfminilm.teachers.heads import Head, find_head
+
+if TYPE_CHECKING:
+    from tfminilm.teachers.heads import Head
 
 SETTINGS = "tfminilm.json"
 
@@ -84,6 +86,8 @@ class Settings:
         Raises:
             UserError: there are none, or they are damaged.
         """
+        from tfminilm.teachers.heads import find_head  # Late: it needs Keras.
+
         path = pathlib.Path(folder) / SETTINGS
         head = find_head(folder)
         if not path.is_file():
@@ -126,15 +130,17 @@ def has_head(folder: str | os.PathLike) -> bool:
     Raises:
         UserError: it is a Hugging Face folder whose head is not read.
     """
+    from tfminilm.teachers.heads import find_head  # Late: it needs Keras.
+
     path = pathlib.Path(folder)
     return (path / "task.json").is_file() or find_head(folder) is not None
 
 
-def _said(found: Settings | Head) -> str:
+def _said(found: "Settings | Head") -> str:
     return ", ".join(found.labels) or found.kind
 
 
-def _of_head(head: Head, folder: pathlib.Path) -> Settings:
+def _of_head(head: "Head", folder: pathlib.Path) -> Settings:
     """Make settings of what a Hugging Face folder says, or its manifest."""
     said: dict[str, Any] = {}
     if (folder / _MANIFEST).is_file():
