@@ -95,7 +95,7 @@ class Reader(Protocol):
         family: Family,
         layers: Mapping[str, str],
         build: Callable[[keras.Model], keras.Model],
-        dtype: Any = None,
+        dtype: Policy = None,
     ) -> keras.Model: ...
 
 

@@ -16,6 +16,7 @@ from tfminilm.families.hugging_face.checkpoint import (
     open_checkpoint,
 )
 from tfminilm.teachers.load import is_hugging_face
+from tfminilm.typing import Policy
 
 # By what stands behind "For" in the name of a model's class.
 _READ = _CLASSES, _ANSWERS = "SequenceClassification", "QuestionAnswering"
@@ -72,7 +73,7 @@ def find_head(folder: str | os.PathLike) -> Head | None:
 def load_with_head(
     folder: str | os.PathLike,
     build: Callable[[Head, keras.Model], keras.Model],
-    dtype: Any = None,
+    dtype: Policy = None,
 ) -> keras.Model:
     """Load a model with its head.
 

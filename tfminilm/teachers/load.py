@@ -19,6 +19,7 @@ from tfminilm.families.hugging_face.checkpoint import (
 )
 from tfminilm.families.room import require_preset_room
 from tfminilm.teachers import tiny
+from tfminilm.typing import Policy, Source
 
 _FORMS = (
     "a workdir, a KerasHub preset (folder, name, kaggle:// or hf://), "
@@ -37,8 +38,10 @@ _SHAPES: dict[str, Any] = {
 }
 
 
-def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
-    """Loads a backbone with its weights: an encoder, or a BiLSTM student.
+def load_backbone(
+    source: str | os.PathLike, dtype: Policy = None
+) -> keras.Model:
+    """Load a backbone with its weights: an encoder, or a BiLSTM student.
 
     Args:
         source: a workdir (its student), a KerasHub preset folder or name, a
@@ -79,7 +82,7 @@ def load_backbone(source: str | os.PathLike, dtype: Any = None) -> keras.Model:
 
 
 def load_tokenizer(source: str | os.PathLike, rules: str | None = None) -> Any:
-    """Loads the tokenizer that belongs to `load_backbone(source)`.
+    """Load the tokenizer that belongs to `load_backbone(source)`.
 
     It cuts texts as they were cut when the model was trained: a Hugging Face
     folder by its `tokenizer.json`, or its family's rules; a preset that
@@ -118,7 +121,7 @@ def load_tokenizer(source: str | os.PathLike, rules: str | None = None) -> Any:
 
 
 def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
-    """KerasHub's, with its own rules.
+    """Load KerasHub's tokenizer, with its own rules.
 
     A lower-casing Hugging Face vocabulary also gets its accents stripped, as
     there: KerasHub alone would keep them, and "wörld" would become `[UNK]`.
@@ -187,12 +190,12 @@ def _word_piece_class(family: families.Family) -> Any:
 
 
 def is_tiny(source: str | os.PathLike) -> bool:
-    """Whether `source` names a small random model, which is no file."""
+    """Return whether `source` names a small random model, which is no file."""
     return os.fspath(source).startswith(tiny.PREFIX)
 
 
 def resolve(source: str | os.PathLike) -> str:
-    """The preset name or folder that `source` stands for.
+    """Return the preset name or folder that `source` stands for.
 
     Raises:
         UserError: there is no such thing.
@@ -224,7 +227,7 @@ def resolve(source: str | os.PathLike) -> str:
 
 
 def run_folder(workdir: str | os.PathLike) -> pathlib.Path:
-    """Where the student of a workdir is made: in its last stage's folder.
+    """Find where a workdir's student is made: in its last stage's folder.
 
     That is the workdir itself, if its run has no stages; so is a folder that
     is no workdir.
@@ -247,7 +250,7 @@ def run_folder(workdir: str | os.PathLike) -> pathlib.Path:
 
 
 def is_hugging_face(folder: str) -> bool:
-    """Tells whether `transformers` wrote a folder, and not KerasHub."""
+    """Tell whether `transformers` wrote a folder, and not KerasHub."""
     config = pathlib.Path(folder, "config.json")
     if not config.is_file():
         return False
@@ -261,7 +264,7 @@ def is_foreign(folder: str) -> bool:
 
 
 def hugging_face_folder(name: str) -> str:
-    """Finds the folder of a name, once it is here; or the name itself.
+    """Return the folder of a name, once it is here; or the name itself.
 
     A Hugging Face model is brought from its hub, into the hub's own cache.
     KerasHub's presets come by their names.
@@ -293,7 +296,7 @@ def hugging_face_folder(name: str) -> str:
 
 
 def _is_ours(folder: str) -> bool:
-    """Whether it is a preset of a backbone of this package."""
+    """Return whether it is a preset of a backbone of this package."""
     config = pathlib.Path(folder, "config.json")
     return config.is_file() and (
         _read_json(config).get("registered_name", "").startswith("tfminilm>")
@@ -301,7 +304,7 @@ def _is_ours(folder: str) -> bool:
 
 
 def _is_preset(folder: pathlib.Path) -> bool:
-    """Tells whether it is a KerasHub preset, no Hugging Face folder."""
+    """Tell whether it is a KerasHub preset, no Hugging Face folder."""
     config = folder / "config.json"
     return config.is_file() and "registered_name" in _read_json(config)
 
@@ -361,7 +364,7 @@ def _read_json(path: pathlib.Path) -> dict[str, Any]:
 
 
 def _from_preset(
-    cls: Any, folder: str, source: Any, what: str, **options: Any
+    cls: Any, folder: str, source: Source, what: str, **options: object
 ) -> Any:
     try:
         return cls.from_preset(folder, **options)
@@ -370,7 +373,7 @@ def _from_preset(
         raise _cannot_load(what, source, error) from error
 
 
-def _cannot_load(what: str, source: Any, error: Exception) -> UserError:
+def _cannot_load(what: str, source: Source, error: Exception) -> UserError:
     return UserError(
         f"cannot load a {what} from {os.fspath(source)}: "
         f"{type(error).__name__}: {in_one_line(error)}; {AGAIN}, or give "

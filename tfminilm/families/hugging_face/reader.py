@@ -87,7 +87,7 @@ def load_with_head(
     family: Family,
     layers: Mapping[str, str],
     build: Callable[[keras.Model], keras.Model],
-    dtype: Any = None,
+    dtype: Policy = None,
 ) -> keras.Model:
     """Load a backbone, and the head that `build` puts on it.
 

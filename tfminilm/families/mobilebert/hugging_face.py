@@ -28,6 +28,8 @@ from tfminilm.families.hugging_face.settings import (
 )
 from tfminilm.families.room import require_room
 from tfminilm.layers.bottleneck import BottleneckEncoder
+from tfminilm.layers.factorised_head import FactorisedMaskedLMHead
+from tfminilm.typing import Policy
 
 _SETTINGS = {
     "vocabulary_size": "vocab_size",
@@ -74,7 +76,7 @@ _TIED = r"cls\.predictions\.decoder\."
 
 
 def load_backbone(
-    checkpoint: Checkpoint, family: Family, dtype: Any = None
+    checkpoint: Checkpoint, family: Family, dtype: Policy = None
 ) -> keras.Model:
     """Load a `MobileBertBackbone` with the weights of a folder.
 
@@ -87,7 +89,7 @@ def load_backbone(
 
 
 def load_masked_lm(
-    checkpoint: Checkpoint, family: Family, dtype: Any = None
+    checkpoint: Checkpoint, family: Family, dtype: Policy = None
 ) -> keras.Model | None:
     """Load a `MobileBertMaskedLM`; `None` where there is no such head.
 
@@ -110,7 +112,7 @@ def load_with_head(
     family: Family,
     layers: Mapping[str, str],
     build: Callable[[keras.Model], keras.Model],
-    dtype: Any = None,
+    dtype: Policy = None,
 ) -> keras.Model:
     """Load a backbone, and the head that `build` puts on it.
 
@@ -141,8 +143,8 @@ def load_with_head(
     return model
 
 
-def settings_of(backbone: Any) -> dict[str, Any]:
-    """What a Hugging Face `config.json` says of a `MobileBertBackbone`."""
+def settings_of(backbone: keras.Model) -> dict[str, Any]:
+    """Return the Hugging Face `config.json` of a `MobileBertBackbone`."""
     return {
         **{
             setting: getattr(backbone, name)
@@ -159,9 +161,9 @@ def settings_of(backbone: Any) -> dict[str, Any]:
 
 
 def _build(
-    checkpoint: Checkpoint, dtype: Any, masked_lm: bool = False
+    checkpoint: Checkpoint, dtype: Policy, masked_lm: bool = False
 ) -> keras.Model:
-    """A model of these settings, with random weights."""
+    """Build a model of these settings, with random weights."""
     from tfminilm.families.mobilebert.model import MobileBertBackbone
 
     path = checkpoint.settings_file
@@ -197,14 +199,14 @@ def _build(
 
 
 def _may_pool(checkpoint: Checkpoint) -> bool:
-    """Whether a pooler is due: with a head over tokens none is saved."""
+    """Return whether a pooler is due: a head over tokens has none saved."""
     names = checkpoint.shapes
     over_tokens = any(n.startswith(("cls.", "qa_outputs.")) for n in names)
     return not over_tokens or any("pooler" in name for name in names)
 
 
-def _slots(checkpoint: Checkpoint, backbone: Any) -> list[Slot]:
-    """Where the variables of a backbone are."""
+def _slots(checkpoint: Checkpoint, backbone: keras.Model) -> list[Slot]:
+    """Return where the variables of a backbone are."""
     name = _tf1_name if checkpoint.is_tf1 else pytorch_name
     prefix = "bert/"
     if not checkpoint.is_tf1:
@@ -226,8 +228,10 @@ def _slots(checkpoint: Checkpoint, backbone: Any) -> list[Slot]:
     ]
 
 
-def _head_slots(checkpoint: Checkpoint, head: Any) -> list[Slot]:
-    """Where the variables of a masked-language-model head are."""
+def _head_slots(
+    checkpoint: Checkpoint, head: FactorisedMaskedLMHead
+) -> list[Slot]:
+    """Return where the variables of a masked-language-model head are."""
     if checkpoint.is_tf1:
         prefix, name = "cls/predictions/", _tf1_name
         kernel, bias = "extra_output_weights", "output_bias"
@@ -251,8 +255,8 @@ def _head_slots(checkpoint: Checkpoint, head: Any) -> list[Slot]:
     ]
 
 
-def modules_of(backbone: Any) -> Iterator[tuple[str, Any]]:
-    """The layers that have variables, by the name of PyTorch's module."""
+def modules_of(backbone: keras.Model) -> Iterator[tuple[str, Any]]:
+    """Yield the layers with variables by the names of PyTorch's modules."""
     yield "embeddings.word_embeddings", backbone.token_embedding
     yield "embeddings.embedding_transformation", backbone.embeddings_projection
     yield "embeddings.position_embeddings", backbone.position_embedding
@@ -287,7 +291,7 @@ def _encoder_modules(encoder: BottleneckEncoder) -> Iterator[tuple[str, Any]]:
 
 
 def _tf1_name(module: str, variable: str) -> str:
-    """What TensorFlow 1 calls it."""
+    """Return the name that TensorFlow 1 gives a variable."""
     module = re.sub(r"\bffn\.", "ffn_layer_", module)
     module = re.sub(r"\blayer\.", "layer_", module).replace(".", "/")
     is_table = "embeddings" in variable
