@@ -2,16 +2,17 @@
 
 import os
 import pathlib
-from typing import Any
-
-import keras
+from typing import TYPE_CHECKING, Any
 
 from tfminilm import files, json_files
+
+if TYPE_CHECKING:
+    import keras
 
 _CHINESE = "split_on_cjk"
 
 
-def config_of(tokenizer: keras.layers.Layer) -> dict[str, Any]:
+def config_of(tokenizer: "keras.layers.Layer") -> dict[str, Any]:
     """Return what the tokenizer is made of, but for its vocabulary.
 
     KerasHub's own `get_config` leaves out whether Chinese characters are
@@ -24,7 +25,7 @@ def config_of(tokenizer: keras.layers.Layer) -> dict[str, Any]:
 
 
 def save_tokenizer(
-    tokenizer: keras.layers.Layer, folder: str | os.PathLike
+    tokenizer: "keras.layers.Layer", folder: str | os.PathLike
 ) -> None:
     """Write a tokenizer into a preset's folder, with all of its settings.
 
