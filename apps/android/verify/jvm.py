@@ -27,7 +27,7 @@ _NATIVE = "libtensorflowlite_jni.so"
 # The tests that run on the APK's libraries too; the others look into the
 # stand-in, or have nothing to do with a runtime. Those of the second line are
 # too much for a processor that is emulated.
-_ON_APK = ("BundleTest", "ProofTest", "RuntimeTest")
+_ON_APK = ("ModelBundleTest", "ProofTest", "RuntimeTest")
 _ON_DESKTOP = ("BenchmarkTest", "GoldenTest", "demo.RefusedModelTest")
 
 

@@ -15,13 +15,13 @@ class Latency(
 
 /** Times a model at the lengths of its signatures, on random token ids. */
 fun measure(
-    bundle: Bundle,
+    bundle: ModelBundle,
     threads: Int,
     repeats: Int = 30,
     isCancelled: () -> Boolean = { false },
 ): List<Latency> = LiteRtEngine(bundle, threads).use { engine ->
     bundle.manifest.signatures.map { signature ->
-        val sequence = Sequence(engine.maxLength)
+        val sequence = TokenSequence(engine.maxLength)
         repeat(signature.length) { sequence.add(1000 + 7 * it, 0) }
         repeat(WARM_UP) { engine.run(sequence) }
         val times = DoubleArray(repeats) {
@@ -54,9 +54,9 @@ internal fun percentile(times: DoubleArray, share: Double): Double {
  *
  * @param machine what they were measured on.
  */
-fun toJson(name: String, machine: Map<String, String>, found: Map<Int, List<Latency>>): JSONObject {
+fun toJson(name: String, machine: Map<String, String>, measured: Map<Int, List<Latency>>): JSONObject {
     val rows = JSONArray()
-    for ((threads, latencies) in found) {
+    for ((threads, latencies) in measured) {
         for (each in latencies) {
             rows.put(
                 JSONObject()

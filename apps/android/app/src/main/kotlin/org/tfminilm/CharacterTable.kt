@@ -154,14 +154,14 @@ internal class CharacterTable private constructor(
         /** Equal pages, such as those of Chinese, are stored once. */
         private fun pack(classes: Map<Int, IntArray>): CharacterTable {
             val pages = IntArray(CHARACTERS shr PAGE_BITS)
-            val known = HashMap<List<Int>, Int>()
+            val places = HashMap<List<Int>, Int>()
             for (page in pages.indices) {
                 val first = page shl PAGE_BITS
-                val own = all.copyOfRange(first, first + PAGE_MASK + 1).asList()
-                pages[page] = known.getOrPut(own) { known.size shl PAGE_BITS }
+                val content = all.copyOfRange(first, first + PAGE_MASK + 1).asList()
+                pages[page] = places.getOrPut(content) { places.size shl PAGE_BITS }
             }
-            val entries = IntArray(known.size shl PAGE_BITS)
-            for ((own, place) in known) own.toIntArray().copyInto(entries, place)
+            val entries = IntArray(places.size shl PAGE_BITS)
+            for ((content, place) in places) content.toIntArray().copyInto(entries, place)
             return CharacterTable(pages, entries, pool.copyOf(used), classes)
         }
     }

@@ -4,7 +4,7 @@ import java.io.Closeable
 import java.nio.FloatBuffer
 
 /** One row for a model: ids and segments of at most [capacity] tokens. */
-class Sequence(val capacity: Int) {
+class TokenSequence(val capacity: Int) {
     val ids = IntArray(capacity)
     val segments = IntArray(capacity)
     var size = 0
@@ -37,5 +37,5 @@ interface Engine : Closeable {
      * @return the outputs by name; overwritten by the next run. Rows of padding
      *     are there too, and mean nothing.
      */
-    fun run(sequence: Sequence): Map<String, FloatBuffer>
+    fun run(sequence: TokenSequence): Map<String, FloatBuffer>
 }

@@ -16,7 +16,7 @@ private val MAGIC = "TFL3".toByteArray()
  *     those of the manifest, or the runtime does not compute it rightly.
  */
 class LiteRtEngine(
-    bundle: Bundle,
+    bundle: ModelBundle,
     threads: Int = 1,
     proven: ProvenModels = ProvenModels.InMemory,
 ) : Engine {
@@ -41,7 +41,7 @@ class LiteRtEngine(
         }
     }
 
-    override fun run(sequence: Sequence): Map<String, FloatBuffer> {
+    override fun run(sequence: TokenSequence): Map<String, FloatBuffer> {
         val runner = runners.find { it.length >= sequence.size }
         requireNotNull(runner) { "${sequence.size} tokens do not fit $maxLength" }
         return runner.run(sequence)
@@ -49,7 +49,7 @@ class LiteRtEngine(
 
     /** Runs every signature once, as the first run of each is a slow one. */
     fun warmUp() {
-        val nothing = Sequence(0)
+        val nothing = TokenSequence(0)
         runners.forEach { it.run(nothing) }
     }
 
@@ -76,7 +76,7 @@ class LiteRtEngine(
         throw manifest.wrongRuntime("cannot run the model", error)
     }
 
-    private inner class Runner(private val signature: Signature) {
+    private inner class Runner(private val signature: ModelSignature) {
         val length = signature.length
         private val inputs = signature.inputs.mapValues { (name, shape) ->
             val tensor = interpreter.getInputTensorFromSignature(name, signature.name)
@@ -93,7 +93,7 @@ class LiteRtEngine(
         private val mask = inputs["padding_mask"]?.asIntBuffer()
         private val results = outputs.mapValues { it.value.asFloatBuffer() }
 
-        fun run(sequence: Sequence): Map<String, FloatBuffer> {
+        fun run(sequence: TokenSequence): Map<String, FloatBuffer> {
             for (at in 0 until length) {
                 val isText = at < sequence.size
                 ids.put(at, if (isText) sequence.ids[at] else padId)
@@ -111,9 +111,9 @@ class LiteRtEngine(
             return ByteBuffer.allocateDirect(4 * numbers).order(ByteOrder.nativeOrder())
         }
 
-        private fun checkShape(name: String, wanted: IntArray, found: IntArray) {
-            require(wanted.contentEquals(found)) {
-                "$name of ${signature.name} has shape ${found.asList()}, expected ${wanted.asList()}"
+        private fun checkShape(name: String, expected: IntArray, shape: IntArray) {
+            require(expected.contentEquals(shape)) {
+                "$name of ${signature.name} has shape ${shape.asList()}, expected ${expected.asList()}"
             }
         }
     }

@@ -6,7 +6,7 @@ import org.json.JSONException
 import org.json.JSONObject
 
 /**
- * What a manifest has to say, and how its parts belong together.
+ * Checks what a manifest says, and how its parts belong together.
  *
  * The exporter has the same rules (`rules.py`), and both are tested by the
  * cases of `tests/export/manifest_cases.json`.
@@ -26,10 +26,10 @@ internal object ManifestRules {
 
     /** What the app reads of each task's model. */
     val OUTPUTS = mapOf(
-        Task.ENCODER to setOf("sentence_embedding"),
-        Task.CLASSIFICATION to setOf("logits"),
-        Task.REGRESSION to setOf("logits"),
-        Task.QUESTION_ANSWERING to setOf("start_logits", "end_logits"),
+        TaskKind.ENCODER to setOf("sentence_embedding"),
+        TaskKind.CLASSIFICATION to setOf("logits"),
+        TaskKind.REGRESSION to setOf("logits"),
+        TaskKind.QUESTION_ANSWERING to setOf("start_logits", "end_logits"),
     )
 
     /** @throws JSONException it is nested so deep that reading it would end the thread. */
@@ -71,11 +71,11 @@ internal object ManifestRules {
         checkRuntimes(all.part("runtimes"))
     }
 
-    private fun task(all: Part): Task {
+    private fun task(all: Part): TaskKind {
         val id = all.word("task")
-        val task = Task.values().find { it.id == id }
-            ?: fail("task is \"$id\"; this app knows ${Task.values().joinToString { it.id }}")
-        if ((all.wordOrNull("task_name") == null) != (task == Task.ENCODER)) {
+        val task = TaskKind.values().find { it.id == id }
+            ?: fail("task is \"$id\"; this app knows ${TaskKind.values().joinToString { it.id }}")
+        if ((all.wordOrNull("task_name") == null) != (task == TaskKind.ENCODER)) {
             fail("task_name is not text of a task, and null of an encoder")
         }
         return task
@@ -88,18 +88,18 @@ internal object ManifestRules {
             file.whole("bytes", 1L..(1L shl 40))
             if (!DIGEST.matches(file.word("sha256"))) fail("${file.at("sha256")} is no SHA-256")
         }
-        for (name in listOf(Manifest.MODEL, all.part("tokenizer").word("vocabulary"))) {
+        for (name in listOf(BundleManifest.MODEL, all.part("tokenizer").word("vocabulary"))) {
             if (!files.has(name)) fail("it has no checksum of $name")
         }
     }
 
     /** How many numbers an output has that belongs to no token; 0 for what the model says. */
-    private fun checkLabels(all: Part, task: Task): Int {
+    private fun checkLabels(all: Part, task: TaskKind): Int {
         val labels = all.listOrNull("labels")
-        if ((labels == null) != (task != Task.CLASSIFICATION)) {
+        if ((labels == null) != (task != TaskKind.CLASSIFICATION)) {
             fail("labels is not a list of a classification, and null of others")
         }
-        if (labels == null) return if (task == Task.ENCODER) embeddingWidth(all) else 1
+        if (labels == null) return if (task == TaskKind.ENCODER) embeddingWidth(all) else 1
         val words = (0 until labels.length()).map {
             labels.get(it) as? String ?: fail("labels[$it] is no text")
         }
@@ -116,82 +116,82 @@ internal object ManifestRules {
         return if (shape.length() == 0) 1 else maxOf(1, shape.optInt(shape.length() - 1))
     }
 
-    private fun checkTokenizer(said: Part, rows: Long) {
-        val kind = said.word("kind")
+    private fun checkTokenizer(tokenizer: Part, rows: Long) {
+        val kind = tokenizer.word("kind")
         when (kind) {
             "wordpiece" -> {
-                said.truth("lowercase")
-                said.truth("strip_accents")
-                val indicator = said.word("suffix_indicator")
+                tokenizer.truth("lowercase")
+                tokenizer.truth("strip_accents")
+                val indicator = tokenizer.word("suffix_indicator")
                 if (!INDICATOR.matches(indicator)) {
-                    fail("${said.at("suffix_indicator")} is not 1 to 16 of ASCII's signs")
+                    fail("${tokenizer.at("suffix_indicator")} is not 1 to 16 of ASCII's signs")
                 }
-                val rules = said.word("rules")
+                val rules = tokenizer.word("rules")
                 if (WordRules.values().none { it.id == rules }) {
                     val known = WordRules.values().joinToString { it.id }
-                    fail("${said.at("rules")} is \"$rules\"; this app knows $known")
+                    fail("${tokenizer.at("rules")} is \"$rules\"; this app knows $known")
                 }
             }
             "sentencepiece" -> {
-                said.whole("id_offset", 0L..1000L)
-                said.whole("separators_between_texts", 1L..2L)
+                tokenizer.whole("id_offset", 0L..1000L)
+                tokenizer.whole("separators_between_texts", 1L..2L)
             }
             else -> fail(
-                "${said.at("kind")} is \"$kind\"; this app knows wordpiece and sentencepiece",
+                "${tokenizer.at("kind")} is \"$kind\"; this app knows wordpiece and sentencepiece",
             )
         }
-        val special = said.part("special_ids")
+        val special = tokenizer.part("special_ids")
         for (name in special.names() + SPECIAL) special.whole(name, 0L until rows)
     }
 
-    private fun checkSignature(said: Part, task: Task, width: Int): Long {
-        val length = said.whole("length", 1L..MOST_TOKENS)
-        val inputs = said.part("inputs")
+    private fun checkSignature(signature: Part, task: TaskKind, width: Int): Long {
+        val length = signature.whole("length", 1L..MOST_TOKENS)
+        val inputs = signature.part("inputs")
         if (!inputs.has("token_ids")) fail("${inputs.at("token_ids")} is missing")
         for (tensor in inputs.parts()) {
             if (tensor.name !in INPUTS) fail("${tensor.place} is no input that this app knows")
             checkTensor(tensor, "int32", length)
         }
-        val outputs = said.part("outputs")
+        val outputs = signature.part("outputs")
         for (tensor in outputs.parts()) tensor.list("shape")
         for (name in OUTPUTS.getValue(task)) {
-            val size = if (task == Task.QUESTION_ANSWERING) length else width.toLong()
+            val size = if (task == TaskKind.QUESTION_ANSWERING) length else width.toLong()
             checkTensor(outputs.part(name), "float32", size)
         }
         return length
     }
 
-    private fun checkTensor(said: Part, kind: String, size: Long) {
-        if (said.word("dtype") != kind) fail("${said.at("dtype")} is not $kind")
-        val shape = said.list("shape")
+    private fun checkTensor(tensor: Part, kind: String, size: Long) {
+        if (tensor.word("dtype") != kind) fail("${tensor.at("dtype")} is not $kind")
+        val shape = tensor.list("shape")
         val sizes = (0 until shape.length()).map {
-            wholeOrNull(shape.get(it)) ?: fail("${said.at("shape")}[$it] is no whole number")
+            wholeOrNull(shape.get(it)) ?: fail("${tensor.at("shape")}[$it] is no whole number")
         }
         val expected = listOf(1L, size)
-        if (sizes != expected) fail("${said.at("shape")} is $sizes, expected $expected")
+        if (sizes != expected) fail("${tensor.at("shape")} is $sizes, expected $expected")
     }
 
-    private fun checkQuestions(all: Part, task: Task, longest: Long) {
-        val said = all.partOrNull("question_answering")
-        if ((said != null) != (task == Task.QUESTION_ANSWERING)) {
-            fail("question_answering is ${if (said == null) "null" else "given"}, of ${task.id}")
+    private fun checkQuestions(all: Part, task: TaskKind, longest: Long) {
+        val questions = all.partOrNull("question_answering")
+        if ((questions != null) != (task == TaskKind.QUESTION_ANSWERING)) {
+            fail("question_answering is ${if (questions == null) "null" else "given"}, of ${task.id}")
         }
-        if (said == null) return
+        if (questions == null) return
         if (all.whole("num_texts", 1L..2L) != 2L) fail("num_texts is 1, expected 2 of questions")
-        for (name in QUESTIONS) said.whole(name, 1L..MOST_TOKENS)
-        if (!said.isNull("null_threshold") && abs(said.real("null_threshold")) > MOST_REAL) {
-            fail("${said.at("null_threshold")} is too large")
+        for (name in QUESTIONS) questions.whole(name, 1L..MOST_TOKENS)
+        if (!questions.isNull("null_threshold") && abs(questions.real("null_threshold")) > MOST_REAL) {
+            fail("${questions.at("null_threshold")} is too large")
         }
         val tokenizer = all.part("tokenizer")
         val name = "separators_between_texts"
         val between = if (tokenizer.has(name)) tokenizer.whole(name, 1L..2L) else 1L
-        val taken = said.whole("max_question_tokens", 1L..MOST_TOKENS) + 2 + between
+        val taken = questions.whole("max_question_tokens", 1L..MOST_TOKENS) + 2 + between
         if (taken >= longest) {
             fail("a question may take $taken of $longest tokens, which leaves no room for a text")
         }
     }
 
-    private fun checkProbe(all: Part, task: Task, rows: Long, longest: Long, width: Int) {
+    private fun checkProbe(all: Part, task: TaskKind, rows: Long, longest: Long, width: Int) {
         val probe = all.part("probe")
         val tolerance = probe.real("tolerance")
         if (!(tolerance > 0 && tolerance <= MOST_REAL)) fail("${probe.at("tolerance")} is $tolerance")
@@ -204,7 +204,7 @@ internal object ManifestRules {
         }
     }
 
-    private fun checkRow(row: Part, task: Task, rows: Long, longest: Long, width: Int) {
+    private fun checkRow(row: Part, task: TaskKind, rows: Long, longest: Long, width: Int) {
         val size = checkIds(row, "token_ids", rows)
         if (size !in 1..longest) fail("${row.at("token_ids")} has $size, expected 1 to $longest")
         if (row.has("segment_ids") && checkIds(row, "segment_ids", 2) != size) {
@@ -216,7 +216,7 @@ internal object ManifestRules {
         }
         for (name in outputs.names()) {
             val values = outputs.list(name)
-            val expected = if (task == Task.QUESTION_ANSWERING) size else width
+            val expected = if (task == TaskKind.QUESTION_ANSWERING) size else width
             if (values.length() != expected) {
                 fail("${outputs.at(name)} has ${values.length()} numbers, expected $expected")
             }
@@ -238,11 +238,11 @@ internal object ManifestRules {
         return ids.length()
     }
 
-    private fun checkRuntimes(said: Part) {
-        for (name in LIBRARIES) if (!said.has(name)) fail("${said.at(name)} is missing")
-        for (name in said.names()) {
-            val version = said.wordOrNull(name) ?: continue
-            if (!VERSION.matches(version)) fail("${said.at(name)} is \"$version\", no version")
+    private fun checkRuntimes(runtimes: Part) {
+        for (name in LIBRARIES) if (!runtimes.has(name)) fail("${runtimes.at(name)} is missing")
+        for (name in runtimes.names()) {
+            val version = runtimes.wordOrNull(name) ?: continue
+            if (!VERSION.matches(version)) fail("${runtimes.at(name)} is \"$version\", no version")
         }
     }
 

@@ -13,12 +13,12 @@ interface ProvenModels {
 
     /** Until the process ends. */
     object InMemory : ProvenModels {
-        private val known: MutableSet<String> = Collections.synchronizedSet(HashSet())
+        private val proven: MutableSet<String> = Collections.synchronizedSet(HashSet())
 
-        override fun contains(sha256: String) = sha256 in known
+        override fun contains(sha256: String) = sha256 in proven
 
         override fun add(sha256: String) {
-            known += sha256
+            proven += sha256
         }
     }
 }
@@ -28,15 +28,15 @@ interface ProvenModels {
  *
  * @throws BundleException they are others.
  */
-internal fun Manifest.prove(engine: Engine, proven: ProvenModels) {
-    val model = files.getValue(Manifest.MODEL).sha256
+internal fun BundleManifest.prove(engine: Engine, proven: ProvenModels) {
+    val model = files.getValue(BundleManifest.MODEL).sha256
     if (model in proven) return
     if (probe.answers.any { !probe.isRight(engine, it) }) throw wrongRuntime("computes the model wrongly")
     proven.add(model)
 }
 
 /** What to say of a runtime that cannot be used for the model. */
-internal fun Manifest.wrongRuntime(what: String, cause: Throwable? = null): BundleException {
+internal fun BundleManifest.wrongRuntime(what: String, cause: Throwable? = null): BundleException {
     val needed = runtimes.mapNotNull { (name, oldest) -> oldest?.let { "$name $it or newer" } }
         .ifEmpty { listOf("another runtime") }
     return BundleException(
@@ -47,12 +47,12 @@ internal fun Manifest.wrongRuntime(what: String, cause: Throwable? = null): Bund
 }
 
 private fun Probe.isRight(engine: Engine, known: KnownAnswer): Boolean {
-    val sequence = Sequence(known.ids.size)
+    val sequence = TokenSequence(known.ids.size)
     for (at in known.ids.indices) sequence.add(known.ids[at], known.segments[at])
-    val found = engine.run(sequence)
+    val outputs = engine.run(sequence)
     return known.outputs.all { (name, values) ->
-        val own = found.getValue(name)
-        // So that what is no number is wrong as well.
-        values.indices.all { abs(own.get(it) - values[it]) <= tolerance }
+        val computed = outputs.getValue(name)
+        // A NaN is not within the tolerance either.
+        values.indices.all { abs(computed.get(it) - values[it]) <= tolerance }
     }
 }

@@ -49,8 +49,8 @@ internal class Protobuf(private val bytes: ByteBuffer) {
 
     fun text(): String = utf8(bytes())
 
-    private fun require(wanted: Int) {
-        if (type != wanted) throw damaged("field $field is of another type")
+    private fun require(expected: Int) {
+        if (type != expected) throw damaged("field $field is of another type")
         isRead = true
     }
 
@@ -78,10 +78,10 @@ internal class Protobuf(private val bytes: ByteBuffer) {
 
     private fun slice(size: Long): ByteBuffer {
         if (size < 0 || size > bytes.remaining()) throw damaged("it is cut off")
-        val found = bytes.slice().order(ByteOrder.LITTLE_ENDIAN)
-        found.limit(size.toInt())
+        val slice = bytes.slice().order(ByteOrder.LITTLE_ENDIAN)
+        slice.limit(size.toInt())
         bytes.position(bytes.position() + size.toInt())
-        return found
+        return slice
     }
 
     companion object {

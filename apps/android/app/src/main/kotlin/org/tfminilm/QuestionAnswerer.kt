@@ -21,7 +21,7 @@ class Answers(
  * The text is tokenised once, as long as only the question changes.
  */
 class QuestionAnswerer(
-    bundle: Bundle,
+    bundle: ModelBundle,
     private val engine: Engine,
     private val tokenizer: Tokenizer = bundle.tokenizer(),
 ) {
@@ -30,7 +30,7 @@ class QuestionAnswerer(
     private val question = Tokens()
     private val context = Tokens()
     private var text: String? = null
-    private val sequence = Sequence(engine.maxLength)
+    private val sequence = TokenSequence(engine.maxLength)
 
     /**
      * @param isCancelled asked in front of every window.
@@ -120,12 +120,12 @@ internal class BestAnswers(private val maxTokens: Int) {
     }
 
     fun answers(text: String, nullThreshold: Float?, windows: Int): Answers {
-        val found = LinkedHashMap<Pair<Int, Int>, Answer>()
+        val byPlace = LinkedHashMap<Pair<Int, Int>, Answer>()
         for ((place, score) in sorted()) {
             val (start, end) = text.wholeWords((place shr 32).toInt(), place.toInt())
-            if (start < end && (start to end) !in found) found[start to end] = Answer(start, end, score)
+            if (start < end && (start to end) !in byPlace) byPlace[start to end] = Answer(start, end, score)
         }
-        val answers = found.values.toList()
+        val answers = byPlace.values.toList()
         val noAnswer = nullScore - (answers.firstOrNull()?.score ?: nullScore)
         val isNull = nullThreshold != null && noAnswer > nullThreshold
         return Answers(if (isNull) emptyList() else answers, noAnswer, windows)

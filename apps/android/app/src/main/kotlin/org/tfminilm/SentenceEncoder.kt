@@ -3,8 +3,8 @@ package org.tfminilm
 import kotlin.math.sqrt
 
 /** Turns texts into vectors whose dot product says how near their meanings are. */
-class SentenceEncoder(bundle: Bundle, engine: Engine) {
-    private val texts = ShortTexts(bundle, engine, "sentence_embedding")
+class SentenceEncoder(bundle: ModelBundle, engine: Engine) {
+    private val texts = TextRunner(bundle, engine, "sentence_embedding")
 
     /** A vector of length 1; the end of a text that is too long is not read. */
     fun encode(text: String): FloatArray {

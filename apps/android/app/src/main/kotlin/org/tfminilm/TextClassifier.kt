@@ -14,9 +14,9 @@ class Classification(
 }
 
 /** Classifies texts, or pairs of texts; what is too long is not read to its end. */
-class TextClassifier(bundle: Bundle, engine: Engine) {
+class TextClassifier(bundle: ModelBundle, engine: Engine) {
     private val names = bundle.manifest.labels
-    private val texts = ShortTexts(bundle, engine, "logits")
+    private val texts = TextRunner(bundle, engine, "logits")
 
     /** @param other the second text, of a model that reads two (`manifest.texts`). */
     fun classify(text: String, other: String? = null): Classification {

@@ -14,17 +14,17 @@ import org.junit.Assert.assertTrue
  * another, kernels that round their inputs may come to the next whole number:
  * as far as the probe allows, which is a third of what parts two texts at most.
  */
-class Comparison(private val bundle: Bundle, private val engine: Engine) {
+class Comparison(private val bundle: ModelBundle, private val engine: Engine) {
     private val tolerance = when {
         System.getProperty("tfminilm.library") != "tensorflow-lite" -> 1e-4f
         bundle.manifest.precision in ROUNDING -> bundle.manifest.probe.tolerance
         else -> 1e-4f
     }
 
-    fun check(rows: kotlin.sequences.Sequence<JSONObject>) {
+    fun check(rows: Sequence<JSONObject>) {
         val check: (JSONObject) -> Unit = when (bundle.manifest.task) {
-            Task.ENCODER -> encodes(SentenceEncoder(bundle, engine))
-            Task.QUESTION_ANSWERING -> answers(QuestionAnswerer(bundle, engine))
+            TaskKind.ENCODER -> encodes(SentenceEncoder(bundle, engine))
+            TaskKind.QUESTION_ANSWERING -> answers(QuestionAnswerer(bundle, engine))
             else -> classifies(TextClassifier(bundle, engine))
         }
         val count = rows.onEach(check).count()

@@ -9,14 +9,14 @@ import org.junit.Assume.assumeTrue
 object Golden {
     private val folder: File? = System.getProperty("tfminilm.golden")?.let(::File)
 
-    fun bundle(name: String): Bundle = Bundle.open(FolderFiles(file(name)))
+    fun bundle(name: String): ModelBundle = ModelBundle.open(FolderFiles(file(name)))
 
     fun file(name: String): File {
         assumeTrue("run `make test-android`", folder != null)
         return File(folder, name)
     }
 
-    fun rows(name: String): kotlin.sequences.Sequence<JSONObject> =
+    fun rows(name: String): Sequence<JSONObject> =
         file(name).bufferedReader().lineSequence().map(::JSONObject)
 }
 

@@ -10,7 +10,7 @@ class LiteRtEngineTest {
     private val bundle = Golden.bundle("small/encoder")
     private val names = bundle.manifest.signatures.map { it.name }
 
-    private fun sequence(size: Int) = Sequence(size).also { row -> repeat(size) { row.add(it, 0) } }
+    private fun sequence(size: Int) = TokenSequence(size).also { row -> repeat(size) { row.add(it, 0) } }
 
     private fun runs(work: () -> Unit): List<String> {
         Interpreter.runs.clear()

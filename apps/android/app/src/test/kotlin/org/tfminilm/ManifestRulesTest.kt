@@ -18,7 +18,7 @@ class ManifestRulesTest {
     }
 
     private fun refusal(name: String, text: String): String =
-        assertThrows(name, BundleException::class.java) { Manifest.parse(text) }.message
+        assertThrows(name, BundleException::class.java) { BundleManifest.parse(text) }.message
 
     private fun changed(case: JSONObject): JSONObject {
         val json = base(case.getString("base"))
@@ -38,7 +38,7 @@ class ManifestRulesTest {
     @Test
     fun `good ones`() {
         val labels = known.getJSONObject("bases").keys().asSequence().map {
-            Manifest.parse(base(it).toString()).labels
+            BundleManifest.parse(base(it).toString()).labels
         }
         assertEquals(3, labels.count())
     }
@@ -73,6 +73,6 @@ class ManifestRulesTest {
         }
         // In a text they are no levels.
         val json = base("encoder").put("description", "[".repeat(100) + "\\\"{")
-        Manifest.parse(json.toString())
+        BundleManifest.parse(json.toString())
     }
 }

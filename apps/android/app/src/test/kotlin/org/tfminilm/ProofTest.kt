@@ -28,16 +28,16 @@ class ProofTest {
 
     private val models = ArrayList<String>()
 
-    private fun bundle(change: (JSONObject) -> Unit = {}): Bundle {
+    private fun bundle(change: (JSONObject) -> Unit = {}): ModelBundle {
         Golden.file("precisions/pairs-float32").copyRecursively(folder.root, overwrite = true)
-        val file = File(folder.root, Manifest.FILE)
+        val file = File(folder.root, BundleManifest.FILE)
         val json = JSONObject(file.readText())
         change(json.getJSONObject("probe"))
         file.writeText(json.toString())
-        return Bundle.open(FolderFiles(folder.root))
+        return ModelBundle.open(FolderFiles(folder.root))
     }
 
-    private fun open(bundle: Bundle) = LiteRtEngine(bundle, proven = Remembered(models)).close()
+    private fun open(bundle: ModelBundle) = LiteRtEngine(bundle, proven = Remembered(models)).close()
 
     private fun row(probe: JSONObject, at: Int) = probe.getJSONArray("rows").getJSONObject(at)
 
@@ -49,7 +49,7 @@ class ProofTest {
         logits.put(1, logits.getDouble(1) + by)
     }
 
-    private fun assertRefused(bundle: Bundle, vararg words: String) {
+    private fun assertRefused(bundle: ModelBundle, vararg words: String) {
         val error = assertThrows(BundleException::class.java) { open(bundle) }
         for (word in words) assertTrue(error.message, word in error.message)
         assertEquals(emptyList<String>(), models)
@@ -59,7 +59,7 @@ class ProofTest {
     fun `the right answers are remembered`() {
         val bundle = bundle()
         open(bundle)
-        assertEquals(listOf(bundle.manifest.files.getValue(Manifest.MODEL).sha256), models)
+        assertEquals(listOf(bundle.manifest.files.getValue(BundleManifest.MODEL).sha256), models)
         open(bundle)
         assertEquals(1, models.size)
     }
@@ -74,7 +74,7 @@ class ProofTest {
     @Test
     fun `what is remembered is not tried again`() {
         val wrong = bundle { bend(it, 1.0) }
-        models += wrong.manifest.files.getValue(Manifest.MODEL).sha256
+        models += wrong.manifest.files.getValue(BundleManifest.MODEL).sha256
         open(wrong)
     }
 
@@ -84,7 +84,7 @@ class ProofTest {
         fun engine(value: Float) = object : Engine {
             override val maxLength = 16
 
-            override fun run(sequence: Sequence) =
+            override fun run(sequence: TokenSequence) =
                 mapOf("logits" to FloatBuffer.wrap(FloatArray(2) { value }))
 
             override fun close() = Unit

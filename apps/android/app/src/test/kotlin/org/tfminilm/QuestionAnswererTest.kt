@@ -16,7 +16,7 @@ class QuestionAnswererTest {
     private inner class Finder(private val wanted: Int) : Engine {
         override val maxLength = 128
 
-        override fun run(sequence: Sequence): Map<String, FloatBuffer> {
+        override fun run(sequence: TokenSequence): Map<String, FloatBuffer> {
             lengths += sequence.size
             val first = sequence.segments.indexOf(1)
             val logits = FloatArray(maxLength) {

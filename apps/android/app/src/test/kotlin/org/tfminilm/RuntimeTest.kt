@@ -19,7 +19,7 @@ class RuntimeTest {
     private val library = System.getProperty("tfminilm.library")
     private val version by lazy { TensorFlowLite.runtimeVersion() }
 
-    private fun isRight(manifest: Manifest): Boolean {
+    private fun isRight(manifest: BundleManifest): Boolean {
         val oldest = manifest.runtimes.getValue(library) ?: return false
         return newest(oldest, version) == version
     }
@@ -28,7 +28,7 @@ class RuntimeTest {
         compareBy({ it.split(".")[0].toInt() }, { it.split(".")[1].toInt() }, { it.split(".")[2].toInt() }),
     )
 
-    private fun assertRefused(bundle: Bundle) {
+    private fun assertRefused(bundle: ModelBundle) {
         val error = assertThrows(BundleException::class.java) {
             LiteRtEngine(bundle, proven = Remembered()).close()
         }
@@ -37,7 +37,7 @@ class RuntimeTest {
         }
     }
 
-    private fun assertRight(bundle: Bundle, name: String) {
+    private fun assertRight(bundle: ModelBundle, name: String) {
         LiteRtEngine(bundle, proven = Remembered()).use {
             Comparison(bundle, it).check(Golden.rows("$name.jsonl"))
         }
@@ -70,7 +70,7 @@ class RuntimeTest {
         val folders = File(packed).listFiles()!!
         assertTrue(folders.isNotEmpty())
         for (folder in folders) {
-            val bundle = Bundle.open(FolderFiles(folder))
+            val bundle = ModelBundle.open(FolderFiles(folder))
             LiteRtEngine(bundle, proven = Remembered()).use { it.warmUp() }
         }
     }

@@ -12,7 +12,7 @@ import org.tfminilm.measure
 import org.tfminilm.toJson
 
 /** Median and 95th percentile over lengths and threads. */
-class BenchmarkScreen(activity: Activity, models: Models) : Screen(activity, models) {
+class BenchmarkScreen(activity: Activity, models: ModelRepository) : Screen(activity, models) {
     private val spinner: Spinner = find(R.id.benchmark_model)
     override val result: TextView = find(R.id.benchmark_result)
     private val status: TextView = find(R.id.benchmark_status)
@@ -34,11 +34,11 @@ class BenchmarkScreen(activity: Activity, models: Models) : Screen(activity, mod
         status.setText(R.string.running)
         request(choice, status, { model, isStale ->
             THREADS.associateWith { measure(model.bundle, it, isCancelled = isStale) }
-        }) { found ->
-            models.benchmark = toJson(choice.name, MACHINE, found).toString(2)
+        }) { latencies ->
+            models.benchmark = toJson(choice.name, MACHINE, latencies).toString(2)
             copy.isEnabled = true
-            result.text = found.entries.joinToString("\n") { (threads, latencies) ->
-                latencies.joinToString("\n") {
+            result.text = latencies.entries.joinToString("\n") { (threads, rows) ->
+                rows.joinToString("\n") {
                     activity.getString(R.string.latency, it.length, threads, it.median, it.p95)
                 }
             }

@@ -11,12 +11,12 @@ import android.widget.Spinner
 import android.widget.TextView
 import java.io.IOException
 import java.io.InputStream
-import org.tfminilm.Task
+import org.tfminilm.TaskKind
 
 /** Says what the models are, compares two of them, and opens others. */
 class BundlesScreen(
     activity: Activity,
-    models: Models,
+    models: ModelRepository,
     private val changed: () -> Unit,
 ) : Screen(activity, models) {
     private val first: Spinner = find(R.id.first_model)
@@ -63,16 +63,16 @@ class BundlesScreen(
     private fun outcome(model: OpenModel, sentence: String, isStale: () -> Boolean): String {
         val other = if (model.choice.manifest.texts == 2) sentence else null
         val work: () -> String = when (model.choice.manifest.task) {
-            Task.CLASSIFICATION -> {
+            TaskKind.CLASSIFICATION -> {
                 { activity.describe(model.classifier.classify(sentence, other)) }
             }
-            Task.ENCODER -> {
+            TaskKind.ENCODER -> {
                 { model.encoder.encode(sentence).let { "" } }
             }
-            Task.QUESTION_ANSWERING -> {
+            TaskKind.QUESTION_ANSWERING -> {
                 { model.answerer.answer(sentence, sentence, isStale).let { "" } }
             }
-            Task.REGRESSION -> {
+            TaskKind.REGRESSION -> {
                 { model.classifier.classify(sentence, other).logits[0].toString() }
             }
         }
@@ -109,8 +109,8 @@ class BundlesScreen(
         opened.setText(R.string.running)
         models.add({ nameOf(uri) }, { stream(uri) }) { outcome ->
             opened.text = when (outcome) {
-                is Outcome.Failed -> outcome.message
-                is Outcome.Found -> outcome.value.name
+                is Outcome.Failure -> outcome.message
+                is Outcome.Success -> outcome.value.name
             }
             changed()
         }

@@ -4,7 +4,7 @@ import android.app.Application
 
 /** Keeps the models while activities come and go. */
 class DemoApp : Application() {
-    val models: Models by lazy { Models(this) }
+    val models: ModelRepository by lazy { ModelRepository(this) }
 
     override fun onTrimMemory(level: Int) {
         super.onTrimMemory(level)

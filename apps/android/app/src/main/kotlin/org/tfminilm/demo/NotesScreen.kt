@@ -5,11 +5,11 @@ import android.widget.EditText
 import android.widget.Spinner
 import android.widget.TextView
 import java.util.concurrent.CancellationException
-import org.tfminilm.Task
+import org.tfminilm.TaskKind
 import org.tfminilm.cosine
 
 /** Sorts notes by how near their meaning is to what is searched. */
-class NotesScreen(activity: Activity, models: Models) : Screen(activity, models) {
+class NotesScreen(activity: Activity, models: ModelRepository) : Screen(activity, models) {
     private val wanted: EditText = find(R.id.wanted)
     private val lines: EditText = find(R.id.note_lines)
     override val result: TextView = find(R.id.notes_result)
@@ -25,7 +25,7 @@ class NotesScreen(activity: Activity, models: Models) : Screen(activity, models)
     }
 
     override fun refresh() {
-        fill(spinner, Task.ENCODER) { search() }
+        fill(spinner, TaskKind.ENCODER) { search() }
         search()
     }
 

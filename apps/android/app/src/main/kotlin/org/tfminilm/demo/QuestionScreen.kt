@@ -8,10 +8,10 @@ import android.widget.EditText
 import android.widget.Spinner
 import android.widget.TextView
 import org.tfminilm.Answers
-import org.tfminilm.Task
+import org.tfminilm.TaskKind
 
 /** Answers a question about a text, and marks the answer in it. */
-class QuestionScreen(activity: Activity, models: Models) : Screen(activity, models) {
+class QuestionScreen(activity: Activity, models: ModelRepository) : Screen(activity, models) {
     private val asked: EditText = find(R.id.asked)
     private val document: EditText = find(R.id.document)
     override val result: TextView = find(R.id.question_result)
@@ -24,7 +24,7 @@ class QuestionScreen(activity: Activity, models: Models) : Screen(activity, mode
     }
 
     override fun refresh() {
-        fill(spinner, Task.QUESTION_ANSWERING) { answer() }
+        fill(spinner, TaskKind.QUESTION_ANSWERING) { answer() }
         answer()
     }
 

@@ -10,10 +10,10 @@ import android.widget.EditText
 import android.widget.Spinner
 import android.widget.TextView
 import java.util.concurrent.atomic.AtomicInteger
-import org.tfminilm.Task
+import org.tfminilm.TaskKind
 
 /** A page of the activity. Its requests replace each other: the last one counts. */
-abstract class Screen(protected val activity: Activity, protected val models: Models) {
+abstract class Screen(protected val activity: Activity, protected val models: ModelRepository) {
     private val latest = AtomicInteger()
 
     /** What the last request found. */
@@ -28,7 +28,7 @@ abstract class Screen(protected val activity: Activity, protected val models: Mo
     }
 
     protected fun <T> request(
-        choice: Choice,
+        choice: AvailableModel,
         status: TextView,
         work: (OpenModel, () -> Boolean) -> T,
         show: (T) -> Unit,
@@ -37,11 +37,11 @@ abstract class Screen(protected val activity: Activity, protected val models: Mo
         val isStale = { latest.get() != number }
         models.run(choice, isStale, { work(it, isStale) }) { outcome ->
             when (outcome) {
-                is Outcome.Failed -> {
+                is Outcome.Failure -> {
                     result.text = "" // Of another text, or another model.
                     status.text = outcome.message
                 }
-                is Outcome.Found -> {
+                is Outcome.Success -> {
                     status.text = activity.getString(
                         R.string.status,
                         outcome.milliseconds,
@@ -66,8 +66,8 @@ abstract class Screen(protected val activity: Activity, protected val models: Mo
     }
 
     /** Offers the models of a task, or all; keeps the one chosen so far, else [default]. */
-    protected fun fill(spinner: Spinner, task: Task?, default: Int = 0, chosen: () -> Unit) {
-        val choices = models.choices().filter { task == null || it.manifest.task == task }
+    protected fun fill(spinner: Spinner, task: TaskKind?, default: Int = 0, chosen: () -> Unit) {
+        val choices = models.available().filter { task == null || it.manifest.task == task }
         spinner.onItemSelectedListener = null
         spinner.adapter =
             ArrayAdapter(activity, android.R.layout.simple_spinner_dropdown_item, choices)
@@ -86,8 +86,8 @@ abstract class Screen(protected val activity: Activity, protected val models: Mo
     }
 
     /** The model that a spinner shows; says so where there is none. */
-    protected fun chosen(spinner: Spinner, status: TextView): Choice? {
-        val choice = spinner.selectedItem as Choice?
+    protected fun chosen(spinner: Spinner, status: TextView): AvailableModel? {
+        val choice = spinner.selectedItem as AvailableModel?
         if (choice == null) status.setText(R.string.no_model)
         return choice
     }

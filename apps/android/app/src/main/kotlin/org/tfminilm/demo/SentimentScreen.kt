@@ -6,10 +6,10 @@ import android.widget.EditText
 import android.widget.Spinner
 import android.widget.TextView
 import org.tfminilm.Classification
-import org.tfminilm.Task
+import org.tfminilm.TaskKind
 
 /** Classifies the sentence, or the two of them, while it is typed. */
-class SentimentScreen(activity: Activity, models: Models) : Screen(activity, models) {
+class SentimentScreen(activity: Activity, models: ModelRepository) : Screen(activity, models) {
     private val sentence: EditText = find(R.id.sentence)
     private val other: EditText = find(R.id.other_sentence)
     override val result: TextView = find(R.id.sentiment_result)
@@ -21,7 +21,7 @@ class SentimentScreen(activity: Activity, models: Models) : Screen(activity, mod
     }
 
     override fun refresh() {
-        fill(spinner, Task.CLASSIFICATION) { classify() }
+        fill(spinner, TaskKind.CLASSIFICATION) { classify() }
         classify()
     }
 
@@ -38,8 +38,10 @@ class SentimentScreen(activity: Activity, models: Models) : Screen(activity, mod
 }
 
 /** A line for each label, the likeliest one first. */
-fun Activity.describe(found: Classification): String =
-    found.probabilities.indices.sortedByDescending { found.probabilities[it] }
+fun Activity.describe(classification: Classification): String =
+    classification.probabilities.indices
+        .sortedByDescending { classification.probabilities[it] }
         .joinToString("\n") {
-            getString(R.string.label_probability, found.labels[it], 100 * found.probabilities[it])
+            val percent = 100 * classification.probabilities[it]
+            getString(R.string.label_probability, classification.labels[it], percent)
         }

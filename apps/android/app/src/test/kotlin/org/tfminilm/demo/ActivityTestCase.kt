@@ -20,8 +20,8 @@ import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
 import org.robolectric.annotation.GraphicsMode
 import org.robolectric.internal.bytecode.InstrumentationConfiguration
+import org.tfminilm.BundleManifest
 import org.tfminilm.Golden
-import org.tfminilm.Manifest
 
 /** One copy of JNA and LiteRT, as their native halves know one only. */
 class Runner(test: Class<*>) : RobolectricTestRunner(test) {
@@ -98,7 +98,7 @@ abstract class ActivityTestCase {
 
     /** Takes the threshold from the model for questions, as its weights are random. */
     protected fun answerEveryQuestion() {
-        val file = File(app.filesDir, "bundles/question_answering/${Manifest.FILE}")
+        val file = File(app.filesDir, "bundles/question_answering/${BundleManifest.FILE}")
         val json = JSONObject(file.readText())
         json.getJSONObject("question_answering").put("null_threshold", JSONObject.NULL)
         file.writeText(json.toString())

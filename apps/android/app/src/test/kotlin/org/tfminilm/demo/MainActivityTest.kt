@@ -23,8 +23,8 @@ import org.junit.Test
 import org.robolectric.Robolectric
 import org.robolectric.Shadows.shadowOf
 import org.tensorflow.lite.Interpreter
+import org.tfminilm.BundleManifest
 import org.tfminilm.Golden
-import org.tfminilm.Manifest
 
 /** What the screens do. */
 class MainActivityTest : ActivityTestCase() {
@@ -90,7 +90,7 @@ class MainActivityTest : ActivityTestCase() {
 
     @Test
     fun `makes room when memory runs out, and says so where that is not enough`() {
-        val choice = app.models.choices().first { it.name == "classification" }
+        val choice = app.models.available().first { it.name == "classification" }
         val tried = ArrayList<OpenModel>()
         var outcome: Outcome<String>? = null
         fun run(failures: Int) {
@@ -104,17 +104,17 @@ class MainActivityTest : ActivityTestCase() {
             settle()
         }
         run(failures = 1)
-        assertEquals("found", (outcome as Outcome.Found).value)
+        assertEquals("found", (outcome as Outcome.Success).value)
         assertNotSame(tried[0], tried[1])
         run(failures = 2)
-        assertEquals(activity.getString(R.string.out_of_memory), (outcome as Outcome.Failed).message)
+        assertEquals(activity.getString(R.string.out_of_memory), (outcome as Outcome.Failure).message)
         type(R.id.sentence, "And on it goes.")
         assertTrue("%" in text(R.id.sentiment_result))
     }
 
     @Test
     fun `closes its models when the system asks for memory`() {
-        val choice = app.models.choices().first()
+        val choice = app.models.available().first()
         val opened = ArrayList<OpenModel>()
         for (level in listOf(0, ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)) {
             app.models.run(choice, { false }, { opened += it }) {}
@@ -140,7 +140,7 @@ class MainActivityTest : ActivityTestCase() {
         assertTrue(text(R.id.open_result), "vocab.txt" in text(R.id.open_result))
 
         Golden.file("classification").copyRecursively(folder, overwrite = true)
-        val manifest = File(folder, Manifest.FILE)
+        val manifest = File(folder, BundleManifest.FILE)
         val name = Golden.bundle("classification").manifest.signatures[0].name
         manifest.writeText(manifest.readText().replace("\"$name\"", "\"another\""))
         pick("bad", folder)

@@ -8,9 +8,9 @@ import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.tfminilm.BundleException
+import org.tfminilm.BundleManifest
 import org.tfminilm.Golden
 import org.tfminilm.LiteRtEngine
-import org.tfminilm.Manifest
 
 /** What the app says of a model that its runtime computes wrongly. */
 class RefusedModelTest : ActivityTestCase() {
@@ -24,7 +24,7 @@ class RefusedModelTest : ActivityTestCase() {
     }
 
     private fun bend(model: String, by: Double) {
-        val file = File(app.filesDir, "bundles/$model/${Manifest.FILE}")
+        val file = File(app.filesDir, "bundles/$model/${BundleManifest.FILE}")
         val json = JSONObject(file.readText())
         val row = json.getJSONObject("probe").getJSONArray("rows").getJSONObject(0)
         val logits = row.getJSONObject("outputs").getJSONArray("logits")
@@ -54,7 +54,7 @@ class RefusedModelTest : ActivityTestCase() {
         show("exact")
         assertShown(null)
         val sha256 = Golden.bundle("precisions/classification-float32")
-            .manifest.files.getValue(Manifest.MODEL).sha256
+            .manifest.files.getValue(BundleManifest.MODEL).sha256
         assertTrue(sha256 in StoredProofs(app))
         assertFalse(sha256 in StoredProofs(app, version = 1234))
         assertFalse("another" in StoredProofs(app))
