@@ -1,0 +1,241 @@
+package org.tfminilm
+
+import org.json.JSONArray
+import org.json.JSONException
+import org.json.JSONObject
+
+/** What a bundle's model was made for. */
+enum class TaskKind(val id: String) {
+    ENCODER("encoder"),
+    CLASSIFICATION("classification"),
+    REGRESSION("regression"),
+    QUESTION_ANSWERING("question_answering"),
+}
+
+/** One way to run the model: all its inputs are int32 `[1, length]`. */
+class ModelSignature(
+    val name: String,
+    val length: Int,
+    val inputs: Map<String, IntArray>,
+    val outputs: Map<String, IntArray>,
+)
+
+/** Whose rules make words of a text, before the words are cut. */
+enum class WordRules(val id: String) {
+    BERT("bert"),
+    KERAS_HUB("keras_hub"),
+}
+
+/** How the file of a vocabulary is read. */
+sealed class TokenizerKind {
+    class WordPiece(
+        val rules: WordRules,
+        val lowercase: Boolean,
+        val stripAccents: Boolean,
+        val suffixIndicator: String,
+    ) : TokenizerKind()
+
+    class SentencePiece(val idOffset: Int) : TokenizerKind()
+}
+
+class TokenizerSettings(
+    val kind: TokenizerKind,
+    val vocabulary: String,
+    /** How many [sep] part two texts. */
+    val separators: Int,
+    val cls: Int,
+    val sep: Int,
+    val pad: Int,
+    val unknown: Int,
+)
+
+class QuestionSettings(
+    val documentStride: Int,
+    val maxQuestionTokens: Int,
+    val maxAnswerTokens: Int,
+    /** Above it there is no answer; null where every question has one. */
+    val nullThreshold: Float?,
+)
+
+/** Tokens, and the outputs by name that are known for them. */
+class KnownAnswer(
+    val ids: IntArray,
+    val segments: IntArray,
+    /** Flat; of outputs with one number a token, those of these tokens. */
+    val outputs: Map<String, FloatArray>,
+)
+
+/** Known answers, by which a runtime shows that it computes the model rightly. */
+class Probe(
+    /** How far each number may be from the known one. */
+    val tolerance: Float,
+    val answers: List<KnownAnswer>,
+)
+
+class FileRecord(val bytes: Long, val sha256: String)
+
+/** `manifest.json`, as `tfminilm export` writes it. */
+class BundleManifest(
+    val task: TaskKind,
+    val taskName: String?,
+    val description: String,
+    /** How many texts the model reads together, 1 or 2. */
+    val texts: Int,
+    val labels: List<String>,
+    val precision: String,
+    val parameters: Long,
+    /** Rows of the table of tokens. */
+    val tokens: Long,
+    /** Shortest first. */
+    val signatures: List<ModelSignature>,
+    val tokenizer: TokenizerSettings,
+    val questions: QuestionSettings?,
+    val probe: Probe,
+    /** The oldest version of each library that is right; null where none is. */
+    val runtimes: Map<String, String?>,
+    val files: Map<String, FileRecord>,
+) {
+    companion object {
+        const val FILE = "manifest.json"
+        const val MODEL = "model.tflite"
+        private const val FORMAT = "tfminilm-bundle"
+        private const val FORMAT_VERSION = 2
+
+        /** @throws BundleException it is not a manifest that this code knows. */
+        fun parse(text: String): BundleManifest = try {
+            ManifestRules.checkDepth(text)
+            val json = JSONObject(text)
+            checkFormat(json)
+            ManifestRules.check(json)
+            read(json)
+        } catch (error: JSONException) {
+            throw BundleException("The bundle's manifest is damaged: ${error.message}", error)
+        }
+
+        private fun checkFormat(json: JSONObject) {
+            val format = json.optString("format")
+            val version = json.optInt("format_version")
+            if (format != FORMAT) {
+                throw BundleException("This is no bundle: its format is \"$format\", not $FORMAT")
+            }
+            if (version > FORMAT_VERSION) {
+                throw BundleException(
+                    "The bundle has format version $version, this app knows " +
+                        "$FORMAT_VERSION: update the app",
+                )
+            }
+            if (version != FORMAT_VERSION) {
+                throw BundleException(
+                    "The bundle has format version $version, this app knows " +
+                        "$FORMAT_VERSION: export the model again",
+                )
+            }
+        }
+
+        private fun read(json: JSONObject): BundleManifest {
+            val id = json.getString("task")
+            val task = TaskKind.values().first { it.id == id }
+            val labels = json.optJSONArray("labels")
+            return BundleManifest(
+                task = task,
+                taskName = json.textOrNull("task_name"),
+                description = json.textOrNull("description") ?: "",
+                texts = json.getInt("num_texts"),
+                labels = labels?.let { array -> List(array.length()) { array.getString(it) } }
+                    ?: emptyList(),
+                precision = json.getString("precision"),
+                parameters = json.getJSONObject("model").getLong("parameters"),
+                tokens = json.getJSONObject("model").getLong("vocabulary_size"),
+                signatures = signatures(json.getJSONObject("signatures")),
+                tokenizer = tokenizer(json.getJSONObject("tokenizer")),
+                questions = json.optJSONObject("question_answering")?.let(::questions),
+                probe = probe(json.getJSONObject("probe")),
+                runtimes = json.getJSONObject("runtimes").entries { all, name ->
+                    all.textOrNull(name)
+                },
+                files = json.getJSONObject("files").entries { files, name ->
+                    val record = files.getJSONObject(name)
+                    FileRecord(record.getLong("bytes"), record.getString("sha256"))
+                },
+            )
+        }
+
+        private fun signatures(json: JSONObject): List<ModelSignature> {
+            val signatures = json.entries { all, name ->
+                val signature = all.getJSONObject(name)
+                ModelSignature(
+                    name,
+                    signature.getInt("length"),
+                    signature.getJSONObject("inputs").entries(::shape),
+                    signature.getJSONObject("outputs").entries(::shape),
+                )
+            }
+            return signatures.values.sortedBy { it.length }
+        }
+
+        private fun shape(tensors: JSONObject, name: String): IntArray {
+            val sizes: JSONArray = tensors.getJSONObject(name).getJSONArray("shape")
+            return IntArray(sizes.length()) { sizes.getInt(it) }
+        }
+
+        private fun tokenizer(json: JSONObject): TokenizerSettings {
+            val ids = json.getJSONObject("special_ids")
+            return TokenizerSettings(
+                tokenizerKind(json),
+                json.getString("vocabulary"),
+                separators = json.optInt("separators_between_texts", 1),
+                cls = ids.getInt("cls"),
+                sep = ids.getInt("sep"),
+                pad = ids.getInt("pad"),
+                unknown = ids.getInt("unk"),
+            )
+        }
+
+        private fun tokenizerKind(json: JSONObject) = when (val kind = json.getString("kind")) {
+            "wordpiece" -> TokenizerKind.WordPiece(
+                wordRules(json.getString("rules")),
+                json.getBoolean("lowercase"),
+                json.getBoolean("strip_accents"),
+                json.getString("suffix_indicator"),
+            )
+            "sentencepiece" -> TokenizerKind.SentencePiece(json.getInt("id_offset"))
+            else -> throw JSONException("tokenizer.kind is $kind")
+        }
+
+        private fun wordRules(id: String) = WordRules.values().first { it.id == id }
+
+        private fun questions(json: JSONObject) = QuestionSettings(
+            json.getInt("document_stride"),
+            json.getInt("max_question_tokens"),
+            json.getInt("max_answer_tokens"),
+            if (json.isNull("null_threshold")) null else json.getDouble("null_threshold").toFloat(),
+        )
+
+        private fun probe(json: JSONObject): Probe {
+            val rows = json.getJSONArray("rows")
+            val answers = List(rows.length()) { knownAnswer(rows.getJSONObject(it)) }
+            return Probe(json.getDouble("tolerance").toFloat(), answers)
+        }
+
+        private fun knownAnswer(json: JSONObject): KnownAnswer {
+            val ids = json.getJSONArray("token_ids").ints()
+            val segments = json.optJSONArray("segment_ids")?.ints() ?: IntArray(ids.size)
+            val outputs = json.getJSONObject("outputs").entries { all, name ->
+                val values = all.getJSONArray(name)
+                FloatArray(values.length()) { values.getDouble(it).toFloat() }
+            }
+            return KnownAnswer(ids, segments, outputs)
+        }
+
+        private fun JSONArray.ints() = IntArray(length()) { getInt(it) }
+
+        private fun JSONObject.textOrNull(name: String): String? =
+            if (isNull(name)) null else getString(name)
+
+        private fun <T> JSONObject.entries(read: (JSONObject, String) -> T): Map<String, T> {
+            val entries = LinkedHashMap<String, T>()
+            for (name in keys()) entries[name] = read(this, name)
+            return entries
+        }
+    }
+}
