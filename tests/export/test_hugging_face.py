@@ -181,3 +181,10 @@ def test_of_another_kind(tmp_path):
     with pytest.raises(UserError, match="cannot write a XLMRobertaTokenizer"):
         hugging_face.write(made.student("bert"), pieces, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_head_of_no_task(make_backbone, tokenizer, tmp_path):
+    model = teachers.build_masked_lm(make_backbone(num_layers=1))
+    with pytest.raises(UserError, match="cannot write a .*MaskedLM as a Hug"):
+        hugging_face.write(model, tokenizer, tmp_path)
+    assert not list(tmp_path.iterdir())

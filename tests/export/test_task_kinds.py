@@ -1,5 +1,7 @@
 """Every kind of task, from its examples to its head on a phone."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from tfminilm.export.bundle import contents
 from tfminilm.export.graph.mobile_graph import MobileGraph
 from tfminilm.export.manifest import OUTPUTS
+from tfminilm.export.server import hugging_face
 from tfminilm.export.target import Target
 from tfminilm.tasks import TASKS, Task, heads, submission
 from tfminilm.tasks.batches import Batches
@@ -134,6 +137,23 @@ def test_a_manifest_tells_it_again(kind, task, trained, settings):
     again = kind.read_manifest_part(bare, part)
     assert again.null_threshold == settings.null_threshold
     assert again.doc_stride == (bare if part is None else settings).doc_stride
+
+
+def test_a_hugging_face_folder_gives_it_back(
+    kind, task, encoded, trained, tokenizer, tmp_path
+):
+    head, _ = trained
+    hugging_face.write(head, tokenizer, tmp_path, task.labels)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["architectures"] == ["Bert" + kind.transformers_head]
+    assert Settings.load(tmp_path).kind == kind.name
+    batch = encoded.padded(np.arange(2), LENGTH)
+    first, second = (
+        keras.tree.flatten(model(batch, training=False))
+        for model in (head, heads.load_head(tmp_path))
+    )
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_labels_of_a_column_are_read_as_they_are_written(kind, task):

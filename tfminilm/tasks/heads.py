@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import keras_hub
 
-from tfminilm import families, json_files
+from tfminilm import json_files
 from tfminilm.errors import UserError, in_one_line
 from tfminilm.families.room import require_preset_room
 from tfminilm.tasks.head_models import (
@@ -16,7 +16,7 @@ from tfminilm.tasks.head_models import (
     SpanFinder,
     token_states,
 )
-from tfminilm.tasks.kinds import kind_of, kind_of_head
+from tfminilm.tasks.kinds import KINDS, kind_of, kind_of_head
 from tfminilm.tasks.task import Task
 from tfminilm.teachers.heads import Head, find_head, load_with_head
 
@@ -79,15 +79,12 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
         )
     try:
         name = json_files.read(path / "task.json", SHAPE)["class_name"]
-        own = {
+        classes = {
             cls.__name__: cls
-            for cls in (
-                FirstTokenClassifier,
-                SpanFinder,
-                *families.text_classifiers(),
-            )
+            for kind in KINDS.values()
+            for cls in kind.head_classes()
         }
-        cls = own.get(name, keras_hub.models.TextClassifier)
+        cls = classes.get(name, keras_hub.models.TextClassifier)
         require_preset_room(path)
         return cls.from_preset(str(path), compile=False)
     except UserError:

@@ -13,7 +13,8 @@ from tfminilm.errors import UserError
 from tfminilm.export.graph import weights
 from tfminilm.families.family import HuggingFace
 from tfminilm.families.hugging_face.checkpoint import pytorch_name
-from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
+from tfminilm.tasks.head_models import FirstTokenClassifier
+from tfminilm.tasks.kinds import kind_of_head
 from tfminilm.tokenizer import BERT, rules_of
 from tfminilm.typing import Tokenizer
 
@@ -55,16 +56,17 @@ def write(
             "with BERT's, as tokenizer.hugging_face.with_bert_rules makes it"
         )
     family, settings, modules = _contents(backbone)
-    kind = "Model"
+    suffix, prefix = "Model", family.model_type
     if model is not backbone:
-        # Where there is a head, the encoder is a part of the model.
-        modules = {f"{family.model_type}.{k}": v for k, v in modules.items()}
-        kind, head_settings = _head(model, labels)
+        suffix = _suffix(model)
+        head_settings, head_modules = _HEADS[suffix](model, labels, prefix)
         settings |= head_settings
-        modules |= _head_modules(model, family.model_type)
+        # Where there is a head, the encoder is a part of the model.
+        modules = {f"{prefix}.{k}": v for k, v in modules.items()}
+        modules |= head_modules
     settings |= {
-        "model_type": family.model_type,
-        "architectures": [family.class_name + kind],
+        "model_type": prefix,
+        "architectures": [family.class_name + suffix],
         "pad_token_id": int(tokenizer.pad_token_id),
         "dtype": "float32",
     }
@@ -124,33 +126,48 @@ def _contents(
     return kept, *kept.contents(backbone)
 
 
-def _head(
-    model: keras_hub.models.Task, labels: Sequence[str]
-) -> tuple[str, dict[str, Any]]:
-    """Return what `transformers` calls this head, and its settings."""
-    if isinstance(model, SpanFinder):
-        return "ForQuestionAnswering", {"qa_dropout": model.dropout}
+def _suffix(model: keras_hub.models.Task) -> str:
+    """Return the end of the name of the class in `transformers`."""
+    kind = kind_of_head(model)
+    if kind is None:
+        raise UserError(
+            f"cannot write a {type(model).__name__} as a Hugging Face folder: "
+            "expected a model with a head for a task, or a backbone"
+        )
+    return kind.transformers_head
+
+
+def _classifier_head(
+    model: keras_hub.models.Task, labels: Sequence[str], prefix: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
     names = labels or [f"LABEL_{i}" for i in range(model.num_classes)]
     settings: dict[str, Any] = {
         "id2label": {str(i): name for i, name in enumerate(names)},
         "label2id": {name: i for i, name in enumerate(names)},
         "classifier_dropout": model.dropout,
     }
+    modules = {"classifier": model.get_layer("logits")}
     if model.num_classes == 1:
         settings["problem_type"] = "regression"
     if isinstance(model, FirstTokenClassifier):
         settings["classifier_activation"] = True  # The pooler is tanh.
-    return "ForSequenceClassification", settings
+        modules[f"{prefix}.pooler.dense"] = model.get_layer("pooled_dense")
+    return settings, modules
 
 
-def _head_modules(model: keras_hub.models.Task, prefix: str) -> dict[str, Any]:
-    if isinstance(model, SpanFinder):
-        return {"qa_outputs": model.get_layer("span_logits")}
-    modules = {"classifier": model.get_layer("logits")}
-    if isinstance(model, FirstTokenClassifier):
-        pooler = f"{prefix}.pooler.dense"
-        modules[pooler] = model.get_layer("pooled_dense")
-    return modules
+def _answering_head(
+    model: keras_hub.models.Task, labels: Sequence[str], prefix: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    modules = {"qa_outputs": model.get_layer("span_logits")}
+    return {"qa_dropout": model.dropout}, modules
+
+
+# The settings of heads, and their layers by PyTorch's names; by the class
+# that a task's kind declares.
+_HEADS = {
+    "ForSequenceClassification": _classifier_head,
+    "ForQuestionAnswering": _answering_head,
+}
 
 
 def _arrays(

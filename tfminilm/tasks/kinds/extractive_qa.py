@@ -29,6 +29,7 @@ class ExtractiveQA(Kind):
     manifest_name = "question_answering"
     outputs = ("start_logits", "end_logits")
     mobile_head = "SpanHead"
+    transformers_head = "ForQuestionAnswering"
     submission = "squad"
     is_augmentable = False
     reads_all_tokens = True
@@ -75,10 +76,10 @@ class ExtractiveQA(Kind):
 
         return SpanFinder(backbone, dropout)
 
-    def is_head(self, model: "keras.Model") -> bool:
+    def head_classes(self) -> tuple[type, ...]:
         from tfminilm.tasks.head_models import SpanFinder
 
-        return isinstance(model, SpanFinder)
+        return (SpanFinder,)
 
     def is_head_of(self, task: Task, model: "keras.Model") -> bool:
         return self.is_head(model)

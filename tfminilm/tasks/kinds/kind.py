@@ -57,6 +57,10 @@ class Kind(abc.ABC):
     mobile_head: ClassVar[str]
     """The class in `export.graph.heads` that computes them on a phone."""
 
+    transformers_head: ClassVar[str]
+    """The end of the class' name in `transformers`, such as
+    "ForQuestionAnswering"; `export.server.hugging_face` writes it."""
+
     submission: ClassVar[str]
     """The format of its leaderboards' files, in `tasks.submission`."""
 
@@ -157,8 +161,15 @@ class Kind(abc.ABC):
         """Return a Keras model with a new head for `task` on `backbone`."""
 
     @abc.abstractmethod
+    def head_classes(self) -> tuple[type, ...]:
+        """Return the classes of models with a head of this kind.
+
+        Presets name these classes, or a subclass that KerasHub knows.
+        """
+
     def is_head(self, model: "keras.Model") -> bool:
         """Tell whether a model has a head of this kind."""
+        return isinstance(model, self.head_classes())
 
     @abc.abstractmethod
     def is_head_of(self, task: Task, model: "keras.Model") -> bool:

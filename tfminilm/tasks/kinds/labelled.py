@@ -31,6 +31,7 @@ class LabelledTexts(Kind):
 
     outputs = ("logits",)
     mobile_head = "FirstTokenHead"
+    transformers_head = "ForSequenceClassification"
     submission = "glue"
     labels_are_a_column = True
 
@@ -64,13 +65,17 @@ class LabelledTexts(Kind):
 
         return text_classifier(backbone, self.num_outputs(task), dropout)
 
-    def is_head(self, model: "keras.Model") -> bool:
+    def head_classes(self) -> tuple[type, ...]:
         import keras_hub
 
+        from tfminilm import families
         from tfminilm.tasks.head_models import FirstTokenClassifier
 
-        classes = (keras_hub.models.TextClassifier, FirstTokenClassifier)
-        return isinstance(model, classes)
+        return (
+            keras_hub.models.TextClassifier,
+            FirstTokenClassifier,
+            *families.text_classifiers(),
+        )
 
     def is_head_of(self, task: Task, model: "keras.Model") -> bool:
         return self.is_head(model) and model.num_classes == self.num_outputs(
