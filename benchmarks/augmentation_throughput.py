@@ -26,7 +26,7 @@ COUNT, WINDOW = 15, 64
 
 
 def main() -> None:
-    """Times the three ways in turns and prints the table."""
+    """Time the three ways in turns and print the table."""
     options = _options()
     tokenizer = teachers.load_tokenizer(options.model)
     if options.model == _shared.TEACHER:
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _texts(options, tokenizer):
-    """Token ids of sentences."""
+    """Return token ids of sentences."""
     if options.data_dir:
         examples = Data(options.data_dir).read(get_task("sst2"), "train")
         found = [text for example in examples for text in example.texts]
@@ -79,7 +79,7 @@ def _texts(options, tokenizer):
 
 
 def _places(texts):
-    """All tokens within the window, in an order of chance."""
+    """Return all tokens within the window, in an order of chance."""
     found = [
         (text, place)
         for text, ids in enumerate(texts)

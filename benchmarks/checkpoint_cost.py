@@ -27,7 +27,7 @@ WITHOUT, BESIDE, WAITING = "none", "beside the steps", "steps wait for it"
 
 
 def main() -> None:
-    """Measures in turns and prints the table."""
+    """Measure in turns and print the table."""
     options = _options()
     clock = _shared.CLOCKS[options.clock]
     with (

@@ -34,7 +34,7 @@ WIDTH, WIDE, HEADS, LAYERS = 384, 1536, 12, 6
 
 
 def main() -> None:
-    """Measures in turns and prints the table."""
+    """Measure in turns and print the table."""
     options = _options()
     options.dtype = resolve_precision(options.dtype)
     task = get_task(options.task)
@@ -89,7 +89,7 @@ def _trainer(task, data, options):
 
 
 def _products(data, options):
-    """The products of steps: forward, and twice as many backward.
+    """Return the products of steps: forward, and twice as many backward.
 
     Of a classifier's last layer only keys and values have all rows.
     """

@@ -25,7 +25,7 @@ HEADS = 12
 
 
 def main() -> None:
-    """Measures every row in a process of its own and prints the table."""
+    """Measure every row in a process of its own and print the table."""
     options = _options()
     if options.row:
         print(json.dumps(measure(options)))
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def measure(options):
-    """Seconds of a step, of its products alone, and peak memory."""
+    """Return seconds of a step, of its products alone, and peak memory."""
     import keras
 
     import tfminilm
@@ -107,12 +107,12 @@ def _by_the_book(teacher, student):
 
 
 def _named(outputs):
-    """Without the layer's number: "values/11" is "values"."""
+    """Drop the layer's number: "values/11" becomes "values"."""
     return {name.split("/")[0]: tensor for name, tensor in outputs.items()}
 
 
 def _seconds(model, batch, options):
-    """Of a step, the median of the rounds."""
+    """Return the median of the rounds, of a step."""
     import tensorflow as tf
 
     data = tf.data.Dataset.from_tensors(batch).repeat(options.steps)

@@ -20,7 +20,7 @@ from tfminilm.data import shards
 
 
 def main() -> None:
-    """Measures in turns and prints the table."""
+    """Measure in turns and print the table."""
     options = _options()
     tokenizer = teachers.load_tokenizer(_shared.TEACHER)
     length = shards.Manifest.load(options.shards).sequence_length

@@ -35,7 +35,7 @@ CLOCKED = ("split", "seconds", "tokens_per_second", "peak_memory_gib")
 
 
 def main() -> int:
-    """Makes the runs and prints the table."""
+    """Make the runs and print the table."""
     options = _options()
     with tempfile.TemporaryDirectory() as place:
         folder = pathlib.Path(place)
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def _killed_runs(run, folder, wanted, times, options):
-    """(where each kill came, what differed in the end) of each run."""
+    """Return where each kill came and what differed in the end, by run."""
     dice = random.Random(options.seed)
     rows, kills = [], 0
     while kills < options.count:
@@ -106,7 +106,7 @@ class _Runner:
         self._recipe = _recipe(folder / "text")
 
     def whole(self, workdir):
-        """Makes a run without a kill; when its first step was done."""
+        """Make a run without a kill; when its first step was done."""
         child = self._start(workdir)
         first_step = None
         while not os.waitpid(child, os.WNOHANG)[0]:
@@ -118,7 +118,7 @@ class _Runner:
         return first_step
 
     def killed(self, workdir, moment, loading, at_write):
-        """Where the kill came; None if the run ended before.
+        """Return where the kill came; None if the run ended before.
 
         Args:
             workdir: the run's.
@@ -220,7 +220,7 @@ def _write_text(folder):
 
 
 def _num_rows(workdir):
-    """How many steps left a row, counting those that were done again."""
+    """Return how many steps left a row, counting those that were done again."""
     rows = (workdir / stage / "metrics.jsonl" for stage in STAGES)
     return sum(x.read_text().count('"train"') for x in rows if x.exists())
 
@@ -230,7 +230,7 @@ def _is_writing(workdir):
 
 
 def _where(workdir):
-    """What a run was at when it was killed, by what it left."""
+    """Return what a run was at when it was killed, by what it left."""
     if _is_writing(workdir):
         return WRITING
     for stage in reversed(STAGES):
@@ -242,7 +242,7 @@ def _where(workdir):
 
 
 def _results(workdir):
-    """What has to be the same: arrays by name, and the rows of metrics."""
+    """Return what must be the same: arrays by name, and rows of metrics."""
     found = {}
     for stage in STAGES:
         folder = workdir / stage
@@ -272,7 +272,7 @@ def _weights(path):
 
 
 def _difference(found, wanted):
-    """The first thing that differs; empty if nothing does."""
+    """Return the first thing that differs; empty if nothing does."""
     if found.keys() != wanted.keys():
         return f"{min(found.keys() ^ wanted.keys())} is in one alone"
     return next(

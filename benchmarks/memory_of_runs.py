@@ -31,7 +31,7 @@ _TENTHS = 10
 
 
 def main() -> None:
-    """Makes the run and the fits, and prints a row of each."""
+    """Make the run and the fits, and print a row of each."""
     options = _options()
     if options.steps:
         _print(f"{options.steps:,} steps", _run(options.steps))
@@ -49,7 +49,7 @@ def _print(name: str, read: list[float]) -> None:
 
 
 def _run(steps: int) -> list[float]:
-    """Readings of memory while one run goes on, from its first step."""
+    """Return readings of memory while one run goes on, from its first step."""
     read: list[float] = []
     ends = threading.Event()
     spec = recipe.Recipe(
@@ -85,7 +85,7 @@ def _run(steps: int) -> list[float]:
 
 
 def _fits(count: int) -> list[float]:
-    """Memory after each fit."""
+    """Return memory after each fit."""
     teacher, tokenizer = load_backbone("tiny:bert"), load_tokenizer("tiny:bert")
     text = data.text_data(
         "docs", tokenizer, 64, held_out_fraction=0.1, max_tokens=200_000

@@ -49,7 +49,7 @@ ROWS = ("teacher", *ON_TEXT, *ON_TASK, *ALONE)
 
 
 def main() -> None:
-    """Runs what is not there yet and prints the table."""
+    """Run what is not there yet and print the table."""
     options = _options()
     cells = {
         (row, task, seed): _cell(row, task, seed, options)
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _cell(row, task, seed, options):
-    """The score of one row on one task with one seed."""
+    """Return the score of one row on one task with one seed."""
     folder = options.workdir / f"{row}-{task}-{seed}".replace(" ", "-")
     path = folder / "cell.json"
     if not path.exists():
@@ -79,7 +79,7 @@ def _cell(row, task, seed, options):
 
 
 def _source(row, seed, options):
-    """The model that is fine-tuned."""
+    """Return the model that is fine-tuned."""
     if row == "teacher":
         return TEACHER
     folder = options.workdir / f"{row}-{seed}".replace(" ", "-")

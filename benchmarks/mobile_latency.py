@@ -30,7 +30,7 @@ _PRECISIONS = ("float32", "dynamic_wi8_afp32")
 
 
 def main() -> None:
-    """Writes the files, measures them, prints the table."""
+    """Write the files, measure them, print the table."""
     options = _options()
     model, outputs = load.load_backbone(options.model), _OUTPUTS
     if options.task:
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def write_files(model, outputs, lengths, folder):
-    """Writes all files; returns {(who, precision, length): path}."""
+    """Write all files; return {(who, precision, length): path}."""
     files = {}
     for precision in _PRECISIONS:
         path = folder / f"tfminilm_{precision}.tflite"
@@ -64,7 +64,7 @@ def write_files(model, outputs, lengths, folder):
 
 
 def _write_keras_hub(model, precision, length, folder):
-    """`model.export` with builtin operators only, as a phone needs it."""
+    """Export by `model.export` with builtin operators only, as a phone does."""
     import keras
     import tensorflow as tf
 
@@ -90,7 +90,7 @@ def _write_keras_hub(model, precision, length, folder):
 
 
 def measure(files, length, threads, options):
-    """One row per file, all timed in turns."""
+    """Return one row per file, all timed in turns."""
     here = {key: path for key, path in files.items() if key[2] == length}
     taken = latency.measure_latencies(
         list(here.values()),
@@ -124,7 +124,7 @@ def measure(files, length, threads, options):
 
 
 def _products(path, length, threads):
-    """Milliseconds of the matrix products alone, and what is not theirs."""
+    """Return milliseconds of the matrix products, and of the rest."""
     signature = next(
         name
         for name in profile.partitions(path)
@@ -141,7 +141,7 @@ def _products(path, length, threads):
 
 
 def table(rows, options):
-    """The rows as a table, with the machine and the settings below."""
+    """Return the rows as a table, with the machine and the settings below."""
     left = ("tokens", "thr.", "weights", "export")
     right = ("median ms", "fastest", "gain", "of fastest", "products")
     right += ("outside", "MB", "parts")

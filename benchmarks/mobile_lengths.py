@@ -27,7 +27,7 @@ _PRECISIONS = ("float32", "dynamic_wi8_afp32")
 
 
 def main() -> None:
-    """Writes the files, runs the sentences, prints the table."""
+    """Write the files, run the sentences, print the table."""
     options = _options()
     task = get_task("sst2")
     backbone = load.load_backbone(options.model)
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def measure(model, precision, encoded, options):
-    """Milliseconds a sentence and bytes, of both files."""
+    """Return milliseconds a sentence and bytes, of both files."""
     with tempfile.TemporaryDirectory() as folder:
         encoders, sizes = [], []
         for lengths in (options.lengths, options.lengths[-1:]):
@@ -69,7 +69,7 @@ def measure(model, precision, encoded, options):
 
 
 def _sentences(encoder, encoded, clock):
-    """Seconds of each sentence."""
+    """Return seconds of each sentence."""
     taken = []
     for start, end in zip(encoded.offsets, encoded.offsets[1:], strict=False):
         began = clock()
@@ -79,7 +79,7 @@ def _sentences(encoder, encoded, clock):
 
 
 def table(rows, encoded, options):
-    """The rows as a table, with the machine and the settings below."""
+    """Return the rows as a table, with the machine and the settings below."""
     titles = ("several, ms", "one, ms", "gain", "MB", "larger by")
     shown = _shared.table(["weights"], titles)
     for row in rows:

@@ -41,7 +41,7 @@ _GROUPS = {
 
 
 def main() -> None:
-    """Writes the files, measures them, prints both tables."""
+    """Write the files, measure them, print both tables."""
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
         files = write_files(options, pathlib.Path(folder))
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def write_files(options, folder):
-    """Writes all files; returns {(norm, activation, weights): path}."""
+    """Write all files; return {(norm, activation, weights): path}."""
     files = {}
     for normalization, activation in _PAPER:
         model = build(normalization, activation, options)
@@ -69,7 +69,7 @@ def write_files(options, folder):
 
 
 def build(normalization, activation, options):
-    """A random MobileBERT; a factor of 1 would leave nothing of a norm."""
+    """Build a random MobileBERT; factors of 1 would leave no norms."""
     keras.utils.set_random_seed(0)
     model = students.mobilebert(
         num_layers=options.layers,
@@ -84,7 +84,7 @@ def build(normalization, activation, options):
 
 
 def measure(files, options, threads):
-    """One row per file, all timed in turns."""
+    """Return one row per file, all timed in turns."""
     taken = latency.measure_latencies(
         list(files.values()),
         [options.length],
@@ -113,7 +113,7 @@ def measure(files, options, threads):
 
 
 def latencies(rows, options):
-    """The first table, with the machine and the settings below."""
+    """Return the first table, with the machine and the settings below."""
     left = ("weights", "thr.", "norm", "activation")
     right = ("median ms", "ratio", "fastest", "ratio", "paper")
     shown = _shared.table(left, right)
@@ -139,7 +139,7 @@ def latencies(rows, options):
 
 
 def operators(files, options):
-    """The second table: milliseconds of each kind of operator."""
+    """Return the second table: milliseconds of each kind of operator."""
     shown = _shared.table(("norm", "activation"), (*_GROUPS, "others"))
     for setting in _PAPER:
         times = {

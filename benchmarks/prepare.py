@@ -25,7 +25,7 @@ COMMAND = "import sys; from tfminilm.commands import main; sys.exit(main())"
 
 
 def main() -> None:
-    """Prepares the text at each size and prints the table."""
+    """Prepare the text at each size and print the table."""
     options = _options()
     titles = ("MB/s and core", "MB/s", "seconds", "peak memory", "largest")
     shown = _shared.table(["text"], titles)
@@ -67,7 +67,7 @@ def _run(options, times):
 
 
 def _write(source, folder, times):
-    """Writes the text `times` times; returns its size in bytes."""
+    """Write the text `times` times; return its size in bytes."""
     folder.mkdir()
     for path in text_files(str(source)):
         lines = path.read_text("utf-8").splitlines()
@@ -79,7 +79,7 @@ def _write(source, folder, times):
 
 
 def _watch(process):
-    """Waits; the most memory of all processes, and of one."""
+    """Wait for the end; return the most memory of all processes and of one."""
     peak = largest = 0
     root = psutil.Process(process.pid)
     while process.poll() is None:

@@ -23,7 +23,7 @@ TERMS = {
 
 
 def main() -> None:
-    """Measures every row in a process of its own and prints the table."""
+    """Measure every row in a process of its own and print the table."""
     options = _options()
     if options.row:
         print(json.dumps(measure(options.row, options)))
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def measure(row, options):
-    """Peak bytes above the inputs, and the milliseconds of a second run."""
+    """Return peak bytes above the inputs, and milliseconds of a second run."""
     import resource
     import time
 
@@ -115,7 +115,7 @@ def _by_the_book(tensors, mask):
 
 
 def _resident():
-    """Bytes of memory this process holds now."""
+    """Return bytes of memory this process holds now."""
     with open("/proc/self/status") as status:
         for line in status:
             if line.startswith("VmRSS"):

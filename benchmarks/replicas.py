@@ -22,7 +22,7 @@ from tfminilm.train.strategy import build_context
 
 
 def main() -> None:
-    """Measures in turns and prints both rates and their ratio."""
+    """Measure in turns and print both rates and their ratio."""
     options = _options()
     context = build_context("mirrored", options.replicas)
     context.check_batch(options.batch)

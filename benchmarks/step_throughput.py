@@ -25,7 +25,7 @@ PRODUCTS = "matrix products"
 
 
 def main() -> None:
-    """Measures in turns and prints the table."""
+    """Measure in turns and print the table."""
     options = _options()
     batch = _shared.random_batch(options.batch, options.length)
     ours = _shared.distiller(

@@ -67,7 +67,7 @@ STUDENTS: dict[str, tuple[str, Callable]] = {
 
 
 def main() -> None:
-    """Writes the files, times them, prints the table."""
+    """Write the files, time them, print the table."""
     options = _options()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def _written(student: str, folder: pathlib.Path, options: Any) -> dict:
-    """Writes a student's files; returns what is known without running them."""
+    """Write a student's files; return what is known without running them."""
     _, build = STUDENTS[student]
     backbone = build(vocabulary_size=_SMALL_VOCABULARY)
     described = describe(backbone, [options.length])

@@ -74,7 +74,7 @@ ROWS = {
 
 
 def main() -> None:
-    """Runs what is not there yet and prints the table."""
+    """Run what is not there yet and print the table."""
     options = _options()
     bench = Bench(options)
     scores = {
@@ -95,7 +95,7 @@ class Bench:
         self.count = len(self.data.read(TASK, TASK.train_split))
 
     def cell(self, name, student, seed):
-        """The score of one row of one student with one seed."""
+        """Return the score of one row of one student with one seed."""
         row = ROWS[name]
         folder = self._folder(name, student, seed)
         if not (folder / "cell.json").exists():
@@ -110,7 +110,7 @@ class Bench:
         return _score(folder)
 
     def teacher(self):
-        """The fine-tuned teacher's folder."""
+        """Return the fine-tuned teacher's folder."""
         folder = self.options.workdir / "teacher"
         if not (folder / "cell.json").exists():
             scores = self._finetune(TEACHER, folder, self.options.seeds[0])
@@ -118,11 +118,11 @@ class Bench:
         return folder
 
     def teacher_score(self):
-        """What the fine-tuned teacher scores."""
+        """Return what the fine-tuned teacher scores."""
         return _score(self.teacher())
 
     def _layers(self, row, student, seed):
-        """The student after the steps on layers; none if there are none."""
+        """Return the student after the steps on layers, if there are any."""
         options, before = self.options, None
         if row.general:
             before = self._folder("general", student, seed, row.without)
@@ -194,7 +194,7 @@ class Bench:
         return finetune(TASK, spec, folder, options.workdir / "text")
 
     def _untrained(self, student, seed):
-        """A student with its first weights."""
+        """Return a student with its first weights."""
         folder = self._folder("untrained", student, seed)
         if folder.exists():
             return folder

@@ -34,7 +34,7 @@ FAMILIES = ("bert", "bert_cased", "albert", "roberta", "xlm_roberta")
 
 
 def lines(data: pathlib.Path) -> dict[str, list[str]]:
-    """All lines by their kind."""
+    """Return all lines by their kind."""
     found: dict[str, list[str]] = collections.defaultdict(list)
     for path in sorted((data / "xnli").glob("*.tsv")):
         for line in path.read_text("utf-8").splitlines():
@@ -50,7 +50,7 @@ def lines(data: pathlib.Path) -> dict[str, list[str]]:
 
 
 def ours(data: pathlib.Path, folder: pathlib.Path, families: list[str]) -> None:
-    """Writes the folders and the ids."""
+    """Write the folders and the ids."""
     from tfminilm import teachers
     from tfminilm.tasks import encode
 
@@ -73,7 +73,7 @@ def ours(data: pathlib.Path, folder: pathlib.Path, families: list[str]) -> None:
 def theirs(
     data: pathlib.Path, folder: pathlib.Path, families: list[str]
 ) -> None:
-    """Prints the shares."""
+    """Print the shares."""
     import transformers
 
     every = lines(data)
@@ -104,7 +104,7 @@ def theirs(
 
 
 def _write_folder(family: str, folder: pathlib.Path, sample: list[str]) -> None:
-    """A folder as people have them, with no weights in it."""
+    """Write a folder as people have them, without its weights."""
     kind = family.removesuffix("_cased").replace("_", "-")
     (folder / "config.json").write_text(json.dumps({"model_type": kind}))
     (folder / "model.safetensors").write_bytes(b"")
@@ -174,7 +174,7 @@ def _train(sample: list[str], path: pathlib.Path, **options) -> None:
 
 
 def main() -> None:
-    """Runs one of the two steps."""
+    """Run one of the two steps."""
     parser = _shared.Parser(__doc__)
     parser.add_argument("step", choices=("ours", "theirs"))
     parser.add_argument("data", type=pathlib.Path)

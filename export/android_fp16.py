@@ -11,7 +11,7 @@ from tfminilm.export.target import Target
 
 
 def get_config(mode: str = ""):
-    """Returns the target; mode "smoke" has one short length."""
+    """Return the target; mode "smoke" has one short length."""
     return Target(
         name="android_fp16",
         precision="float16",

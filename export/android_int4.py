@@ -14,7 +14,7 @@ from tfminilm.export.target import Target
 
 
 def get_config(mode: str = ""):
-    """Returns the target; mode "smoke" has one short length."""
+    """Return the target; mode "smoke" has one short length."""
     return Target(
         name="android_int4",
         precision="dynamic_wi4_afp32",

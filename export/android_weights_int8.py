@@ -12,7 +12,7 @@ from tfminilm.export.target import Target
 
 
 def get_config(mode: str = ""):
-    """Returns the target; mode "smoke" has one short length."""
+    """Return the target; mode "smoke" has one short length."""
     return Target(
         name="android_weights_int8",
         precision="weight_only_wi8_afp32",

@@ -10,7 +10,7 @@ from tfminilm.export.target import Target
 
 
 def get_config(mode: str = ""):
-    """Returns the target; mode "smoke" checks at one short length."""
+    """Return the target; mode "smoke" checks at one short length."""
     return Target(
         name="hugging_face",
         format="hugging_face",

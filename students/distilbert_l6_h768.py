@@ -22,7 +22,7 @@ from tfminilm.train import recipe
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
+    """Return the recipe; mode "smoke" shrinks it."""
     return recipe.Recipe(
         name="distilbert_l6_h768",
         teacher="hf://google-bert/bert-base-uncased",

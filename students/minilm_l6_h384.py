@@ -17,7 +17,7 @@ from tfminilm.train import recipe
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
+    """Return the recipe; mode "smoke" shrinks it."""
     return recipe.Recipe(
         name="minilm_l6_h384",
         teacher="bert_base_en_uncased",

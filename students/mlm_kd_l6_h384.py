@@ -21,7 +21,7 @@ from tfminilm.train import recipe
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
+    """Return the recipe; mode "smoke" shrinks it."""
     return recipe.Recipe(
         name="mlm_kd_l6_h384",
         teacher="hf://google-bert/bert-base-uncased",

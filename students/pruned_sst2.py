@@ -26,7 +26,7 @@ from tfminilm.train import recipe
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
+    """Return the recipe; mode "smoke" shrinks it."""
     return recipe.Recipe(
         name="pruned_sst2",
         teacher="runs/sst2",

@@ -25,7 +25,7 @@ from tfminilm.train import recipe
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
+    """Return the recipe; mode "smoke" shrinks it."""
     return recipe.Recipe(
         name="sparse_sst2",
         teacher="runs/sst2",

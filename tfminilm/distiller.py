@@ -367,7 +367,7 @@ class Distiller(
 def _value(
     term: Term, target: Tensors, student: Tensors, mask: Tensor, weight: Tensor
 ) -> Any:
-    """Computes a term's loss."""
+    """Compute a term's loss."""
     if not isinstance(term.loss, keras.distillation.DistillationLoss):
         return term.loss(target, student, mask, sample_weight=weight)
     if weight is not None:

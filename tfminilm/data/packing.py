@@ -49,7 +49,7 @@ class PackedText:
         return self.token_ids.shape[1]
 
     def __len__(self) -> int:
-        """The number of sequences."""
+        """Return the number of sequences."""
         return self.num_sequences
 
 

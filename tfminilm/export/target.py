@@ -64,7 +64,7 @@ class Target(tfminilm.config.Typed):
         return "int8" if STATIC in chosen else "float32"
 
     def config(self, mode: str = "") -> ml_collections.ConfigDict:
-        """The target as the `ConfigDict` that `get_config()` returns.
+        """Return the target as the `ConfigDict` that `get_config()` returns.
 
         Args:
             mode: "" for the target as it is; "smoke" for one short length,

@@ -276,5 +276,5 @@ def _dropout(
 
 
 def _heads_first(x: Tensor) -> Any:
-    """Swaps the length and the heads axis, either way."""
+    """Swap the length and the heads axis, either way."""
     return ops.transpose(x, (0, 2, 1, 3))

@@ -22,7 +22,7 @@ _BITS = 16
 
 
 def fused(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles a function of float tensors; the result is differentiable.
+    """Compile a function of float tensors; the result is differentiable.
 
     It is compiled anew for every combination of shapes and dtypes.
     """

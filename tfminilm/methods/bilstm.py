@@ -33,5 +33,5 @@ class BiLSTMSoft:
         return tuple(logits.mse_terms(student, 1.0))
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
-        """Raises `UserError` unless both have the same head."""
+        """Raise `UserError` unless both have the same head."""
         logits.check_heads(type(self).__name__, teacher, student)

@@ -79,7 +79,7 @@ class DistilBERT:
         )
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
-        """Raises `UserError` unless both have MLM heads and the same width."""
+        """Raise `UserError` unless both have MLM heads and the same width."""
         if self._reads_tokens:
             logits.check_masked_lm(type(self).__name__, teacher, student)
         teacher_width, student_width = (

@@ -90,7 +90,7 @@ def next_sentence_terms(weight: float) -> list[Term]:
 def check_heads(
     method: str, teacher: keras.Model, student: keras.Model
 ) -> None:
-    """Raises `UserError` unless both heads answer the same question."""
+    """Raise `UserError` unless both heads answer the same question."""
     outputs_by_model = []
     for role, model in (("teacher", teacher), ("student", student)):
         if is_opaque(model):
@@ -127,7 +127,7 @@ def check_masked_lm(
     student: keras.Model,
     next_sentence: float = 0.0,
 ) -> None:
-    """Raises `UserError` unless both are masked language models.
+    """Raise `UserError` unless both are masked language models.
 
     Args:
         method: the name of the method, for messages.

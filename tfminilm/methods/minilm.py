@@ -65,7 +65,7 @@ class MiniLM:
         return tuple(term for term in terms if term.weight)
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
-        """Raises `UserError` unless both have the same number of heads."""
+        """Raise `UserError` unless both have the same number of heads."""
         teacher_heads, student_heads = (
             encoder_calls(model)[0].layer.num_heads
             for model in (teacher, student)

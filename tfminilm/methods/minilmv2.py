@@ -92,7 +92,7 @@ class MiniLMv2:
         )
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
-        """Raises `UserError` unless the relation heads divide both widths."""
+        """Raise `UserError` unless the relation heads divide both widths."""
         for role, model in (("teacher", teacher), ("student", student)):
             layer = encoder_calls(model)[0].layer
             width = encoder_parts(layer).attention.value_dense.kernel.shape[1:]

@@ -61,7 +61,7 @@ class MLMKD:
         )
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
-        """Raises `UserError` unless both are masked language models."""
+        """Raise `UserError` unless both are masked language models."""
         logits.check_masked_lm(
             type(self).__name__, teacher, student, self.next_sentence_weight
         )

@@ -85,7 +85,7 @@ class PatientKD:
         )
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
-        """Raises `UserError` unless heads and widths agree and a map exists."""
+        """Raise `UserError` unless heads and widths agree and a map exists."""
         logits.check_heads(type(self).__name__, teacher, student)
         if not self.beta:
             return

@@ -58,5 +58,5 @@ class SoftTargets:
         return (*soft, *logits.hard_terms(student, 1 - self.alpha))
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
-        """Raises `UserError` unless both have the same head."""
+        """Raise `UserError` unless both have the same head."""
         logits.check_heads(type(self).__name__, teacher, student)

@@ -17,7 +17,7 @@ from keras.src.saving import saving_lib
 
 @contextlib.contextmanager
 def writing() -> Iterator[None]:
-    """In this context, a weights file that cannot be written raises `OSError`.
+    """Raise `OSError` for a weights file that cannot be written.
 
     It holds for the whole process, as it replaces a method of Keras'.
 

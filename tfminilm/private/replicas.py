@@ -48,7 +48,7 @@ def mean(count: Tensor) -> Any:
 
 
 def count() -> int:
-    """Counts the replicas that share a batch."""
+    """Count the replicas that share a batch."""
     if not is_tensorflow():
         return 1
     import tensorflow as tf

@@ -28,7 +28,7 @@ class App:
 
 
 def main() -> None:
-    """Builds the APK, says what is in it, and runs the tests."""
+    """Build the APK, say what is in it, and run the tests."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--bundle", type=pathlib.Path, action="append", default=[]
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def build(kit: tools.Tools) -> App:
-    """Builds the APK, checks it, and prints the sizes of its parts."""
+    """Build the APK, check it, and print the sizes of its parts."""
     linked = apk.resources(kit, bundles.assets())
     libraries = apk.libraries(kit)
     own = apk.classes(kit, linked, libraries)

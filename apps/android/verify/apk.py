@@ -38,7 +38,7 @@ _ALIGNMENT_FIELD = 0xD935
 def step(
     name: str, inputs: Iterable[object], build: Callable[[pathlib.Path], None]
 ) -> pathlib.Path:
-    """The output folder of a step, built if its inputs are new.
+    """Return the output folder of a step, built if its inputs are new.
 
     Args:
         name: of the step; older outputs of the same name are removed.
@@ -78,14 +78,14 @@ def java(
     launcher: Sequence[object] = ("java",),
     log: pathlib.Path | None = None,
 ) -> str:
-    """Runs Java with little memory; see `tools.run`."""
+    """Run Java with little memory; see `tools.run`."""
     return tools.run(
         *(*launcher, "-Xmx1500m", "-XX:+UseSerialGC", *command), log=log
     )
 
 
 def path_list(paths: Iterable[pathlib.Path]) -> str:
-    """A class path."""
+    """Return a class path."""
     return ":".join(str(path) for path in paths)
 
 
@@ -96,7 +96,7 @@ def kotlinc(
     output: pathlib.Path,
     *options: str,
 ) -> None:
-    """Compiles Kotlin; a warning is an error."""
+    """Compile Kotlin; a warning is an error."""
     java(
         *("-cp", path_list(kit.kotlin())),
         "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
@@ -106,7 +106,9 @@ def kotlinc(
 
 
 def resources(kit: Tools, assets: pathlib.Path) -> pathlib.Path:
-    """`base.apk` with manifest, resources and assets, and `gen/**/R.java`."""
+    """Return `base.apk` with manifest, resources and assets, and
+    `gen/**/R.java`.
+    """
     framework = kit.jar("android-all")
 
     def build(folder: pathlib.Path) -> None:
@@ -126,7 +128,7 @@ def resources(kit: Tools, assets: pathlib.Path) -> pathlib.Path:
 
 
 def _manifest(folder: pathlib.Path) -> pathlib.Path:
-    """The manifest with the package that Gradle takes from `namespace`."""
+    """Return the manifest with the package from Gradle's `namespace`."""
     path = folder / "AndroidManifest.xml"
     text = (MAIN / "AndroidManifest.xml").read_text("utf-8")
     path.write_text(
@@ -137,7 +139,7 @@ def _manifest(folder: pathlib.Path) -> pathlib.Path:
 
 
 def libraries(kit: Tools) -> pathlib.Path:
-    """LiteRT's classes as `NAME.jar`, its native libraries under `lib/`."""
+    """Unpack LiteRT: classes as `NAME.jar`, native libraries under `lib/`."""
     archives = [kit.jar("tensorflow-lite"), kit.jar("tensorflow-lite-api")]
 
     def build(folder: pathlib.Path) -> None:
@@ -158,7 +160,7 @@ def libraries(kit: Tools) -> pathlib.Path:
 def classes(
     kit: Tools, linked: pathlib.Path, libraries: pathlib.Path
 ) -> pathlib.Path:
-    """`app.jar`: the app's own classes and R."""
+    """Return `app.jar`: the app's own classes and R."""
     sources = MAIN / "kotlin"
     generated = sorted((linked / "gen").rglob("*.java"))
     stdlib = kit.jar("kotlin-stdlib")
@@ -188,7 +190,7 @@ def dex(
     jars: Sequence[pathlib.Path],
     class_path: Sequence[pathlib.Path] = (),
 ) -> pathlib.Path:
-    """`classes.dex` of jars."""
+    """Return `classes.dex` of jars."""
     tool = kit.jar("bundletool-all")
 
     def build(folder: pathlib.Path) -> None:
@@ -208,7 +210,7 @@ def package(
     dexes: Sequence[pathlib.Path],
     libraries: pathlib.Path,
 ) -> None:
-    """Writes the unsigned APK.
+    """Write the unsigned APK.
 
     What the system maps into memory (model, resource table, native
     libraries) is stored and aligned: libraries to 16 KB, the rest to 4 bytes.
@@ -245,7 +247,7 @@ def _add(target: zipfile.ZipFile, name: str, content: bytes) -> None:
 
 
 def sign(path: pathlib.Path, unsigned: pathlib.Path) -> None:
-    """Signs with a throw-away key, v2 and v3."""
+    """Sign with a throw-away key, v2 and v3."""
     store = BUILD / "key.p12"
     password = ("-storepass", "throw-away")
     if not store.exists():

@@ -22,7 +22,8 @@ _TWO_LENGTHS = (16, 80)
 
 
 def assets() -> pathlib.Path:
-    """The app's assets: the project's own, or one bundle where it has none.
+    """Return the app's assets: the project's own, or one bundle where it has
+    none.
 
     That is the demo's student (`make demo`), or else the teacher's encoder
     that every installation has; the app says which.
@@ -45,7 +46,7 @@ def assets() -> pathlib.Path:
 
 
 def write_small(folder: pathlib.Path) -> None:
-    """Writes a bundle for each of `golden.TASKS`, in int8.
+    """Write a bundle for each of `golden.TASKS`, in int8.
 
     Small ones for the tests: real words, random weights. Their answers mean
     nothing; that the app and Python find the same ones does.
@@ -58,7 +59,7 @@ def write_small(folder: pathlib.Path) -> None:
 
 
 def write_precisions(folder: pathlib.Path, tasks: Collection[str]) -> None:
-    """Writes `TASK-PRECISION` for each of them, small ones as well."""
+    """Write `TASK-PRECISION` for each of them, small ones as well."""
     import keras
 
     from tfminilm.export.target import PRECISIONS
@@ -98,7 +99,7 @@ def _export(
 
 
 def _small_models() -> dict[str, tuple[Any, Any, Any]]:
-    """Models, their tokenizers and settings.
+    """Return models, their tokenizers and settings.
 
     `multilingual` is an XLM-R, and `keras_hub` an encoder by KerasHub's rules.
     """
@@ -126,7 +127,7 @@ def _small_models() -> dict[str, tuple[Any, Any, Any]]:
 
 
 def _bert(rules: str | None = None) -> tuple[Any, Any]:
-    """The teacher's tokenizer, and a small BERT for it."""
+    """Return the teacher's tokenizer, and a small BERT for it."""
     import keras_hub
 
     from tfminilm.teachers.load import load_tokenizer
@@ -144,7 +145,7 @@ def _bert(rules: str | None = None) -> tuple[Any, Any]:
 
 
 def _xlm_roberta() -> tuple[Any, Any]:
-    """A small tokenizer of SentencePiece's, and a small XLM-R for it."""
+    """Return a small tokenizer of SentencePiece's, and a small XLM-R for it."""
     import keras_hub
 
     from tfminilm import students
@@ -159,7 +160,7 @@ def _xlm_roberta() -> tuple[Any, Any]:
 
 
 def _sentencepiece() -> bytes:
-    """A small unigram model that normalises as XLM-R's does."""
+    """Return a small unigram model that normalises as XLM-R's does."""
     import io
 
     import sentencepiece
@@ -177,7 +178,7 @@ def _sentencepiece() -> bytes:
 
 
 def _randomise(model: Any) -> None:
-    """Weights by which the outputs differ from text to text."""
+    """Set weights by which the outputs differ from text to text."""
     import numpy as np
 
     source = np.random.default_rng(0)

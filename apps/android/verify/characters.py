@@ -29,7 +29,7 @@ _CODES = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
 
 def main() -> None:
-    """Writes the files."""
+    """Write the files."""
     _write(_FOLDER / "characters_bert.bin", _bert())
     _write(_FOLDER / "characters_keras_hub.bin", _keras_hub())
 
@@ -113,7 +113,7 @@ def _changed(
 
 
 def _joining(codes: Iterable[int]) -> Iterator[int]:
-    """Those that normalisation may merge with, or move before, another."""
+    """Find what normalisation may merge with, or move before, another."""
     seconds = set(_JAMO)
     for code in codes:
         parts = unicodedata.decomposition(chr(code)).split()

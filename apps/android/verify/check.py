@@ -12,7 +12,7 @@ _MAX_BYTES = 45_000_000
 
 
 def check(path: pathlib.Path) -> None:
-    """Checks signatures, manifest, code and layout of an APK.
+    """Check signatures, manifest, code and layout of an APK.
 
     Raises:
         SystemExit: something does not hold.
@@ -40,7 +40,7 @@ def check(path: pathlib.Path) -> None:
 
 
 def sizes(path: pathlib.Path) -> dict[str, int]:
-    """Bytes in the APK by kind, compressed as they are there."""
+    """Return bytes in the APK by kind, compressed as they are there."""
     total: dict[str, int] = collections.Counter()
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
@@ -71,7 +71,7 @@ def _check_layout(path: pathlib.Path, info: zipfile.ZipInfo) -> None:
 
 
 def _check_dex(path: pathlib.Path, content: bytes) -> None:
-    """A runtime of minSdk 26 cannot serve invoke-custom as D8's rivals use."""
+    """Refuse invoke-custom, which a runtime of minSdk 26 cannot serve."""
     path.write_bytes(content)
     code = tools.run("dexdump", "-d", path)
     path.unlink()

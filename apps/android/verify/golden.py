@@ -27,7 +27,7 @@ TASKS = (
 def write(
     given: Sequence[pathlib.Path], data: pathlib.Path | None
 ) -> pathlib.Path:
-    """Writes bundles and vectors of all tasks, if something is new.
+    """Write bundles and vectors of all tasks, if something is new.
 
     Args:
         given: bundles to take instead of the small ones of their tasks.
@@ -80,7 +80,7 @@ def write(
 
 
 def _write_precisions(source: pathlib.Path, folder: pathlib.Path) -> None:
-    """Copies the bundles and writes what Python makes of a few texts."""
+    """Copy the bundles and write what Python makes of a few texts."""
     shutil.copytree(source, folder)
     sentences = list(texts.embedded(200))
     questions = texts.made_up_questions(sentences)

@@ -32,7 +32,7 @@ _ON_DESKTOP = ("BenchmarkTest", "GoldenTest", "demo.RefusedModelTest")
 
 
 def shipped_classes(signed: pathlib.Path) -> pathlib.Path:
-    """`app.jar`: the app's classes and resources, out of the APK.
+    """Return `app.jar`: the app's classes and resources, out of the APK.
 
     The second DEX file, the libraries', is left out: the tests have the
     libraries as they are.
@@ -64,7 +64,7 @@ def shipped_classes(signed: pathlib.Path) -> pathlib.Path:
 def test_classes(
     kit: Tools, own: pathlib.Path, libraries: pathlib.Path
 ) -> pathlib.Path:
-    """The tests, compiled against the app's classes as Gradle has them."""
+    """Compile the tests against the app's classes, as Gradle does."""
     stdlib = kit.jar("kotlin-stdlib")
     api = sorted(libraries.glob("tensorflow-lite-api*.jar"))
     known = [own / "app.jar", stdlib, *api, kit.jar("jna"), *kit.robolectric()]
@@ -99,7 +99,7 @@ class Tests:
     golden: pathlib.Path
 
     def run_on_desktop(self) -> None:
-        """Runs every class called `*Test`, and leaves screenshots in the build.
+        """Run every class called `*Test`, and leave screenshots in the build.
 
         Raises:
             SystemExit: one fails.
@@ -122,7 +122,7 @@ class Tests:
         self._run("desktop", options, first, _names(self.compiled))
 
     def run_on_apk(self, abi: str) -> None:
-        """Runs what concerns a runtime on the APK's library for a processor.
+        """Run what concerns a runtime on the APK's library for a processor.
 
         Raises:
             SystemExit: a test fails.
@@ -147,7 +147,7 @@ class Tests:
         return [self.shipped, *sorted(self.libraries.glob(pattern))]
 
     def _native(self, abi: str) -> pathlib.Path:
-        """A folder with a library of the APK that glibc can load."""
+        """Return a folder with a library of the APK that glibc can load."""
         with zipfile.ZipFile(self.signed) as archive:
             content = archive.read(f"lib/{abi}/{_NATIVE}")
         compiler = "aarch64-linux-gnu-gcc" if abi == "arm64-v8a" else "gcc"
@@ -190,14 +190,14 @@ class Tests:
 
 
 def _emulated(root: pathlib.Path, folder: pathlib.Path) -> list[object]:
-    """Java on an emulated arm64."""
+    """Return java on an emulated arm64."""
     (java,) = root.glob("usr/lib/jvm/java-17-*/bin/java")
     library_path = f"LD_LIBRARY_PATH={folder}"
     return ["qemu-aarch64", "-E", library_path, "-L", root, java]
 
 
 def _packed(signed: pathlib.Path) -> pathlib.Path:
-    """A folder with the bundles of the APK."""
+    """Return a folder with the bundles of the APK."""
     with zipfile.ZipFile(signed) as archive:
         files = [
             info
@@ -213,7 +213,7 @@ def _packed(signed: pathlib.Path) -> pathlib.Path:
 
 
 def _config(linked: pathlib.Path) -> pathlib.Path:
-    """A folder with the file by which Robolectric finds the app's parts."""
+    """Make the folder in which Robolectric finds the app's parts."""
 
     def build(folder: pathlib.Path) -> None:
         path = folder / "com" / "android" / "tools" / "test_config.properties"

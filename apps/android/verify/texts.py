@@ -34,7 +34,7 @@ _SPECIAL = (
 
 
 def adversarial(count: int, seed: int = 0) -> Iterator[str]:
-    """Lines of characters that tokenizers disagree about.
+    """Yield lines of characters that tokenizers disagree about.
 
     Some have unpaired surrogates, which no UTF-8 file can hold.
     """
@@ -57,7 +57,7 @@ def _word(source: random.Random, ranges: list[tuple], size: int) -> str:
 
 
 def embedded(count: int) -> Iterator[str]:
-    """English sentences that every installation has."""
+    """Return English sentences that every installation has."""
     from tfminilm.data import documents
 
     sentences = itertools.chain.from_iterable(documents("docs"))
@@ -65,7 +65,7 @@ def embedded(count: int) -> Iterator[str]:
 
 
 def shared(folder: pathlib.Path) -> Iterator[str]:
-    """XNLI's sentences, and the first paragraphs of each Wikipedia."""
+    """Yield XNLI's sentences, and the first paragraphs of each Wikipedia."""
     for path in sorted((folder / "xnli").glob("*.tsv")):
         for line in path.read_text("utf-8").splitlines():
             yield from line.split("\t")[:2]
@@ -74,13 +74,15 @@ def shared(folder: pathlib.Path) -> Iterator[str]:
 
 
 def reviews(folder: pathlib.Path) -> Iterator[str]:
-    """SST-2's sentences."""
+    """Return SST-2's sentences."""
     lines = (folder / "glue" / "SST-2" / "train.tsv").read_text("utf-8")
     return (line.split("\t")[0] for line in lines.splitlines()[1:])
 
 
 def questions(folder: pathlib.Path) -> Iterator[tuple[str, str]]:
-    """A question about every fourth paragraph of SQuAD, and the paragraph."""
+    """Yield a question about every fourth paragraph of SQuAD, and the
+    paragraph.
+    """
     path = folder / "squad" / "v1.1" / "dev-v1.1.json"
     articles = json.loads(path.read_text("utf-8"))["data"]
     paragraphs = (
@@ -93,7 +95,7 @@ def questions(folder: pathlib.Path) -> Iterator[tuple[str, str]]:
 def made_up_questions(
     sentences: Sequence[str],
 ) -> Iterator[tuple[str, str]]:
-    """Questions about texts of one to forty of the sentences."""
+    """Yield questions about texts of one to forty of the sentences."""
     for index in itertools.count():
         start = index % (len(sentences) - 40)
         text = " ".join(sentences[start : start + 1 + index % 40])
@@ -101,7 +103,7 @@ def made_up_questions(
 
 
 def paragraphs(folder: pathlib.Path) -> Iterator[str]:
-    """The lines of a Wikipedia's files that are not blank."""
+    """Yield the lines of a Wikipedia's files that are not blank."""
     for path in sorted(folder.glob("part-*.txt")):
         with path.open(encoding="utf-8") as lines:
             yield from (line.strip() for line in lines if line.strip())

@@ -55,7 +55,7 @@ class Tools:
     arm64: pathlib.Path
 
     def jar(self, name: str) -> pathlib.Path:
-        """The one jar or aar of this name, without its version.
+        """Return the one jar or aar of this name, without its version.
 
         Raises:
             SystemExit: there is none, or more than one.
@@ -74,7 +74,7 @@ class Tools:
         return found[0]
 
     def kotlin(self) -> list[pathlib.Path]:
-        """The class path of the Kotlin compiler."""
+        """Return the class path of the Kotlin compiler."""
         names = ("kotlin", "annotations-13", "kotlinx")
         return [
             path
@@ -83,7 +83,9 @@ class Tools:
         ]
 
     def robolectric(self) -> list[pathlib.Path]:
-        """Robolectric and what it needs, without compilers and frameworks."""
+        """Return robolectric and what it needs, without compilers and
+        frameworks.
+        """
         others = ("kotlin-", "android-all", "bundletool", "jna", "annotations-")
         return [
             path
@@ -94,7 +96,7 @@ class Tools:
 
 
 def fetch() -> Tools:
-    """Installs and downloads what is missing, and checks it.
+    """Install and downloads what is missing, and checks it.
 
     Raises:
         SystemExit: a tool cannot be had, or is not the pinned one.
@@ -115,7 +117,7 @@ def run(
     log: pathlib.Path | None = None,
     folder: pathlib.Path | None = None,
 ) -> str:
-    """Runs a command and returns what it prints.
+    """Run a command and return what it prints.
 
     Args:
         env: of the command; this program's if None.
@@ -166,7 +168,7 @@ def _install_packages() -> None:
 
 
 def _download(jars: pathlib.Path) -> None:
-    """Fills a folder beside and renames it once every sum is right."""
+    """Fill a folder beside and rename it once every sum is right."""
     print(f"Fetching 0.6 GB of tools into {CACHE}, once")
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as name:
@@ -190,7 +192,7 @@ def _download(jars: pathlib.Path) -> None:
 
 
 def _unpack_arm64(root: pathlib.Path) -> None:
-    """Unpacks Debian's packages for arm64, checked by apt's signatures.
+    """Unpack Debian's packages for arm64, checked by apt's signatures.
 
     apt's own state stays as it is: this has its lists and its cache beside.
     """

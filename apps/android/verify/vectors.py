@@ -26,7 +26,7 @@ _BATCH = 2000
 def write_tokens(
     bundle: pathlib.Path, lines: Iterable[str], output: pathlib.Path
 ) -> None:
-    """Writes JSON lines of `text`, its token `ids`, and `spans`.
+    """Write JSON lines of `text`, its token `ids`, and `spans`.
 
     The ids are those of the tokenizer used in training, without special
     tokens. `spans` are the places `start, end, ...` in UTF-16, as the reading
@@ -55,7 +55,7 @@ def write_tokens(
 def write_pieces(
     bundle: pathlib.Path, lines: Iterable[str], output: pathlib.Path
 ) -> None:
-    """`write_tokens` of a bundle with a SentencePiece model.
+    """Do what `write_tokens` does, for a SentencePiece model.
 
     The places are those of the `sentencepiece` package; left out where it
     chooses another of two ways to cut that are equally likely, as happens in
@@ -89,7 +89,7 @@ def _package(bundle: pathlib.Path) -> Any:
 
 
 def _shifted(ids: Sequence[int], settings: "TokenizerSettings") -> list[int]:
-    """A model's own numbers of pieces as token ids."""
+    """Return a model's own numbers of pieces as token ids."""
     unknown = settings.special_ids["unk"]
     return [unknown if i == 0 else i + settings.id_offset for i in ids]
 
@@ -116,12 +116,12 @@ def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _is_new(text: str) -> bool:
-    """Whether a character is of a Unicode that Python does not know yet."""
+    """Return whether a character is newer than Python's Unicode."""
     return any(unicodedata.category(character) == "Cn" for character in text)
 
 
 def _has_sorted(text: str) -> bool:
-    """Tells whether Unicode puts a mark elsewhere that is no accent.
+    """Tell whether Unicode puts a mark elsewhere that is no accent.
 
     In Hugging Face's places it stands where it was put, in ours where it was.
     """
@@ -133,7 +133,7 @@ def _has_sorted(text: str) -> bool:
 
 
 def _readable(line: str) -> str:
-    """Writes what the app reads by KerasHub's rules.
+    """Write what the app reads by KerasHub's rules.
 
     U+0000 parts words. TensorFlow's operations drop what is behind it.
     """
@@ -141,13 +141,13 @@ def _readable(line: str) -> str:
 
 
 def _paired(line: str) -> str:
-    """Pairs of surrogates joined, others as U+FFFD."""
+    """Return pairs of surrogates joined, others as U+FFFD."""
     joined = line.encode("utf-16", "surrogatepass")
     return joined.decode("utf-16", "replace")
 
 
 def _utf16(text: str, spans: Any) -> list[int]:
-    """Places in code points as places in UTF-16."""
+    """Return places in code points as places in UTF-16."""
     places = [0]
     for character in text:
         places.append(places[-1] + 1 + (ord(character) > 0xFFFF))
@@ -155,7 +155,9 @@ def _utf16(text: str, spans: Any) -> list[int]:
 
 
 def name_of(bundle: pathlib.Path) -> str:
-    """What the tests call a bundle: its task, or what is special about it."""
+    """Return what the tests call a bundle: its task, or what is special about
+    it.
+    """
     content = json.loads((bundle / "manifest.json").read_text("utf-8"))
     task, kind = content["task"], content["tokenizer"]["kind"]
     if (task, kind) == ("question_answering", "sentencepiece"):
@@ -167,7 +169,7 @@ def name_of(bundle: pathlib.Path) -> str:
 def write_logits(
     bundle: pathlib.Path, lines: Sequence[str], output: pathlib.Path
 ) -> None:
-    """Writes JSON lines of `text` and the model's `values` for it.
+    """Write JSON lines of `text` and the model's `values` for it.
 
     Those are a classifier's logits, or an encoder's sentence embedding. A
     model of pairs reads each line with its successor, `other`.
@@ -196,7 +198,7 @@ def write_answers(
     questions: Sequence[tuple[str, str]],
     output: pathlib.Path,
 ) -> None:
-    """Writes JSON lines of `question`, `text` and what the model answers.
+    """Write JSON lines of `question`, `text` and what the model answers.
 
     `answers` and their `scores`, the best one first; `no_answer` as the app
     has it; the `answer` after the threshold, and the number of `windows`.
@@ -246,7 +248,7 @@ def write_answers(
 
 
 def compare(bundle: pathlib.Path, lines: Iterable[str]) -> None:
-    """Prints how often, and at what, two references differ."""
+    """Print how often, and at what, two references differ."""
     import tokenizers
 
     other = tokenizers.BertWordPieceTokenizer(str(bundle / "vocab.txt"))
@@ -273,7 +275,7 @@ def compare(bundle: pathlib.Path, lines: Iterable[str]) -> None:
 
 
 def _reason(text: str) -> str:
-    """The first of the known differences that a text has."""
+    """Return the first of the known differences that a text has."""
     normalise = unicodedata.normalize
     if re.search(r"\[(CLS|SEP|MASK|PAD|UNK)\]", text):
         return "a special token in the text"

@@ -119,7 +119,7 @@ class Rows:
         return values.astype(np.int32)
 
     def __len__(self) -> int:
-        """The number of rows."""
+        """Return the number of rows."""
         return self.shape[0]
 
     @functools.cached_property

@@ -57,7 +57,7 @@ class Runner:
             )
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs by name, for int32 `[batch, length]` inputs by name.
+        """Return outputs for int32 `[batch, length]` inputs, all by name.
 
         Raises:
             UserError: an id has no row in the model's tables, or tf2onnx

@@ -41,7 +41,7 @@ class Loadable:
 def make(
     library: pathlib.Path, folder: pathlib.Path, compiler: str = "gcc"
 ) -> Loadable:
-    """Writes a copy of a library that glibc loads, and the shim it needs.
+    """Write a copy of a library that glibc loads, and the shim it needs.
 
     Args:
         library: `libtensorflowlite_jni.so` of an AAR or APK, of 64 bits.
@@ -66,7 +66,7 @@ def make(
 
 
 def load(made: Loadable) -> ctypes.CDLL:
-    """Loads both into this process.
+    """Load both into this process.
 
     The library finds the shim because one of that name is there already.
     """
@@ -75,7 +75,7 @@ def load(made: Loadable) -> ctypes.CDLL:
 
 
 def patched(content: bytes) -> bytes:
-    """The library without bionic's names.
+    """Return the library without bionic's names.
 
     Raises:
         ValueError: the file is no library for Android of 64 bits.
@@ -106,7 +106,7 @@ def patched(content: bytes) -> bytes:
 
 
 def _dynamic(data: bytearray) -> tuple[int, int]:
-    """Returns the dynamic section's place in the file, and its bytes."""
+    """Return the dynamic section's place in the file, and its bytes."""
     (table,) = struct.unpack_from("<Q", data, 32)
     step, count = struct.unpack_from("<HH", data, 54)
     for header in range(table, table + step * count, step):
@@ -122,7 +122,7 @@ def _string(data: bytearray, start: int) -> bytes:
 
 
 def _rename(data: bytearray, start: int, symbols: int, strings: int) -> None:
-    """Gives the names of `_RENAMED` a capital letter, where it imports them."""
+    """Give the names of `_RENAMED` a capital letter, where it imports them."""
     for symbol in range(start, start + 24 * symbols, 24):
         name, _, _, section = struct.unpack_from("<IBBH", data, symbol)
         at = strings + name

@@ -24,7 +24,7 @@ _WORDS = ("a", "bad", "film", "good", "is", "not", "the", "this", "very")
 
 
 def main() -> None:
-    """Writes model, vocabulary and manifest."""
+    """Write model, vocabulary and manifest."""
     keras.utils.set_random_seed(0)
     letters = [x for c in string.ascii_lowercase for x in (c, f"##{c}")]
     vocabulary = list(dict.fromkeys([*_SPECIAL, *_WORDS, *letters, "."]))
