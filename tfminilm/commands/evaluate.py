@@ -31,9 +31,10 @@ def define_flags(flags: flags.FlagValues) -> None:
     task_flags.define(flags)
     flags.DEFINE_enum(
         "pooling",
-        "mean",
+        None,
         ["mean", "cls"],
-        "Pooling of a backbone's embeddings.",
+        "Pooling of a backbone's embeddings; by default what its folder says, "
+        "else mean.",
     )
     flags.DEFINE_list(
         "splits",
@@ -116,10 +117,11 @@ def _bundle(
     splits, data = _splits(task, flags), score.Data.of(flags)
     compares_texts = kind_of(task).compares_texts
     is_embedding = compares_texts and bundle.settings is None
-    if is_embedding and flags.pooling != "mean":
+    if is_embedding and flags.pooling:
         raise UsageError(
-            f"evaluate: a bundle's sentence_embedding is the mean, not "
-            f"--pooling={flags.pooling}: give the model that it was made of"
+            "evaluate: a bundle's sentence_embedding is pooled already, so "
+            f"--pooling={flags.pooling} has no effect: leave it out, or give "
+            "the model that the bundle was made of"
         )
     with Progress() as progress:
         if is_embedding:

@@ -11,10 +11,10 @@ from keras import ops
 from tfminilm import losses
 from tfminilm.errors import UserError
 from tfminilm.methods.terms import Term, require
+from tfminilm.teachers.embedding import POOLINGS, known_embedding
 from tfminilm.teachers.expose import encoder_calls
 from tfminilm.typing import Tensor
 
-_POOLINGS = ("mean", "cls")
 _LOSSES = ("mse", "cosine")
 
 
@@ -51,8 +51,8 @@ class SentenceEmbedding:
     project: bool = False
 
     def __post_init__(self) -> None:
-        poolings = " or ".join(_POOLINGS)
-        require(self, "pooling", self.pooling in _POOLINGS, poolings)
+        poolings = " or ".join(POOLINGS)
+        require(self, "pooling", self.pooling in POOLINGS, poolings)
         require(self, "loss", self.loss in _LOSSES, " or ".join(_LOSSES))
 
     def terms(
@@ -70,7 +70,19 @@ class SentenceEmbedding:
         return (term,)
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
-        """Raise `UserError` if widths differ and there is no projection."""
+        """Check that the student can learn its teacher's embeddings.
+
+        Raises:
+            UserError: widths differ and there is no projection, or the
+                teacher's folder says that it pools in another way.
+        """
+        known = known_embedding(teacher)
+        if known is not None and known.pooling != self.pooling:
+            raise UserError(
+                f"SentenceEmbedding: pooling is {self.pooling!r}, but the "
+                f"teacher's folder says {known.pooling!r}: set "
+                f"pooling={known.pooling!r}"
+            )
         teacher_width, student_width = (
             encoder_calls(model)[0].inputs.shape[-1]
             for model in (teacher, student)

@@ -17,6 +17,7 @@ from tfminilm.errors import UserError
 from tfminilm.report import describe, held_out, measures, quality
 from tfminilm.report.machine import machine
 from tfminilm.report.run_files import Run, is_number, read_run
+from tfminilm.teachers.embedding import embedding_of
 from tfminilm.train.recipe import Recipe
 from tfminilm.typing import Tokenizer
 
@@ -228,6 +229,7 @@ def _add_quality(
         readers[1:],
         held_out.text_batches(sentences, models.tokenizer, length),
         held_out.sentence_batches(sentences, models.tokenizer, length),
+        pooling=embedding_of(models.student).pooling,
     )
     rows[0] |= {"attention_kl": None, "value_kl": None, "rank_correlation": 1.0}
     for row, values in zip(rows[1:], qualities, strict=True):

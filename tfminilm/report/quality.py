@@ -110,6 +110,7 @@ def compare(
     texts: Iterable[Batch],
     sentences: Iterable[Batch],
     done: Callable[[], None] = lambda: None,
+    pooling: str = "mean",
 ) -> list[Quality]:
     """Compare every student with the teacher, which runs once a batch.
 
@@ -120,6 +121,7 @@ def compare(
         sentences: batches of one held-out sentence a row, for the rank
             correlation; two rows or more altogether.
         done: called after each batch.
+        pooling: of the sentences' states, "mean" or "cls".
 
     Returns:
         One `Quality` for each student.
@@ -137,7 +139,9 @@ def compare(
     for batch in sentences:
         mask = batch["padding_mask"]
         for rows, reader in zip(embeddings, (teacher, *students), strict=True):
-            rows.append(mean_pool(reader(batch).states, mask))
+            states = reader(batch).states
+            is_cls = pooling == "cls"
+            rows.append(states[:, 0] if is_cls else mean_pool(states, mask))
         done()
     pooled = [np.concatenate(rows) for rows in embeddings]
     return [

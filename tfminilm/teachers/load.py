@@ -18,7 +18,7 @@ from tfminilm.families.hugging_face.checkpoint import (
     weight_map,
 )
 from tfminilm.families.room import require_preset_room
-from tfminilm.teachers import tiny
+from tfminilm.teachers import embedding, tiny
 from tfminilm.typing import Policy, Source
 
 _FORMS = (
@@ -53,10 +53,11 @@ def load_backbone(
         dtype: the dtype or dtype policy to compute in.
 
     Returns:
-        A KerasHub backbone.
+        A KerasHub backbone. `embedding.embedding_of` says how it embeds.
 
     Raises:
-        UserError: nothing is there, it is damaged, or it is no encoder.
+        UserError: nothing is there, it is damaged, it is no encoder, or it
+            embeds texts in a way that is not known here.
     """
     import keras_hub
 
@@ -66,18 +67,21 @@ def load_backbone(
     if is_tiny(source):
         return tiny.backbone(os.fspath(source), dtype)
     folder = hugging_face_folder(resolve(source))
+    said = embedding.read_embedding(folder)
     if is_foreign(folder):
         checkpoint = open_checkpoint(pathlib.Path(folder))
         family, reader = families.of_checkpoint(checkpoint)
-        return reader.load_backbone(checkpoint, family, dtype)
-    require_preset_room(folder)
-    options = {} if dtype is None else {"dtype": dtype}
-    backbone = _from_preset(
-        keras_hub.models.Backbone, folder, source, "model", **options
-    )
-    backbone_family = families.of_backbone(backbone)
-    if backbone_family is None or backbone_family.is_encoder:
-        encoder_calls(backbone)  # Refuses what is no encoder.
+        backbone = reader.load_backbone(checkpoint, family, dtype)
+    else:
+        require_preset_room(folder)
+        options = {} if dtype is None else {"dtype": dtype}
+        backbone = _from_preset(
+            keras_hub.models.Backbone, folder, source, "model", **options
+        )
+        known = families.of_backbone(backbone)
+        if known is None or known.is_encoder:
+            encoder_calls(backbone)  # Refuses what is no encoder.
+    embedding.set_embedding(backbone, said)
     return backbone
 
 
@@ -281,6 +285,7 @@ def hugging_face_folder(name: str) -> str:
         folder = pathlib.Path(config).parent
         if not is_hugging_face(str(folder)):
             return name
+        embedding.bring(name, folder)
         whole, parts = "model.safetensors", "model.safetensors.index.json"
         if preset_utils.check_file_exists(name, whole):
             return str(folder)

@@ -15,6 +15,7 @@ from tfminilm.tasks import windows
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
+from tfminilm.teachers.embedding import known_embedding, set_embedding
 from tfminilm.train.build import (
     build_student,
     layers_of,
@@ -166,6 +167,9 @@ class Distillation:
             student, tokenizer = vocabulary.trim_vocabulary(
                 student, tokenizer, trainer.data.used_ids()
             )
+        if isinstance(self.kind, Backbone):
+            # Who takes the student for its teacher embeds texts alike.
+            set_embedding(student, known_embedding(models.trained.teacher))
         return Trained(student, tokenizer, ranges)
 
 

@@ -18,6 +18,7 @@ from tfminilm.tasks.kinds import kind_of, kind_of_head
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.teachers import masked_lm
+from tfminilm.teachers.embedding import write_embedding
 from tfminilm.teachers.load import hugging_face_folder
 from tfminilm.tokenizer.settings import save_tokenizer
 from tfminilm.train.score import require_labels
@@ -114,6 +115,7 @@ class Backbone:
     ) -> None:
         """Write a float32 model as a KerasHub preset."""
         _save_preset(model, tokenizer, folder)
+        write_embedding(folder, model)
 
 
 @dataclasses.dataclass(frozen=True)

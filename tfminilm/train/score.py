@@ -18,6 +18,7 @@ from tfminilm.tasks.kinds import Result
 from tfminilm.tasks.sample import sample
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
+from tfminilm.teachers.embedding import embedding_of
 from tfminilm.train.progress import Progress
 from tfminilm.typing import Tokenizer
 
@@ -141,10 +142,18 @@ def score_similarities(
     model: str | os.PathLike,
     splits: Sequence[str],
     data: Data,
-    pooling: str,
+    pooling: str | None,
     progress: Progress,
 ) -> Scores:
     """Score an encoder without a head by the cosines of its embeddings.
+
+    Args:
+        task: asks how alike two texts are; the others are `score_splits`'.
+        model: a backbone's folder or name.
+        splits: of the task.
+        data: where examples come from.
+        pooling: "mean" or "cls"; None for what the model's folder says.
+        progress: what a person sees.
 
     Returns:
         The metrics of each split; none of a split without labels.
@@ -156,11 +165,15 @@ def score_similarities(
     with progress.working("loading the model"):
         backbone = teachers.load_backbone(model, dtype="float32")
         tokenizer = teachers.load_tokenizer(model)
+    embedding = embedding_of(backbone)
+    pooling = pooling or embedding.pooling
 
     def embed(encoded: Encoded, count: Count) -> list[np.ndarray]:
         return similarity.embedder(backbone, pooling, count)(encoded)
 
-    longest = backbone.max_sequence_length
+    longest = min(
+        backbone.max_sequence_length, embedding.max_length or LONGEST_TEXT
+    )
     return score_embeddings(
         embed, tokenizer, longest, task, splits, data, pooling, progress
     )
@@ -192,7 +205,6 @@ def score_embeddings(
     Raises:
         UserError: the task does not compare two texts, or the data is broken.
     """
-    length = min(longest, LONGEST_TEXT)
 
     def score(examples: Sequence[Any], count: Count) -> Result:
         return similarity.score_similarity(
@@ -200,7 +212,7 @@ def score_embeddings(
             lambda encoded: embed(encoded, count),
             tokenizer,
             examples,
-            length,
+            longest,
         )
 
     how = f", cosine of {pooling} embeddings"

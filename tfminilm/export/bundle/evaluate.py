@@ -79,9 +79,16 @@ def score_embeddings(
         rows = run(bundle.encoder, encoded, count)
         return [row["sentence_embedding"] for row in rows]
 
-    longest = max(bundle.encoder.lengths)
+    longest = min(max(bundle.encoder.lengths), score.LONGEST_TEXT)
     return score.score_embeddings(
-        embed, bundle.tokenizer, longest, task, splits, data, "mean", progress
+        embed,
+        bundle.tokenizer,
+        longest,
+        task,
+        splits,
+        data,
+        "the bundle's",
+        progress,
     )
 
 

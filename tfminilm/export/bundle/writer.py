@@ -29,6 +29,7 @@ from tfminilm.export.manifest import (
 )
 from tfminilm.export.target import Target
 from tfminilm.tasks.settings import Settings
+from tfminilm.teachers.embedding import embedding_of
 from tfminilm.typed_json import to_json
 from tfminilm.typing import Tokenizer
 
@@ -67,15 +68,16 @@ def export_bundle(
         The manifest; `typed_json.to_json` gives what is in the file.
 
     Raises:
-        UserError: the model is of an unknown family or has no positions for
-            a length, the tokenizer is not its own, the folder holds something
-            else, static scales have no texts, activations leave the range of
+        UserError: the model is of an unknown family, has no positions for
+            a length or embeds shorter texts, the tokenizer is not its own,
+            the folder holds something else, static scales have no texts, activations leave the range of
             float16 or static int8 where the target asks for it, or the file's
             outputs are not within the target's tolerance of Keras'. Nothing
             is written then.
     """
     output_dir = pathlib.Path(output_dir)
     require_replaceable(output_dir)
+    _require_whole_texts(model, target)
     if texts is None:
         _require_no_calibration(target)
         texts = calibration.SENTENCES
@@ -99,6 +101,16 @@ def export_bundle(
             for path in folder.iterdir():
                 shutil.copyfile(path, beside / path.name)
     return manifest
+
+
+def _require_whole_texts(model: keras.Model, target: Target) -> None:
+    """Refuse to embed more of a text than the model's folder says."""
+    most = embedding_of(model).max_length
+    if most is not None and max(target.lengths) > most:
+        raise UserError(
+            f"target: lengths is {target.lengths!r}, expected up to {most}, "
+            "where the model's folder cuts the texts that it embeds"
+        )
 
 
 def _require_no_calibration(target: Target) -> None:

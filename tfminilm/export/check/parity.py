@@ -12,6 +12,8 @@ from tfminilm.export.check import calibration
 from tfminilm.export.check.compare import cosines
 from tfminilm.export.manifest import OutputParity, Parity
 from tfminilm.export.target import Target
+from tfminilm.tasks.similarity import unit
+from tfminilm.teachers.embedding import TextEmbedding, embedding_of
 from tfminilm.typing import Tokenizer
 
 _RUNTIMES = {
@@ -246,7 +248,7 @@ def _compared(
 def keras_outputs(
     model: keras.Model, batch: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Return the model's outputs, and the mean over each row's real tokens."""
+    """Return the model's outputs, and each row's sentence embedding."""
     outputs = model({name: batch[name] for name in model.input}, training=False)
     if not isinstance(outputs, dict):
         is_task = hasattr(model, "backbone")
@@ -258,9 +260,18 @@ def keras_outputs(
     states = outputs.get("sequence_output")
     if states is None:
         return outputs
-    mask = batch["padding_mask"][:, :, None]
-    mean = (states * mask).sum(1) / mask.sum(1)
-    return {**outputs, "sentence_embedding": mean}
+    vectors = _embeddings(states, batch["padding_mask"], embedding_of(model))
+    return {**outputs, "sentence_embedding": vectors}
+
+
+def _embeddings(
+    states: np.ndarray, padding_mask: np.ndarray, embedding: TextEmbedding
+) -> np.ndarray:
+    """Return the embeddings `[batch, width]` of rows with a real token."""
+    mask = padding_mask[:, :, None]
+    is_cls = embedding.pooling == "cls"
+    vectors = states[:, 0] if is_cls else (states * mask).sum(1) / mask.sum(1)
+    return unit(vectors) if embedding.normalize else vectors
 
 
 def _real(name: str, values: np.ndarray, real: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from tfminilm import families
 from tfminilm.errors import UserError
 from tfminilm.export.graph import blocks, mobilebert, transformer
 from tfminilm.export.graph.heads import mobile_head
+from tfminilm.teachers.embedding import embedding_of
 
 INPUTS = ("token_ids", "segment_ids", "padding_mask")
 OUTPUTS = ("sequence_output", "pooled_output", "sentence_embedding")
@@ -71,6 +72,7 @@ class MobileGraph(tf.Module):
         self._encoder = _encoder(backbone)
         self._head = mobile_head(model)
         self._hidden_dim = backbone.hidden_dim
+        self._embedding = embedding_of(backbone)
         self._longest = backbone.max_sequence_length
         self._inputs = [name for name in INPUTS if name in backbone.input]
         known: tuple[str, ...] = OUTPUTS
@@ -144,6 +146,12 @@ class MobileGraph(tf.Module):
         count = len(self._encoder.layers) + 1
         return tuple(f"{HIDDEN_STATES}_{index}" for index in range(count))
 
+    def _embed(self, x, first, real, length):
+        """Return the embedding `[1, hidden]`, as the model's folder says."""
+        is_cls = self._embedding.pooling == "cls"
+        vector = first if is_cls else _mean_of_real(x, real, length)
+        return _unit(vector) if self._embedding.normalize else vector
+
     def _call(self, token_ids, padding_mask, length, segment_ids=None):
         real = tf.cast(padding_mask, tf.float32)
         mask = tf.reshape((1.0 - real) * MASK, [1, 1, 1, length])
@@ -165,9 +173,15 @@ class MobileGraph(tf.Module):
         if "pooled_output" in self.outputs:
             made["pooled_output"] = self._encoder.pool(first)
         if "sentence_embedding" in self.outputs:
-            made["sentence_embedding"] = _mean_of_real(x, real, length)
+            made["sentence_embedding"] = self._embed(x, first, real, length)
         # Each output is a tensor of its own: LiteRT cannot give one twice.
         return {name: tf.identity(made[name], name) for name in self.outputs}
+
+
+def _unit(vector):
+    """Scale `[1, hidden]` to length 1; zeros stay zeros."""
+    square = tf.reduce_sum(vector * vector, -1, keepdims=True)
+    return vector * tf.math.rsqrt(tf.maximum(square, 1e-24))
 
 
 def _encoder(backbone: keras.Model) -> Any:

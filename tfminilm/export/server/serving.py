@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfminilm.errors import UserError
+from tfminilm.teachers.embedding import embedding_of
 
 
 class ServingGraph(tf.Module):
@@ -12,7 +13,7 @@ class ServingGraph(tf.Module):
     Takes int32 `[batch, length]` tensors, named as the model's inputs, and
     returns a dict: `logits` of a classifier or a regression, `start_logits`
     and `end_logits` where answers are found, and of a backbone its own
-    outputs and `sentence_embedding`, the mean over real tokens.
+    outputs and `sentence_embedding`, as `teachers.embedding` says.
 
     Raises:
         UserError: Keras does not run on TensorFlow, which writes the function.
@@ -43,7 +44,14 @@ class ServingGraph(tf.Module):
         if "sequence_output" not in outputs:
             return outputs
         states = outputs["sequence_output"]
-        real = tf.cast(named["padding_mask"], states.dtype)[:, :, None]
-        count = tf.maximum(tf.reduce_sum(real, 1), 1)
-        mean = tf.reduce_sum(states * real, 1) / count
-        return {**outputs, "sentence_embedding": mean}
+        embedding = embedding_of(self.model)
+        if embedding.pooling == "cls":
+            vectors = states[:, 0]
+        else:
+            real = tf.cast(named["padding_mask"], states.dtype)[:, :, None]
+            count = tf.maximum(tf.reduce_sum(real, 1), 1)
+            vectors = tf.reduce_sum(states * real, 1) / count
+        if embedding.normalize:
+            square = tf.reduce_sum(vectors * vectors, -1, keepdims=True)
+            vectors *= tf.math.rsqrt(tf.maximum(square, 1e-24))
+        return {**outputs, "sentence_embedding": vectors}

@@ -1,0 +1,222 @@
+"""Read how an encoder's states become the embedding of a text.
+
+A folder of sentence-transformers says so in `modules.json` and the files that
+it names, a preset of this package in `embedding.json`. What says nothing is
+pooled as the mean over real tokens, as sentence-transformers would.
+"""
+
+import dataclasses
+import os
+import pathlib
+from typing import Any
+
+import keras
+
+from tfminilm import files, json_files
+from tfminilm.errors import UserError
+
+POOLINGS = ("mean", "cls")
+EMBEDDING = "embedding.json"
+MODULES = "modules.json"
+
+_ATTRIBUTE = "text_embedding"
+_TRANSFORMER = "sentence_bert_config.json"
+_PROMPTS = "config_sentence_transformers.json"
+_TOKENIZER = "tokenizer_config.json"
+# What older folders call the poolings that can be switched on.
+_SWITCH = "pooling_mode_"
+_SWITCHES = {"cls_token": "cls", "mean_tokens": "mean", "max_tokens": "max"}
+# `transformers` writes 1e30 where a tokenizer has no limit.
+_NO_LIMIT = 1e6
+_MODULES = [{"path": str, "type": str}]
+_CHAIN = "expected a Transformer, a Pooling and perhaps a Normalize"
+_AGAIN = "copy the folder again"
+
+
+@dataclasses.dataclass(frozen=True)
+class TextEmbedding:
+    """Say how an encoder's last states become the embedding of a text.
+
+    Attributes:
+        pooling: "mean" over real tokens, or "cls", the first token's state.
+        normalize: whether embeddings are scaled to length 1.
+        max_length: the number of tokens at which a text is cut, its ends
+            included; None if nothing but the position table limits it.
+    """
+
+    pooling: str = "mean"
+    normalize: bool = False
+    max_length: int | None = None
+
+
+def embedding_of(model: keras.Model) -> TextEmbedding:
+    """Return how a backbone embeds texts: as its folder said, or the mean."""
+    return getattr(model, _ATTRIBUTE, None) or TextEmbedding()
+
+
+def known_embedding(model: keras.Model) -> TextEmbedding | None:
+    """Return how a backbone embeds texts; None if its folder did not say."""
+    return getattr(model, _ATTRIBUTE, None)
+
+
+def set_embedding(model: keras.Model, embedding: TextEmbedding | None) -> None:
+    """Note how a backbone embeds texts, for what is made of it."""
+    setattr(model, _ATTRIBUTE, embedding)
+
+
+def write_embedding(folder: str | os.PathLike, model: keras.Model) -> None:
+    """Write `embedding.json` beside a backbone's weights, if it is known."""
+    embedding = known_embedding(model)
+    if embedding is not None:
+        content = dataclasses.asdict(embedding)
+        files.write_json(pathlib.Path(folder, EMBEDDING), content)
+
+
+def read_embedding(folder: str | os.PathLike) -> TextEmbedding | None:
+    """Return what a model's folder says of its embeddings.
+
+    Returns:
+        `None` if it says nothing.
+
+    Raises:
+        UserError: embeddings are made in a way that is not known here, or a
+            file is damaged.
+    """
+    path = pathlib.Path(folder)
+    if (path / EMBEDDING).is_file():
+        return _read_own(path / EMBEDDING)
+    if (path / MODULES).is_file():
+        return _read_modules(path)
+    return None
+
+
+def bring(name: str, folder: pathlib.Path) -> None:
+    """Bring the files that `read_embedding` reads from a hub.
+
+    Args:
+        name: the model's, such as `hf://OWNER/NAME`.
+        folder: where the hub puts its files.
+    """
+    from keras_hub.src.utils.preset_utils import check_file_exists
+
+    for file in (EMBEDDING, _TRANSFORMER, _PROMPTS, _TOKENIZER):
+        check_file_exists(name, file)
+    if check_file_exists(name, MODULES):
+        for module in json_files.read(folder / MODULES, _MODULES, _AGAIN):
+            if module["type"].endswith(".Pooling"):
+                check_file_exists(name, f"{module['path']}/config.json")
+
+
+def _read_own(path: pathlib.Path) -> TextEmbedding:
+    shape = {"pooling": str, "normalize": bool, "max_length": (int, None)}
+    embedding = TextEmbedding(**json_files.read(path, shape, _AGAIN))
+    if embedding.pooling not in POOLINGS:
+        raise UserError(
+            f"{path}: pooling is {embedding.pooling!r}, expected "
+            f"{' or '.join(POOLINGS)}; {_AGAIN}"
+        )
+    return embedding
+
+
+def _read_modules(folder: pathlib.Path) -> TextEmbedding:
+    path = folder / MODULES
+    modules = json_files.read(path, _MODULES, _AGAIN)
+    kinds = [module["type"].rpartition(".")[2] for module in modules]
+    chain = ["Transformer", "Pooling", "Normalize"]
+    if kinds not in (chain, chain[:2]):
+        raise _refused(path, f"the modules are {', '.join(kinds)}", _CHAIN)
+    if modules[0]["path"]:
+        raise _refused(
+            path,
+            f"the Transformer is in the folder {modules[0]['path']!r}",
+            "expected one beside modules.json, as sentence-transformers "
+            "writes it today: load and save it there",
+        )
+    _require_plain_text(folder)
+    return TextEmbedding(
+        pooling=_read_pooling(folder, modules[1]["path"]),
+        normalize="Normalize" in kinds,
+        max_length=_read_length(folder),
+    )
+
+
+def _read_pooling(folder: pathlib.Path, name: str) -> str:
+    path = folder / name / "config.json"
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(
+            f"{folder / MODULES}: the Pooling's path is {name!r}, expected "
+            "a folder inside"
+        )
+    shape = {"pooling_mode?": (str, [str])}
+    said = json_files.read(path, shape, _AGAIN)
+    if "pooling_mode" in said:
+        found = said["pooling_mode"]
+        poolings = [found] if isinstance(found, str) else found
+    else:
+        poolings = [
+            _SWITCHES.get(key.removeprefix(_SWITCH), key)
+            for key, is_on in said.items()
+            if key.startswith(_SWITCH) and is_on
+        ] or ["mean"]
+    if len(poolings) != 1 or poolings[0] not in POOLINGS:
+        expected = f"expected {' or '.join(POOLINGS)} alone"
+        raise _refused(path, f"the pooling is {poolings}", expected)
+    return poolings[0]
+
+
+def _read_length(folder: pathlib.Path) -> int | None:
+    """Return where texts are cut: the tokenizer's limit if nothing else."""
+    for name, key in (
+        (_TRANSFORMER, "max_seq_length"),
+        (_TOKENIZER, "model_max_length"),
+    ):
+        said = _read(folder / name, {f"{key}?": (float, None)})
+        length = said.get(key)
+        if length is not None and 0 < length < _NO_LIMIT:
+            return int(length)
+    return None
+
+
+def _require_plain_text(folder: pathlib.Path) -> None:
+    """Refuse what changes texts or reads other outputs than the last states."""
+    path = folder / _TRANSFORMER
+    said = _read(
+        path,
+        {
+            "do_lower_case?": (bool, None),
+            "transformer_task?": str,
+            "modality_config?": {"text?": {"method_output_name?": object}},
+        },
+    )
+    tokenizer = _read(folder / _TOKENIZER, {"do_lower_case?": (bool, None)})
+    if said.get("do_lower_case") and not tokenizer.get("do_lower_case"):
+        raise _refused(path, "do_lower_case is true", "expected it false")
+    task = said.get("transformer_task", "feature-extraction")
+    if task != "feature-extraction":
+        expected = "expected 'feature-extraction'"
+        raise _refused(path, f"transformer_task is {task!r}", expected)
+    text = said.get("modality_config", {}).get("text", {})
+    states = text.get("method_output_name", "last_hidden_state")
+    if states != "last_hidden_state":
+        expected = "expected 'last_hidden_state'"
+        raise _refused(path, f"method_output_name is {states!r}", expected)
+    path = folder / _PROMPTS
+    shape = {
+        "default_prompt_name?": (str, None),
+        "prompts?": ({str: (str, None)}, None),
+    }
+    said = _read(path, shape)
+    name = said.get("default_prompt_name")
+    if name and (prompt := (said.get("prompts") or {}).get(name)):
+        raise _refused(path, f"every text gets {prompt!r}", "expected none")
+
+
+def _read(path: pathlib.Path, shape: Any) -> dict[str, Any]:
+    return json_files.read(path, shape, _AGAIN) if path.is_file() else {}
+
+
+def _refused(path: pathlib.Path, fault: str, expected: str) -> UserError:
+    return UserError(
+        f"{path}: {fault}, {expected}; or remove {MODULES}, to use the encoder "
+        "with the mean of its states"
+    )
