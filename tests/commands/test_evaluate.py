@@ -11,6 +11,11 @@ from tfminilm.tasks import heads
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers import load_backbone, load_tokenizer
+from tfminilm.teachers.embedding import (
+    TextEmbedding,
+    set_embedding,
+    write_embedding,
+)
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [*SPECIAL, "good", "bad", "a", "film"]
@@ -209,6 +214,14 @@ def test_a_backbone_is_scored_by_its_embeddings(tmp_path, capsys):
     expected = np.corrcoef(cosines, [score for *_, score in pairs])[0, 1]
     assert found["pearson"]["mean"] == pytest.approx(expected, abs=1e-4)
     assert (folder / "evaluation-csv.json").is_file()
+
+    # Without the flag its folder says it.
+    set_embedding(backbone, TextEmbedding("cls"))
+    write_embedding(folder, backbone)
+    assert run(folder, *given, task=task) == 0
+    shown = capsys.readouterr()
+    assert "cosine of cls embeddings" in shown.err
+    assert json.loads(shown.out)["metrics"]["validation"] == found
 
 
 def test_embeddings_need_two_texts(tmp_path, error):

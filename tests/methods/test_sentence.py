@@ -6,6 +6,7 @@ import pytest
 
 import tfminilm
 from tfminilm.methods import SentenceEmbedding
+from tfminilm.teachers.embedding import TextEmbedding, set_embedding
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +81,11 @@ def test_refuses_another_width(models, make_encoder, refusal):
     student = make_encoder(num_layers=1, hidden_dim=16)
     text = refusal(SentenceEmbedding(), models[0], student)
     assert "32 numbers, the student's 16: set project=True" in text
+
+
+def test_refuses_to_pool_otherwise_than_the_teacher(make_encoder, refusal):
+    teacher, student = make_encoder(num_layers=1), make_encoder(num_layers=1)
+    set_embedding(teacher, TextEmbedding("cls"))
+    text = refusal(SentenceEmbedding(), teacher, student)
+    assert "the teacher's folder says 'cls': set pooling='cls'" in text
+    tfminilm.Distiller(teacher, student, SentenceEmbedding(pooling="cls"))

@@ -105,6 +105,20 @@ def test_compare_equals_the_oracles():
     assert len(seen) == 4
 
 
+def test_embeddings_of_the_first_token():
+    models = [backbone(3, 12, seed=1), backbone(2, 8, seed=2)]
+    readers = [quality.keras_reader(model) for model in models]
+    item = batch(5, seed=3)
+    (got,) = quality.compare(
+        readers[0], readers[1:], [item], [item], pooling="cls"
+    )
+    first = [np.asarray(m(item)["sequence_output"])[:, 0] for m in models]
+    expected = oracle_rank(*first)
+    assert got.rank_correlation == pytest.approx(expected, abs=1e-6)
+    (mean,) = quality.compare(readers[0], readers[1:], [item], [item])
+    assert abs(mean.rank_correlation - expected) > 1e-3
+
+
 def test_a_model_is_its_own_best_student():
     reader = quality.keras_reader(backbone(2, 8))
     (got,) = quality.compare(reader, [reader], [batch()], [batch()])

@@ -70,10 +70,10 @@ def export_bundle(
     Raises:
         UserError: the model is of an unknown family, has no positions for
             a length or embeds shorter texts, the tokenizer is not its own,
-            the folder holds something else, static scales have no texts, activations leave the range of
-            float16 or static int8 where the target asks for it, or the file's
-            outputs are not within the target's tolerance of Keras'. Nothing
-            is written then.
+            the folder holds something else, static scales have no texts,
+            activations leave the range of float16 or static int8 where the
+            target asks for it, or the file's outputs are not within the
+            target's tolerance of Keras'. Nothing is written then.
     """
     output_dir = pathlib.Path(output_dir)
     require_replaceable(output_dir)

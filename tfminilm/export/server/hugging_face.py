@@ -11,6 +11,7 @@ import numpy as np
 from tfminilm import families, files
 from tfminilm.errors import UserError
 from tfminilm.export.graph import weights
+from tfminilm.export.server import sentence_transformers
 from tfminilm.families.family import HuggingFace
 from tfminilm.families.hugging_face.checkpoint import pytorch_name
 from tfminilm.tasks.head_models import FirstTokenClassifier
@@ -29,6 +30,8 @@ def write(
     labels: Sequence[str] = (),
 ) -> None:
     """Write `config.json`, `model.safetensors` and the tokenizer's files.
+
+    An encoder without a head also gets the files of sentence-transformers.
 
     Args:
         model: a BERT of KerasHub, a MobileBERT, or one of them with a head of
@@ -82,6 +85,8 @@ def write(
     files.write_bytes(folder / "model.safetensors", content)
     files.write_json(folder / "config.json", settings)
     _write_tokenizer(tokenizer, backbone, folder)
+    if model is backbone:
+        sentence_transformers.write(backbone, folder)
 
 
 class Runner:
