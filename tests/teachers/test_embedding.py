@@ -59,6 +59,19 @@ def test_the_embedding_is_the_one_of_the_library(name):
     np.testing.assert_allclose(embed(source), wanted, atol=1e-5)
 
 
+def test_the_library_embeds_alike_with_what_is_written(tmp_path):
+    made.write(tmp_path)
+    golden = np.load(FOLDERS / "written.npz")
+    for name in made.FOLDERS:
+        # Otherwise it was another folder that the library has read: make the
+        # golden file again.
+        assert made.digest(tmp_path / name) == str(golden[f"{name}/digest"])
+        wanted = embed(FOLDERS / name)
+        np.testing.assert_allclose(golden[name], wanted, atol=1e-5)
+        assert read_embedding(tmp_path / name) == SAID[name]
+        np.testing.assert_array_equal(embed(tmp_path / name), wanted)
+
+
 @pytest.fixture
 def folder(tmp_path):
     return shutil.copytree(FOLDERS / "mean", tmp_path / "model")
