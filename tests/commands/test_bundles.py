@@ -292,11 +292,11 @@ def test_an_encoder_is_scored_by_its_embeddings(
         f"--eval_file={tmp_path}/dev.csv",
     ]
     found = []
-    for name, how in ((model, "mean "), (tmp_path / "bundle", "")):
+    for name, how in ((model, "mean"), (tmp_path / "bundle", "the bundle's")):
         capsys.readouterr()
         assert evaluate(name, tmp_path, *given) == 0
         shown = capsys.readouterr()
-        assert f"cosine of {how}embeddings" in shown.err
+        assert f"cosine of {how} embeddings" in shown.err
         metrics = json.loads(shown.out)["metrics"]["validation"]
         found.append(metrics["pearson"]["mean"])
     assert found[0] == pytest.approx(found[1], abs=1e-4)
