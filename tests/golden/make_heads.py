@@ -51,6 +51,16 @@ CASES = {
     ),
     "albert_classes": ("AlbertForSequenceClassification", imports.ALBERT),
     "albert_span": ("AlbertForQuestionAnswering", imports.ALBERT),
+    "electra_classes": (
+        "ElectraForSequenceClassification",
+        imports.ELECTRA | THREE,
+    ),
+    "electra_span": ("ElectraForQuestionAnswering", imports.ELECTRA),
+    "camembert_classes": (
+        "CamembertForSequenceClassification",
+        ROBERTA | THREE,
+    ),
+    "camembert_span": ("CamembertForQuestionAnswering", ROBERTA),
     "mobilebert_classes": (
         "MobileBertForSequenceClassification",
         imports.MOBILE | THREE,

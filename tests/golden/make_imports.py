@@ -36,6 +36,7 @@ DISTIL = {
     "max_position_embeddings": 16,
 }
 ALBERT = SIZES | {"embedding_size": 8}
+ELECTRA = ALBERT
 GROUPS = {"num_hidden_layers": 4, "num_hidden_groups": 2, "inner_group_num": 2}
 MOBILE = SIZES | {
     "embedding_size": 8,
@@ -111,6 +112,20 @@ CASES = {
         ALBERT | {"hidden_act": "relu", "layer_norm_eps": 0.1},
         {},
     ),
+    "electra": ("ElectraModel", ELECTRA, {}),
+    "electra_as_keras_hub": (
+        "ElectraModel",
+        ELECTRA | {"hidden_act": "gelu_new", "embedding_size": 12},
+        {},
+    ),
+    "electra_relu_pretraining": (
+        "ElectraForPreTraining",
+        ELECTRA | {"hidden_act": "relu", "layer_norm_eps": 0.1},
+        {},
+    ),
+    "electra_generator": ("ElectraForMaskedLM", ELECTRA, {}),
+    "camembert": ("CamembertModel", SIZES | {"layer_norm_eps": 1e-5}, {}),
+    "camembert_masked_lm": ("CamembertForMaskedLM", SIZES, {}),
     "mobilebert": ("MobileBertModel", MOBILE, {}),
     "mobilebert_layer_norm": (
         "MobileBertModel",
@@ -136,7 +151,9 @@ def batch(settings):
     random = np.random.default_rng(0)
     real = np.arange(9) < np.array([[9], [5], [1]])
     kind = settings["model_type"]
-    types = 1 if "roberta" in kind else settings.get("type_vocab_size", 1)
+    # Of these, the first type alone counts.
+    has_one = "roberta" in kind or kind == "camembert"
+    types = 1 if has_one else settings.get("type_vocab_size", 1)
     ids = random.integers(5, 40, real.shape)
     return {
         "input_ids": np.where(real, ids, settings["pad_token_id"]),
@@ -199,7 +216,8 @@ def measure(name, folder):
         "logits": "logits",
         "prediction_logits": "prediction_logits",
     }.items():
-        if outputs.get(theirs) is not None and "Sequence" not in class_name:
+        is_other = "Sequence" in class_name or class_name.startswith("Electra")
+        if outputs.get(theirs) is not None and not is_other:
             key = "logits" if "logits" in ours else ours
             found[f"{name}/{key}"] = outputs[theirs].numpy()
     return found

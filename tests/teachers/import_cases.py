@@ -201,12 +201,25 @@ REFUSED = [
      "missing encoder.albert_layer_groups.1.albert_layers.0.attention"),
     ("albert_groups", {"inner_group_num": 1}, None,
      "unknown encoder.albert_layer_groups.0.albert_layers.1.attention"),
+    ("electra", {"num_hidden_layers": 1}, None,
+     "unknown encoder.layer.1.attention.output.LayerNorm.bias"),
+    ("electra", {}, without("embeddings_project.bias"),
+     "missing embeddings_project.bias"),
+    ("electra", {"embedding_size": 12}, None,
+     "unknown embeddings_project.bias, embeddings_project.weight"),
+    ("electra", {"embedding_size": "8"}, None,
+     "embedding_size is '8', expected a whole number from 1"),
+    ("electra", {"position_embedding_type": "relative_key"}, None,
+     "position_embedding_type is 'relative_key'"),
+    ("camembert", {"is_decoder": True}, None, "is_decoder is True"),
+    ("camembert", {}, without("token_type_embeddings.weight"),
+     "missing embeddings.token_type_embeddings.weight"),
     ("albert", {"embedding_size": 12}, None,
      "embeddings.word_embeddings.weight (40, 8) for (40, 12)"),
     *(
         ("bert", {"model_type": kind}, None,
          f"model_type is {kind!r}, expected one of albert, bert")
-        for kind in ("electra", "camembert", "deberta-v2", "bart", "esm", 1)
+        for kind in ("deberta-v2", "modernbert", "bart", "esm", 1)
     ),
     ("bert", {}, without("LayerNorm.bias"),
      "missing embeddings.LayerNorm.bias, encoder.layer.0.attention.output"),
@@ -244,6 +257,9 @@ REFUSED_HEADS = [
      "missing vocab_projector.bias"),
     ("albert_masked_lm", {}, added(predictions__more=(2,)),
      "unknown predictions.more"),
+    ("electra", {}, None, "has no masked-language-model head"),
+    ("electra_generator", {}, None,
+     "holds the generator of an ELECTRA, whose head is not read"),
     ("roberta", {}, None, "has no masked-language-model head"),
     ("albert", {}, None, "has no masked-language-model head"),
 ]  # fmt: skip

@@ -56,12 +56,15 @@ class Folder:
     def __init__(self, settings, tensors):
         kind = settings["model_type"]
         prefix = kind.removeprefix("xlm-") + "."
+        prefix = "roberta." if kind == "camembert" else prefix
         self.settings = settings
         self.tensors = {
             name.removeprefix(prefix): np.asarray(value, "float64")
             for name, value in tensors.items()
         }
         self.kind = kind
+        if kind == "camembert":  # In all but its pieces.
+            self.kind = "roberta"
         self.heads = settings.get("num_attention_heads") or settings["n_heads"]
         act = settings.get("activation") or settings["hidden_act"]
         self.activation = ACTIVATIONS[act]
@@ -102,6 +105,8 @@ def states(folder, batch):
     x = _embeddings(folder, batch)
     if folder.kind == "albert":
         x = folder.linear("encoder.embedding_hidden_mapping_in", x)
+    if "embeddings_project.weight" in folder.tensors:
+        x = folder.linear("embeddings_project", x)
     for prefix in _layers(folder):
         x = _layer(folder, prefix, x, mask)
     return x

@@ -71,7 +71,7 @@ def of_backbone(backbone: "keras.Model") -> Family | None:
 def of_model_type(name: str) -> Family | None:
     """Return the family that `transformers` calls so, if it is known."""
     for family in FAMILIES:
-        if family.hugging_face and family.hugging_face.model_type == name:
+        if family.hugging_face and name in family.hugging_face.model_types:
             return family
     return None
 
@@ -90,9 +90,10 @@ def of_checkpoint(checkpoint: "Checkpoint") -> tuple[Family, Reader]:
         UserError: no family is called as its `config.json` says.
     """
     readers = {
-        f.hugging_face.model_type: (f, f.hugging_face.reader)
+        kind: (f, f.hugging_face.reader)
         for f in FAMILIES
         if f.hugging_face and f.hugging_face.reader
+        for kind in f.hugging_face.model_types
     }
     kind = checkpoint.settings.get("model_type")
     if checkpoint.is_tf1:
@@ -109,6 +110,26 @@ def of_checkpoint(checkpoint: "Checkpoint") -> tuple[Family, Reader]:
 def of_tokenizer(tokenizer: "Tokenizer") -> Family | None:
     """Return a family that reads the tokens of such a tokenizer, if any."""
     return _of_class(type(tokenizer), {f.tokens.tokenizer: f for f in FAMILIES})
+
+
+def require_tokenizer(model_type: str, folder: str) -> None:
+    """Refuse a folder of a family whose layers alone are read.
+
+    Args:
+        model_type: what its `config.json` says.
+        folder: its name in the error.
+
+    Raises:
+        UserError: it is of such a family.
+    """
+    family = of_model_type(model_type)
+    kept = family.hugging_face if family else None
+    if kept and model_type in kept.without_tokenizer:
+        raise UserError(
+            f"{folder}: the tokenizer of model_type {model_type!r} is not read "
+            f"here, its model alone: expected a folder of {kept.model_type!r}, "
+            "or token ids that transformers made for load_backbone's model"
+        )
 
 
 def separators(tokenizer: "Tokenizer") -> int:

@@ -26,6 +26,7 @@ NAMES = names.Names(
         "ffn_output",
         "full_layer_layer_norm",
     ),
+    projection="encoder.embedding_hidden_mapping_in",
     pooler="pooler",
     masked_lm=("predictions.dense", "predictions.LayerNorm", "predictions"),
     decoder="predictions.decoder",

@@ -88,12 +88,12 @@ def _compute_with(
 class Variants(NamedTuple):
     """The classes of a family with an activation and an epsilon of their own.
 
-    All have the names of KerasHub's.
+    All have the names of KerasHub's; `None` stands for what it has not.
     """
 
     backbone: Any
-    text_classifier: Any
-    masked_lm: Any
+    text_classifier: Any | None
+    masked_lm: Any | None
 
 
 @functools.cache
@@ -121,9 +121,11 @@ def variants(family: Family) -> Variants:
     )
 
 
-def _derived(mixin: type, name: str, **attributes: object) -> Any:
-    """Make a class of KerasHub's name, of one of this module and theirs."""
-    base = getattr(keras_hub.models, name)
+def _derived(mixin: type, name: str, **attributes: object) -> Any | None:
+    """Make a class of KerasHub's name, if any, of this module's and theirs."""
+    base = getattr(keras_hub.models, name, None)
+    if base is None:
+        return None
     content = {"__module__": __name__, "__doc__": mixin.__doc__} | attributes
     cls = type(name, (mixin, base), content)
     return keras.saving.register_keras_serializable("tfminilm")(cls)

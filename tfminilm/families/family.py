@@ -107,6 +107,8 @@ class HuggingFace:
         model_type: what `config.json` calls the family.
         class_name: what its classes begin with, such as `Bert` in `BertModel`.
         names: of the settings and tensors of KerasHub's post-norm encoders.
+        without_tokenizer: what it calls others with the same layers, whose
+            tokenizers are not read.
         reader: gives the module that reads its folders; `None` if none does.
         reads_tf1: whether that reads TensorFlow 1's checkpoints as well.
         contents: gives what a folder of a backbone holds: what `config.json`
@@ -116,6 +118,7 @@ class HuggingFace:
             the last word's neighbour is the padding there, and nothing here.
         classifier: PyTorch's names of a text classifier's own layers, whole,
             by their names in Keras; BERT's pooler is not among them.
+        classifier_activation: of the layer in front of its logits.
         classifier_dropout: the settings of its dropout; the first that is
             there counts.
     """
@@ -123,6 +126,7 @@ class HuggingFace:
     model_type: str
     class_name: str
     names: Names | None = None
+    without_tokenizer: tuple[str, ...] = ()
     reader: Callable[[], Reader] | None = None
     reads_tf1: bool = False
     contents: (
@@ -132,10 +136,16 @@ class HuggingFace:
     classifier: Mapping[str, str] = dataclasses.field(
         default_factory=lambda: {"logits": "classifier"}
     )
+    classifier_activation: str = "tanh"
     classifier_dropout: tuple[str, ...] = (
         "classifier_dropout",
         "hidden_dropout_prob",
     )
+
+    @property
+    def model_types(self) -> tuple[str, ...]:
+        """Everything that `config.json` may call such a model."""
+        return (self.model_type, *self.without_tokenizer)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -72,6 +72,8 @@ FAMILY = Family(
         "xlm-roberta",
         "XLMRoberta",
         names=NAMES,
+        # CamemBERT's layers are RoBERTa's; its pieces have ids of their own.
+        without_tokenizer=("camembert",),
         reader=post_norm.reader,
         classifier=CLASSIFIER,
     ),

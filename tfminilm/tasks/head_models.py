@@ -61,12 +61,13 @@ class _Head(keras_hub.models.Task):
 
 @keras.saving.register_keras_serializable(package="tfminilm")
 class FirstTokenClassifier(_Head):
-    """Class logits from the first token's state, through a tanh layer.
+    """Class logits from the first token's state, through a dense layer.
 
     Args:
         backbone: a KerasHub encoder.
         num_classes: outputs.
-        dropout: rate in training, on both sides of the tanh layer.
+        dropout: rate in training, on both sides of the dense layer.
+        activation: of the dense layer, as Keras names it.
 
     Call arguments:
         inputs: what `backbone` reads.
@@ -80,18 +81,23 @@ class FirstTokenClassifier(_Head):
         backbone: keras.Model,
         num_classes: int,
         dropout: float = 0.1,
+        activation: str = "tanh",
         **kwargs: Any,
     ):
         x = token_states(backbone)[:, 0, :]
         x = _dropout(backbone, dropout, "pooled_dropout")(x)
-        x = _dense(backbone, x.shape[-1], "pooled_dense", "tanh")(x)
+        x = _dense(backbone, x.shape[-1], "pooled_dense", activation)(x)
         x = _dropout(backbone, dropout, "classifier_dropout")(x)
         logits = _dense(backbone, num_classes, "logits")(x)
         super().__init__(backbone, logits, dropout, **kwargs)
         self.num_classes = num_classes
+        self.activation = activation
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"num_classes": self.num_classes}
+        return super().get_config() | {
+            "num_classes": self.num_classes,
+            "activation": self.activation,
+        }
 
 
 @keras.saving.register_keras_serializable(package="tfminilm")
@@ -162,7 +168,8 @@ def _classifiers() -> dict[type, Any]:
         if name.endswith("TextClassifier") and name != "TextClassifier"
     ]
     classes += families.text_classifiers()
-    classes += [variant.text_classifier for variant in families.variants()]
+    variants = (one.text_classifier for one in families.variants())
+    classes += [cls for cls in variants if cls is not None]
     return {cls.backbone_cls: cls for cls in classes}
 
 

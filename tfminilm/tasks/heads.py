@@ -100,7 +100,12 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
 def _as_said(head: Head, backbone: keras.Model) -> keras.Model:
     """Put the head on a backbone that a Hugging Face folder tells of."""
     task = Task(head.task, head.kind, (), (), head.labels)
-    return kind_of(task).build_head(task, backbone, head.dropout)
+    model = kind_of(task).build_head(task, backbone, head.dropout)
+    if not isinstance(model, FirstTokenClassifier):
+        return model
+    return FirstTokenClassifier(
+        backbone, model.num_classes, head.dropout, head.activation
+    )
 
 
 def check_head(task: Task, head: keras.Model, name: str) -> None:

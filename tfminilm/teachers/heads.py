@@ -41,6 +41,8 @@ class Head(NamedTuple):
         num_texts: that are read together as far as is known.
         max_length: in tokens, of such texts by default.
         layers: PyTorch's names of its layers by their names in Keras.
+        activation: of a classifier's layer in front of the logits, as Keras
+            names it.
     """
 
     kind: str
@@ -50,6 +52,7 @@ class Head(NamedTuple):
     num_texts: int
     max_length: int
     layers: Mapping[str, str]
+    activation: str = "tanh"
 
 
 def find_head(folder: str | os.PathLike) -> Head | None:
@@ -123,9 +126,17 @@ def _head(checkpoint: Checkpoint) -> Head | None:
             "expected single_label_classification with two or more, or "
             "regression with one: give a model that was trained so"
         )
-    layers = _hugging_face(checkpoint).classifier
-    length = min(_LENGTH, positions)
-    return Head(kind, labels, _dropout(checkpoint), task, 1, length, layers)
+    written = _hugging_face(checkpoint)
+    return Head(
+        kind,
+        labels,
+        _dropout(checkpoint),
+        task,
+        1,
+        min(_LENGTH, positions),
+        written.classifier,
+        written.classifier_activation,
+    )
 
 
 def _hugging_face(checkpoint: Checkpoint) -> HuggingFace:

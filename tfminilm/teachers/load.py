@@ -46,7 +46,8 @@ def load_backbone(
     Args:
         source: a workdir (its student), a KerasHub preset folder or name, a
             Hugging Face folder (`config.json`, `model.safetensors`) of a
-            BERT, RoBERTa, XLM-R, DistilBERT, ALBERT or MobileBERT, a
+            BERT, RoBERTa, XLM-R, CamemBERT, DistilBERT, ALBERT, ELECTRA or
+            MobileBERT, a
             MobileBERT that TensorFlow 1 saved, `package:NAME/FOLDER`, such a
             folder inside an installed package, or `tiny:bert` or
             `tiny:xlm_roberta`, a small random one.
@@ -136,6 +137,9 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
     from tfminilm.tokenizer.pieces import words_fault
 
     path = pathlib.Path(folder)
+    if is_hugging_face(folder):
+        kind = _read_json(path / "config.json")["model_type"]
+        families.require_tokenizer(str(kind), folder)
     config = path / "tokenizer_config.json"
     settings = _read_json(config) if config.is_file() else {}
     lowercase = settings.get("do_lower_case", True)

@@ -55,7 +55,8 @@ def build_masked_lm(
         if name.endswith("MaskedLM") and name != "MaskedLM"
     ]
     classes += families.masked_lms()
-    classes += [variant.masked_lm for variant in families.variants()]
+    variants = (one.masked_lm for one in families.variants())
+    classes += [cls for cls in variants if cls is not None]
     kinds = {cls.backbone_cls: cls for cls in classes}
     if type(backbone) not in kinds:
         raise UserError(

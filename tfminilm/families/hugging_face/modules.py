@@ -24,7 +24,7 @@ def modules(names: Names, backbone: keras.Model) -> Iterator[tuple[str, Any]]:
         yield "embeddings.position_embeddings", positions
     if hasattr(backbone, "embeddings_projection"):
         projection = backbone.embeddings_projection
-        yield "encoder.embedding_hidden_mapping_in", projection
+        yield names.projection, projection
     for place, layer in _layers(backbone):
         attention = encoder_parts(layer).attention
         parts = (

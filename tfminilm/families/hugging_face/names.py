@@ -20,6 +20,8 @@ class Names(NamedTuple):
         stack: where the encoder layers are.
         layer: a layer's queries, keys, values, attention output and its norm,
             then its two dense layers and the norm behind them.
+        projection: from the token table's width to the encoder's, where they
+            differ.
         pooler: the layer in front of KerasHub's `pooled_output`, if it has one.
         masked_lm: the head for masked tokens: a dense layer, a norm, and what
             has the bias of the logits.
@@ -40,6 +42,7 @@ class Names(NamedTuple):
     dropout: str = "hidden_dropout_prob"
     has_pads_position: bool = False
     stack: str = "encoder.layer"
+    projection: str = ""
     pooler: str | None = None
 
 

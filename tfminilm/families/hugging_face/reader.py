@@ -1,4 +1,4 @@
-"""Hugging Face folders of BERT, RoBERTa, XLM-R, DistilBERT and ALBERT.
+"""Hugging Face folders of KerasHub's encoders: BERT and its kin.
 
 Each weight of the model has to be in the folder, and each tensor there has to
 be known. What no weight tells of, such as the activation, is carried over; a
@@ -40,7 +40,8 @@ def load_backbone(
     Where the activation or the epsilon is not KerasHub's own, its class is
     that of the same name in `families.backbones`. The dropout of the hidden
     states is that of the attention too. A BERT or an ALBERT that was saved
-    without a pooler gets one: the tanh of the first token's state.
+    without a pooler gets one, and so does every ELECTRA: the tanh of the
+    first token's state.
 
     Raises:
         UserError: it is damaged, its tensors are not the model's, or a
@@ -65,8 +66,14 @@ def load_masked_lm(
     dense, norm, logits = names.masked_lm
     if not any(name.startswith(f"{dense}.") for name in tensors):
         return None
+    cls = backbones.variants(family).masked_lm
+    if cls is None:
+        raise UserError(
+            f"{checkpoint.folder} holds the generator of an {family.title}, "
+            "whose head is not read: load_backbone reads the encoder below it"
+        )
     backbone = _build(checkpoint, family, dtype, masked_lm=True)
-    model = backbones.variants(family).masked_lm(backbone)
+    model = cls(backbone)
     head = model.masked_lm_head
     bias, copy = f"{logits}.bias", f"{names.decoder}.bias"
     slots = [
@@ -207,12 +214,13 @@ def _fill(
         for module, layer in modules(names, backbone)
         for slot in layer_slots(prefix + module, layer)
     ]
+    pooler = []
     if names.pooler is not None:
         pooler = layer_slots(prefix + names.pooler, backbone.pooled_dense)
-        if any(slot.name in tensors for slot in pooler):
-            slots += pooler
-        else:
-            backbone.pooled_dense.kernel.assign(np.eye(backbone.hidden_dim))
+    if any(slot.name in tensors for slot in pooler):
+        slots += pooler
+    elif hasattr(backbone, "pooled_dense"):
+        backbone.pooled_dense.kernel.assign(np.eye(backbone.hidden_dim))
     positions = None
     if names.has_pads_position:
         positions = _PaddedPositions(checkpoint, names, backbone)
