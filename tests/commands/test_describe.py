@@ -133,6 +133,15 @@ def test_multilingual_student_has_its_vocabulary(described):
     assert found["vocabulary_size"] == 250_002
 
 
+def test_published_sizes_of_electra_and_roberta(described):
+    """As table 1 of arXiv 2003.10555 and section 4 of arXiv 1907.11692."""
+    small = {"num_heads": 4, "intermediate_dim": 1024, "embedding_dim": 128}
+    found = described(kind="electra", **shape(12, 256) | small)
+    assert found["parameters"] == pytest.approx(14e6, rel=0.04)
+    found = described(kind="roberta", **shape(12, 768))
+    assert found["parameters"] == pytest.approx(125e6, rel=0.01)
+
+
 def test_the_last_stage_is_described(capsys):
     stages = {
         "wide": Stage(student=StudentSpec(num_layers=12)),

@@ -122,10 +122,12 @@ STUDENTS = {
     "bert": bert,
     "bilstm": lambda: students.bilstm(VOCABULARY, 8, 6, 10, dropout=0.0),
     "distilbert": lambda: students.distilbert(1, 8, **SHAPE),
+    "electra": lambda: students.electra(1, 8, embedding_dim=4, **SHAPE),
     "ib_bert": lambda: mobilebert("ib_bert"),
     "mobilebert": mobilebert,
     "mobilebert_tiny": lambda: mobilebert("mobilebert_tiny"),
     "mobilebert_without_opt": lambda: mobilebert("mobilebert_without_opt"),
+    "roberta": lambda: students.roberta(1, 8, **SHAPE),
     "xlm_roberta": lambda: students.xlm_roberta(1, 8, **SHAPE),
 }
 
@@ -143,20 +145,11 @@ FAMILIES = {
     "bert": bert,
     "bilstm": lambda n: students.bilstm(VOCABULARY, 8, 6, 10, dropout=0.0),
     "distilbert": lambda n: students.distilbert(n, 8, **SHAPE),
-    "electra": lambda n: electra(n),
+    "electra": lambda n: students.electra(n, 8, embedding_dim=4, **SHAPE),
     "mobilebert": lambda n: mobilebert(num_layers=n),
-    "roberta": lambda n: keras_hub_backbone("RobertaBackbone", n),
+    "roberta": lambda n: students.roberta(n, 8, **SHAPE),
     "xlm_roberta": lambda n: students.xlm_roberta(n, 8, **SHAPE),
 }
-
-
-def electra(num_layers):
-    shape = SHAPE | {"hidden_dim": 8, "intermediate_dim": 16}
-    # ELECTRA alone calls it otherwise.
-    size = shape.pop("vocabulary_size")
-    return keras_hub.models.ElectraBackbone(
-        num_layers=num_layers, vocab_size=size, embedding_dim=4, **shape
-    )
 
 
 def public_methods():

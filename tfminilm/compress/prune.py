@@ -235,10 +235,13 @@ def require_fit(student: keras.Model, source: keras.Model) -> None:
     for name in ("num_layers", "intermediate_dim"):
         if fits:
             _require_of(getattr(student_backbone, name), name, source_backbone)
-    same = ("hidden_dim", "num_heads", "vocabulary_size", "max_sequence_length")
+    same = (
+        *("hidden_dim", "num_heads", "vocabulary_size", "max_sequence_length"),
+        *("vocab_size", "embedding_dim"),  # Of ELECTRA.
+    )
     for name in same:
         size = getattr(source_backbone, name, None)
-        fits = fits and getattr(student_backbone, name) == size
+        fits = fits and getattr(student_backbone, name, None) == size
     if not fits:
         raise UserError(
             f"cannot prune a {type(source_backbone).__name__} into a "

@@ -51,6 +51,11 @@ def trim_vocabulary(
             "cannot trim the vocabulary of a masked language model, whose "
             "head names all words: trim its backbone"
         )
+    if not hasattr(backbone, "vocabulary_size"):
+        raise UserError(
+            f"cannot trim the vocabulary of a {type(backbone).__name__}: "
+            "expected a model whose table of tokens has one width, as a BERT"
+        )
     if tokenizer.vocabulary_size() > backbone.vocabulary_size:
         raise UserError(
             f"the tokenizer has {tokenizer.vocabulary_size()} pieces and the "

@@ -1,8 +1,58 @@
 """RoBERTa: BERT without segments, its tokens byte-level pieces."""
 
+from typing import TYPE_CHECKING, Any
+
 from tfminilm.families import post_norm
 from tfminilm.families.family import Family, HuggingFace, Tokens
 from tfminilm.families.hugging_face import names
+
+if TYPE_CHECKING:
+    import keras
+
+
+def roberta(
+    num_layers: int,
+    hidden_dim: int,
+    num_heads: int = 12,
+    intermediate_dim: int | None = None,
+    vocabulary_size: int = 50_265,
+    max_sequence_length: int = 512,
+    dropout: float = 0.1,
+    **kwargs: Any,
+) -> "keras.Model":
+    """Build a randomly initialised `keras_hub.models.RobertaBackbone`.
+
+    It has no segment table and no pooler, and goes with RoBERTa's tokenizer
+    in all of KerasHub's tasks.
+
+    Args:
+        num_layers: encoder layers.
+        hidden_dim: width; a multiple of `num_heads`.
+        num_heads: attention heads. MiniLM needs the teacher's number.
+        intermediate_dim: width of the feed-forward block; four times
+            `hidden_dim` if not given.
+        vocabulary_size: the teacher's; 50,265 is RoBERTa's.
+        max_sequence_length: rows of the position table.
+        dropout: rate in training.
+        **kwargs: what else `RobertaBackbone` takes, such as `dtype`.
+
+    Returns:
+        The backbone. Its inputs are `token_ids` and `padding_mask`, both
+        `[batch, length]` integers.
+    """
+    import keras_hub
+
+    return keras_hub.models.RobertaBackbone(
+        vocabulary_size=vocabulary_size,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        hidden_dim=hidden_dim,
+        intermediate_dim=intermediate_dim or 4 * hidden_dim,
+        dropout=dropout,
+        max_sequence_length=max_sequence_length,
+        **kwargs,
+    )
+
 
 NAMES = names.Names(
     prefix="roberta.",
@@ -26,6 +76,8 @@ FAMILY = Family(
     backbone="RobertaBackbone",
     # It was trained with two end tokens between the texts.
     tokens=Tokens("RobertaTokenizer", 50_265, separators=2),
+    students={"roberta": roberta},
+    arguments=post_norm.arguments,
     hugging_face=HuggingFace(
         "roberta",
         "Roberta",

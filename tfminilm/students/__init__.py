@@ -3,12 +3,14 @@
 from tfminilm.families.bert import bert
 from tfminilm.families.bilstm.build import bilstm
 from tfminilm.families.distilbert import distilbert
+from tfminilm.families.electra import electra
 from tfminilm.families.mobilebert.build import (
     ib_bert,
     mobilebert,
     mobilebert_tiny,
     mobilebert_without_opt,
 )
+from tfminilm.families.roberta import roberta
 from tfminilm.families.xlm_roberta import xlm_roberta
 from tfminilm.students.init import init_from_teacher
 
@@ -16,10 +18,12 @@ __all__ = [
     "bert",
     "bilstm",
     "distilbert",
+    "electra",
     "ib_bert",
     "init_from_teacher",
     "mobilebert",
     "mobilebert_tiny",
     "mobilebert_without_opt",
+    "roberta",
     "xlm_roberta",
 ]

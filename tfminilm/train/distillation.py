@@ -254,7 +254,7 @@ def build_distiller(
     _require_positions(recipe, backbone)
     student = build_student(
         recipe.student,
-        backbone.vocabulary_size,
+        backbone.token_embedding.input_dim,
         precision,
         pairs=job.task is not None and len(job.task.texts) == 2,
     )
@@ -291,9 +291,10 @@ def _require_same_tokens(
     recipe: Recipe, teacher: keras.Model, num_tokens: int
 ) -> None:
     """Refuse a teacher whose table is shorter than its tokenizer."""
-    if num_tokens > teacher.vocabulary_size:
+    rows = teacher.token_embedding.input_dim
+    if num_tokens > rows:
         raise UserError(
             f"teacher {recipe.teacher}: its tokenizer has {num_tokens} tokens, "
-            f"its embedding table {teacher.vocabulary_size}; expected the "
+            f"its embedding table {rows}; expected the "
             "tokenizer that the model was trained with"
         )

@@ -41,7 +41,8 @@ class StudentSpec(tfminilm.config.Typed):
     `kind` is the architecture, one of `families.STUDENT_KINDS`: for example
     bert, xlm_roberta for the vocabulary of XLM-R, or bilstm, whose sizes are
     `embedding_dim`, `lstm_units` and `hidden_dim`. MobileBERT's kinds and
-    ib_bert have an `embedding_dim` and a `bottleneck_dim` as well; 0
+    ib_bert have an `embedding_dim` and a `bottleneck_dim` as well, electra
+    has an `embedding_dim`; 0
     `num_feedforwards` and no `attention_input` stand for the paper's, and
     `dropout` is that of attention alone, but for IB-BERT.
 
