@@ -143,6 +143,19 @@ def test_other_encoders_start_from_their_own_kind(
     )
 
 
+@pytest.mark.parametrize("kind", ["roberta", "xlm_roberta", "distil_bert"])
+def test_both_tables_in_a_layer(kind, make_encoder):
+    teacher = make_encoder(kind, num_layers=2)
+    student = make_encoder(kind, 1, num_layers=2, max_sequence_length=10)
+    init_from_teacher(student, teacher)
+    for name in ("token_embedding", "position_embedding"):
+        ours, theirs = (
+            values(getattr(model.embeddings, name))[0]
+            for model in (student, teacher)
+        )
+        np.testing.assert_array_equal(ours, theirs[: len(ours)])
+
+
 def refusal(student, teacher, layers="uniform"):
     """The line of refusal; nothing is copied before it."""
     before = values(student)

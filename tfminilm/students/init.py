@@ -203,7 +203,9 @@ def _weight_pairs(
         layer.weights, source.weights, strict=True
     ):
         value = keras.ops.convert_to_numpy(teacher_weight)
-        if layer.name == "position_embedding":
+        # Some have a layer of both tables, of tokens and of positions.
+        is_inner = "/position_embedding/" in weight.path
+        if is_inner or layer.name == "position_embedding":
             value = value[: weight.shape[0]]
         if tuple(weight.shape) != value.shape:
             raise UserError(
