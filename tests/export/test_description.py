@@ -6,9 +6,9 @@ import types
 import keras
 import pytest
 
+from tfminilm import families
 from tfminilm.errors import UserError
 from tfminilm.export.bundle.description import describe
-from tfminilm.export.graph import mobile_graph
 
 BACKBONE = types.SimpleNamespace(
     vocabulary_size=30_522,
@@ -38,7 +38,7 @@ def test_no_more_than_its_shape():
 
 def test_of_what_is_no_encoder():
     """The families that can be exported are named."""
-    wanted = f"export a Dense: expected a {' or '.join(mobile_graph._FAMILIES)}"
+    wanted = f"export a Dense: expected a {' or '.join(families.exportable())}"
     with pytest.raises(UserError, match=wanted):
         describe(keras.layers.Dense(1), "runs/bilstm")
 

@@ -1,5 +1,6 @@
 """Rules go with a tokenizer into presets, bundles and folders, and back."""
 
+import dataclasses
 import json
 import shutil
 import types
@@ -79,12 +80,13 @@ def test_a_bundle_keeps_the_rules(
     tokenizer = load_tokenizer(folder_of(family), rules)
     model = types.SimpleNamespace(vocabulary_size=tokenizer.vocabulary_size())
     settings = vocabulary.write(tokenizer, model, tmp_path)
-    assert settings["rules"] == (rules or "bert")
-    path = tmp_path / settings["vocabulary"]
+    assert settings.rules == (rules or "bert")
+    path = tmp_path / settings.vocabulary
     rows = tokenizer.vocabulary_size()
     again = vocabulary.read(path, settings, rows)
     assert ids_of(again, lines) == ids_of(tokenizer, lines)
-    del settings["rules"]  # The first bundles had KerasHub's.
+    # The first bundles had KerasHub's.
+    settings = dataclasses.replace(settings, rules=None)
     assert rules_of(vocabulary.read(path, settings, rows)) == "keras_hub"
 
 

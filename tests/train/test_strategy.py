@@ -281,8 +281,11 @@ def test_one_device_needs_no_strategy():
     ("flags", "told"),
     [
         (["--strategy=tpu", "--num_virtual_devices=2"], "splits a CPU"),
-        (["--strategy=one", "--cluster=slurm"], "--cluster is of"),
-        (["--strategy=mirrored", "--xla"], "--xla is of"),
+        (
+            ["--strategy=one", "--cluster=slurm"],
+            "--cluster needs",
+        ),
+        (["--strategy=mirrored", "--xla"], "--xla needs"),
         (["--strategy=pods"], "multi_worker"),
     ],
 )

@@ -14,6 +14,16 @@ from typing import Any, BinaryIO
 import h5py
 from keras.src.saving import saving_lib
 
+from tfminilm.private import Use
+
+USES = (
+    Use(
+        "keras.src.saving.saving_lib.H5IOStore",
+        "_get_h5_file",
+        "the file that weights go to, which Keras opens itself",
+    ),
+)
+
 
 @contextlib.contextmanager
 def writing() -> Iterator[None]:
