@@ -8,6 +8,7 @@ from keras import ops
 
 from tfminilm import checks, inputs, views
 from tfminilm.errors import UserError
+from tfminilm.families.counts import vocabulary_size
 from tfminilm.layers import fused
 from tfminilm.methods import config as method_config
 from tfminilm.methods.terms import Method, Term
@@ -381,11 +382,8 @@ def _value(
 
 def _check_vocabularies(teacher: keras.Model, student: keras.Model) -> None:
     teacher_size, student_size = (
-        # ELECTRA's attribute is `vocab_size`.
-        getattr(model, "vocabulary_size", getattr(model, "vocab_size", None))
-        for model in (
-            getattr(model, "backbone", model) for model in (teacher, student)
-        )
+        vocabulary_size(getattr(model, "backbone", model))
+        for model in (teacher, student)
     )
     # A plain Keras model need not have this attribute.
     if (

@@ -11,6 +11,7 @@ from tfminilm.export.graph.mobile_graph import MobileGraph
 from tfminilm.export.litert import profile
 from tfminilm.export.litert.convert import convert
 from tfminilm.tasks import heads
+from tfminilm.tasks.head_models import FirstTokenClassifier
 from tfminilm.tasks.task import get_task
 
 SIZES = {
@@ -64,6 +65,7 @@ def outputs(model, batch):
         ("bert", "mnli"),
         ("bert", "stsb"),
         ("distilbert", "mnli"),
+        ("electra", "mnli"),
         ("mobilebert", "mnli"),
         ("xlm_roberta", "stsb"),
     ],
@@ -76,6 +78,17 @@ def test_first_token_heads(family, task, make, batch_for, run_graph):
     assert set(got) == {"logits"}
     scale = max(1.0, np.abs(wanted).max())
     np.testing.assert_allclose(got["logits"], wanted, atol=1e-5 * scale)
+
+
+def test_a_head_with_gelu(make, batch_for, run_graph):
+    """As ELECTRA's published classifiers have it."""
+    head = FirstTokenClassifier(make("electra"), 3, activation="gelu")
+    dense = head.get_layer("pooled_dense")
+    dense.kernel.assign(10 * dense.kernel)
+    batch = batch_for(head)
+    wanted = outputs(head, batch)["logits"]
+    got = run_graph(MobileGraph(head), batch)["logits"]
+    np.testing.assert_allclose(got, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("family", ["bert", "xlm_roberta"])
@@ -105,7 +118,8 @@ def test_encoders_without_segments(family, make, batch_for, run_graph):
 
 
 @pytest.mark.parametrize(
-    ("family", "task"), [("distilbert", "sst2"), ("bert", "squad")]
+    ("family", "task"),
+    [("distilbert", "sst2"), ("electra", "sst2"), ("bert", "squad")],
 )
 def test_a_file_with_a_head_is_one_partition(family, task, make, tmp_path):
     path = tmp_path / "model.tflite"

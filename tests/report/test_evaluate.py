@@ -243,8 +243,8 @@ def test_an_unfinished_run_is_refused(tmp_path):
 
 
 def test_a_teacher_that_cannot_be_exported_has_no_file(tmp_path):
-    model = keras_hub.models.ElectraBackbone(
-        vocab_size=20,
+    model = keras_hub.models.AlbertBackbone(
+        vocabulary_size=20,
         num_layers=1,
         num_heads=2,
         embedding_dim=8,

@@ -25,6 +25,13 @@ def sizes(backbone: "keras.Model") -> dict[str, int]:
     return {name: getattr(backbone, name) for name in names}
 
 
+def vocabulary_size(backbone: "keras.Model") -> int | None:
+    """Return how many tokens a model knows; `None` if it does not say so."""
+    # ELECTRA's attribute is `vocab_size`.
+    other = getattr(backbone, "vocab_size", None)
+    return getattr(backbone, "vocabulary_size", other)
+
+
 def flops(backbone: "keras.Model", length: int) -> int:
     """Count the FLOPs of a sequence: two for each multiply-add.
 

@@ -105,4 +105,5 @@ FAMILY = Family(
     ),
     exposure=post_norm.exposure,
     computes_with=("gelu_approximate", 1e-12),
+    mobile_graph="post_norm",
 )

@@ -21,6 +21,7 @@ from tfminilm.export.manifest import (
     Tensor,
 )
 from tfminilm.export.target import Target
+from tfminilm.families.counts import vocabulary_size
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings
 
@@ -81,16 +82,19 @@ def model_sizes(backbone: keras.Model) -> ModelSizes:
     """Return the sizes of an encoder.
 
     Raises:
-        UserError: it has others, as a BiLSTM or an ELECTRA.
+        UserError: it has others, as a BiLSTM.
     """
-    names = ("vocabulary_size", "num_layers", "num_heads", "hidden_dim")
-    if not all(hasattr(backbone, name) for name in names):
+    names = ("num_layers", "num_heads", "hidden_dim")
+    rows = vocabulary_size(backbone)
+    if rows is None or not all(hasattr(backbone, name) for name in names):
         raise UserError(
             f"cannot export a {type(backbone).__name__}: expected a "
             f"{' or '.join(families.exportable())}"
         )
     sizes = {name: int(getattr(backbone, name)) for name in names}
-    return ModelSizes(**sizes, parameters=int(backbone.count_params()))
+    return ModelSizes(
+        vocabulary_size=rows, **sizes, parameters=int(backbone.count_params())
+    )
 
 
 def signatures(interpreter: Interpreter) -> dict[str, Signature]:

@@ -9,6 +9,7 @@ import keras_hub
 from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.export.manifest import TokenizerSettings
+from tfminilm.families.counts import vocabulary_size
 from tfminilm.tasks import encode
 from tfminilm.tokenizer import BERT, KERAS_HUB, rules_of
 from tfminilm.tokenizer.hugging_face import with_bert_rules
@@ -40,10 +41,11 @@ def write(
             f"cannot export a {type(tokenizer).__name__}: expected a WordPiece "
             "tokenizer, such as keras_hub.models.BertTokenizer, or XLM-R's"
         )
-    if tokenizer.vocabulary_size() > backbone.vocabulary_size:
+    rows = vocabulary_size(backbone)
+    if rows is not None and tokenizer.vocabulary_size() > rows:
         raise UserError(
             f"the tokenizer has {tokenizer.vocabulary_size()} words and the "
-            f"model {backbone.vocabulary_size} rows: expected the model's own "
+            f"model {rows} rows: expected the model's own "
             "tokenizer"
         )
     return save(tokenizer, folder)

@@ -13,6 +13,7 @@ from tfminilm.tasks.head_models import SpanFinder
 from tfminilm.tasks.kinds import kind_of_head
 
 _ACTIVATIONS = {
+    "gelu": blocks.ACTIVATIONS["gelu"],
     "linear": tf.identity,
     "relu": tf.nn.relu,
     "softmax": tf.nn.softmax,

@@ -54,9 +54,9 @@ class MobileGraph(tf.Module):
         """Read the weights of a model.
 
         Args:
-            model: a backbone of KerasHub's BERT, DistilBERT, RoBERTa or
-                XLM-R, a MobileBERT of `tfminilm.students`, or a model of
-                `tasks.heads.build_head` on one of them.
+            model: a backbone of KerasHub's BERT, DistilBERT, RoBERTa,
+                XLM-R or ELECTRA, a MobileBERT of `tfminilm.students`, or a
+                model of `tasks.heads.build_head` on one of them.
             outputs: names; by default the head's, "logits" or "start_logits"
                 and "end_logits", or all of a backbone's out of `OUTPUTS`.
                 For measuring there are those of `ATTENTION_OUTPUTS`, the last

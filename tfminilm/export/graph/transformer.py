@@ -1,4 +1,4 @@
-"""BERT, DistilBERT, RoBERTa and XLM-R as mobile graphs."""
+"""BERT, DistilBERT, RoBERTa, XLM-R and ELECTRA as mobile graphs."""
 
 import keras
 import tensorflow as tf
@@ -12,12 +12,17 @@ class Transformer(tf.Module):
     def __init__(self, backbone: keras.Model):
         super().__init__()
         encoder = weights.read_encoder(backbone)
-        self._hidden_dim = encoder.hidden_dim
+        self._width = encoder.width
         self._tokens = blocks.constant(encoder.tokens)
         self._positions = blocks.PositionEmbeddings(
             encoder.positions, encoder.segments
         )
         self._norm = blocks.Norm(encoder.embeddings_norm)
+        self._projection = None
+        if encoder.projection is not None:
+            self._projection = blocks.Dense(
+                encoder.projection, "embeddings_projection"
+            )
         self.layers = [
             _Layer(layer, encoder.num_heads, f"layer_{index}")
             for index, layer in enumerate(encoder.layers)
@@ -27,11 +32,12 @@ class Transformer(tf.Module):
             self._pooler = blocks.Dense(encoder.pooler, "pooler")
 
     def embed(self, token_ids, segment_ids, real):
-        """Embed: `[1, length, hidden_dim]`, normalised."""
+        """Embed as `[1, length, hidden_dim]`, normalised at its own width."""
         length = token_ids.shape[1]
         tokens = blocks.lookup(self._tokens, tf.reshape(token_ids, [length]))
-        tokens = tf.reshape(tokens, [1, length, self._hidden_dim])
-        return self._norm(self._positions.add(tokens, segment_ids))
+        tokens = tf.reshape(tokens, [1, length, self._width])
+        x = self._norm(self._positions.add(tokens, segment_ids))
+        return x if self._projection is None else self._projection(x)
 
     def pool(self, first):
         """Pool the first token's state `[1, hidden_dim]`."""

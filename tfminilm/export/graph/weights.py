@@ -52,10 +52,10 @@ class EncoderLayer:
 class Encoder:
     """A whole encoder.
 
-    `tokens` is `[vocabulary_size, hidden_dim]`, `positions`
-    `[max_sequence_length, hidden_dim]`, `segments`
-    `[num_segments, hidden_dim]`, or None, as the pooler, for a model that has
-    none.
+    `tokens` is `[vocabulary_size, width]`, `positions`
+    `[max_sequence_length, width]`, `segments` `[num_segments, width]`, or
+    None, as the pooler, for a model that has none. `projection` leads from
+    that width to the layers', where they differ.
     """
 
     num_heads: int
@@ -65,26 +65,34 @@ class Encoder:
     embeddings_norm: Norm
     layers: tuple[EncoderLayer, ...]
     pooler: Dense | None
+    projection: Dense | None
 
     @property
-    def hidden_dim(self) -> int:
-        """Width of the hidden states."""
+    def width(self) -> int:
+        """Width of the embeddings."""
         return self.tokens.shape[1]
 
 
 def read_encoder(backbone: keras.Model) -> Encoder:
-    """Read KerasHub's BERT, DistilBERT, RoBERTa or XLM-R, in float32.
+    """Read KerasHub's BERT, DistilBERT, RoBERTa, XLM-R or ELECTRA.
+
+    It is read in float32.
 
     Raises:
         UserError: its activation is none of `ACTIVATIONS`.
     """
-    segments = pooler = None
+    segments = pooler = projection = None
     embeddings = backbone
     if hasattr(backbone, "segment_embedding"):
         segments = array(backbone.segment_embedding.embeddings)
         pooler = dense(backbone.pooled_dense, backbone.hidden_dim)
     else:
         embeddings = backbone.embeddings
+    if hasattr(backbone, "embeddings_projection"):
+        projection = dense(
+            backbone.embeddings_projection,
+            embeddings.token_embedding.output_dim,
+        )
     layers = backbone.transformer_layers
     return Encoder(
         num_heads=backbone.num_heads,
@@ -94,6 +102,7 @@ def read_encoder(backbone: keras.Model) -> Encoder:
         embeddings_norm=norm(backbone.embeddings_layer_norm),
         layers=tuple(_layer(layer, backbone.hidden_dim) for layer in layers),
         pooler=pooler,
+        projection=projection,
     )
 
 
