@@ -24,6 +24,8 @@ from tfminilm.typing import Json
 
 MOST_DEPTH = 64
 _MOST_DIGITS = 18  # They fit into 64 bits.
+# The `model_max_length` that `transformers` writes where there is none.
+_NO_LIMIT = str(int(1e30))
 _MOST_SHOWN = 60
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _NAMES: dict[Any, str] = {
@@ -163,7 +165,8 @@ def find(path: str | os.PathLike, shape: Json = dict) -> Any:
 
 
 def _whole(digits: str) -> int:
-    if (count := len(digits.lstrip("-"))) > _MOST_DIGITS:
+    count = len(digits.lstrip("-"))
+    if count > _MOST_DIGITS and digits != _NO_LIMIT:
         raise ValueError(
             f"a number has {count:,} digits, expected up to {_MOST_DIGITS}"
         )

@@ -162,6 +162,17 @@ def test_other_rules_hold_but_cannot_be_exported(folder_of, tmp_path, ids_of):
         vocabulary.write(tokenizer, model, tmp_path)
 
 
+def test_a_length_without_limit(folder_of, ids_of):
+    """`transformers` writes it where it does not know a length."""
+    folder = folder_of("bert")
+    wanted = ids_of(load_tokenizer(folder), ["cafe!!"])
+    path = folder / "tokenizer_config.json"
+    settings = json.loads(path.read_text()) if path.is_file() else {}
+    settings["model_max_length"] = 1000000000000000019884624838656
+    path.write_text(json.dumps(settings))
+    assert ids_of(load_tokenizer(folder), ["cafe!!"]) == wanted
+
+
 def test_files_of_two_models_are_refused(folder_of):
     folder = folder_of("bert")
     load_tokenizer(folder).engine.save(str(folder / "tokenizer.json"))
