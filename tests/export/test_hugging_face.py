@@ -9,7 +9,7 @@ import keras_hub
 import numpy as np
 import pytest
 
-from tfminilm import teachers
+from tfminilm import students, teachers
 from tfminilm.errors import UserError
 from tfminilm.export.server import hugging_face
 from tfminilm.export.server.folder import export_folder
@@ -58,7 +58,9 @@ def outputs(model, num_segments=2):
     batch = made.batch(num_segments)
     given = {name: batch[name] for name in model.input}
     found = model(given, training=False)
-    found = found if isinstance(found, dict) else {"logits": found}
+    if not isinstance(found, dict):
+        is_bare = isinstance(model, keras_hub.models.Backbone)
+        found = {"sequence_output" if is_bare else "logits": found}
     return {name: np.array(value) for name, value in found.items()}
 
 
@@ -148,6 +150,20 @@ def test_what_it_computes_with_is_written(activation, tmp_path):
         np.testing.assert_array_equal(got[name], wanted)
 
 
+@pytest.mark.parametrize("name", ["distilbert", "distilbert_classifier"])
+def test_a_whole_export_of_distilbert(name, tmp_path):
+    target, settings = Target(format="hugging_face", lengths=(8,)), None
+    if name.endswith("classifier"):
+        settings = Settings("sst2", "classification", made.LABELS, 8)
+    manifest = export_folder(
+        made.student(name), made.tokenizer(), target, tmp_path / "hf",
+        ["the cat"], settings,
+    )  # fmt: skip
+    outputs = manifest.parity.outputs
+    assert {"sequence_output", "logits"} & {*outputs}
+    assert max(each.max_difference for each in outputs.values()) < 1e-6
+
+
 def test_two_ways_to_compute_are_refused(tmp_path):
     student = made.student("bert")
     layer = student.transformer_layers[1]
@@ -162,6 +178,31 @@ def test_two_ways_to_compute_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_epsilon_that_distilbert_has_not(tmp_path):
+    own = backbones.BACKBONES["DistilBertBackbone"]
+    sizes = made.student("distilbert").get_config()
+    student = own(**sizes, activation="relu", layer_norm_epsilon=0.1)
+    with pytest.raises(UserError, match=r"an epsilon of 0\.1 .* with 1e-12"):
+        hugging_face.write(student, made.tokenizer(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "fault"),
+    [
+        ({"hidden_dim": 24}, "hidden_dim=24, expected 16"),
+        ({"activation": "softmax"}, "an activation of the logits"),
+    ],
+)
+def test_a_classifier_that_transformers_has_not(setting, fault, tmp_path):
+    model = keras_hub.models.DistilBertTextClassifier(
+        made.student("distilbert"), num_classes=2, **setting
+    )
+    with pytest.raises(UserError, match=fault):
+        hugging_face.write(model, made.tokenizer(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_tokenizers_agree(folders, golden):
     words = teachers.load_tokenizer(folders / "bert")
     ids = [2, *(int(i) for i in words(made.TEXT)), 3]
@@ -171,11 +212,8 @@ def test_tokenizers_agree(folders, golden):
 
 
 def test_of_another_kind(tmp_path):
-    student = keras_hub.models.DistilBertBackbone(
-        vocabulary_size=22, num_layers=1, num_heads=2, hidden_dim=8,
-        intermediate_dim=8, max_sequence_length=8,
-    )  # fmt: skip
-    with pytest.raises(UserError, match="cannot write a DistilBertBackbone"):
+    student = students.electra(1, 8, 2, embedding_dim=4, vocabulary_size=22)
+    with pytest.raises(UserError, match="cannot write a ElectraBackbone"):
         hugging_face.write(student, made.tokenizer(), tmp_path)
     pieces = teachers.load_tokenizer("tiny:xlm_roberta")
     with pytest.raises(UserError, match="cannot write a XLMRobertaTokenizer"):

@@ -5,9 +5,10 @@
 
 The first writes small students with random weights, always the same, as
 Hugging Face folders; it needs this package. The second loads them with
-`transformers` 5.23 on PyTorch 2.15, which need not be installed beside it, and
-stores what they make of a ragged batch in float32, the token ids that
-`AutoTokenizer` makes of a text, and the digest of each folder's weights.
+`transformers` 5.24 on PyTorch 2.15, which need not be installed beside it, with
+warnings as errors, and stores what they make of a ragged batch in float32, the
+token ids that `AutoTokenizer` makes of a text, and the digest of each folder's
+weights.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ WORDS = (
 ).split()
 TEXT = "The cats' résumé: cating, unknown!"
 LABELS = ("bad", "good")
+SEGMENTED = ("bert", "mobilebert")
 CLASSES = {
     "bert": "AutoModel",
     "bert_classifier": "AutoModelForSequenceClassification",
@@ -30,6 +32,10 @@ CLASSES = {
     "bert_span": "AutoModelForQuestionAnswering",
     "bert_1_segment": "AutoModel",
     "bert_3_segments": "AutoModel",
+    "distilbert": "AutoModel",
+    "distilbert_classifier": "AutoModelForSequenceClassification",
+    "distilbert_score": "AutoModelForSequenceClassification",
+    "distilbert_span": "AutoModelForQuestionAnswering",
     "mobilebert": "AutoModel",
     "mobilebert_classifier": "AutoModelForSequenceClassification",
     "mobilebert_span": "AutoModelForQuestionAnswering",
@@ -40,6 +46,8 @@ CLASSES = {
 
 def segments(name):
     """How many the model called so has."""
+    if name.partition("_")[0] not in SEGMENTED:
+        return 1
     return int(name.split("_")[1]) if "segment" in name else 2
 
 
@@ -82,8 +90,9 @@ def student(name):
         "hidden_dim": 16,
         "intermediate_dim": 24,
         "max_sequence_length": 16,
-        "num_segments": segments(name),
     }
+    if family in SEGMENTED:
+        size |= {"num_segments": segments(name)}
     if family == "mobilebert":
         size |= {"bottleneck_dim": 8, "embedding_dim": 8}
     model = getattr(students, family)(**size)
@@ -115,6 +124,9 @@ def digest(folder):
 
 
 def read(folder):
+    from make_sentence_transformers import refuse_warnings
+
+    refuse_warnings()
     import torch
     import transformers
 
@@ -131,6 +143,8 @@ def read(folder):
             for theirs, ours in zip(names, given, strict=True)
         }
         words = transformers.AutoTokenizer.from_pretrained(folder / name)
+        if "token_type_ids" not in words.model_input_names:
+            del inputs["token_type_ids"]
         with torch.no_grad():
             outputs = model.eval()(**inputs)
         for key, value in outputs.items():

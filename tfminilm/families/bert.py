@@ -80,11 +80,9 @@ def _contents(
     backbone: "keras.Model",
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a folder's settings and its layers by PyTorch's modules."""
-    from tfminilm.families.hugging_face import modules, writer
+    from tfminilm.families.hugging_face import writer
 
-    layers = dict(modules.modules(NAMES, backbone))
-    layers["pooler.dense"] = backbone.pooled_dense
-    return writer.settings_of(backbone), layers
+    return writer.contents(NAMES, backbone)
 
 
 FAMILY = Family(

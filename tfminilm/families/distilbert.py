@@ -74,6 +74,7 @@ NAMES = names.Names(
     },
     activation="activation",
     dropout="dropout",
+    attention_dropout="attention_dropout",
     stack="transformer.layer",
     layer=(
         "attention.q_lin",
@@ -90,6 +91,17 @@ NAMES = names.Names(
     is_masked_lm=r"vocab_(transform|layer_norm|projector)\.",
     is_other=rf"pre_classifier\.|{names.OTHER}",
 )
+
+
+def _contents(
+    backbone: "keras.Model",
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a folder's settings and its layers by PyTorch's modules."""
+    from tfminilm.families.hugging_face import writer
+
+    return writer.contents(NAMES, backbone)
+
+
 FAMILY = Family(
     name="distilbert",
     title="DistilBERT",
@@ -102,6 +114,7 @@ FAMILY = Family(
         "DistilBert",
         names=NAMES,
         reader=post_norm.reader,
+        contents=_contents,
         classifier={"pooled_dense": "pre_classifier", "logits": "classifier"},
         classifier_dropout=("seq_classif_dropout",),
     ),

@@ -1,4 +1,4 @@
-"""Write a folder of BERT or MobileBERT that `transformers` reads."""
+"""Write a folder that `transformers` reads."""
 
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from tfminilm import families, files
 from tfminilm.errors import UserError
 from tfminilm.export.graph import weights
 from tfminilm.export.server import sentence_transformers
-from tfminilm.families.family import HuggingFace
+from tfminilm.families.family import Family, HuggingFace
 from tfminilm.families.hugging_face.checkpoint import pytorch_name
 from tfminilm.tasks.head_models import FirstTokenClassifier
 from tfminilm.tasks.kinds import kind_of_head
@@ -21,6 +21,10 @@ from tfminilm.typing import Tokenizer
 
 if TYPE_CHECKING:
     import tokenizers
+
+_CLASSIFIER = "ForSequenceClassification"
+# The backbone's own, in front of its pooled output.
+_POOLER = "pooler.dense"
 
 
 def write(
@@ -34,8 +38,8 @@ def write(
     An encoder without a head also gets the files of sentence-transformers.
 
     Args:
-        model: a BERT of KerasHub, a MobileBERT, or one of them with a head of
-            `tasks.heads.build_head`.
+        model: a backbone whose family has `HuggingFace.contents`, or one with
+            a head of `tasks.heads.build_head`.
         tokenizer: its WordPiece tokenizer.
         folder: where to.
         labels: the names of a classifier's classes.
@@ -58,18 +62,21 @@ def write(
             "which transformers' BertTokenizer does not have: expected one "
             "with BERT's, as tokenizer.hugging_face.with_bert_rules makes it"
         )
-    family, settings, modules = _contents(backbone)
-    suffix, prefix = "Model", family.model_type
+    family, kept, settings, modules = _contents(backbone)
+    suffix, prefix = "Model", kept.model_type
     if model is not backbone:
         suffix = _suffix(model)
-        head_settings, head_modules = _HEADS[suffix](model, labels, prefix)
+        head_settings, head_modules = _HEADS[suffix](model, labels, kept)
         settings |= head_settings
+        if suffix != _CLASSIFIER or not family.classifier_pools:
+            # The class has none, and would warn of it.
+            modules.pop(_POOLER, None)
         # Where there is a head, the encoder is a part of the model.
         modules = {f"{prefix}.{k}": v for k, v in modules.items()}
         modules |= head_modules
     settings |= {
         "model_type": prefix,
-        "architectures": [family.class_name + suffix],
+        "architectures": [kept.class_name + suffix],
         "pad_token_id": int(tokenizer.pad_token_id),
         "dtype": "float32",
     }
@@ -78,7 +85,7 @@ def write(
         for module, layer in modules.items()
         for name, value in _arrays(module, layer)
     }
-    if family.has_zero_padding:
+    if kept.has_zero_padding:
         name = next(name for name in arrays if "word_embeddings" in name)
         arrays[name][tokenizer.pad_token_id] = 0
     content = save(arrays, {"format": "pt"})
@@ -90,7 +97,7 @@ def write(
 
 
 class Runner:
-    """Runs an encoder that `teachers.load_backbone` read from the folder."""
+    """Runs a model that was read back from the folder."""
 
     def __init__(self, encoder: keras.Model):
         self._encoder = encoder
@@ -100,7 +107,8 @@ class Runner:
         inputs = {name: batch[name] for name in self._encoder.input}
         outputs = self._encoder(inputs, training=False)
         if not isinstance(outputs, dict):
-            outputs = {"logits": outputs}
+            is_task = isinstance(self._encoder, keras_hub.models.Task)
+            outputs = {"logits" if is_task else "sequence_output": outputs}
         return {
             name: keras.ops.convert_to_numpy(value)
             for name, value in outputs.items()
@@ -109,15 +117,15 @@ class Runner:
 
 def _contents(
     backbone: keras.Model,
-) -> tuple[HuggingFace, dict[str, Any], dict[str, Any]]:
-    """Return how `transformers` keeps a backbone, its settings and layers.
+) -> tuple[Family, HuggingFace, dict[str, Any], dict[str, Any]]:
+    """Return a backbone's family, and what a folder of it holds.
 
     Raises:
         UserError: `transformers` has no such model.
     """
     name = type(backbone).__name__
     writable = {
-        family.backbone: family.hugging_face
+        family.backbone: family
         for family in families.FAMILIES
         if family.hugging_face and family.hugging_face.contents
     }
@@ -126,9 +134,10 @@ def _contents(
             f"cannot write a {name} as a Hugging Face folder: expected "
             + " or ".join(f"a {backbone_name}" for backbone_name in writable)
         )
-    kept = writable[name]
+    kept = writable[name].hugging_face
+    assert kept is not None
     assert kept.contents is not None
-    return kept, *kept.contents(backbone)
+    return writable[name], kept, *kept.contents(backbone)
 
 
 def _suffix(model: keras_hub.models.Task) -> str:
@@ -143,25 +152,44 @@ def _suffix(model: keras_hub.models.Task) -> str:
 
 
 def _classifier_head(
-    model: keras_hub.models.Task, labels: Sequence[str], prefix: str
+    model: keras_hub.models.Task, labels: Sequence[str], family: HuggingFace
 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    _require_plain(model)
     names = labels or [f"LABEL_{i}" for i in range(model.num_classes)]
     settings: dict[str, Any] = {
         "id2label": {str(i): name for i, name in enumerate(names)},
         "label2id": {name: i for i, name in enumerate(names)},
-        "classifier_dropout": model.dropout,
+        family.classifier_dropout[0]: model.dropout,
     }
-    modules = {"classifier": model.get_layer("logits")}
+    modules = {
+        module: model.get_layer(name)
+        for name, module in family.classifier.items()
+    }
     if model.num_classes == 1:
         settings["problem_type"] = "regression"
     if isinstance(model, FirstTokenClassifier):
         settings["classifier_activation"] = True  # The pooler is tanh.
-        modules[f"{prefix}.pooler.dense"] = model.get_layer("pooled_dense")
     return settings, modules
 
 
+def _require_plain(model: keras_hub.models.Task) -> None:
+    """Refuse settings of KerasHub's classifiers that no folder has."""
+    width = getattr(model, "hidden_dim", None) or model.backbone.hidden_dim
+    activation = model.get_layer("logits").activation
+    if width != model.backbone.hidden_dim:
+        fault = f"hidden_dim={width}, expected {model.backbone.hidden_dim}"
+    elif activation is not keras.activations.linear:
+        fault = "an activation of the logits, expected none"
+    else:
+        return
+    raise UserError(
+        f"cannot write a {type(model).__name__} as a Hugging Face folder: it "
+        f"has {fault}"
+    )
+
+
 def _answering_head(
-    model: keras_hub.models.Task, labels: Sequence[str], prefix: str
+    model: keras_hub.models.Task, labels: Sequence[str], family: HuggingFace
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     modules = {"qa_outputs": model.get_layer("span_logits")}
     return {"qa_dropout": model.dropout}, modules
@@ -170,7 +198,7 @@ def _answering_head(
 # The settings of heads, and their layers by PyTorch's names; by the class
 # that a task's kind declares.
 _HEADS = {
-    "ForSequenceClassification": _classifier_head,
+    _CLASSIFIER: _classifier_head,
     "ForQuestionAnswering": _answering_head,
 }
 
@@ -195,15 +223,17 @@ def _write_tokenizer(
     folder: pathlib.Path,
 ) -> None:
     """Write what `AutoTokenizer` reads, to cut texts as `tokenizer` does."""
-    has_two = backbone.num_segments > 1
-    own = families.DEFAULT.tokens.tokenizer
-    engine = _engine(tokenizer, int(has_two))
+    has_one = getattr(backbone, "num_segments", 0) == 1
+    family = families.of_backbone(backbone) or families.DEFAULT
+    engine = _engine(tokenizer, int(not has_one))
     words = list(tokenizer.get_vocabulary())
     files.write_text(folder / "vocab.txt", "\n".join(words) + "\n")
     files.write_text(folder / "tokenizer.json", engine.to_str())
     settings = {
         # BERT's own class knows two segments, whatever the file says.
-        "tokenizer_class": own if has_two else "PreTrainedTokenizerFast",
+        "tokenizer_class": "PreTrainedTokenizerFast"
+        if has_one
+        else family.tokens.tokenizer,
         "do_lower_case": bool(tokenizer.lowercase),
         "strip_accents": bool(tokenizer.strip_accents),
         "tokenize_chinese_chars": True,

@@ -15,6 +15,7 @@ class Names(NamedTuple):
         defaults: settings that need not be there.
         activation: the setting of the feed-forward blocks' activation.
         dropout: the setting of the hidden states' dropout.
+        attention_dropout: the setting of the attention's.
         has_pads_position: whether real positions begin behind `pad_token_id`,
             and the first token type is added to all: as in RoBERTa.
         stack: where the encoder layers are.
@@ -40,6 +41,7 @@ class Names(NamedTuple):
     is_other: str
     activation: str = "hidden_act"
     dropout: str = "hidden_dropout_prob"
+    attention_dropout: str = "attention_probs_dropout_prob"
     has_pads_position: bool = False
     stack: str = "encoder.layer"
     projection: str = ""
@@ -48,12 +50,13 @@ class Names(NamedTuple):
 
 SIZES = {
     "vocabulary_size": "vocab_size",
+    "hidden_dim": "hidden_size",
     "num_layers": "num_hidden_layers",
     "num_heads": "num_attention_heads",
-    "hidden_dim": "hidden_size",
     "intermediate_dim": "intermediate_size",
     "max_sequence_length": "max_position_embeddings",
 }
+EPSILON = 1e-12  # Of families whose settings say nothing of it.
 DEFAULTS = {
     "hidden_act": "gelu",
     "layer_norm_eps": 1e-12,

@@ -24,12 +24,10 @@ from tfminilm.families.hugging_face.checkpoint import (
     layer_slots,
 )
 from tfminilm.families.hugging_face.modules import modules
-from tfminilm.families.hugging_face.names import Names
+from tfminilm.families.hugging_face.names import EPSILON, Names
 from tfminilm.families.room import require_room
 from tfminilm.private.encoders import head_parts
 from tfminilm.typing import Policy
-
-_EPSILON = 1e-12  # Of DistilBERT, whatever its settings say.
 
 
 def load_backbone(
@@ -144,7 +142,7 @@ def _build(
     settings.check(path, config, masked_lm)
     options = _options(path, names, config)
     activation = settings.activation(path, config, names.activation)
-    epsilon = _EPSILON
+    epsilon = EPSILON
     if "layer_norm_eps" in names.defaults:
         epsilon = settings.number(path, config, "layer_norm_eps")
     cls = getattr(keras_hub.models, family.backbone)

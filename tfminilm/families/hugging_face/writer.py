@@ -6,20 +6,40 @@ import keras
 
 from tfminilm.errors import UserError
 from tfminilm.families.activations import activation_name
+from tfminilm.families.hugging_face.modules import modules
+from tfminilm.families.hugging_face.names import EPSILON, Names
 from tfminilm.families.hugging_face.settings import (
     ACTIVATIONS,
     huggingface_activation,
 )
 from tfminilm.private.encoders import encoder_parts
 
+_LENGTH = "max_sequence_length"
 
-def settings_of(backbone: keras.Model) -> dict[str, Any]:
-    """Return the `config.json` of a BERT, with what its layers compute.
+
+def contents(
+    names: Names, backbone: keras.Model
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a folder of a backbone holds.
+
+    Args:
+        names: of the family.
+        backbone: KerasHub's, or of `families.backbones`.
+
+    Returns:
+        Its `config.json`, and its layers by the names of PyTorch's modules.
 
     Raises:
-        UserError: they compute with several activations or epsilons, where
-            `transformers` has one of each; or with one that it has not.
+        UserError: the layers compute with several activations or epsilons,
+            where `transformers` has one of each; or with one that it has not.
     """
+    layers = dict(modules(names, backbone))
+    if names.pooler is not None:
+        layers[names.pooler] = backbone.pooled_dense
+    return _settings(names, backbone), layers
+
+
+def _settings(names: Names, backbone: keras.Model) -> dict[str, Any]:
     parts = [encoder_parts(layer) for layer in backbone.transformer_layers]
     norms = [backbone.embeddings_layer_norm]
     for part in parts:
@@ -31,21 +51,31 @@ def settings_of(backbone: keras.Model) -> dict[str, Any]:
         )
         for part in parts
     }
-    return {
-        "vocab_size": backbone.vocabulary_size,
-        "hidden_size": backbone.hidden_dim,
-        "num_hidden_layers": backbone.num_layers,
-        "num_attention_heads": backbone.num_heads,
-        "intermediate_size": backbone.intermediate_dim,
-        "hidden_act": huggingface_activation(
+    epsilon = _only({norm.epsilon for norm in norms}, "an epsilon")
+    settings = {
+        setting: getattr(backbone, name)
+        for name, setting in names.sizes.items()
+        if name != _LENGTH
+    }
+    settings |= {
+        names.activation: huggingface_activation(
             _only(activations, "an activation")
         ),
-        "hidden_dropout_prob": backbone.dropout,
-        "attention_probs_dropout_prob": backbone.dropout,
-        "max_position_embeddings": backbone.max_sequence_length,
-        "type_vocab_size": backbone.num_segments,
-        "layer_norm_eps": _only({norm.epsilon for norm in norms}, "an epsilon"),
+        names.dropout: backbone.dropout,
+        names.attention_dropout: backbone.dropout,
+        names.sizes[_LENGTH]: backbone.max_sequence_length,
     }
+    if "type_vocab_size" in names.defaults:
+        settings["type_vocab_size"] = backbone.num_segments
+    if "layer_norm_eps" in names.defaults:
+        settings["layer_norm_eps"] = epsilon
+    elif epsilon != EPSILON:
+        raise UserError(
+            f"cannot write a {type(backbone).__name__} with an epsilon of "
+            f"{epsilon} as a Hugging Face folder: transformers always computes "
+            f"it with {EPSILON}"
+        )
+    return settings
 
 
 def _only(values: set[Any], what: str) -> Any:
