@@ -23,8 +23,11 @@ WORDS = (
     "resume ##t ' . , ! c ##a"
 ).split()
 TEXT = "The cats' résumé: cating, unknown!"
+# To be cut into pieces of letters: 日 is unknown, <s> is text.
+LETTERS = "  a  CAT\t½ <s> 日本 привет x<mask>"
 LABELS = ("bad", "good")
 SEGMENTED = ("bert", "mobilebert")
+WORD_PIECES = (*SEGMENTED, "distilbert")
 CLASSES = {
     "bert": "AutoModel",
     "bert_classifier": "AutoModelForSequenceClassification",
@@ -36,6 +39,10 @@ CLASSES = {
     "distilbert_classifier": "AutoModelForSequenceClassification",
     "distilbert_score": "AutoModelForSequenceClassification",
     "distilbert_span": "AutoModelForQuestionAnswering",
+    "xlm-roberta": "AutoModel",
+    "xlm-roberta_classifier": "AutoModelForSequenceClassification",
+    "xlm-roberta_score": "AutoModelForSequenceClassification",
+    "xlm-roberta_span": "AutoModelForQuestionAnswering",
     "mobilebert": "AutoModel",
     "mobilebert_classifier": "AutoModelForSequenceClassification",
     "mobilebert_span": "AutoModelForQuestionAnswering",
@@ -51,12 +58,17 @@ def segments(name):
     return int(name.split("_")[1]) if "segment" in name else 2
 
 
+def text(name):
+    """What the tokenizer of the model called so has to cut."""
+    return TEXT if name.partition("_")[0] in WORD_PIECES else LETTERS
+
+
 def batch(num_segments=2):
     """Three sequences of 11, 7 and 1 tokens, in all segments."""
     random = np.random.default_rng(1)
     shape, lengths = (3, 11), np.array([11, 7, 1])
     real = np.arange(11) < lengths[:, None]
-    token_ids = np.where(real, random.integers(1, len(WORDS), shape), 0)
+    token_ids = np.where(real, random.integers(5, len(WORDS), shape), 0)
     return {
         "token_ids": token_ids.astype("int32"),
         "segment_ids": random.integers(0, num_segments, shape).astype("int32"),
@@ -64,11 +76,14 @@ def batch(num_segments=2):
     }
 
 
-def tokenizer():
+def tokenizer(name="bert"):
     import keras_hub
 
+    from tfminilm import teachers
     from tfminilm.tokenizer.hugging_face import with_bert_rules
 
+    if name.startswith("xlm-roberta"):
+        return teachers.load_tokenizer("tiny:xlm_roberta")
     return with_bert_rules(
         keras_hub.models.BertTokenizer(
             WORDS, lowercase=True, strip_accents=True
@@ -84,7 +99,7 @@ def student(name):
 
     family, _, head = name.partition("_")
     size = {
-        "vocabulary_size": len(WORDS),
+        "vocabulary_size": tokenizer(name).vocabulary_size(),
         "num_layers": 2,
         "num_heads": 4,
         "hidden_dim": 16,
@@ -95,7 +110,7 @@ def student(name):
         size |= {"num_segments": segments(name)}
     if family == "mobilebert":
         size |= {"bottleneck_dim": 8, "embedding_dim": 8}
-    model = getattr(students, family)(**size)
+    model = getattr(students, family.replace("-", "_"))(**size)
     task = {"classifier": "sst2", "score": "stsb", "span": "squad"}.get(head)
     if task:
         model = heads.build_head(get_task(task), model)
@@ -112,7 +127,8 @@ def write(folder):
     for name in CLASSES:
         (folder / name).mkdir(parents=True)
         labels = LABELS if name.endswith("classifier") else ()
-        hugging_face.write(student(name), tokenizer(), folder / name, labels)
+        arguments = student(name), tokenizer(name), folder / name, labels
+        hugging_face.write(*arguments)
 
 
 def digest(folder):
@@ -143,13 +159,14 @@ def read(folder):
             for theirs, ours in zip(names, given, strict=True)
         }
         words = transformers.AutoTokenizer.from_pretrained(folder / name)
+        words.model_max_length = 99  # Letters are pieces: no warning.
         if "token_type_ids" not in words.model_input_names:
             del inputs["token_type_ids"]
         with torch.no_grad():
             outputs = model.eval()(**inputs)
         for key, value in outputs.items():
             found[f"{name}/{key}"] = value.numpy()
-        found[f"{name}/ids"] = np.array(words(TEXT)["input_ids"])
+        found[f"{name}/ids"] = np.array(words(text(name))["input_ids"])
         pair = words("a cat", "a mat")
         # Models take zeros where there are none.
         types = pair.get("token_type_ids", [0] * len(pair["input_ids"]))

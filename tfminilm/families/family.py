@@ -147,6 +147,11 @@ class HuggingFace:
         """Everything that `config.json` may call such a model."""
         return (self.model_type, *self.without_tokenizer)
 
+    @property
+    def prefix(self) -> str:
+        """What names of tensors begin with where the model has a head."""
+        return self.names.prefix if self.names else f"{self.model_type}."
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Family:

@@ -70,6 +70,35 @@ CLASSIFIER = {
     "pooled_dense": "classifier.dense",
     "logits": "classifier.out_proj",
 }
+
+
+def contents(
+    backbone: "keras.Model",
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a folder's settings and its layers by PyTorch's modules.
+
+    Zero are padding's positions, which nothing reads, and the only token type.
+    A pooler, which KerasHub's model has not, gives the tanh of the first
+    token's state.
+    """
+    import numpy as np
+
+    from tfminilm.families.hugging_face import writer
+
+    settings, layers = writer.contents(NAMES, backbone)
+    pad = NAMES.defaults["pad_token_id"]
+    (positions,) = backbone.embeddings.position_embedding.get_weights()
+    positions = np.pad(positions, ((pad + 1, 0), (0, 0)))
+    settings["max_position_embeddings"] = len(positions)
+    settings["pad_token_id"] = pad
+    width = backbone.hidden_dim
+    layers["embeddings.position_embeddings"] = writer.table(positions)
+    types = writer.table(np.zeros((1, width)))
+    layers["embeddings.token_type_embeddings"] = types
+    layers["pooler.dense"] = writer.identity(width)
+    return settings, layers
+
+
 FAMILY = Family(
     name="roberta",
     title="RoBERTa",

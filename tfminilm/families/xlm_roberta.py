@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfminilm.families import post_norm, tiny
 from tfminilm.families.family import Family, HuggingFace, Tokens
-from tfminilm.families.roberta import CLASSIFIER, NAMES
+from tfminilm.families.roberta import CLASSIFIER, NAMES, contents
 
 if TYPE_CHECKING:
     import keras
@@ -75,6 +75,7 @@ FAMILY = Family(
         # CamemBERT's layers are RoBERTa's; its pieces have ids of their own.
         without_tokenizer=("camembert",),
         reader=post_norm.reader,
+        contents=contents,
         classifier=CLASSIFIER,
     ),
     exposure=post_norm.exposure,

@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tfminilm.errors import UserError
+
 if TYPE_CHECKING:
     import tokenizers
 
@@ -103,6 +105,64 @@ def albert(
     )
     engine.decoder = tokenizers.decoders.Metaspace()
     engine.add_special_tokens([*special])
+    return engine
+
+
+def xlm_roberta(proto: bytes) -> Any:
+    """Build a tokenizer that cuts texts as SentencePiece, with XLM-R's ids.
+
+    Args:
+        proto: the SentencePiece model, of unigrams or single characters, laid
+            out as `pieces.layout_fault` wants it.
+
+    Raises:
+        UserError: its pieces are made or used in another way.
+    """
+    import tokenizers
+    from sentencepiece import sentencepiece_model_pb2
+
+    # `Any`: its classes are made at import, where mypy cannot see them.
+    messages: Any = sentencepiece_model_pb2
+    model = messages.ModelProto.FromString(proto)
+    spec, pieces = model.trainer_spec, model.pieces[3:]
+    if (
+        spec.model_type not in (spec.UNIGRAM, spec.CHAR)
+        or spec.treat_whitespace_as_suffix
+        or any(piece.type != piece.NORMAL for piece in pieces)
+    ):
+        raise UserError(
+            "the SentencePiece model does not cut texts by unigrams alone, as "
+            "XLM-R's does: expected one trained with model_type=unigram, "
+            "without symbols of one's own and without byte_fallback"
+        )
+    # Tokens that no text holds: any other way to cut it is better.
+    never = min(piece.score for piece in pieces) - 1000
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    vocabulary = [(token, never) for token in special]
+    vocabulary[-1:-1] = [(piece.piece, piece.score) for piece in pieces]
+    engine = tokenizers.Tokenizer(
+        tokenizers.models.Unigram(vocabulary, unk_id=special.index("<unk>"))
+    )
+    normalizers, rules = tokenizers.normalizers, model.normalizer_spec
+    steps: list[Any] = []
+    if rules.precompiled_charsmap:
+        steps.append(normalizers.Precompiled(rules.precompiled_charsmap))
+    if rules.remove_extra_whitespaces:
+        steps += [
+            normalizers.Replace(tokenizers.Regex("^ +| +$"), ""),
+            normalizers.Replace(tokenizers.Regex(" {2,}"), " "),
+        ]
+    if rules.add_dummy_prefix:
+        steps.append(normalizers.Prepend(" "))
+    if rules.escape_whitespaces:
+        steps.append(normalizers.Replace(" ", "\u2581"))
+    if not any("<" in piece.piece for piece in pieces):
+        # It is unknown; as another such sign it cannot become a token's name.
+        steps.append(normalizers.Replace("<", "\U0010ffff"))
+    engine.normalizer = normalizers.Sequence(steps)
+    engine.decoder = tokenizers.decoders.Metaspace()
+    engine.add_special_tokens(special)
+    engine.encode_special_tokens = True
     return engine
 
 

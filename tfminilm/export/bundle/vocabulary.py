@@ -1,7 +1,9 @@
 """Write and read a bundle's tokenizer: words or pieces, and settings."""
 
+import functools
 import pathlib
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
 import keras
 import keras_hub
@@ -25,15 +27,25 @@ _OFFSET = 1
 
 
 def write(
-    tokenizer: Tokenizer, backbone: keras.Model, folder: pathlib.Path
+    tokenizer: Tokenizer,
+    backbone: keras.Model,
+    folder: pathlib.Path,
+    pieces: str = PIECES,
 ) -> TokenizerSettings:
     """Write a tokenizer's vocabulary; return what the manifest says of it.
+
+    Args:
+        tokenizer: KerasHub's.
+        backbone: the model that reads its tokens.
+        folder: where to.
+        pieces: the name of the file, if it is a SentencePiece model.
 
     Raises:
         UserError: the tokenizer is of another kind, or not the model's.
     """
     if isinstance(tokenizer, keras_hub.models.XLMRobertaTokenizer):
-        save = _write_pieces
+        save: Callable[[Any, pathlib.Path], TokenizerSettings]
+        save = functools.partial(_write_pieces, name=pieces)
     elif isinstance(tokenizer, keras_hub.tokenizers.WordPieceTokenizer):
         save = _write_words
     else:
@@ -178,7 +190,9 @@ def _require_plain_rules(
 
 
 def _write_pieces(
-    tokenizer: keras_hub.models.XLMRobertaTokenizer, folder: pathlib.Path
+    tokenizer: keras_hub.models.XLMRobertaTokenizer,
+    folder: pathlib.Path,
+    name: str,
 ) -> TokenizerSettings:
     fault = layout_fault(tokenizer.proto)
     if fault:
@@ -186,11 +200,11 @@ def _write_pieces(
             f"cannot export this {type(tokenizer).__name__}: {fault}; expected "
             "a SentencePiece model trained with unk_id=0, bos_id=1, eos_id=2"
         )
-    files.write_bytes(folder / PIECES, tokenizer.proto)
+    files.write_bytes(folder / name, tokenizer.proto)
     *_, between = encode.special_ids(tokenizer)
     return TokenizerSettings(
         kind="sentencepiece",
-        vocabulary=PIECES,
+        vocabulary=name,
         id_offset=_OFFSET,
         separators_between_texts=between,
         special_ids=_special_ids(tokenizer),

@@ -18,7 +18,12 @@ from tfminilm.export.bundle.replaceable import require_replaceable
 from tfminilm.export.check import calibration, gate
 from tfminilm.export.check.worst_layer import hidden_states
 from tfminilm.export.manifest import MANIFEST, Manifest
-from tfminilm.export.server import hugging_face, onnx, saved_model
+from tfminilm.export.server import (
+    auto_tokenizer,
+    hugging_face,
+    onnx,
+    saved_model,
+)
 from tfminilm.export.target import Target
 from tfminilm.tasks.heads import load_head
 from tfminilm.tasks.settings import Settings, has_head
@@ -40,7 +45,7 @@ def export_folder(
 
     Args:
         model: an encoder, or a model of `tasks.heads.build_head` on one.
-        tokenizer: its KerasHub WordPiece tokenizer.
+        tokenizer: its KerasHub tokenizer, of word pieces or XLM-R's.
         target: format, tolerance, and the lengths to check at.
         output_dir: a new folder, an empty one, or an older export, which is
             replaced.
@@ -70,8 +75,14 @@ def export_folder(
         )
     size = 4 * model.count_params()
     with files.new_directory(output_dir, size, require_replaceable) as folder:
-        tokenizer_settings = vocabulary.write(tokenizer, backbone, folder)
-        if target.format == "hugging_face":
+        is_hugging_face = target.format == "hugging_face"
+        tokenizer_settings = vocabulary.write(
+            tokenizer,
+            backbone,
+            folder,
+            auto_tokenizer.PIECES if is_hugging_face else vocabulary.PIECES,
+        )
+        if is_hugging_face:
             labels = identity.labels or ()
             hugging_face.write(model, tokenizer, folder, labels)
             if settings is not None:

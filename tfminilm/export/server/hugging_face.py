@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import keras_hub
@@ -11,16 +11,12 @@ import numpy as np
 from tfminilm import families, files
 from tfminilm.errors import UserError
 from tfminilm.export.graph import weights
-from tfminilm.export.server import sentence_transformers
+from tfminilm.export.server import auto_tokenizer, sentence_transformers
 from tfminilm.families.family import Family, HuggingFace
 from tfminilm.families.hugging_face.checkpoint import pytorch_name
 from tfminilm.tasks.head_models import FirstTokenClassifier
 from tfminilm.tasks.kinds import kind_of_head
-from tfminilm.tokenizer import BERT, rules_of
 from tfminilm.typing import Tokenizer
-
-if TYPE_CHECKING:
-    import tokenizers
 
 _CLASSIFIER = "ForSequenceClassification"
 # The backbone's own, in front of its pooled output.
@@ -40,7 +36,7 @@ def write(
     Args:
         model: a backbone whose family has `HuggingFace.contents`, or one with
             a head of `tasks.heads.build_head`.
-        tokenizer: its WordPiece tokenizer.
+        tokenizer: its own, of the kind that its family has.
         folder: where to.
         labels: the names of a classifier's classes.
 
@@ -51,19 +47,16 @@ def write(
     from safetensors.numpy import save
 
     backbone = getattr(model, "backbone", model)
-    if not isinstance(tokenizer, keras_hub.tokenizers.WordPieceTokenizer):
-        raise UserError(
-            f"cannot write a {type(tokenizer).__name__} as a Hugging Face "
-            "folder: expected a WordPiece tokenizer, such as BERT's"
-        )
-    if rules_of(tokenizer) != BERT:
-        raise UserError(
-            f"the tokenizer cuts texts by the rules {rules_of(tokenizer)!r}, "
-            "which transformers' BertTokenizer does not have: expected one "
-            "with BERT's, as tokenizer.hugging_face.with_bert_rules makes it"
-        )
     family, kept, settings, modules = _contents(backbone)
-    suffix, prefix = "Model", kept.model_type
+    auto_tokenizer.require_writable(tokenizer, family)
+    pad = int(tokenizer.pad_token_id)
+    if settings.get("pad_token_id", pad) != pad:
+        raise UserError(
+            f"the tokenizer's padding is token {pad}: expected "
+            f"{settings['pad_token_id']}, behind which the positions of a "
+            f"{type(backbone).__name__} begin in its Hugging Face folder"
+        )
+    suffix = "Model"
     if model is not backbone:
         suffix = _suffix(model)
         head_settings, head_modules = _HEADS[suffix](model, labels, kept)
@@ -72,12 +65,12 @@ def write(
             # The class has none, and would warn of it.
             modules.pop(_POOLER, None)
         # Where there is a head, the encoder is a part of the model.
-        modules = {f"{prefix}.{k}": v for k, v in modules.items()}
+        modules = {f"{kept.prefix}{k}": v for k, v in modules.items()}
         modules |= head_modules
     settings |= {
-        "model_type": prefix,
+        "model_type": kept.model_type,
         "architectures": [kept.class_name + suffix],
-        "pad_token_id": int(tokenizer.pad_token_id),
+        "pad_token_id": pad,
         "dtype": "float32",
     }
     arrays = {
@@ -87,11 +80,11 @@ def write(
     }
     if kept.has_zero_padding:
         name = next(name for name in arrays if "word_embeddings" in name)
-        arrays[name][tokenizer.pad_token_id] = 0
+        arrays[name][pad] = 0
     content = save(arrays, {"format": "pt"})
     files.write_bytes(folder / "model.safetensors", content)
     files.write_json(folder / "config.json", settings)
-    _write_tokenizer(tokenizer, backbone, folder)
+    auto_tokenizer.write(tokenizer, backbone, folder)
     if model is backbone:
         sentence_transformers.write(backbone, folder)
 
@@ -215,54 +208,3 @@ def _arrays(
         elif variable.name == "bias":
             value = value.reshape(-1)
         yield name, np.array(value, order="C")
-
-
-def _write_tokenizer(
-    tokenizer: keras_hub.tokenizers.WordPieceTokenizer,
-    backbone: keras.Model,
-    folder: pathlib.Path,
-) -> None:
-    """Write what `AutoTokenizer` reads, to cut texts as `tokenizer` does."""
-    has_one = getattr(backbone, "num_segments", 0) == 1
-    family = families.of_backbone(backbone) or families.DEFAULT
-    engine = _engine(tokenizer, int(not has_one))
-    words = list(tokenizer.get_vocabulary())
-    files.write_text(folder / "vocab.txt", "\n".join(words) + "\n")
-    files.write_text(folder / "tokenizer.json", engine.to_str())
-    settings = {
-        # BERT's own class knows two segments, whatever the file says.
-        "tokenizer_class": "PreTrainedTokenizerFast"
-        if has_one
-        else family.tokens.tokenizer,
-        "do_lower_case": bool(tokenizer.lowercase),
-        "strip_accents": bool(tokenizer.strip_accents),
-        "tokenize_chinese_chars": True,
-        # "[SEP]" in a text is text.
-        "split_special_tokens": True,
-        "model_max_length": backbone.max_sequence_length,
-        "unk_token": tokenizer.oov_token,
-    }
-    for name in ("cls", "sep", "pad", "mask"):
-        settings[f"{name}_token"] = getattr(tokenizer, f"{name}_token")
-    files.write_json(folder / "tokenizer_config.json", settings)
-
-
-def _engine(
-    tokenizer: keras_hub.tokenizers.WordPieceTokenizer, second: int
-) -> "tokenizers.Tokenizer":
-    """Return a tokenizer's rules with `[CLS]` and `[SEP]` around its texts.
-
-    `second` is the segment of the second text of two.
-    """
-    import tokenizers
-
-    engine = tokenizers.Tokenizer.from_str(tokenizer.engine.to_str())
-    ends = {"cls": tokenizer.cls_token, "sep": tokenizer.sep_token}
-    engine.post_processor = tokenizers.processors.TemplateProcessing(
-        single="{cls} $A {sep}".format(**ends),
-        pair="{cls} $A {sep} $B:{id} {sep}:{id}".format(**ends, id=second),
-        special_tokens=[
-            (token, tokenizer.token_to_id(token)) for token in ends.values()
-        ],
-    )
-    return engine

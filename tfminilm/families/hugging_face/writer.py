@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.families.activations import activation_name
@@ -39,6 +40,21 @@ def contents(
     return _settings(names, backbone), layers
 
 
+def table(values: np.ndarray) -> keras.layers.Embedding:
+    """Return a layer of PyTorch's that KerasHub's model does not have."""
+    layer = keras.layers.Embedding(*values.shape)
+    layer.build()
+    layer.set_weights([values])
+    return layer
+
+
+def identity(width: int) -> keras.layers.Dense:
+    """Return a dense layer that changes nothing, for a pooler to be had."""
+    layer = keras.layers.Dense(width, kernel_initializer="identity")
+    layer.build((None, width))
+    return layer
+
+
 def _settings(names: Names, backbone: keras.Model) -> dict[str, Any]:
     parts = [encoder_parts(layer) for layer in backbone.transformer_layers]
     norms = [backbone.embeddings_layer_norm]
@@ -66,7 +82,7 @@ def _settings(names: Names, backbone: keras.Model) -> dict[str, Any]:
         names.sizes[_LENGTH]: backbone.max_sequence_length,
     }
     if "type_vocab_size" in names.defaults:
-        settings["type_vocab_size"] = backbone.num_segments
+        settings["type_vocab_size"] = getattr(backbone, "num_segments", 1)
     if "layer_norm_eps" in names.defaults:
         settings["layer_norm_eps"] = epsilon
     elif epsilon != EPSILON:

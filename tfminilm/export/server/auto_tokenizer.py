@@ -1,0 +1,158 @@
+"""Write the files that `AutoTokenizer` of `transformers` reads."""
+
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import keras
+import keras_hub
+
+from tfminilm import families, files
+from tfminilm.errors import UserError
+from tfminilm.export.check.calibration import SENTENCES
+from tfminilm.families.family import Family
+from tfminilm.tasks import encode
+from tfminilm.tokenizer import BERT, engines, rules_of
+from tfminilm.typing import Tokenizer
+
+if TYPE_CHECKING:
+    import tokenizers
+
+# The file's name in folders of XLM-R.
+PIECES = "sentencepiece.bpe.model"
+# On these, too, the ids have to be the same.
+_HARD = ("  a\t b\n", "", "½ é 日本 привет नमस्ते", "▁a ▁▁ b")
+# Reads the rules in tokenizer.json as they stand; others have their own.
+_ANY_CLASS = "PreTrainedTokenizerFast"
+
+
+def require_writable(tokenizer: Tokenizer, family: Family) -> None:
+    """Refuse a tokenizer that a folder of this family cannot hold.
+
+    Raises:
+        UserError: it is of another kind than the family's, or cuts texts by
+            rules that `transformers` does not have.
+    """
+    own = getattr(keras_hub.models, family.tokens.tokenizer)
+    kinds = keras_hub.tokenizers.WordPieceTokenizer, own
+    kind = next(kind for kind in kinds if issubclass(own, kind))
+    if not isinstance(tokenizer, kind):
+        raise UserError(
+            f"cannot write a {type(tokenizer).__name__} as a Hugging Face "
+            f"folder of a {family.backbone}: expected a {kind.__name__}"
+        )
+    if kind is kinds[0] and rules_of(tokenizer) != BERT:
+        raise UserError(
+            f"the tokenizer cuts texts by the rules {rules_of(tokenizer)!r}, "
+            "which transformers' BertTokenizer does not have: expected one "
+            "with BERT's, as tokenizer.hugging_face.with_bert_rules makes it"
+        )
+
+
+def write(
+    tokenizer: Tokenizer, backbone: keras.Model, folder: pathlib.Path
+) -> None:
+    """Write a tokenizer so that `AutoTokenizer` cuts texts as it does.
+
+    Args:
+        tokenizer: one that `require_writable` passes.
+        backbone: the model that reads its tokens.
+        folder: where to.
+
+    Raises:
+        UserError: it is a SentencePiece model of a kind that Hugging Face's
+            `tokenizers` cannot run.
+    """
+    num_segments = getattr(backbone, "num_segments", 0)
+    if isinstance(tokenizer, keras_hub.models.XLMRobertaTokenizer):
+        engine, settings = _pieces(tokenizer, folder)
+    else:
+        family = families.of_backbone(backbone) or families.DEFAULT
+        # BERT's own class knows two segments, whatever the file says.
+        cls = _ANY_CLASS if num_segments == 1 else family.tokens.tokenizer
+        engine, settings = _words(tokenizer, folder, cls)
+    _put_ends(engine, tokenizer, int(num_segments > 1))
+    files.write_text(folder / "tokenizer.json", engine.to_str())
+    settings |= {
+        # "[SEP]" in a text is text.
+        "split_special_tokens": True,
+        "model_max_length": backbone.max_sequence_length,
+    }
+    files.write_json(folder / "tokenizer_config.json", settings)
+
+
+def _words(
+    tokenizer: Any, folder: pathlib.Path, class_name: str
+) -> tuple["tokenizers.Tokenizer", dict[str, Any]]:
+    """Write a WordPiece vocabulary; return its rules and settings."""
+    words = list(tokenizer.get_vocabulary())
+    files.write_text(folder / "vocab.txt", "\n".join(words) + "\n")
+    settings = {
+        "tokenizer_class": class_name,
+        "do_lower_case": bool(tokenizer.lowercase),
+        "strip_accents": bool(tokenizer.strip_accents),
+        "tokenize_chinese_chars": True,
+        "unk_token": tokenizer.oov_token,
+    }
+    for name in ("cls", "sep", "pad", "mask"):
+        settings[f"{name}_token"] = getattr(tokenizer, f"{name}_token")
+    return _copy(tokenizer.engine), settings
+
+
+def _pieces(
+    tokenizer: keras_hub.models.XLMRobertaTokenizer, folder: pathlib.Path
+) -> tuple["tokenizers.Tokenizer", dict[str, Any]]:
+    """Write XLM-R's SentencePiece model; return its rules and settings."""
+    engine = engines.xlm_roberta(tokenizer.proto)
+    for text in (*SENTENCES, *_HARD):
+        found = engine.encode(text, add_special_tokens=False).ids
+        if found != [int(i) for i in tokenizer(text)]:
+            raise UserError(
+                "cannot write the SentencePiece model as a Hugging Face "
+                f"folder: transformers would cut {text!r} otherwise; expected "
+                "one with XLM-R's rules"
+            )
+    files.write_bytes(folder / PIECES, tokenizer.proto)
+    return engine, _settings("<unk>")
+
+
+def _settings(unknown: str) -> dict[str, Any]:
+    """Return the settings of tokens as RoBERTa and XLM-R have them."""
+    return {
+        "tokenizer_class": _ANY_CLASS,
+        "model_input_names": ["input_ids", "attention_mask"],
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "cls_token": "<s>",
+        "sep_token": "</s>",
+        "pad_token": "<pad>",
+        "mask_token": "<mask>",
+        "unk_token": unknown,
+    }
+
+
+def _copy(engine: "tokenizers.Tokenizer") -> "tokenizers.Tokenizer":
+    import tokenizers
+
+    return tokenizers.Tokenizer.from_str(engine.to_str())
+
+
+def _put_ends(
+    engine: "tokenizers.Tokenizer", tokenizer: Tokenizer, second: int
+) -> None:
+    """Let an engine put the start and end tokens around its texts.
+
+    `second` is the segment of the second text of two.
+    """
+    import tokenizers
+
+    *ids, between = encode.special_ids(tokenizer)
+    start, end = (str(engine.id_to_token(int(index))) for index in ids)
+    ends = " ".join([end] * between)
+    engine.post_processor = tokenizers.processors.TemplateProcessing(
+        single=f"{start} $A {end}",
+        pair=f"{start} $A {ends} $B:{second} {end}:{second}",
+        special_tokens=[
+            (token, int(index))
+            for token, index in zip((start, end), ids, strict=True)
+        ],
+    )
