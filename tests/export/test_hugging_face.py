@@ -21,6 +21,7 @@ from tfminilm.tasks import encode, heads
 from tfminilm.tasks.settings import Settings
 from tfminilm.teachers import backbones
 from tfminilm.tokenizer import engines
+from tfminilm.tokenizer.hugging_face import of_family
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 # What `transformers` calls our outputs.
@@ -44,7 +45,7 @@ made = load_script()
 ENCODERS = [k for k, kind in made.CLASSES.items() if kind == "AutoModel"]
 WHOLE = [
     f"{family}{end}"
-    for family in ("distilbert", "xlm-roberta")
+    for family in ("distilbert", "roberta", "xlm-roberta")
     for end in ("", "_classifier")
 ]
 HEADED = [name for name in made.CLASSES if name not in ENCODERS]
@@ -217,14 +218,17 @@ def test_a_classifier_that_transformers_has_not(setting, fault, tmp_path):
 
 # KerasHub leaves the file of pieces open.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("name", ["bert", "distilbert", "xlm-roberta"])
+@pytest.mark.parametrize(
+    "name", ["bert", "distilbert", "roberta", "xlm-roberta"]
+)
 def test_tokenizers_agree(name, folders, golden):
     words = teachers.load_tokenizer(folders / name)
     start, end, _ = encode.special_ids(words)
     ids = [start, *(int(i) for i in words(made.text(name))), end]
     assert ids == list(golden[f"{name}/ids"])
-    unknown = 1 if name in made.WORD_PIECES else words.unk_token_id
-    assert 0 < ids.count(unknown) < 5  # "unknown" is, and little else.
+    if name != "roberta":  # It knows all bytes.
+        unknown = 1 if name in made.WORD_PIECES else words.unk_token_id
+        assert 0 < ids.count(unknown) < 5  # "unknown" is, and little else.
     wanted = list(made.tokenizer(name).get_vocabulary())
     assert list(words.get_vocabulary()) == wanted
 
@@ -269,9 +273,28 @@ def test_special_tokens_in_a_text_are_unknown_or_pieces():
     )  # fmt: skip
     pieces = keras_hub.models.XLMRobertaTokenizer(proto=content.getvalue())
     engine = engines.xlm_roberta(content.getvalue())
+    letters = made.tokenizer("xlm-roberta")  # "<" and ">" are among them.
+    known = engines.xlm_roberta(letters.proto)
     for text in ("<mask> </s>a", "a<unk> <pad>", " cats  sat\tmat ", "zq cat"):
-        wanted = [int(i) for i in pieces(text)]
-        assert engine.encode(text, add_special_tokens=False).ids == wanted
+        for one, other in ((engine, pieces), (known, letters)):
+            wanted = [int(i) for i in other(text)]
+            assert one.encode(text, add_special_tokens=False).ids == wanted
+
+
+def test_byte_pairs_by_the_rules_of_keras_hub(tmp_path):
+    words = made.tokenizer("roberta")
+    plain = keras_hub.models.RobertaTokenizer(words.vocabulary, words.merges)
+    with pytest.raises(UserError, match="by KerasHub's rules"):
+        hugging_face.write(made.student("roberta"), plain, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_padding_behind_which_no_position_begins(tmp_path):
+    ids = {"<s>": 0, "<pad>": 3, "</s>": 2, "<mask>": 1, "a": 4, "aa": 5}
+    words = of_family(keras_hub.models.RobertaTokenizer(ids, ["a a"]), {})
+    with pytest.raises(UserError, match="padding is token 3: expected 1, be"):
+        hugging_face.write(made.student("roberta"), words, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_head_of_no_task(make_backbone, tokenizer, tmp_path):

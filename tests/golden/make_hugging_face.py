@@ -39,6 +39,10 @@ CLASSES = {
     "distilbert_classifier": "AutoModelForSequenceClassification",
     "distilbert_score": "AutoModelForSequenceClassification",
     "distilbert_span": "AutoModelForQuestionAnswering",
+    "roberta": "AutoModel",
+    "roberta_classifier": "AutoModelForSequenceClassification",
+    "roberta_score": "AutoModelForSequenceClassification",
+    "roberta_span": "AutoModelForQuestionAnswering",
     "xlm-roberta": "AutoModel",
     "xlm-roberta_classifier": "AutoModelForSequenceClassification",
     "xlm-roberta_score": "AutoModelForSequenceClassification",
@@ -80,10 +84,14 @@ def tokenizer(name="bert"):
     import keras_hub
 
     from tfminilm import teachers
-    from tfminilm.tokenizer.hugging_face import with_bert_rules
+    from tfminilm.tokenizer.hugging_face import of_family, with_bert_rules
 
     if name.startswith("xlm-roberta"):
         return teachers.load_tokenizer("tiny:xlm_roberta")
+    if name.startswith("roberta"):
+        folder = HERE / "token_ids/roberta"
+        parts = (str(folder / part) for part in ("vocab.json", "merges.txt"))
+        return of_family(keras_hub.models.RobertaTokenizer(*parts), {})
     return with_bert_rules(
         keras_hub.models.BertTokenizer(
             WORDS, lowercase=True, strip_accents=True

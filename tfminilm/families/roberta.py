@@ -112,6 +112,7 @@ FAMILY = Family(
         "Roberta",
         names=NAMES,
         reader=post_norm.reader,
+        contents=contents,
         classifier=CLASSIFIER,
     ),
     exposure=post_norm.exposure,

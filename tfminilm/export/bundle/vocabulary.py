@@ -53,6 +53,16 @@ def write(
             f"cannot export a {type(tokenizer).__name__}: expected a WordPiece "
             "tokenizer, such as keras_hub.models.BertTokenizer, or XLM-R's"
         )
+    require_rows(tokenizer, backbone)
+    return save(tokenizer, folder)
+
+
+def require_rows(tokenizer: Tokenizer, backbone: keras.Model) -> None:
+    """Refuse a tokenizer with more words than a model has rows.
+
+    Raises:
+        UserError: it is another model's.
+    """
     rows = vocabulary_size(backbone)
     if rows is not None and tokenizer.vocabulary_size() > rows:
         raise UserError(
@@ -60,7 +70,6 @@ def write(
             f"model {rows} rows: expected the model's own "
             "tokenizer"
         )
-    return save(tokenizer, folder)
 
 
 def read(

@@ -9,16 +9,19 @@ import keras_hub
 from tfminilm import families, files
 from tfminilm.errors import UserError
 from tfminilm.export.check.calibration import SENTENCES
+from tfminilm.export.manifest import TokenizerSettings
 from tfminilm.families.family import Family
 from tfminilm.tasks import encode
-from tfminilm.tokenizer import BERT, engines, rules_of
+from tfminilm.tokenizer import BERT, KERAS_HUB, engines, rules_of
 from tfminilm.typing import Tokenizer
 
 if TYPE_CHECKING:
     import tokenizers
 
-# The file's name in folders of XLM-R.
+# The vocabulary's file in folders of XLM-R.
 PIECES = "sentencepiece.bpe.model"
+# And in those of RoBERTa.
+WORDS = "vocab.json"
 # On these, too, the ids have to be the same.
 _HARD = ("  a\t b\n", "", "½ é 日本 привет नमस्ते", "▁a ▁▁ b")
 # Reads the rules in tokenizer.json as they stand; others have their own.
@@ -40,7 +43,14 @@ def require_writable(tokenizer: Tokenizer, family: Family) -> None:
             f"cannot write a {type(tokenizer).__name__} as a Hugging Face "
             f"folder of a {family.backbone}: expected a {kind.__name__}"
         )
-    if kind is kinds[0] and rules_of(tokenizer) != BERT:
+    if kind is keras_hub.models.RobertaTokenizer:
+        if rules_of(tokenizer) == KERAS_HUB:
+            raise UserError(
+                "the tokenizer cuts texts by KerasHub's rules, which "
+                "transformers does not have: expected one with RoBERTa's, as "
+                "teachers.load_tokenizer makes it of a model's name or folder"
+            )
+    elif kind is kinds[0] and rules_of(tokenizer) != BERT:
         raise UserError(
             f"the tokenizer cuts texts by the rules {rules_of(tokenizer)!r}, "
             "which transformers' BertTokenizer does not have: expected one "
@@ -65,6 +75,8 @@ def write(
     num_segments = getattr(backbone, "num_segments", 0)
     if isinstance(tokenizer, keras_hub.models.XLMRobertaTokenizer):
         engine, settings = _pieces(tokenizer, folder)
+    elif isinstance(tokenizer, keras_hub.models.RobertaTokenizer):
+        engine, settings = _byte_pairs(tokenizer, folder)
     else:
         family = families.of_backbone(backbone) or families.DEFAULT
         # BERT's own class knows two segments, whatever the file says.
@@ -112,10 +124,52 @@ def _pieces(
                 "one with XLM-R's rules"
             )
     files.write_bytes(folder / PIECES, tokenizer.proto)
-    return engine, _settings("<unk>")
+    return engine, _settings() | {"unk_token": "<unk>"}
 
 
-def _settings(unknown: str) -> dict[str, Any]:
+def _byte_pairs(
+    tokenizer: Any, folder: pathlib.Path
+) -> tuple["tokenizers.Tokenizer", dict[str, Any]]:
+    """Write RoBERTa's words and merges; return its rules and settings."""
+    merges = [x for x in tokenizer.merges if not x.startswith("#version")]
+    # Older versions of `transformers` do not read the first line.
+    text = "\n".join(["#version: 0.2", *merges]) + "\n"
+    files.write_text(folder / "merges.txt", text)
+    words = tokenizer.vocabulary
+    files.write_json(folder / WORDS, dict(sorted(words.items(), key=_id)))
+    settings = _settings()
+    settings["add_prefix_space"] = bool(tokenizer.add_prefix_space)
+    if "<unk>" in words:
+        settings["unk_token"] = "<unk>"
+    return _copy(tokenizer.engine), settings
+
+
+def _id(item: tuple[str, int]) -> int:
+    return item[1]
+
+
+def byte_pair_settings(
+    tokenizer: keras_hub.models.RobertaTokenizer,
+) -> TokenizerSettings:
+    """Return what a folder's manifest says of RoBERTa's tokenizer.
+
+    A bundle for phones has no such tokenizer.
+    """
+    start, end, between = encode.special_ids(tokenizer)
+    return TokenizerSettings(
+        kind="byte_pair",
+        vocabulary=WORDS,
+        separators_between_texts=between,
+        special_ids={
+            "cls": int(start),
+            "sep": int(end),
+            "pad": int(tokenizer.pad_token_id),
+            "mask": int(tokenizer.mask_token_id),
+        },
+    )
+
+
+def _settings() -> dict[str, Any]:
     """Return the settings of tokens as RoBERTa and XLM-R have them."""
     return {
         "tokenizer_class": _ANY_CLASS,
@@ -126,7 +180,6 @@ def _settings(unknown: str) -> dict[str, Any]:
         "sep_token": "</s>",
         "pad_token": "<pad>",
         "mask_token": "<mask>",
-        "unk_token": unknown,
     }
 
 

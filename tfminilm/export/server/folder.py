@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 import keras
+import keras_hub
 import numpy as np
 
 from tfminilm import files
@@ -17,7 +18,7 @@ from tfminilm.export.bundle import contents, vocabulary
 from tfminilm.export.bundle.replaceable import require_replaceable
 from tfminilm.export.check import calibration, gate
 from tfminilm.export.check.worst_layer import hidden_states
-from tfminilm.export.manifest import MANIFEST, Manifest
+from tfminilm.export.manifest import MANIFEST, Manifest, TokenizerSettings
 from tfminilm.export.server import (
     auto_tokenizer,
     hugging_face,
@@ -45,7 +46,8 @@ def export_folder(
 
     Args:
         model: an encoder, or a model of `tasks.heads.build_head` on one.
-        tokenizer: its KerasHub tokenizer, of word pieces or XLM-R's.
+        tokenizer: its KerasHub tokenizer, of word pieces or XLM-R's, and in
+            a Hugging Face folder RoBERTa's.
         target: format, tolerance, and the lengths to check at.
         output_dir: a new folder, an empty one, or an older export, which is
             replaced.
@@ -76,11 +78,8 @@ def export_folder(
     size = 4 * model.count_params()
     with files.new_directory(output_dir, size, require_replaceable) as folder:
         is_hugging_face = target.format == "hugging_face"
-        tokenizer_settings = vocabulary.write(
-            tokenizer,
-            backbone,
-            folder,
-            auto_tokenizer.PIECES if is_hugging_face else vocabulary.PIECES,
+        tokenizer_settings = _write_vocabulary(
+            tokenizer, backbone, folder, is_hugging_face
         )
         if is_hugging_face:
             labels = identity.labels or ()
@@ -109,6 +108,22 @@ def export_folder(
         )
         files.write_json(folder / MANIFEST, to_json(manifest))
     return manifest
+
+
+def _write_vocabulary(
+    tokenizer: Tokenizer,
+    backbone: keras.Model,
+    folder: pathlib.Path,
+    is_hugging_face: bool,
+) -> TokenizerSettings:
+    """Write words or pieces, and return what the manifest says of them."""
+    if not is_hugging_face:
+        return vocabulary.write(tokenizer, backbone, folder)
+    if isinstance(tokenizer, keras_hub.models.RobertaTokenizer):
+        vocabulary.require_rows(tokenizer, backbone)
+        return auto_tokenizer.byte_pair_settings(tokenizer)
+    pieces = auto_tokenizer.PIECES
+    return vocabulary.write(tokenizer, backbone, folder, pieces)
 
 
 def _loaded(folder: pathlib.Path) -> keras.Model:
