@@ -20,7 +20,9 @@ _WRITTEN = {
     "tfminilm-onnx": r"model\.onnx|vocab\.txt|sentencepiece\.model",
     "tfminilm-hugging_face": (
         r"(config|tfminilm)\.json|model\.safetensors"
-        r"|vocab\.txt|sentencepiece\.model"
+        r"|vocab\.(txt|json)|merges\.txt|sentencepiece\.(bpe\.)?model"
+        r"|(1_Pooling|2_Normalize)/config\.json"
+        r"|(modules|sentence_bert_config|config_sentence_transformers)\.json"
         r"|(tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json"
     ),
     "tfminilm-saved_model": (
