@@ -9,7 +9,11 @@ import pytest
 
 from tfminilm import private
 
-BACKENDS = {"JAXTrainer": "jax", "TensorFlowTrainer": "tensorflow"}
+BACKENDS = {
+    "JAXTrainer": "jax",
+    "TensorFlowTrainer": "tensorflow",
+    "TFOptimizer": "tensorflow",
+}
 USES = [
     (name, use)
     for _, name, _ in pkgutil.iter_modules(private.__path__)

@@ -15,12 +15,13 @@ from tfminilm.private import Use, replicas
 from tfminilm.typing import Tensor
 
 _OPTIMIZER = "keras.optimizers.Optimizer"
+_TF = "keras.src.backend.tensorflow.optimizer.TFOptimizer"
 USES = (
     Use(_OPTIMIZER, "update_step", "the update of one variable, replaced"),
     Use(_OPTIMIZER, "_apply_weight_decay", "decay of some variables alone"),
     Use(_OPTIMIZER, "_get_variable_index", "a variable's share, in a step"),
     Use(_OPTIMIZER, "_trainable_variables", "a variable's share, in a step"),
-    Use(_OPTIMIZER, "_all_reduce_sum_gradients", "replicas' sum, made first"),
+    Use(_TF, "_all_reduce_sum_gradients", "replicas' sum, made first"),
     Use(_OPTIMIZER, "_learning_rate", "the rate of a step to come"),
     Use(_OPTIMIZER, "_iterations", "the rate of a step to come"),
 )
