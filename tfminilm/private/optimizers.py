@@ -6,7 +6,7 @@ variable, and adds up the gradients of replicas before they are clipped.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -15,10 +15,13 @@ from tfminilm.private import Use, replicas
 from tfminilm.typing import Tensor
 
 _OPTIMIZER = "keras.optimizers.Optimizer"
+_TORCH = "keras.src.backend.torch.optimizers.torch_adam.Adam"
 _TF = "keras.src.backend.tensorflow.optimizer.TFOptimizer"
 USES = (
     Use(_OPTIMIZER, "update_step", "the update of one variable, replaced"),
     Use(_OPTIMIZER, "_apply_weight_decay", "decay of some variables alone"),
+    Use(_OPTIMIZER, "_use_weight_decay", "decay of some variables alone"),
+    Use(_TORCH, "_parallel_update_step", "the update of all variables"),
     Use(_OPTIMIZER, "_get_variable_index", "a variable's share, in a step"),
     Use(_OPTIMIZER, "_trainable_variables", "a variable's share, in a step"),
     Use(_TF, "_all_reduce_sum_gradients", "replicas' sum, made first"),
@@ -83,13 +86,42 @@ def set_rates(
         step(gradient, variable, learning_rate * share_of(variable))
 
     def apply_weight_decay(variables: Sequence[keras.Variable]) -> None:
-        for variable in variables:
+        for variable in filter(inner._use_weight_decay, variables):
             inner.weight_decay = full_decay * share_of(variable)
             decay([variable])
         inner.weight_decay = full_decay
 
     inner.update_step = update_step
     inner._apply_weight_decay = apply_weight_decay
+    # On PyTorch some optimizers update all variables in one call.
+    if hasattr(inner, "_parallel_update_step"):
+        inner._parallel_update_step = _in_groups(
+            inner._parallel_update_step, share_of
+        )
+
+
+def _in_groups(
+    update: Callable[..., None], share_of: Callable[[keras.Variable], float]
+) -> Callable[..., None]:
+    """Return an update of many variables that calls it once for each share."""
+
+    def update_groups(
+        gradients: Sequence[Tensor],
+        variables: Sequence[keras.Variable],
+        learning_rate: Tensor,
+    ) -> None:
+        shares = [share_of(variable) for variable in variables]
+        for share in sorted(set(shares)):
+            pairs = [
+                pair
+                for pair, x in zip(
+                    zip(gradients, variables, strict=True), shares, strict=True
+                )
+                if x == share
+            ]
+            update(*map(list, zip(*pairs, strict=True)), learning_rate * share)
+
+    return update_groups
 
 
 def _fuse_updates(
