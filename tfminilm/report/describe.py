@@ -3,12 +3,13 @@
 import dataclasses
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
-
-import keras
+from typing import TYPE_CHECKING, Any
 
 from tfminilm import families
 from tfminilm.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
 
 PRECISIONS = ("float32", "float16", "int8")
 _MOST_TOKENS = 1_000_000
@@ -51,7 +52,7 @@ class Description:
 
 
 def describe(
-    backbone: keras.Model, lengths: Sequence[int] = (32, 128)
+    backbone: "keras.Model", lengths: Sequence[int] = (32, 128)
 ) -> Description:
     """Count a KerasHub encoder's parameters, FLOPs and bytes.
 
@@ -117,7 +118,7 @@ def parse_lengths(lengths: Iterable[str | int]) -> tuple[int, ...]:
     return tuple(parsed)
 
 
-def _transformer(backbone: keras.Model) -> list[Any]:
+def _transformer(backbone: "keras.Model") -> list[Any]:
     """Return the transformer layers, each once (ALBERT nests them)."""
     layers: list[Any] = []
     for layer in getattr(backbone, "transformer_layers", ()):
@@ -125,8 +126,8 @@ def _transformer(backbone: keras.Model) -> list[Any]:
     return layers
 
 
-def _bytes(backbone: keras.Model, precision: str) -> int:
-    def width(weight: keras.Variable) -> int:
+def _bytes(backbone: "keras.Model", precision: str) -> int:
+    def width(weight: "keras.Variable") -> int:
         if precision == "int8":
             # The biases of Keras' attention have two axes: heads, features.
             vector = len(weight.shape) < 2 or weight.name == "bias"
@@ -136,7 +137,7 @@ def _bytes(backbone: keras.Model, precision: str) -> int:
     return sum(math.prod(w.shape) * width(w) for w in backbone.weights)
 
 
-def _check_lengths(backbone: keras.Model, lengths: Sequence[int]) -> None:
+def _check_lengths(backbone: "keras.Model", lengths: Sequence[int]) -> None:
     most = getattr(backbone, "max_sequence_length", None)
     for length in lengths:
         if length < 1 or (most is not None and length > most):

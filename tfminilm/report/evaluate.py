@@ -6,9 +6,8 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from tfminilm import files
@@ -17,9 +16,11 @@ from tfminilm.errors import UserError
 from tfminilm.report import describe, held_out, measures, quality
 from tfminilm.report.machine import machine
 from tfminilm.report.run_files import Run, is_number, read_run
-from tfminilm.teachers.embedding import embedding_of
 from tfminilm.train.recipe import Recipe
 from tfminilm.typing import Tokenizer
+
+if TYPE_CHECKING:
+    import keras
 
 LENGTHS = (32, 128)
 _INT8 = "dynamic_wi8_afp32"
@@ -155,7 +156,7 @@ def _costs(
 
 
 def _convert(
-    backbone: keras.Model,
+    backbone: "keras.Model",
     precision: str,
     lengths: Sequence[int],
     path: pathlib.Path,
@@ -224,6 +225,8 @@ def _add_quality(
     sentences: Sequence[str],
     length: int,
 ) -> None:
+    from tfminilm.teachers.embedding import embedding_of
+
     qualities = quality.compare(
         readers[0],
         readers[1:],

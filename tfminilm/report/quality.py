@@ -3,12 +3,12 @@
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import keras
 import numpy as np
 
-from tfminilm.tasks.similarity import unit
+if TYPE_CHECKING:
+    import keras
 
 Batch = Mapping[str, np.ndarray]
 
@@ -47,7 +47,7 @@ class Quality:
     rank_correlation: float
 
 
-def keras_reader(backbone: keras.Model, layer: int = -1) -> Reader:
+def keras_reader(backbone: "keras.Model", layer: int = -1) -> Reader:
     """Return a reader of a KerasHub encoder's `layer` (-1: the last).
 
     Raises:
@@ -222,6 +222,8 @@ def rank_correlation(teacher: np.ndarray, student: np.ndarray) -> float:
         all pairs are equally similar for one of them.
     """
     from scipy import stats
+
+    from tfminilm.tasks.similarity import unit
 
     pairs = np.triu_indices(len(teacher), k=1)
     cosines = (
