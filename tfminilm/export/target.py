@@ -31,8 +31,8 @@ class Target(tfminilm.config.Typed):
 
     `format` is litert, the bundle of a phone, or for other machines onnx,
     saved_model or hugging_face: those are float32 and take any length.
-    `precision` is one of `PRECISIONS`, explained in `export.quantize`, and
-    `layers` what single layers have instead, named as in `quantize.plan`:
+    `precision` is one of `PRECISIONS`, explained in `litert/quantize.py`, and
+    `layers` what single layers have instead, named as by its `plan`:
     {"tokens": "dynamic_wi4_afp32"} makes a table of 4 bits. There is one
     signature per length, in tokens; the other formats are checked at these.
     `max_difference` bounds each number of each output, in units of the
