@@ -43,6 +43,7 @@ LAYERS = (
     ("report",),
     ("commands",),
 )
+QUESTIONS = {"how", "of", "that", "those", "what", "where", "whether", "which"}
 VERBS = set((pathlib.Path(__file__).parent / "verbs.txt").read_text().split())
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
@@ -160,6 +161,21 @@ def docstrings(modules: dict[str, ast.Module]) -> Iterator[tuple[str, str]]:
                 yield f"{name}:{node.lineno}", text.splitlines()[0]
 
 
+def open_questions(modules: dict[str, ast.Module]) -> list[str]:
+    """Return docstrings of any kind that open with What, Where, How and such.
+
+    Modules, classes and properties may open with a noun, but not with these.
+    """
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return [
+        f"{name}: {text.splitlines()[0]}"
+        for name, tree in modules.items()
+        for node in ast.walk(tree)
+        if isinstance(node, kinds) and (text := ast.get_docstring(node))
+        if text.split()[0].lower() in QUESTIONS
+    ]
+
+
 def _is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     names = {ast.unparse(x).split(".")[-1] for x in node.decorator_list}
     return bool(names & {"property", "cached_property"})
@@ -260,6 +276,11 @@ def main(details: bool) -> None:
             "docstrings that open with a verb",
             f"{1 - len(others) / len(opening):.1%} of {len(opening)}",
             others,
+        ),
+        (
+            "docstrings that open with a question",
+            str(len(open_questions(modules))),
+            open_questions(modules),
         ),
         (
             "arguments typed Any",

@@ -1,5 +1,6 @@
 """The package stays easy to read: limits of what `measure.py` prints."""
 
+import ast
 import importlib.util
 import pathlib
 import statistics
@@ -27,6 +28,7 @@ def test_docstrings_open_with_a_verb(house, modules):
     others = [x for x in lines if not house.opens_with_verb(x[1])]
     # A new verb goes into verbs.txt; anything else is written anew.
     assert len(others) <= 0.01 * len(lines), others
+    assert house.open_questions(modules) == []
 
 
 def test_arguments_have_types(house, modules):
@@ -70,5 +72,6 @@ def test_what_is_wrong_is_found(house, tmp_path, monkeypatch):
     assert house.back_arrows(arrows) == [" -> ".join(names)]
     ((_, line),) = house.docstrings(modules)
     assert not house.opens_with_verb(line)
+    assert house.open_questions({"a": ast.parse("'How it is.'")}) != []
     assert [y for _, y in house.typed_arguments(modules)] == ["Any"]
     assert len(house.kind_branches()) == len(house.family_names()) == 1

@@ -64,7 +64,7 @@ class ModelSizes:
 
 @dataclasses.dataclass(frozen=True)
 class QuestionAnswering:
-    """How a long text is read in windows, and which answers count."""
+    """Describe how a long text is cut into windows, and which answers count."""
 
     document_stride: Annotated[
         int,
@@ -94,7 +94,7 @@ _OF_PIECES = ("kind", "sentencepiece")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TokenizerSettings:
-    """How texts become ids: a file of words or pieces, and what goes with it.
+    """Describe how texts become ids: a file of words or pieces, and settings.
 
     What belongs to the other kind is None.
     """
@@ -172,7 +172,7 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True)
 class OutputParity:
-    """How near one output is to Keras', on real texts."""
+    """Describe how near one output is to Keras', on real texts."""
 
     max_difference: Gap
     mean_difference: Gap
@@ -183,7 +183,7 @@ class OutputParity:
 
 @dataclasses.dataclass(frozen=True)
 class Parity:
-    """What differences from Keras were allowed, and which were found."""
+    """List the differences from Keras that were allowed, and those measured."""
 
     sentences: Size
     max_difference_allowed: float
@@ -243,7 +243,7 @@ class File:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What a bundle scored on its task."""
+    """Hold what a bundle scored on its task."""
 
     task: str
     language: str | None
@@ -259,7 +259,7 @@ class Evaluation:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Identity:
-    """What a manifest says that does not depend on the files."""
+    """Hold what a manifest says before its files are written."""
 
     format: Annotated[str, Rule(choices=(FORMAT,))] = FORMAT
     format_version: Annotated[

@@ -27,7 +27,7 @@ PRECISIONS = (
 
 @dataclasses.dataclass(frozen=True)
 class Target(tfminilm.config.Typed):
-    """What `tfminilm export` writes, and how far it may be from Keras.
+    """Describe what `tfminilm export` writes, and how near to Keras it must be.
 
     `format` is litert, the bundle of a phone, or for other machines onnx,
     saved_model or hugging_face: those are float32 and take any length.

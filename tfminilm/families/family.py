@@ -1,4 +1,4 @@
-"""What the package asks about a family of models, as one record."""
+"""Describe a family of models by one record: all that differs from others."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Reader(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class HuggingFace:
-    """How `transformers` keeps a family's models.
+    """Describe how `transformers` keeps a family's models.
 
     Attributes:
         model_type: what `config.json` calls the family.
@@ -149,7 +149,7 @@ class HuggingFace:
 
     @property
     def prefix(self) -> str:
-        """What names of tensors begin with where the model has a head."""
+        """Return the prefix of tensor names where the model has a head."""
         return self.names.prefix if self.names else f"{self.model_type}."
 
 
@@ -211,7 +211,7 @@ class Family:
 
     @property
     def is_encoder(self) -> bool:
-        """Whether it has a state of each token, made by attention."""
+        """Tell whether attention makes a state of each token."""
         return self.exposure is not None
 
     def build(

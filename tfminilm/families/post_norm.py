@@ -1,4 +1,4 @@
-"""What KerasHub's post-norm encoders have in common: BERT and its kin."""
+"""Share what KerasHub's post-norm encoders have in common: BERT and its kin."""
 
 from typing import Any
 

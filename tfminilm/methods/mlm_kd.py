@@ -47,7 +47,7 @@ class MLMKD:
 
     @property
     def needs_teacher(self) -> bool:
-        """Whether a teacher runs."""
+        """Tell whether a teacher runs."""
         return self.alpha > 0
 
     def terms(

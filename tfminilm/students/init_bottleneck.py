@@ -1,4 +1,4 @@
-"""What an IB-BERT can take from a BERT of the same depth."""
+"""Give an IB-BERT what it can take from a BERT of the same depth."""
 
 from collections.abc import Sequence
 from typing import Any

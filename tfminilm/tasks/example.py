@@ -42,7 +42,7 @@ class QAExample:
 
     @property
     def texts(self) -> tuple[str, str]:
-        """What a model reads together: the question and its context."""
+        """Return what a model reads together: the question and its context."""
         return self.question, self.context
 
     @property

@@ -102,7 +102,7 @@ class FirstTokenClassifier(_Head):
 
 @keras.saving.register_keras_serializable(package="tfminilm")
 class SpanFinder(_Head):
-    """Where an answer starts and where it ends.
+    """Score where an answer starts and where it ends.
 
     The first token, `[CLS]`, stands for "no answer".
 

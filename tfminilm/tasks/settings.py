@@ -38,7 +38,7 @@ _MANIFEST_SHAPE = {
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How a fine-tuned model reads a task; saved beside it.
+    """Describe how a fine-tuned model reads a task; saved beside it.
 
     `num_texts` is 2 where it reads two together, such as a pair of sentences.
     `null_threshold` is SQuAD 2.0's: an answer that is this much less likely

@@ -226,7 +226,7 @@ def _label(
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a model answers to a question.
+    """Hold a model's answer to a question.
 
     `texts` and `scores` are its best guesses, the best one first; a score is
     the sum of two logits. `null_score` is that of "there is no answer".
@@ -238,7 +238,7 @@ class Answer:
 
     @property
     def no_answer_score(self) -> float:
-        """How much higher "no answer" scores than the best answer."""
+        """Return how much higher "no answer" scores than the best answer."""
         best = self.scores[0] if self.scores else self.null_score
         return self.null_score - best
 

@@ -1,4 +1,4 @@
-"""Whether a model reads no more than the first token of a layer's states."""
+"""Tell whether a model reads the first token of a layer's states alone."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ _LENGTH, _QUESTION_LENGTH = 128, 384
 
 
 class Head(NamedTuple):
-    """What a folder says of a head.
+    """Hold what a folder says of a head.
 
     Attributes:
         kind: "classification", "regression" or "qa", as of a `Task`.

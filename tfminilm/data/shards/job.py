@@ -99,7 +99,7 @@ class Job:
 
     @property
     def drops(self) -> bool:
-        """Whether duplicates are to be found."""
+        """Tell whether duplicates are to be found."""
         return self.settings.duplicates != "keep"
 
     def digests(self, number: int) -> Iterator[tuple[int, bytes]]:

@@ -74,7 +74,7 @@ class Bundle:
 
     @property
     def settings(self) -> Settings | None:
-        """How it reads a task; None for an encoder."""
+        """Return how it reads a task; None for an encoder."""
         manifest = self.manifest
         if manifest.task_name is None:  # An encoder.
             return None

@@ -29,7 +29,7 @@ _PLACES = ("start_logits", "end_logits")
 
 
 class Encoder(Protocol):
-    """What runs one text at a time, such as a `LiteRTEncoder`."""
+    """Run one text at a time, as a `LiteRTEncoder` does."""
 
     @property
     def lengths(self) -> Sequence[int]:
@@ -47,7 +47,7 @@ class Encoder(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """How one output on one text differs from Keras', real tokens only.
+    """Compare one output on one text with Keras', on real tokens only.
 
     `maximum` and `mean` are in units of the output's root mean square where
     that is above 1: states that no norm bounds may be of any size. `cosine`

@@ -55,7 +55,7 @@ class FirstTokenHead(tf.Module):
 
 
 class SpanHead(tf.Module):
-    """Where an answer starts and ends, from the states of all tokens."""
+    """Score where an answer starts and ends, from the states of all tokens."""
 
     outputs = ("start_logits", "end_logits")
 

@@ -1,4 +1,4 @@
-"""What a Hugging Face folder says of a post-norm encoder of KerasHub's."""
+"""Write KerasHub's post-norm encoders in the words of `transformers`."""
 
 from typing import Any
 

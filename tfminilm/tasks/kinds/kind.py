@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a model says of examples.
+    """Hold what a model says of examples.
 
     `metrics` is empty if the examples have no labels. `predictions` holds a
     class, a score or an answer for each example, and `no_answer` for each
