@@ -40,14 +40,13 @@ def bert(
         The backbone. Its inputs are `token_ids`, `segment_ids` and
         `padding_mask`, all `[batch, length]` integers.
     """
-    import keras_hub
-
-    return keras_hub.models.BertBackbone(
+    return post_norm.build(
+        "BertBackbone",
+        hidden_dim,
+        intermediate_dim,
         vocabulary_size=vocabulary_size,
         num_layers=num_layers,
         num_heads=num_heads,
-        hidden_dim=hidden_dim,
-        intermediate_dim=intermediate_dim or 4 * hidden_dim,
         dropout=dropout,
         max_sequence_length=max_sequence_length,
         **kwargs,
@@ -76,15 +75,6 @@ NAMES = names.Names(
 )
 
 
-def _contents(
-    backbone: "keras.Model",
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a folder's settings and its layers by PyTorch's modules."""
-    from tfminilm.families.hugging_face import writer
-
-    return writer.contents(NAMES, backbone)
-
-
 FAMILY = Family(
     name="bert",
     title="BERT",
@@ -96,7 +86,11 @@ FAMILY = Family(
     classifier_pools=True,
     computes_with=("gelu_approximate", 1e-12),
     hugging_face=HuggingFace(
-        "bert", "Bert", names=NAMES, reader=post_norm.reader, contents=_contents
+        "bert",
+        "Bert",
+        names=NAMES,
+        reader=post_norm.reader,
+        contents=post_norm.contents,
     ),
     mobile_graph="post_norm",
 )

@@ -43,14 +43,13 @@ def distilbert(
         The backbone. Its inputs are `token_ids` and `padding_mask`,
         `[batch, length]` integers.
     """
-    import keras_hub
-
-    return keras_hub.models.DistilBertBackbone(
+    return post_norm.build(
+        "DistilBertBackbone",
+        hidden_dim,
+        intermediate_dim,
         vocabulary_size=vocabulary_size,
         num_layers=num_layers,
         num_heads=num_heads,
-        hidden_dim=hidden_dim,
-        intermediate_dim=intermediate_dim or 4 * hidden_dim,
         dropout=dropout,
         max_sequence_length=max_sequence_length,
         **kwargs,
@@ -93,15 +92,6 @@ NAMES = names.Names(
 )
 
 
-def _contents(
-    backbone: "keras.Model",
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a folder's settings and its layers by PyTorch's modules."""
-    from tfminilm.families.hugging_face import writer
-
-    return writer.contents(NAMES, backbone)
-
-
 FAMILY = Family(
     name="distilbert",
     title="DistilBERT",
@@ -114,7 +104,7 @@ FAMILY = Family(
         "DistilBert",
         names=NAMES,
         reader=post_norm.reader,
-        contents=_contents,
+        contents=post_norm.contents,
         classifier={"pooled_dense": "pre_classifier", "logits": "classifier"},
         classifier_dropout=("seq_classif_dropout",),
     ),

@@ -45,15 +45,14 @@ def electra(
         The backbone. Its inputs are `token_ids`, `segment_ids` and
         `padding_mask`, all `[batch, length]` integers.
     """
-    import keras_hub
-
-    return keras_hub.models.ElectraBackbone(
+    return post_norm.build(
+        "ElectraBackbone",
+        hidden_dim,
+        intermediate_dim,
         vocab_size=vocabulary_size,
         num_layers=num_layers,
         num_heads=num_heads,
-        hidden_dim=hidden_dim,
         embedding_dim=embedding_dim,
-        intermediate_dim=intermediate_dim or 4 * hidden_dim,
         dropout=dropout,
         max_sequence_length=max_sequence_length,
         **kwargs,
@@ -84,10 +83,6 @@ NAMES = names.Names(
     is_masked_lm=r"generator_(predictions|lm_head)\.",
     is_other=rf"discriminator_predictions\.|{names.OTHER}",
 )
-CLASSIFIER = {
-    "pooled_dense": "classifier.dense",
-    "logits": "classifier.out_proj",
-}
 FAMILY = Family(
     name="electra",
     title="ELECTRA",
@@ -100,7 +95,7 @@ FAMILY = Family(
         "Electra",
         names=NAMES,
         reader=post_norm.reader,
-        classifier=CLASSIFIER,
+        classifier=names.CLASSIFIER,
         classifier_activation="gelu",
     ),
     exposure=post_norm.exposure,

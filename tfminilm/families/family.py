@@ -111,9 +111,9 @@ class HuggingFace:
             tokenizers are not read.
         reader: gives the module that reads its folders; `None` if none does.
         reads_tf1: whether that reads TensorFlow 1's checkpoints as well.
-        contents: gives what a folder of a backbone holds: what `config.json`
-            says of it, and its layers by the names of PyTorch's modules;
-            `None` if such folders are only read.
+        contents: gives, from `names` and a backbone, what its folder holds:
+            what `config.json` says of it, and its layers by the names of
+            PyTorch's modules; `None` if such folders are only read.
         has_zero_padding: whether the padding's row of its token table is zero:
             the last word's neighbour is the padding there, and nothing here.
         classifier: PyTorch's names of a text classifier's own layers, whole,
@@ -130,7 +130,8 @@ class HuggingFace:
     reader: Callable[[], Reader] | None = None
     reads_tf1: bool = False
     contents: (
-        Callable[[keras.Model], tuple[dict[str, Any], dict[str, Any]]] | None
+        Callable[[Any, keras.Model], tuple[dict[str, Any], dict[str, Any]]]
+        | None
     ) = None
     has_zero_padding: bool = False
     classifier: Mapping[str, str] = dataclasses.field(

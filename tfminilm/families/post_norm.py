@@ -1,8 +1,37 @@
 """Share what KerasHub's post-norm encoders have in common: BERT and its kin."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfminilm.families.family import Exposure, Reader, StudentShape
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfminilm.families.hugging_face.names import Names
+
+
+def build(
+    backbone: str,
+    hidden_dim: int,
+    intermediate_dim: int | None,
+    **sizes: Any,
+) -> "keras.Model":
+    """Build a backbone of `keras_hub.models` with random weights.
+
+    Args:
+        backbone: the name of its class.
+        hidden_dim: width.
+        intermediate_dim: width of the feed-forward block; four times
+            `hidden_dim` if not given.
+        **sizes: what else the class takes.
+    """
+    import keras_hub
+
+    return getattr(keras_hub.models, backbone)(
+        hidden_dim=hidden_dim,
+        intermediate_dim=intermediate_dim or 4 * hidden_dim,
+        **sizes,
+    )
 
 
 def arguments(shape: StudentShape, pairs: bool = False) -> dict[str, Any]:
@@ -32,3 +61,12 @@ def reader() -> Reader:
     from tfminilm.families.hugging_face import reader
 
     return reader
+
+
+def contents(
+    names: "Names", backbone: "keras.Model"
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a folder's settings and its layers by PyTorch's modules."""
+    from tfminilm.families.hugging_face import writer
+
+    return writer.contents(names, backbone)

@@ -40,14 +40,13 @@ def roberta(
         The backbone. Its inputs are `token_ids` and `padding_mask`, both
         `[batch, length]` integers.
     """
-    import keras_hub
-
-    return keras_hub.models.RobertaBackbone(
+    return post_norm.build(
+        "RobertaBackbone",
+        hidden_dim,
+        intermediate_dim,
         vocabulary_size=vocabulary_size,
         num_layers=num_layers,
         num_heads=num_heads,
-        hidden_dim=hidden_dim,
-        intermediate_dim=intermediate_dim or 4 * hidden_dim,
         dropout=dropout,
         max_sequence_length=max_sequence_length,
         **kwargs,
@@ -66,14 +65,10 @@ NAMES = names.Names(
     # KerasHub's has no pooler.
     is_other=rf"{names.OTHER}|(roberta\.)?pooler\.dense\.",
 )
-CLASSIFIER = {
-    "pooled_dense": "classifier.dense",
-    "logits": "classifier.out_proj",
-}
 
 
 def contents(
-    backbone: "keras.Model",
+    names: names.Names, backbone: "keras.Model"
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a folder's settings and its layers by PyTorch's modules.
 
@@ -85,8 +80,8 @@ def contents(
 
     from tfminilm.families.hugging_face import writer
 
-    settings, layers = writer.contents(NAMES, backbone)
-    pad = NAMES.defaults["pad_token_id"]
+    settings, layers = writer.contents(names, backbone)
+    pad = names.defaults["pad_token_id"]
     (positions,) = backbone.embeddings.position_embedding.get_weights()
     positions = np.pad(positions, ((pad + 1, 0), (0, 0)))
     settings["max_position_embeddings"] = len(positions)
@@ -113,7 +108,7 @@ FAMILY = Family(
         names=NAMES,
         reader=post_norm.reader,
         contents=contents,
-        classifier=CLASSIFIER,
+        classifier=names.CLASSIFIER,
     ),
     exposure=post_norm.exposure,
     computes_with=("gelu", 1e-5),

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from tfminilm.families import post_norm, tiny
 from tfminilm.families.family import Family, HuggingFace, Tokens
-from tfminilm.families.roberta import CLASSIFIER, NAMES, contents
+from tfminilm.families.hugging_face import names
+from tfminilm.families.roberta import NAMES, contents
 
 if TYPE_CHECKING:
     import keras
@@ -40,14 +41,13 @@ def xlm_roberta(
         The backbone. Its inputs are `token_ids` and `padding_mask`, both
         `[batch, length]` integers.
     """
-    import keras_hub
-
-    return keras_hub.models.XLMRobertaBackbone(
+    return post_norm.build(
+        "XLMRobertaBackbone",
+        hidden_dim,
+        intermediate_dim,
         vocabulary_size=vocabulary_size,
         num_layers=num_layers,
         num_heads=num_heads,
-        hidden_dim=hidden_dim,
-        intermediate_dim=intermediate_dim or 4 * hidden_dim,
         dropout=dropout,
         max_sequence_length=max_sequence_length,
         **kwargs,
@@ -76,7 +76,7 @@ FAMILY = Family(
         without_tokenizer=("camembert",),
         reader=post_norm.reader,
         contents=contents,
-        classifier=CLASSIFIER,
+        classifier=names.CLASSIFIER,
     ),
     exposure=post_norm.exposure,
     computes_with=("gelu", 1e-5),

@@ -130,7 +130,7 @@ def _contents(
     kept = writable[name].hugging_face
     assert kept is not None
     assert kept.contents is not None
-    return writable[name], kept, *kept.contents(backbone)
+    return writable[name], kept, *kept.contents(kept.names, backbone)
 
 
 def _suffix(model: keras_hub.models.Task) -> str:

@@ -74,3 +74,8 @@ LAYER = (
     "output.LayerNorm",
 )
 OTHER = r"classifier\.|qa_outputs\."
+# A classifier with a dense layer of its own in front of the logits.
+CLASSIFIER = {
+    "pooled_dense": "classifier.dense",
+    "logits": "classifier.out_proj",
+}

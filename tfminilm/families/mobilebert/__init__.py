@@ -99,6 +99,7 @@ def _reader() -> Reader:
 
 
 def _contents(
+    names: None,
     backbone: "keras.Model",
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a folder's settings and its layers by PyTorch's modules."""
