@@ -237,6 +237,32 @@ _RECIPES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+_NUMBERS = (
+    ("train.steps", "1" + "0" * 20, "expected a number up to"),
+    ("train.steps", "1" + "0" * 12, "1,000,000,000 or less"),
+    ("train.steps", "-1", "1 or more"),
+    ("train.steps", "9" * 5_000, "train.steps"),
+    ("train.steps", "many", "invalid literal"),
+    ("train.batch_size", "1" + "0" * 12, "10,000,000 or less"),
+    ("train.learning_rate", "nan", "expected a number up to"),
+    ("train.learning_rate", "inf", "expected a number up to"),
+    ("train.learning_rate", "-1e-3", "0 or more"),
+    ("train.weight_decay", "nan", "expected a number up to"),
+    ("train.clip_norm", "1e400", "expected a number up to"),
+    ("student.num_layers", "1000000", "1,000 or less"),
+    ("student.hidden_dim", "1" + "0" * 15, "100,000 or less"),
+    ("student.dropout", "nan", "expected a number up to"),
+    ("student.init", "1,,2", "expected uniform"),
+    ("student.init", "1," * 3_000 + "x", "expected uniform"),
+    ("student.max_sequence_length", "9" * 12, "1,000,000 or less"),
+    ("data.held_out_fraction", "nan", "expected a number up to"),
+    ("data.sequence_length", "0", "expected 8 to"),
+    ("data.mask_rate", "1", "above 0, below 1"),
+    ("seed", "-1", "2**32 - 1"),
+    ("seed", "99999999999", "2**32 - 1"),
+)
+
+
 def recipes() -> Iterator[Case]:
     """`distill` with a recipe that is none."""
 
@@ -257,30 +283,7 @@ def recipes() -> Iterator[Case]:
             lambda folder, make=make: make(folder / "recipe.py"),
             2,
         )
-    for key, value, words in (
-        ("train.steps", "1" + "0" * 20, "expected a number up to"),
-        ("train.steps", "1" + "0" * 12, "1,000,000,000 or less"),
-        ("train.steps", "-1", "1 or more"),
-        ("train.steps", "9" * 5_000, "train.steps"),
-        ("train.steps", "many", "invalid literal"),
-        ("train.batch_size", "1" + "0" * 12, "10,000,000 or less"),
-        ("train.learning_rate", "nan", "expected a number up to"),
-        ("train.learning_rate", "inf", "expected a number up to"),
-        ("train.learning_rate", "-1e-3", "0 or more"),
-        ("train.weight_decay", "nan", "expected a number up to"),
-        ("train.clip_norm", "1e400", "expected a number up to"),
-        ("student.num_layers", "1000000", "1,000 or less"),
-        ("student.hidden_dim", "1" + "0" * 15, "100,000 or less"),
-        ("student.dropout", "nan", "expected a number up to"),
-        ("student.init", "1,,2", "expected uniform"),
-        ("student.init", "1," * 3_000 + "x", "expected uniform"),
-        ("student.max_sequence_length", "9" * 12, "1,000,000 or less"),
-        ("data.held_out_fraction", "nan", "expected a number up to"),
-        ("data.sequence_length", "0", "expected 8 to"),
-        ("data.mask_rate", "1", "above 0, below 1"),
-        ("seed", "-1", "2**32 - 1"),
-        ("seed", "99999999999", "2**32 - 1"),
-    ):
+    for key, value, words in _NUMBERS:
         yield Case(
             "numbers",
             f"{key}={value[:12]}, {len(value)}",

@@ -190,6 +190,26 @@ def settings_of_tasks() -> Iterator[Spoiled]:
             yield case(f"{key}-{other}", _changed(**{key: value}))
 
 
+_TOKENIZERS = {
+    "no-vocab": {"model": {"type": "WordPiece"}, "added_tokens": []},
+    "vocab-list": {
+        "model": {"type": "WordPiece", "vocab": ["a"]},
+        "added_tokens": [],
+    },
+    "vocab-text": {
+        "model": {"type": "WordPiece", "vocab": {"a": "1"}},
+        "added_tokens": [],
+    },
+    "no-added": {"model": {"type": "WordPiece", "vocab": {}}},
+    "added-text": {
+        "model": {"type": "WordPiece", "vocab": {}},
+        "added_tokens": ["a"],
+    },
+    "model-text": {"model": "WordPiece"},
+    "model-unknown": {"model": {"type": "Words"}},
+}
+
+
 def pieces() -> Iterator[Spoiled]:
     """A tokenizer of a Hugging Face folder that is spoiled."""
 
@@ -229,24 +249,7 @@ def pieces() -> Iterator[Spoiled]:
             yield case(
                 "bert", "tokenizer_config.json", f"{key}-{name}", content(text)
             )
-    for name, text in {
-        "no-vocab": {"model": {"type": "WordPiece"}, "added_tokens": []},
-        "vocab-list": {
-            "model": {"type": "WordPiece", "vocab": ["a"]},
-            "added_tokens": [],
-        },
-        "vocab-text": {
-            "model": {"type": "WordPiece", "vocab": {"a": "1"}},
-            "added_tokens": [],
-        },
-        "no-added": {"model": {"type": "WordPiece", "vocab": {}}},
-        "added-text": {
-            "model": {"type": "WordPiece", "vocab": {}},
-            "added_tokens": ["a"],
-        },
-        "model-text": {"model": "WordPiece"},
-        "model-unknown": {"model": {"type": "Words"}},
-    }.items():
+    for name, text in _TOKENIZERS.items():
         yield case(
             "bert", "tokenizer.json", name, content(json.dumps(text).encode())
         )

@@ -69,6 +69,19 @@ _SCORES: dict[str, bytes] = {
 }
 
 
+_FLAGS = (
+    ("no-columns", (), "--text_columns"),
+    ("no-label-flag", _COLUMNS[:1], "--label_column"),
+    ("no-text-flag", _COLUMNS[1:], "--text_columns"),
+    ("three-texts", ("--text_columns=a,b,c", _COLUMNS[1]), "one or two"),
+    ("no-such-text", ("--text_columns=gone", _COLUMNS[1]), "gone"),
+    ("no-such-label", (_COLUMNS[0], "--label_column=gone"), "gone"),
+    ("blank-text", ("--text_columns=,", _COLUMNS[1]), "text"),
+    ("same-columns", ("--text_columns=label", _COLUMNS[1]), "label"),
+    ("same-texts", ("--text_columns=text,text", _COLUMNS[1]), "text"),
+)
+
+
 def tables() -> Iterator[Spoiled]:
     """`finetune` on a user's own table that is spoiled."""
 
@@ -109,17 +122,7 @@ def tables() -> Iterator[Spoiled]:
             ).write_bytes(text),
             call=_read_own,
         )  # fmt: skip
-    for name, flags, word in (
-        ("no-columns", (), "--text_columns"),
-        ("no-label-flag", _COLUMNS[:1], "--label_column"),
-        ("no-text-flag", _COLUMNS[1:], "--text_columns"),
-        ("three-texts", ("--text_columns=a,b,c", _COLUMNS[1]), "one or two"),
-        ("no-such-text", ("--text_columns=gone", _COLUMNS[1]), "gone"),
-        ("no-such-label", (_COLUMNS[0], "--label_column=gone"), "gone"),
-        ("blank-text", ("--text_columns=,", _COLUMNS[1]), "text"),
-        ("same-columns", ("--text_columns=label", _COLUMNS[1]), "label"),
-        ("same-texts", ("--text_columns=text,text", _COLUMNS[1]), "text"),
-    ):
+    for name, flags, word in _FLAGS:
         spoil = content(_CSV.encode())
         yield case(name, "own.csv", spoil, word, flags=flags)
 
@@ -195,39 +198,38 @@ def benchmarks() -> Iterator[Spoiled]:
         split += "_matched" * (task == "mnli")
         for name, spoil in spoils.items():
             yield _read(f"{task}-{name}", task, split, file, good, spoil)
-    for name in ("empty", "pipe", "label", "long-line"):
-        spoil = (TEXT | ODD).get(name, content(b"sentence\tlabel\na\t7\n"))
-        if name == "long-line":
-            spoil = content(
-                b"sentence\tlabel\n" + b"so " * (LONG // 3 + 1) + b"\t1\n"
-            )
-        for command in ("finetune", "evaluate"):
-            file = "train.tsv" if command == "finetune" else "dev.tsv"
+
+
+def commands_on_benchmarks() -> Iterator[Spoiled]:
+    """`finetune` and `evaluate` on such files."""
+    long = b"sentence\tlabel\n" + b"so " * (LONG // 3 + 1) + b"\t1\n"
+    spoils = {
+        "label": content(b"sentence\tlabel\na\t7\n"),
+        "long-line": content(long),
+        **{name: (TEXT | ODD)[name] for name in ("empty", "pipe")},
+    }
+    for name, spoil in spoils.items():
+        for command, task, file, more in (
+            (
+                "finetune", "sst2", "train.tsv", ("--workdir={}/run",),
+            ),
+            ("evaluate", "stsb", "dev.tsv", ()),
+        ):  # fmt: skip
             yield Spoiled(
                 "benchmarks' files", f"{command}-{name}", (file,),
                 (
-                    command, "--model=tiny:bert", "--task=sst2",
-                    "--data_dir={}/data",
-                    *(("--workdir={}/run",) if file[0] == "t" else ()),
+                    command, "--model=tiny:bert", f"--task={task}",
+                    "--data_dir={}/data", *more,
                 ),
-                _folder("dev.tsv", "train.tsv", file, spoil),
-                is_slow=True,
-            ) if command == "finetune" else Spoiled(
-                "benchmarks' files", f"{command}-{name}", ("dev.tsv",),
-                (
-                    command, "--model=tiny:bert", "--task=stsb",
-                    "--data_dir={}/data",
-                ),
-                _folder("train.tsv", "dev.tsv", file, spoil),
-                is_slow=True,
+                _folder(file, spoil), is_slow=True,
             )  # fmt: skip
 
 
-def _folder(good: str, bad: str, file: str, spoil: Spoil) -> Spoil:
+def _folder(file: str, spoil: Spoil) -> Spoil:
     def prepare(folder: pathlib.Path) -> None:
         data = folder / "data"
         data.mkdir()
-        for name in (good, bad):
+        for name in ("dev.tsv", "train.tsv"):
             (data / name).write_text("sentence\tlabel\nso it is\t1\n")
         spoil(data / file)
 
@@ -337,4 +339,4 @@ def _changed(path: tuple, value: object) -> dict:
     return whole
 
 
-CASES = (*tables(), *benchmarks(), *questions())
+CASES = (*tables(), *benchmarks(), *commands_on_benchmarks(), *questions())

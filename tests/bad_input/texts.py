@@ -5,6 +5,25 @@ from collections.abc import Iterator
 
 from bad_input_damages import LONG, ODD, TEXT, Spoiled, content
 
+_SOURCES = (
+    ("nowhere", "{}/gone", "gone"),
+    ("a-file", "{}/a.txt", "a.txt"),
+    ("empty-name", "", "--input"),
+    ("commas", "docs,,docs", "text source ''"),
+    ("gone-too", "docs,{}/gone", "gone"),
+    ("shards", "shards:{}/gone", "shards:"),
+    ("no-files", "{}", ".txt"),
+    ("device", "/dev/null", "/dev/null"),
+    ("tfds-no-name", "tfds:", "tfds:"),
+    ("tfds-colons", "tfds:a:b:c:d", "tfds:a:b:c:d"),
+    ("tfds-blank", "tfds: ", "tfds: "),
+    ("tfds-path", "tfds:../../etc/passwd", "etc/passwd"),
+    ("tfds-capital", "tfds:IMDB-Reviews!", "IMDB-Reviews!"),
+    ("long", "x" * 5_000, "xxx"),
+    ("long-part", "docs," + "x" * 300, "xxx"),
+    ("null", "a\0b", "a"),
+)
+
 
 def texts() -> Iterator[Spoiled]:
     """Text folders, `--texts` and word vectors that are spoiled."""
@@ -44,26 +63,9 @@ def texts() -> Iterator[Spoiled]:
             yield Spoiled(
                 "texts", f"{kind}-{name}", (word,), prepare=prepare, call=call
             )
-    for name, source in (
-        ("nowhere", "{}/gone"),
-        ("a-file", "{}/a.txt"),
-        ("empty-name", ""),
-        ("commas", "docs,,docs"),
-        ("gone-too", "docs,{}/gone"),
-        ("shards", "shards:{}/gone"),
-        ("no-files", "{}"),
-        ("device", "/dev/null"),
-        ("tfds-no-name", "tfds:"),
-        ("tfds-colons", "tfds:a:b:c:d"),
-        ("tfds-blank", "tfds: "),
-        ("tfds-path", "tfds:../../etc/passwd"),
-        ("tfds-capital", "tfds:IMDB-Reviews!"),
-        ("long", "x" * 5_000),
-        ("long-part", "docs," + "x" * 300),
-        ("null", "a\0b"),
-    ):
+    for name, source, word in _SOURCES:
         yield Spoiled(
-            "sources of text", name, ("",),
+            "sources of text", name, (word,),
             (
                 "prepare", f"--input={source}", "--output={}/out",
                 "--tokenizer=tiny:bert",

@@ -17,6 +17,15 @@ _SHARD = {
 }
 
 
+_STAGES = (
+    ("stages-list", {"stages": ["a"]}),
+    ("stages-text", {"stages": "a"}),
+    ("stages-outside", {"stages": {"../..": {}}}),
+    ("stages-root", {"stages": {"/": {}}}),
+    ("unfinished", {}),
+)
+
+
 def workdirs() -> Iterator[Spoiled]:
     """Commands on a workdir whose `recipe.json` is spoiled."""
 
@@ -47,13 +56,7 @@ def workdirs() -> Iterator[Spoiled]:
                 "workdirs", f"{command[0]}-recipe-{name}", ("run",), command,
                 prepare("recipe.json", spoil),
             )  # fmt: skip
-        for name, value in (
-            ("stages-list", {"stages": ["a"]}),
-            ("stages-text", {"stages": "a"}),
-            ("stages-outside", {"stages": {"../..": {}}}),
-            ("stages-root", {"stages": {"/": {}}}),
-            ("unfinished", {}),
-        ):
+        for name, value in _STAGES:
             text = json.dumps(value)
             yield Spoiled(
                 "workdirs", f"{command[0]}-{name}", ("run",), command,

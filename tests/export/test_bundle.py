@@ -90,6 +90,13 @@ class TestExport:
         assert manifest["parity"]["outputs"]["pooled_output"][
             "max_difference"
         ] == pytest.approx(0, abs=1e-4)
+
+    def test_signatures(self, backbone, tokenizer, sentences, tmp_path):
+        manifest = to_json(
+            writer.export_bundle(
+                backbone, tokenizer, TARGET, tmp_path / "b", sentences
+            )
+        )
         row = {"dtype": "int32", "shape": [1, 8]}
         assert manifest["signatures"]["encode_8"] == {
             "length": 8,

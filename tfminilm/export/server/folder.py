@@ -68,13 +68,8 @@ def export_folder(
     output_dir = pathlib.Path(output_dir)
     require_replaceable(output_dir)
     backbone = getattr(model, "backbone", model)
+    _require_positions(target, backbone)
     identity = contents.identity(model, target, settings, description)
-    longest = backbone.max_sequence_length
-    if max(target.lengths) > longest:
-        raise UserError(
-            f"target: lengths is {target.lengths!r}, expected up to {longest}, "
-            "the rows of the model's position table"
-        )
     size = 4 * model.count_params()
     with files.new_directory(output_dir, size, require_replaceable) as folder:
         is_hugging_face = target.format == "hugging_face"
@@ -89,12 +84,11 @@ def export_folder(
             run: gate.Runner = hugging_face.Runner(_loaded(folder))
         else:
             run = _write(model, target.format, folder)
-        rows = calibration.as_texts(texts, settings)
         parity = gate.require_parity(
             _InPairs(run, target.lengths),
             model,
             tokenizer,
-            rows,
+            calibration.as_texts(texts, settings),
             target,
             functools.partial(_export_states, target.format, folder),
         )
@@ -108,6 +102,15 @@ def export_folder(
         )
         files.write_json(folder / MANIFEST, to_json(manifest))
     return manifest
+
+
+def _require_positions(target: Target, backbone: keras.Model) -> None:
+    longest = backbone.max_sequence_length
+    if max(target.lengths) > longest:
+        raise UserError(
+            f"target: lengths is {target.lengths!r}, expected up to {longest}, "
+            "the rows of the model's position table"
+        )
 
 
 def _write_vocabulary(
