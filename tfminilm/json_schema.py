@@ -30,7 +30,7 @@ def schema(cls: type, title: str) -> dict[str, Any]:
 def _object_schema(cls: type, definitions: dict[str, Any]) -> dict[str, Any]:
     """Describe a dataclass, and add what its fields are to `definitions`."""
     fields = fields_of(cls)
-    found: dict[str, Any] = {
+    described: dict[str, Any] = {
         "type": "object",
         "description": (cls.__doc__ or "").partition("\n")[0],
         "required": [
@@ -44,7 +44,7 @@ def _object_schema(cls: type, definitions: dict[str, Any]) -> dict[str, Any]:
         },
     }
     conditions = [*_needed(fields), *_given(fields)]
-    return found | ({"allOf": conditions} if conditions else {})
+    return described | ({"allOf": conditions} if conditions else {})
 
 
 def _needed(fields: Mapping[str, tuple[Any, Rule]]) -> Iterator[dict[str, Any]]:
@@ -63,14 +63,14 @@ def _given(fields: Mapping[str, tuple[Any, Rule]]) -> Iterator[dict[str, Any]]:
         condition = rule.when or rule.unless
         if rule.is_optional or not condition:
             continue
-        given, null = (
+        not_null, null = (
             {"properties": {name: {"type": kind}}}
             for kind in (_kind(without_none(plain(hint))), "null")
         )
         yield {
             "if": _test(condition),
-            "then": given if rule.when else null,
-            "else": null if rule.when else given,
+            "then": not_null if rule.when else null,
+            "else": null if rule.when else not_null,
         }
 
 
@@ -94,7 +94,7 @@ def _value_schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     is_null = inner is not hint and not rule.is_optional
     inside = typing.get_args(inner)
     kind = _kind(inner)
-    found: dict[str, Any] = {"type": [kind, "null"] if is_null else kind}
+    described: dict[str, Any] = {"type": [kind, "null"] if is_null else kind}
     if dataclasses.is_dataclass(inner):
         name = _snake_case(typing.cast(type, inner).__name__)
         if name not in definitions:
@@ -102,23 +102,25 @@ def _value_schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
             definitions[name] = _object_schema(
                 typing.cast(type, inner), definitions
             )
-        found = {"$ref": f"#/$defs/{name}"}
+        described = {"$ref": f"#/$defs/{name}"}
         if is_null:
-            found = {"oneOf": [{"type": "null"}, found]}
+            described = {"oneOf": [{"type": "null"}, described]}
     elif kind == "array":
-        found["items"] = _value_schema(inside[0], definitions)
+        described["items"] = _value_schema(inside[0], definitions)
     elif kind == "object":
         key = _value_schema(inside[0], definitions)
         if len(key) > 1:
-            found["propertyNames"] = {x: key[x] for x in key if x != "type"}
-        found["additionalProperties"] = _value_schema(inside[1], definitions)
-    return found | _limits(rule, kind)
+            described["propertyNames"] = {x: key[x] for x in key if x != "type"}
+        described["additionalProperties"] = _value_schema(
+            inside[1], definitions
+        )
+    return described | _limits(rule, kind)
 
 
 def _limits(rule: Rule, kind: str) -> dict[str, Any]:
     """Return a rule in the words of a schema."""
     size = "Items" if kind == "array" else "Properties"
-    found = {
+    limits = {
         "enum": list(rule.choices),
         "pattern": rule.pattern and f"^{rule.pattern}$",
         "minimum": rule.minimum,
@@ -131,10 +133,10 @@ def _limits(rule: Rule, kind: str) -> dict[str, Any]:
         "description": rule.description,
     }
     if len(rule.choices) == 1:
-        found = {"const": rule.choices[0]} | found | {"enum": []}
+        limits = {"const": rule.choices[0]} | limits | {"enum": []}
     return {
         name: value
-        for name, value in found.items()
+        for name, value in limits.items()
         if value is not None and value is not False and value not in ("", [])
     }
 

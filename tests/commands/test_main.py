@@ -75,6 +75,20 @@ def test_help_is_quick(name):
     assert done.stdout.startswith(f"tfminilm {name or 'COMMAND'}")
 
 
+def test_a_reader_that_leaves_hears_no_complaint():
+    """As `tfminilm --help | head -1`."""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", QUICK, "--help"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_help_of_a_command(capsys):
     assert commands.main(["distill", "--help"]) == 0
     text = capsys.readouterr().out

@@ -33,8 +33,9 @@ _MOST_CHARACTERS = 1000
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `tfminilm COMMAND --flags` and return its exit code.
 
-    0 on success, 2 on a usage error, 75 when Ctrl-C or SIGTERM stopped it, 1
-    on any other failure, each with one line on stderr. `--debug` shows the
+    0 on success, 2 on a usage error, 75 when Ctrl-C or SIGTERM stopped it, 141
+    when nobody reads its output any more, 1 on any other failure; all but 141
+    say why in one line on stderr. `--debug` shows the
     traceback instead.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -45,6 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(_overview())
         else:
             _run(name, arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What reads the output, such as `head`, has seen enough: end as any
+        # command does then, without a word, and not once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         return _fail("interrupted", Interrupted.exit_code)
     except Exception as error:

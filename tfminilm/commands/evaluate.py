@@ -77,8 +77,8 @@ def run(flags: flags.FlagValues) -> None:
     is_folder = pathlib.Path(flags.model).is_dir()
     is_export = reader.is_bundle(flags.model)
     # An export that holds more than was written is not replaced later.
-    own = flags.model if is_folder and not is_export else "."
-    output = pathlib.Path(flags.output or own)
+    folder = flags.model if is_folder and not is_export else "."
+    output = pathlib.Path(flags.output or folder)
     if is_export and not is_hugging_face(flags.model):
         task, runs = _bundle(output, flags)
     else:

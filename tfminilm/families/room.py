@@ -104,14 +104,14 @@ def _size(build: Callable[[], keras.Model]) -> int:
     go with a thread of its own. Python's random numbers are put back, since
     layers take their seeds from them.
     """
-    found = 0
+    size = 0
 
     def count() -> None:
-        nonlocal found
+        nonlocal size
         try:
             with keras.StatelessScope(initialize_variables=False):
                 model = build()
-            found = sum(math.prod(one.shape) for one in model.weights)
+            size = sum(math.prod(one.shape) for one in model.weights)
         except Exception:  # KerasHub has many kinds; it is built again.
             return
 
@@ -122,4 +122,4 @@ def _size(build: Callable[[], keras.Model]) -> int:
         thread.join()
     finally:
         random.setstate(state)
-    return found
+    return size

@@ -76,12 +76,12 @@ class SentenceEmbedding:
             UserError: widths differ and there is no projection, or the
                 teacher's folder says that it pools in another way.
         """
-        known = known_embedding(teacher)
-        if known is not None and known.pooling != self.pooling:
+        embedding = known_embedding(teacher)
+        if embedding is not None and embedding.pooling != self.pooling:
             raise UserError(
                 f"SentenceEmbedding: pooling is {self.pooling!r}, but the "
-                f"teacher's folder says {known.pooling!r}: set "
-                f"pooling={known.pooling!r}"
+                f"teacher's folder says {embedding.pooling!r}: set "
+                f"pooling={embedding.pooling!r}"
             )
         teacher_width, student_width = (
             encoder_calls(model)[0].inputs.shape[-1]

@@ -36,14 +36,14 @@ def writing() -> Iterator[None]:
             as `errno.ENOSPC`.
     """
     files: list[_Patient] = []
-    own = saving_lib.H5IOStore._get_h5_file
+    keras_open = saving_lib.H5IOStore._get_h5_file
 
     def opened(store: Any, path: Any, mode: str | None = None) -> Any:
         is_written = (mode or store.mode) == "w" and not store.archive
         # Keras asks a file of several for its name.
         is_one = type(store) is saving_lib.H5IOStore
         if not (is_written and is_one) or isinstance(path, io.BytesIO):
-            return own(store, path, mode)
+            return keras_open(store, path, mode)
         file = open(path, "w+b", buffering=0)  # noqa: SIM115, closed by `end`.
         files.append(_Patient(file))
         return h5py.File(files[-1], "w")
@@ -55,7 +55,7 @@ def writing() -> Iterator[None]:
         _end(files)
         raise
     finally:
-        saving_lib.H5IOStore._get_h5_file = own
+        saving_lib.H5IOStore._get_h5_file = keras_open
     _end(files)
 
 
@@ -93,11 +93,11 @@ class _Patient(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer from the place on."""
         asked = memoryview(buffer).cast("B")
-        found = bytearray(len(asked))
-        self._try(lambda: self._fill(found))
-        asked[:] = found
-        self._place += len(found)
-        return len(found)
+        content = bytearray(len(asked))
+        self._try(lambda: self._fill(content))
+        asked[:] = content
+        self._place += len(content)
+        return len(content)
 
     def write(self, content: Any) -> int:
         """Write all of the content at the place."""
@@ -127,10 +127,10 @@ class _Patient(io.RawIOBase):
         while rest:
             rest = rest[self._file.write(rest) :]
 
-    def _fill(self, found: bytearray) -> None:
+    def _fill(self, content: bytearray) -> None:
         self._file.seek(self._place)
-        content = self._file.read(len(found))
-        found[: len(content)] = content
+        read = self._file.read(len(content))
+        content[: len(read)] = read
 
     def _try(self, act: Callable[[], Any]) -> None:
         if self.error is None and not self._has_ended:

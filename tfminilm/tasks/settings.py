@@ -100,7 +100,7 @@ class Settings:
         content = json_files.read(path, _SHAPE, "fine-tune the model again")
         if content["task"] in TASKS:  # Older files do not have it.
             content["num_texts"] = len(TASKS[content["task"]].texts)
-        found = cls(
+        settings = cls(
             **{
                 field.name: content[field.name]
                 for field in dataclasses.fields(cls)
@@ -108,12 +108,13 @@ class Settings:
             }
             | {"labels": tuple(content["labels"])}
         )
-        if head and (head.kind, head.labels) != (found.kind, found.labels):
+        of_task = settings.kind, settings.labels
+        if head and (head.kind, head.labels) != of_task:
             raise UserError(
-                f"{path} is for {_said(found)}, and config.json beside it for "
-                f"{_said(head)}: expected the files of one model"
+                f"{path} is for {_in_words(settings)}, and config.json beside "
+                f"it for {_in_words(head)}: expected the files of one model"
             )
-        return found
+        return settings
 
     def without_path(self) -> "Settings":
         """Return them with the name of a user's file, without its folders."""
@@ -136,18 +137,18 @@ def has_head(folder: str | os.PathLike) -> bool:
     return (path / "task.json").is_file() or find_head(folder) is not None
 
 
-def _said(found: "Settings | Head") -> str:
-    return ", ".join(found.labels) or found.kind
+def _in_words(model: "Settings | Head") -> str:
+    return ", ".join(model.labels) or model.kind
 
 
 def _of_head(head: "Head", folder: pathlib.Path) -> Settings:
     """Make settings of what a Hugging Face folder says, or its manifest."""
-    said: dict[str, Any] = {}
+    manifest: dict[str, Any] = {}
     if (folder / _MANIFEST).is_file():
-        said = json_files.read(folder / _MANIFEST, _MANIFEST_SHAPE)
-    task = said.get("task_name") or head.task or folder.resolve().name
-    known = len(TASKS[task].texts) if task in TASKS else head.num_texts
-    answers = said.get("question_answering") or {}
+        manifest = json_files.read(folder / _MANIFEST, _MANIFEST_SHAPE)
+    task = manifest.get("task_name") or head.task or folder.resolve().name
+    num_texts = len(TASKS[task].texts) if task in TASKS else head.num_texts
+    answers = manifest.get("question_answering") or {}
     stride = min(windows.DOC_STRIDE, head.max_length // 3)
     return Settings(
         task=task,
@@ -156,5 +157,5 @@ def _of_head(head: "Head", folder: pathlib.Path) -> Settings:
         max_length=head.max_length,
         doc_stride=answers.get("document_stride", stride),
         null_threshold=answers.get("null_threshold"),
-        num_texts=said.get("num_texts", known),
+        num_texts=manifest.get("num_texts", num_texts),
     )

@@ -148,14 +148,14 @@ def _read_pooling(folder: pathlib.Path, name: str) -> str:
             "a folder inside"
         )
     shape = {"pooling_mode?": (str, [str])}
-    said = json_files.read(path, shape, _AGAIN)
-    if "pooling_mode" in said:
-        found = said["pooling_mode"]
-        poolings = [found] if isinstance(found, str) else found
+    config = json_files.read(path, shape, _AGAIN)
+    if "pooling_mode" in config:
+        modes = config["pooling_mode"]
+        poolings = [modes] if isinstance(modes, str) else modes
     else:
         poolings = [
             _SWITCHES.get(key.removeprefix(_SWITCH), key)
-            for key, is_on in said.items()
+            for key, is_on in config.items()
             if key.startswith(_SWITCH) and is_on
         ] or ["mean"]
     if len(poolings) != 1 or poolings[0] not in POOLINGS:
@@ -170,8 +170,8 @@ def _read_length(folder: pathlib.Path) -> int | None:
         (_TRANSFORMER, "max_seq_length"),
         (_TOKENIZER, "model_max_length"),
     ):
-        said = _read(folder / name, {f"{key}?": (float, None)})
-        length = said.get(key)
+        config = _read(folder / name, {f"{key}?": (float, None)})
+        length = config.get(key)
         if length is not None and 0 < length < _NO_LIMIT:
             return int(length)
     return None
@@ -180,7 +180,7 @@ def _read_length(folder: pathlib.Path) -> int | None:
 def _require_plain_text(folder: pathlib.Path) -> None:
     """Refuse what changes texts or reads other outputs than the last states."""
     path = folder / _TRANSFORMER
-    said = _read(
+    config = _read(
         path,
         {
             "do_lower_case?": (bool, None),
@@ -189,13 +189,13 @@ def _require_plain_text(folder: pathlib.Path) -> None:
         },
     )
     tokenizer = _read(folder / _TOKENIZER, {"do_lower_case?": (bool, None)})
-    if said.get("do_lower_case") and not tokenizer.get("do_lower_case"):
+    if config.get("do_lower_case") and not tokenizer.get("do_lower_case"):
         raise _refused(path, "do_lower_case is true", "expected it false")
-    task = said.get("transformer_task", "feature-extraction")
+    task = config.get("transformer_task", "feature-extraction")
     if task != "feature-extraction":
         expected = "expected 'feature-extraction'"
         raise _refused(path, f"transformer_task is {task!r}", expected)
-    text = said.get("modality_config", {}).get("text", {})
+    text = config.get("modality_config", {}).get("text", {})
     states = text.get("method_output_name", "last_hidden_state")
     if states != "last_hidden_state":
         expected = "expected 'last_hidden_state'"
@@ -205,9 +205,9 @@ def _require_plain_text(folder: pathlib.Path) -> None:
         "default_prompt_name?": (str, None),
         "prompts?": ({str: (str, None)}, None),
     }
-    said = _read(path, shape)
-    name = said.get("default_prompt_name")
-    if name and (prompt := (said.get("prompts") or {}).get(name)):
+    config = _read(path, shape)
+    name = config.get("default_prompt_name")
+    if name and (prompt := (config.get("prompts") or {}).get(name)):
         raise _refused(path, f"every text gets {prompt!r}", "expected none")
 
 

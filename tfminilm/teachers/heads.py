@@ -104,11 +104,11 @@ def load_with_head(
 
 
 def _head(checkpoint: Checkpoint) -> Head | None:
-    path, found = checkpoint.settings_file, checkpoint.settings
-    name = _name(path, found)
+    path, config = checkpoint.settings_file, checkpoint.settings
+    name = _name(path, config)
     if name in _PRETRAINED:
         return None
-    task = found.get("finetuning_task")
+    task = config.get("finetuning_task")
     task = task if isinstance(task, str) else ""
     positions = _positions(checkpoint)
     if name == _ANSWERS:
@@ -116,8 +116,8 @@ def _head(checkpoint: Checkpoint) -> Head | None:
         length = min(_QUESTION_LENGTH, positions)
         return Head("qa", (), dropout, task, 2, length, _SPANS)
     kind = "classification"
-    labels = _labels(path, found)
-    problem = found.get("problem_type")
+    labels = _labels(path, config)
+    problem = config.get("problem_type")
     if problem in (None, "regression") and len(labels) == 1:
         kind, labels = "regression", ()
     elif problem not in (None, _ONE_LABEL) or len(labels) < 2:
@@ -160,13 +160,13 @@ def _positions(checkpoint: Checkpoint) -> int:
     return max(rows, 1)
 
 
-def _name(path: pathlib.Path, found: Mapping[str, Any]) -> str:
+def _name(path: pathlib.Path, config: Mapping[str, Any]) -> str:
     """Return what stands behind "For" in the name of the model's class.
 
     Raises:
         UserError: it is a head that is not read.
     """
-    names = found.get("architectures") or [""]
+    names = config.get("architectures") or [""]
     if not isinstance(names, list) or not isinstance(names[0], str):
         raise UserError(
             f"{path}: architectures is {names!r}, expected a list of a name "
@@ -182,10 +182,10 @@ def _name(path: pathlib.Path, found: Mapping[str, Any]) -> str:
     return name
 
 
-def _labels(path: pathlib.Path, found: Mapping[str, Any]) -> tuple[str, ...]:
+def _labels(path: pathlib.Path, config: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the classes, `LABEL_0` and so on without any."""
-    count = found.get("num_labels", 2)
-    named = found.get("id2label")
+    count = config.get("num_labels", 2)
+    named = config.get("id2label")
     if named is None and type(count) is int and 0 < count <= _MOST:
         named = {str(index): f"LABEL_{index}" for index in range(count)}
     if not isinstance(named, dict) or not 0 < len(named) <= _MOST:
@@ -206,11 +206,11 @@ def _labels(path: pathlib.Path, found: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _dropout(checkpoint: Checkpoint, name: str | None = None) -> float:
     """Return the rate of a setting, or that of the family's classifiers."""
-    found = _config(checkpoint)
+    config = _config(checkpoint)
     names = _hugging_face(checkpoint).classifier_dropout
     names = (name,) if name is not None else names
     for each in names:
-        if found.get(each) is not None:
+        if config.get(each) is not None:
             path = checkpoint.settings_file
-            return settings.number(path, found, each, 0.0)
+            return settings.number(path, config, each, 0.0)
     return 0.0

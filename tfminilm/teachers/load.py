@@ -68,7 +68,7 @@ def load_backbone(
     if is_tiny(source):
         return tiny.backbone(os.fspath(source), dtype)
     folder = hugging_face_folder(resolve(source))
-    said = embedding.read_embedding(folder)
+    embedding_settings = embedding.read_embedding(folder)
     if is_foreign(folder):
         checkpoint = open_checkpoint(pathlib.Path(folder))
         family, reader = families.of_checkpoint(checkpoint)
@@ -79,10 +79,10 @@ def load_backbone(
         backbone = _from_preset(
             keras_hub.models.Backbone, folder, source, "model", **options
         )
-        known = families.of_backbone(backbone)
-        if known is None or known.is_encoder:
+        built = families.of_backbone(backbone)
+        if built is None or built.is_encoder:
             encoder_calls(backbone)  # Refuses what is no encoder.
-    embedding.set_embedding(backbone, said)
+    embedding.set_embedding(backbone, embedding_settings)
     return backbone
 
 

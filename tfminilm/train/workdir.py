@@ -114,8 +114,8 @@ class Workdir:
             name: of the choice, in decisions.json.
             choose: makes it; the chief's counts.
         """
-        known = name in self._decisions
-        value = self._decisions[name] if known else choose()
+        is_pinned = name in self._decisions
+        value = self._decisions[name] if is_pinned else choose()
         self._decisions[name] = self.context.broadcast(value)
         return self._decisions[name]
 

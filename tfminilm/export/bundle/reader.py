@@ -165,23 +165,23 @@ def _require_signatures(
 
 
 def _proven_encoder(
-    path: pathlib.Path, manifest: Manifest, known: Probe
+    path: pathlib.Path, manifest: Manifest, answers: Probe
 ) -> LiteRTEncoder:
     """Open a file, and prove that the runtime computes the known answers."""
-    key = manifest.files[MODEL].sha256, repr(known)
+    key = manifest.files[MODEL].sha256, repr(answers)
     try:
         encoder = LiteRTEncoder(path)
     except UserError:  # The file is whole, so that it is not to blame.
         fault = "it does not open"
     else:
         _require_signatures(encoder, path, manifest)
-        gap = 0.0 if key in _proven else probe.difference(encoder, known)
-        if gap <= known.tolerance:
+        gap = 0.0 if key in _proven else probe.difference(encoder, answers)
+        if gap <= answers.tolerance:
             _proven.add(key)
             return encoder
         fault = (
             f"a known answer differs by {gap:.3g}, expected at most "
-            f"{known.tolerance:g}"
+            f"{answers.tolerance:g}"
         )
     version = importlib.metadata.version(runtimes.LITERT)
     raise UserError(

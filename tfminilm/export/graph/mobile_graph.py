@@ -75,17 +75,19 @@ class MobileGraph(tf.Module):
         self._embedding = embedding_of(backbone)
         self._longest = backbone.max_sequence_length
         self._inputs = [name for name in INPUTS if name in backbone.input]
-        known: tuple[str, ...] = OUTPUTS
+        outputs_there: tuple[str, ...] = OUTPUTS
         if self._head is not None:
-            known = self._head.outputs
+            outputs_there = self._head.outputs
         elif not isinstance(backbone.output, dict):
-            known = tuple(name for name in OUTPUTS if name != "pooled_output")
-        self.outputs = known if outputs is None else tuple(outputs)
+            outputs_there = tuple(
+                name for name in OUTPUTS if name != "pooled_output"
+            )
+        self.outputs = outputs_there if outputs is None else tuple(outputs)
         for name in self.outputs:
-            if name not in known + ATTENTION_OUTPUTS + self._states():
+            if name not in outputs_there + ATTENTION_OUTPUTS + self._states():
                 raise UserError(
                     f"unknown output {name!r}, expected "
-                    f"{', '.join(known + ATTENTION_OUTPUTS)}"
+                    f"{', '.join(outputs_there + ATTENTION_OUTPUTS)}"
                 )
 
     def signature(self, length: int) -> tf.types.experimental.ConcreteFunction:

@@ -162,12 +162,12 @@ def _kind(
     widened: Mapping[int, flatbuffer.Operator],
 ) -> tuple:
     """Return a key: operators of equal keys do the same work."""
-    given = [index for index in operator.inputs if index >= 0]
-    tensors = [graph.tensors[index] for index in given]
+    inputs = [index for index in operator.inputs if index >= 0]
+    tensors = [graph.tensors[index] for index in inputs]
     shapes = [(tuple(np.ravel(t.shape)), t.type) for t in tensors]
     constant = [
         index in widened or flatbuffer.is_constant(read, tensor)
-        for index, tensor in zip(given, tensors, strict=True)
+        for index, tensor in zip(inputs, tensors, strict=True)
     ]
     options = operator.builtinOptions
     chosen = tuple(sorted(map(str, vars(options).items()))) if options else ()
@@ -197,13 +197,13 @@ def _cut_out(
     """
     piece = copy.copy(graph)
     alone = _with_graph(read, piece)
-    given = dict.fromkeys(operator.inputs)
-    taken = [widened[index] for index in given if index in widened]
+    inputs = dict.fromkeys(operator.inputs)
+    taken = [widened[index] for index in inputs if index in widened]
     taken.append(operator)
     used = [index for one in taken for index in (*one.inputs, *one.outputs)]
-    known = [index for index in dict.fromkeys(used) if index >= 0]
-    place = {index: i for i, index in enumerate(known)}
-    piece.tensors = [copy.copy(graph.tensors[index]) for index in known]
+    tensors_used = [index for index in dict.fromkeys(used) if index >= 0]
+    place = {index: i for i, index in enumerate(tensors_used)}
+    piece.tensors = [copy.copy(graph.tensors[index]) for index in tensors_used]
     alone.buffers = [copy.copy(read.buffers[0])]
     for tensor in piece.tensors:
         alone.buffers.append(read.buffers[tensor.buffer])
@@ -211,7 +211,7 @@ def _cut_out(
     piece.operators = [_moved(one, place) for one in taken]
     piece.inputs = [
         place[index]
-        for index in given
+        for index in inputs
         if index >= 0
         and index not in widened
         and not flatbuffer.is_constant(read, graph.tensors[index])

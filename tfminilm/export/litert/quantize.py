@@ -246,7 +246,7 @@ def _samples(
     for signature in read.signatureDefs:
         graph = read.subgraphs[signature.subgraphIndex]
         inputs = batch(int(graph.tensors[graph.inputs[0]].shape[-1]))
-        names = [given.name.decode() for given in signature.inputs]
+        names = [tensor.name.decode() for tensor in signature.inputs]
         samples[signature.signatureKey.decode()] = [
             {name: inputs[name][row : row + 1] for name in names}
             for row in range(len(inputs["token_ids"]))

@@ -35,9 +35,9 @@ def require_writable(tokenizer: Tokenizer, family: Family) -> None:
         UserError: it is of another kind than the family's, or cuts texts by
             rules that `transformers` does not have.
     """
-    own = getattr(keras_hub.models, family.tokens.tokenizer)
-    kinds = keras_hub.tokenizers.WordPieceTokenizer, own
-    kind = next(kind for kind in kinds if issubclass(own, kind))
+    tokenizer_class = getattr(keras_hub.models, family.tokens.tokenizer)
+    kinds = keras_hub.tokenizers.WordPieceTokenizer, tokenizer_class
+    kind = next(kind for kind in kinds if issubclass(tokenizer_class, kind))
     if not isinstance(tokenizer, kind):
         raise UserError(
             f"cannot write a {type(tokenizer).__name__} as a Hugging Face "
@@ -116,8 +116,8 @@ def _pieces(
     """Write XLM-R's SentencePiece model; return its rules and settings."""
     engine = engines.xlm_roberta(tokenizer.proto)
     for text in (*SENTENCES, *_HARD):
-        found = engine.encode(text, add_special_tokens=False).ids
-        if found != [int(i) for i in tokenizer(text)]:
+        ids = engine.encode(text, add_special_tokens=False).ids
+        if ids != [int(i) for i in tokenizer(text)]:
             raise UserError(
                 "cannot write the SentencePiece model as a Hugging Face "
                 f"folder: transformers would cut {text!r} otherwise; expected "
