@@ -71,7 +71,7 @@ def require_room(
 
 
 def require_preset_room(folder: str | os.PathLike) -> None:
-    """`require_room` for a KerasHub preset: its backbone, and its head.
+    """Apply `require_room` to a KerasHub preset: its backbone, and its head.
 
     Args:
         folder: the preset's; a preset's name is passed over.
