@@ -169,14 +169,32 @@ def variants() -> list["Variants"]:
     return [backbones.variants(f) for f in FAMILIES if f.computes_with]
 
 
-def masked_lms() -> list[Any]:
-    """Return this package's masked language models."""
-    return [f.masked_lm() for f in FAMILIES if f.masked_lm]
+def masked_lms() -> dict[type, Any]:
+    """Return the masked language models by the class of their backbone."""
+    own = [f.masked_lm() for f in FAMILIES if f.masked_lm]
+    own += [v.masked_lm for v in variants() if v.masked_lm]
+    return _by_backbone("MaskedLM", own)
 
 
-def text_classifiers() -> list[Any]:
-    """Return this package's text classifiers."""
+def text_classifiers() -> dict[type, Any]:
+    """Return the text classifiers by the class of their backbone."""
+    own = own_text_classifiers()
+    own += [v.text_classifier for v in variants() if v.text_classifier]
+    return _by_backbone("TextClassifier", own)
+
+
+def own_text_classifiers() -> list[Any]:
+    """Return the classifiers of backbones for which KerasHub has none."""
     return [f.text_classifier() for f in FAMILIES if f.text_classifier]
+
+
+def _by_backbone(task: str, own: list[Any]) -> dict[type, Any]:
+    """Put this package's classes for a task beside KerasHub's."""
+    import keras_hub
+
+    models = vars(keras_hub.models).items()
+    classes = [cls for name, cls in models if name.endswith(task)]
+    return {c.backbone_cls: c for c in [*classes, *own] if c.backbone_cls}
 
 
 def _of_class(cls: type, families: Mapping[str, Family]) -> Family | None:

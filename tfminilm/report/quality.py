@@ -126,6 +126,8 @@ def compare(
     Returns:
         One `Quality` for each student.
     """
+    from tfminilm.tasks.similarity import pool
+
     divergences: list[list[tuple[float, float] | None]] = [[] for _ in students]
     sizes = []
     for batch in texts:
@@ -139,9 +141,7 @@ def compare(
     for batch in sentences:
         mask = batch["padding_mask"]
         for rows, reader in zip(embeddings, (teacher, *students), strict=True):
-            states = reader(batch).states
-            is_cls = pooling == "cls"
-            rows.append(states[:, 0] if is_cls else mean_pool(states, mask))
+            rows.append(pool(reader(batch).states, mask, pooling))
         done()
     pooled = [np.concatenate(rows) for rows in embeddings]
     return [
@@ -193,21 +193,6 @@ def attention_probs(
         raw = np.where(padding_mask[:, None, None, :] != 0, raw, -np.inf)
     raw = np.exp(raw - raw.max(axis=-1, keepdims=True))
     return raw / raw.sum(axis=-1, keepdims=True)
-
-
-def mean_pool(states: np.ndarray, padding_mask: np.ndarray) -> np.ndarray:
-    """Return the mean of the states of real tokens.
-
-    Args:
-        states: `[batch, length, hidden_dim]`.
-        padding_mask: `[batch, length]`, nonzero at real tokens.
-
-    Returns:
-        `[batch, hidden_dim]`.
-    """
-    real = (np.asarray(padding_mask) != 0)[..., None]
-    total = np.where(real, states, 0).sum(axis=1, dtype="float64")
-    return total / np.maximum(real.sum(axis=1), 1)
 
 
 def rank_correlation(teacher: np.ndarray, student: np.ndarray) -> float:

@@ -145,7 +145,7 @@ def text_classifier(
         KerasHub's own text classifier where it has one for the backbone, else
         a `FirstTokenClassifier`; its output is `[batch, num_outputs]`.
     """
-    classifier = _classifiers().get(type(backbone))
+    classifier = families.text_classifiers().get(type(backbone))
     if classifier is None:
         return FirstTokenClassifier(backbone, num_outputs, dropout)
     return classifier(
@@ -157,20 +157,6 @@ def last_dense(head: keras.Model) -> keras.layers.Dense:
     """Return the layer that gives the output of a text classifier."""
     *_, last = (x for x in head.layers if isinstance(x, keras.layers.Dense))
     return last
-
-
-def _classifiers() -> dict[type, Any]:
-    """Return KerasHub's and our text classifiers by their backbone's class."""
-    models = keras_hub.models
-    classes = [
-        getattr(models, name)
-        for name in dir(models)
-        if name.endswith("TextClassifier") and name != "TextClassifier"
-    ]
-    classes += families.text_classifiers()
-    variants = (one.text_classifier for one in families.variants())
-    classes += [cls for cls in variants if cls is not None]
-    return {cls.backbone_cls: cls for cls in classes}
 
 
 def token_states(backbone: keras.Model) -> Any:

@@ -88,6 +88,26 @@ def score_similarity(
     return Result(scores, [example.id for example in examples], cosines)
 
 
+def pool(
+    states: np.ndarray, padding_mask: np.ndarray, pooling: str = "mean"
+) -> np.ndarray:
+    """Return the embedding of each text from its last states.
+
+    Args:
+        states: `[batch, length, hidden_dim]`.
+        padding_mask: `[batch, length]`, nonzero at real tokens.
+        pooling: "mean" over real tokens, or "cls", the first token.
+
+    Returns:
+        `[batch, hidden_dim]`.
+    """
+    if pooling == "cls":
+        return states[:, 0]
+    real = (np.asarray(padding_mask) != 0)[..., None]
+    total = np.where(real, states, 0).sum(axis=1, dtype="float64")
+    return total / np.maximum(real.sum(axis=1), 1)
+
+
 def unit(vectors: np.ndarray) -> np.ndarray:
     """Scale vectors `[..., dim]` to length 1; zeros stay zeros."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)

@@ -46,18 +46,7 @@ def build_masked_lm(
     Raises:
         UserError: there is no such model for this backbone.
     """
-    import keras_hub
-
-    models = keras_hub.models
-    classes = [
-        getattr(models, name)
-        for name in dir(models)
-        if name.endswith("MaskedLM") and name != "MaskedLM"
-    ]
-    classes += families.masked_lms()
-    variants = (one.masked_lm for one in families.variants())
-    classes += [cls for cls in variants if cls is not None]
-    kinds = {cls.backbone_cls: cls for cls in classes}
+    kinds = families.masked_lms()
     if type(backbone) not in kinds:
         raise UserError(
             "there is no masked language model on a "

@@ -12,8 +12,8 @@ from tfminilm.export.check import calibration
 from tfminilm.export.check.compare import cosines
 from tfminilm.export.manifest import OutputParity, Parity
 from tfminilm.export.target import Target
-from tfminilm.tasks.similarity import unit
-from tfminilm.teachers.embedding import TextEmbedding, embedding_of
+from tfminilm.tasks.similarity import pool, unit
+from tfminilm.teachers.embedding import embedding_of
 from tfminilm.typing import Tokenizer
 
 _RUNTIMES = {
@@ -260,18 +260,11 @@ def keras_outputs(
     states = outputs.get("sequence_output")
     if states is None:
         return outputs
-    vectors = _embeddings(states, batch["padding_mask"], embedding_of(model))
+    embedding = embedding_of(model)
+    vectors = pool(states, batch["padding_mask"], embedding.pooling)
+    if embedding.normalize:
+        vectors = unit(vectors)
     return {**outputs, "sentence_embedding": vectors}
-
-
-def _embeddings(
-    states: np.ndarray, padding_mask: np.ndarray, embedding: TextEmbedding
-) -> np.ndarray:
-    """Return the embeddings `[batch, width]` of rows with a real token."""
-    mask = padding_mask[:, :, None]
-    is_cls = embedding.pooling == "cls"
-    vectors = states[:, 0] if is_cls else (states * mask).sum(1) / mask.sum(1)
-    return unit(vectors) if embedding.normalize else vectors
 
 
 def _real(name: str, values: np.ndarray, real: int) -> np.ndarray:

@@ -74,7 +74,7 @@ class LabelledTexts(Kind):
         return (
             keras_hub.models.TextClassifier,
             FirstTokenClassifier,
-            *families.text_classifiers(),
+            *families.own_text_classifiers(),
         )
 
     def is_head_of(self, task: Task, model: "keras.Model") -> bool:
