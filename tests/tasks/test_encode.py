@@ -11,7 +11,7 @@ import pytest
 from tfminilm.errors import UserError
 from tfminilm.tasks import encode as encode_module
 from tfminilm.tasks.batches import Batches, best_buckets
-from tfminilm.tasks.encode import Encoded, encode, fit, join
+from tfminilm.tasks.encode import Encoded, TokenLabels, encode, fit, join
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import get_task
 
@@ -292,6 +292,45 @@ def test_dataset_gives_those_batches():
             np.testing.assert_array_equal(inputs[name], value)
         np.testing.assert_array_equal(labels["labels"], expected[1]["labels"])
         np.testing.assert_array_equal(weights, expected[2])
+
+
+def test_labels_may_be_rows_of_numbers():
+    found = encode(
+        get_task("sst2"),
+        singles("a", "b c", "d", labels=[(1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]),
+        tokenizer(),
+        16,
+    )
+    assert found.labels["labels"].tolist() == [[1, 0], [0, 1], [1, 1]]
+    assert found.labels["labels"].dtype == np.float32
+    batches = Batches(join([found, found]), 4, seed=0)
+    steps = batches.dataset(0, 4)
+    assert steps.element_spec[1]["labels"].shape == (4, 2)
+    for step, (_, labels, weights) in enumerate(steps.as_numpy_iterator()):
+        places = np.maximum(batches.rows(step), 0) % 3
+        real = weights > 0
+        expected = found.labels["labels"][places]
+        assert (labels["labels"][real] == expected[real]).all()
+        assert weights.shape == (4,)
+
+
+def test_labels_may_be_of_tokens():
+    """Only the tokens that count get a label and a weight."""
+    plain = encoded_of(3, 1, 2, labels=np.arange(1, 7, dtype=np.int32))
+    counts = np.array([0, 1, 1, 0, 0, 1], bool)
+    fields = {f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)}
+    encoded = TokenLabels(**fields, counts=counts)
+    batches = Batches(join([encoded]), 2)  # By length: rows 1 and 2, 0.
+    (_, labels, weights), (inputs, others, filler) = map(batches.batch, (0, 1))
+    assert labels["labels"].tolist() == [[0, 0, 0], [0, 6, 0]]
+    assert weights.tolist() == [[0, 0, 0], [0, 1, 0]]
+    assert others["labels"][0].tolist() == [0, 2, 3]
+    assert filler.tolist() == [[0, 1, 1], [0, 0, 0]]
+    assert inputs["padding_mask"].tolist() == [[1, 1, 1], [0, 0, 0]]
+    several = Batches(encoded, 2, buckets=[2, 3]).dataset(0, 2)
+    assert several.element_spec[2].shape.as_list() == [2, None]
+    sizes = [each[2].shape for each in several.as_numpy_iterator()]
+    assert sizes == [(2, 2), (2, 3)]
 
 
 def padding(lengths, buckets):

@@ -72,23 +72,24 @@ class Batches:
 
         Returns:
             The model's inputs `[batch_size, bucket's length]`, the labels
-            and the sample weights, `[batch_size]` each. A filler has weight
-            0, and real examples are scaled up so that the batch mean equals
-            the mean over real examples, however replicas split the batch. A
-            filler's tokens are masked: means over tokens leave it out too.
+            `[batch_size, ...]` and the sample weights `[batch_size]`. A
+            filler has weight 0, and real examples are scaled up so that the
+            batch mean equals the mean over real examples, however replicas
+            split the batch. A filler's tokens are masked: means over tokens
+            leave it out too. Labels and weights of tokens are those of
+            `TokenLabels`.
         """
-        rows = self.rows(step)
-        weights = (rows >= 0).astype(np.float32)
-        weights /= weights.mean()
-        is_real = (rows >= 0).astype(np.int32)
-        rows = np.where(rows >= 0, rows, rows[0])
+        planned = self.rows(step)
+        is_real = (planned >= 0).astype(np.int32)
+        rows = np.where(planned >= 0, planned, planned[0])
         length = int(self.buckets[self._bucket[rows].max()])
-        labels = {
-            name: values[rows] for name, values in self.encoded.labels.items()
-        }
         inputs = self.encoded.padded(rows, length)
         inputs["padding_mask"] = inputs["padding_mask"] * is_real[:, None]
-        return inputs, labels, weights
+        return (
+            inputs,
+            self.encoded.targets(rows, length),
+            self.encoded.weights(planned, length),
+        )
 
     def epoch(self) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
         """Yield the rows and the inputs of each batch of the first epoch."""
@@ -99,21 +100,27 @@ class Batches:
         """Return the batches of `num_steps` steps from `first_step` on."""
         import tensorflow as tf
 
-        inputs, labels, _ = self.batch(first_step)
+        inputs, labels, weights = self.batch(first_step)
         names, targets = list(inputs), list(labels)
-        types = [tf.int32] * len(names)
-        types += [tf.as_dtype(labels[name].dtype) for name in targets]
+        first = [*inputs.values(), *labels.values(), weights]
+        types = [tf.as_dtype(array.dtype) for array in first]
+        # Another batch may be padded to another bucket's length.
+        length = self.buckets[0] if len(self.buckets) == 1 else None
+        of_tokens = [self.batch_size, length]
+        are_of_tokens = self.encoded.labels_are_of_tokens
+        shapes = [
+            of_tokens if index < len(names) or are_of_tokens else array.shape
+            for index, array in enumerate(first)
+        ]
 
         def draw(step: np.ndarray) -> list[np.ndarray]:
             inputs, labels, weights = self.batch(int(step))
             return [*inputs.values(), *labels.values(), weights]
 
         def parts(step: "tf.Tensor") -> Any:
-            flat = tf.numpy_function(draw, [step], [*types, tf.float32])
-            length = self.buckets[0] if len(self.buckets) == 1 else None
-            for index, tensor in enumerate(flat):
-                of_tokens = [length] * (index < len(names))
-                tensor.set_shape([self.batch_size, *of_tokens])
+            flat = tf.numpy_function(draw, [step], types)
+            for tensor, shape in zip(flat, shapes, strict=True):
+                tensor.set_shape(shape)
             *tensors, weights = flat
             inputs, labels = tensors[: len(names)], tensors[len(names) :]
             return (

@@ -6,7 +6,7 @@ import hashlib
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,9 +23,13 @@ class Encoded:
     """Sequences of any length, one after another.
 
     `token_ids` and `segment_ids` are flat; sequence i lies between
-    `offsets[i]` and `offsets[i + 1]`. `labels` holds one number a sequence
-    under each output's name; it is empty for examples without labels.
+    `offsets[i]` and `offsets[i + 1]`. `labels` holds, under each output's
+    name, a number or a row of numbers a sequence, `[sequences]` or
+    `[sequences, numbers]`; it is empty for examples without labels.
     """
+
+    labels_are_of_tokens: ClassVar[bool] = False
+    """Whether targets and weights are `[rows, length]`, as of `TokenLabels`."""
 
     token_ids: np.ndarray  # int32 [tokens]
     segment_ids: np.ndarray  # int8 [tokens]
@@ -67,14 +71,81 @@ class Encoded:
             "padding_mask": mask.astype(np.int32),
         }
 
+    def targets(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
+        """Return the labels of the sequences `rows`, `[rows, ...]` each."""
+        return {name: values[rows] for name, values in self.labels.items()}
+
+    def weights(self, rows: np.ndarray, length: int) -> np.ndarray:
+        """Return the sample weights of a batch.
+
+        Args:
+            rows: of the batch; -1 for a filler, which weighs nothing.
+            length: that the batch is padded to.
+
+        Returns:
+            `[rows]` float32, of mean 1: the batch mean equals the mean over
+            the real examples.
+        """
+        weights = (rows >= 0).astype(np.float32)
+        return weights / weights.mean()
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenLabels(Encoded):
+    """Sequences with a label for some of their tokens.
+
+    `labels` are flat, as `token_ids`. `counts` says which tokens have a
+    label, or would have one in examples without labels. The targets of the
+    others are 0 and weigh nothing.
+    """
+
+    labels_are_of_tokens: ClassVar[bool] = True
+
+    counts: np.ndarray  # bool [tokens]
+
+    def targets(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
+        """Return the labels of the sequences `rows`, `[rows, length]` each."""
+        at, counts = self._places(rows, length)
+        return {
+            name: np.where(counts, values[at], 0)
+            for name, values in self.labels.items()
+        }
+
+    def weights(self, rows: np.ndarray, length: int) -> np.ndarray:
+        """Return 1 for each token with a label, 0 for the others.
+
+        Args:
+            rows: of the batch; -1 for a filler, which weighs nothing.
+            length: that the batch is padded to.
+
+        Returns:
+            `[rows, length]` float32. Losses divide by the number of tokens
+            that weigh something.
+        """
+        is_real = rows >= 0
+        _, counts = self._places(np.where(is_real, rows, 0), length)
+        return (counts & is_real[:, None]).astype(np.float32)
+
+    def _places(
+        self, rows: np.ndarray, length: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the rows' tokens lie, and whether they count."""
+        places = np.arange(length)
+        mask = places < self.lengths[rows][:, None]
+        at = np.where(mask, self.offsets[rows][:, None] + places, 0)
+        return at, mask & self.counts[at]
+
 
 def join(parts: Iterable[Encoded]) -> Encoded:
     """Join the sequences of all parts, one part after another.
 
-    The result has those labels that all parts have.
+    The result has those labels that all parts have. One part alone stays as
+    it is; labels of tokens are not joined.
     """
     parts = list(parts)
-    first, *_ = parts
+    first, *others = parts
+    if not others:
+        return first
     sizes = np.concatenate([[0], *(part.lengths for part in parts)])
     names = [
         name for name in first.labels if all(name in p.labels for p in parts)
@@ -268,7 +339,9 @@ def _labels(task: Task, examples: Sequence[Example]) -> dict[str, np.ndarray]:
     labels = [example.label for example in examples]
     if any(label is None for label in labels):
         return {}
-    dtype = np.int32 if task.labels else np.float32  # Classes, or scores.
+    # Classes; scores, or a row of numbers each.
+    is_class = task.labels and not isinstance(labels[0], tuple)
+    dtype = np.int32 if is_class else np.float32
     return {"labels": np.array(labels, dtype)}
 
 

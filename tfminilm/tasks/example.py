@@ -1,6 +1,10 @@
 """Define the examples of tasks."""
 
 import dataclasses
+from typing import TypeAlias
+
+# A class' index, a score, or a number for each class.
+Label: TypeAlias = int | float | tuple[float, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,13 +15,14 @@ class Example:
         id: the example's name within its split. For GLUE the row's number
             from 0, which is the index that the leaderboard asks for.
         texts: one or two texts, as the data has them.
-        label: the class' index in `Task.labels`, the score of a regression,
-            or None where the data gives none, as in GLUE's test files.
+        label: the class' index in `Task.labels`, the score of a regression, a
+            number for each class, or None where the data gives none, as in
+            GLUE's test files.
     """
 
     id: str
     texts: tuple[str, ...]
-    label: int | float | None
+    label: Label | None
 
     @property
     def sentences(self) -> tuple[str, ...]:

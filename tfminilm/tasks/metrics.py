@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tfminilm.errors import UserError
-from tfminilm.tasks.example import Example
+from tfminilm.tasks.example import Example, Label
 from tfminilm.tasks.task import Task
 
 
 def compute(
     task: Task,
-    labels: npt.ArrayLike | Sequence[int | float | None],
+    labels: npt.ArrayLike | Sequence[Label | None],
     predictions: npt.ArrayLike,
 ) -> dict[str, float]:
     """Compute the task's metrics, the one that papers report first.

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from tfminilm.data.text import place
+from tfminilm.tasks.example import Label
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ def sample(examples: Sequence[T], count: int) -> list[T]:
     return [examples[index] for index in sorted(drawn)]
 
 
-def _likeness(example: object) -> tuple[bool, float]:
+def _likeness(example: object) -> tuple[bool, Label]:
     """Return a sorting key that puts examples with like labels together."""
     label = getattr(example, "label", None)
-    return label is None, label or 0.0
+    return label is None, 0.0 if label is None else label

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.example import Label
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.typing import Tokenizer
@@ -97,7 +98,7 @@ class Kind(abc.ABC):
     def num_outputs(self, task: Task) -> int:
         """Return how many numbers a head gives for a text, or for a token."""
 
-    def parse_label(self, task: Task, written: str, where: str) -> int | float:
+    def parse_label(self, task: Task, written: str, where: str) -> Label:
         """Read a label as files write it.
 
         Args:
