@@ -26,6 +26,7 @@ class Encoded:
     `offsets[i]` and `offsets[i + 1]`. `labels` holds, under each output's
     name, a number or a row of numbers a sequence, `[sequences]` or
     `[sequences, numbers]`; it is empty for examples without labels.
+    `is_cut` tells of which sequences a text was too long; None if of none.
     """
 
     labels_are_of_tokens: ClassVar[bool] = False
@@ -36,6 +37,7 @@ class Encoded:
     offsets: np.ndarray  # int64 [sequences + 1]
     labels: dict[str, np.ndarray]
     pad_id: int
+    is_cut: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         """Return the number of sequences."""
@@ -45,6 +47,13 @@ class Encoded:
     def lengths(self) -> np.ndarray:
         """Tokens of each sequence, int64."""
         return np.diff(self.offsets)
+
+    @property
+    def cut_rows(self) -> np.ndarray:
+        """Tell of each sequence whether a text was too long, bool."""
+        if self.is_cut is None:
+            return np.zeros(len(self), bool)
+        return self.is_cut
 
     def whole_numbers(self) -> Iterator[np.ndarray]:
         """Yield the arrays of whole numbers: token ids, offsets and classes."""
@@ -306,6 +315,7 @@ def _tokenise(
         "token_ids": token_ids,
         "segment_ids": segment_ids,
         "offsets": offsets,
+        "is_cut": kept.sum(1) < sizes.reshape(-1, count).sum(1),
     }
 
 

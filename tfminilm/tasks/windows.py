@@ -140,7 +140,9 @@ def _cut(
             rows.append((index, first, len(part), token, *label))
     columns = ("question", "first", "count", "token", "start", "end")
     arrays = dict(zip(columns, np.array(rows).T, strict=True))
+    long = np.array([len(each.ids) > MAX_QUESTION_TOKENS for each in questions])
     return _segmented(arrays["first"], arrays["count"]) | {
+        "is_cut": long[arrays["question"]],
         "token_ids": np.concatenate(pieces),
         "spans": np.concatenate([spans for _, spans in contexts]),
         **{
@@ -230,11 +232,14 @@ class Answer:
 
     `texts` and `scores` are its best guesses, the best one first; a score is
     the sum of two logits. `null_score` is that of "there is no answer".
+    `spans` are the guesses' first characters in the context, and those behind
+    their last.
     """
 
     texts: tuple[str, ...]
     scores: tuple[float, ...]
     null_score: float
+    spans: tuple[tuple[int, int], ...] = ()
 
     @property
     def no_answer_score(self) -> float:
@@ -333,4 +338,5 @@ def _answer(
         tuple(context[start:end] for start, end in whole),
         tuple(whole.values()),
         null_score,
+        tuple(whole),
     )

@@ -8,6 +8,8 @@ import numpy as np
 from tfminilm.errors import UserError
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.kinds.labelled import LabelledTexts
+from tfminilm.tasks.predictions import Prediction
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -65,3 +67,28 @@ class Classification(LabelledTexts):
         outputs: Sequence[Any],
     ) -> list[int]:
         return np.stack(outputs).argmax(axis=1).tolist()
+
+    def predictions(
+        self,
+        settings: Settings,
+        examples: Sequence[Any],
+        encoded: Encoded,
+        outputs: Sequence[Any],
+    ) -> list[Prediction]:
+        logits = np.stack(outputs).astype(np.float64)
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares = exponentials / exponentials.sum(axis=1, keepdims=True)
+        return [
+            Prediction(
+                settings.labels[best],
+                row[best],
+                dict(zip(settings.labels, row, strict=True)),
+                is_cut,
+            )
+            for best, row, is_cut in zip(
+                logits.argmax(axis=1).tolist(),
+                shares.tolist(),
+                encoded.cut_rows.tolist(),
+                strict=True,
+            )
+        ]

@@ -5,12 +5,15 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tfminilm.errors import UserError
 from tfminilm.tasks import squad_metrics, windows
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.example import QAExample
 from tfminilm.tasks.kinds.kind import Kind, Result
 from tfminilm.tasks.kinds.labelled import made_up_text
+from tfminilm.tasks.predictions import AnswerPrediction
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.typing import Tokenizer
@@ -52,6 +55,10 @@ class ExtractiveQA(Kind):
             answer_starts=(text.index(verb),),
             is_impossible=False,
         )
+
+    def example_of(self, name: str, texts: tuple[str, ...]) -> QAExample:
+        question, context = texts
+        return QAExample(name, question, context, (), (), False)
 
     def encode(
         self,
@@ -111,6 +118,22 @@ class ExtractiveQA(Kind):
             for row, one in enumerate(outputs)
         }
         return windows.answers(examples, encoded, logits)
+
+    def predictions(
+        self,
+        settings: Settings,
+        examples: Sequence[Any],
+        encoded: Encoded,
+        outputs: Sequence[Any],
+    ) -> list[AnswerPrediction]:
+        assert isinstance(encoded, windows.Windows)
+        is_cut = np.zeros(len(examples), bool)
+        np.logical_or.at(is_cut, encoded.question, encoded.cut_rows)
+        answers = self.decode(examples, encoded, outputs)
+        return [
+            _prediction(answer, settings.null_threshold, is_long)
+            for answer, is_long in zip(answers, is_cut.tolist(), strict=True)
+        ]
 
     def score(
         self,
@@ -182,3 +205,18 @@ class ExtractiveQA(Kind):
             doc_stride=part["document_stride"],
             null_threshold=part["null_threshold"],
         )
+
+
+def _prediction(
+    answer: windows.Answer, null_threshold: float | None, is_cut: bool
+) -> AnswerPrediction:
+    """Choose among the guesses, and tell how likely the chosen one is."""
+    scores = [*answer.scores]
+    if null_threshold is not None or not scores:
+        scores.append(answer.null_score)
+    exponentials = np.exp(np.array(scores) - max(scores))
+    shares = (exponentials / exponentials.sum()).tolist()
+    text = answer.text(null_threshold)
+    if not text:
+        return AnswerPrediction("", shares[-1], None, None, is_cut)
+    return AnswerPrediction(text, shares[0], *answer.spans[0], is_cut)

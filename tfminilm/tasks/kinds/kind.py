@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tfminilm.tasks.encode import Encoded
-from tfminilm.tasks.example import Label
+from tfminilm.tasks.example import Example, Label
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.typing import Tokenizer
@@ -133,6 +133,15 @@ class Kind(abc.ABC):
     def made_up_example(self, task: Task, index: int) -> Any:
         """Return the example number `index` of a run that needs no files."""
 
+    def example_of(self, name: str, texts: tuple[str, ...]) -> Any:
+        """Return a caller's texts as an example, which has no label.
+
+        Args:
+            name: its id.
+            texts: one, or two that are read together.
+        """
+        return Example(name, texts, None)
+
     @abc.abstractmethod
     def encode(
         self,
@@ -230,6 +239,29 @@ class Kind(abc.ABC):
             outputs: of each sequence an array, or a dict of arrays by the
                 output's name.
         """
+
+    def predictions(
+        self,
+        settings: Settings,
+        examples: Sequence[Any],
+        encoded: Encoded,
+        outputs: Sequence[Any],
+    ) -> list[Any]:
+        """Turn a model's outputs into what a caller reads for each example.
+
+        Args:
+            settings: as the model was fine-tuned.
+            examples: of `example_of`, which `encoded` was made of.
+            encoded: of `encode`.
+            outputs: as `decode` takes them.
+
+        Returns:
+            Frozen dataclasses, such as those of `tasks.predictions`.
+
+        Raises:
+            NotImplementedError: the kind has none yet.
+        """
+        raise NotImplementedError(f"{self.name} has no predictions to read")
 
     @abc.abstractmethod
     def score(

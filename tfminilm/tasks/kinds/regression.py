@@ -11,6 +11,8 @@ from tfminilm.errors import UserError
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.kinds.kind import Scale
 from tfminilm.tasks.kinds.labelled import LabelledTexts
+from tfminilm.tasks.predictions import ScorePrediction
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -90,6 +92,17 @@ class Regression(LabelledTexts):
         outputs: Sequence[Any],
     ) -> list[float]:
         return np.stack(outputs)[:, 0].astype(float).tolist()
+
+    def predictions(
+        self,
+        settings: Settings,
+        examples: Sequence[Any],
+        encoded: Encoded,
+        outputs: Sequence[Any],
+    ) -> list[ScorePrediction]:
+        scores = self.decode(examples, encoded, outputs)
+        cuts = encoded.cut_rows.tolist()
+        return list(map(ScorePrediction, scores, cuts))
 
 
 def check_score(task: Task, score: float, where: str) -> None:
