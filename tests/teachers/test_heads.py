@@ -152,7 +152,7 @@ NAMES = '{"0": "negative", "1": "positive"}'
         ({"id2label": {"0": "a", "1": 5}}, "id2label has 0, 1, expected a na"),
         ({"id2label": {"0": "a", "1": "a"}}, "id2label names a class twice"),
         ({"id2label": ["a", "b"]}, "expected id2label"),
-        ({"id2label": {"0": "a"}}, "of another shape classifier.bias"),
+        ({"id2label": {"0": "a"}}, "and the head has 3 outputs"),
         ({"num_labels": 10**9, "id2label": None}, "expected id2label"),
         (
             {"problem_type": "single_label_classification"}

@@ -4,6 +4,7 @@ What differs between families stands in their own files alone, as the fields
 of a `Family`; everyone else looks a model's family up here and asks it.
 """
 
+import difflib
 import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -99,9 +100,13 @@ def of_checkpoint(checkpoint: "Checkpoint") -> tuple[Family, Reader]:
     if checkpoint.is_tf1:
         kind = next(x for x, (f, _) in readers.items() if f is of_tf1())
     if not isinstance(kind, str) or kind not in readers:
+        near = difflib.get_close_matches(str(kind).lower(), readers, 1, 0.0)[0]
+        code = ""
+        if checkpoint.settings.get("auto_map"):
+            code = "; the model's own code, auto_map, is never run"
         raise UserError(
             f"{checkpoint.settings_file}: model_type is {kind!r}, expected one "
-            f"of {', '.join(sorted(readers))}"
+            f"of {', '.join(sorted(readers))}; the nearest is {near!r}{code}"
         )
     family, reader = readers[kind]
     return family, reader()

@@ -121,6 +121,13 @@ def _read_own(path: pathlib.Path) -> TextEmbedding:
 def _read_modules(folder: pathlib.Path) -> TextEmbedding:
     path = folder / MODULES
     modules = json_files.read(path, _MODULES, _AGAIN)
+    for module in modules:
+        if not module["type"].startswith("sentence_transformers."):
+            raise _refused(
+                path,
+                f"the type of a module is {module['type'][:80]!r}",
+                "expected sentence-transformers' own, other code is never run",
+            )
     kinds = [module["type"].rpartition(".")[2] for module in modules]
     chain = ["Transformer", "Pooling", "Normalize"]
     if kinds not in (chain, chain[:2]):

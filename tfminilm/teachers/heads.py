@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ _PRETRAINED = ("", "MaskedLM", "PreTraining", "NextSentencePrediction")
 _SPANS = {"span_logits": "qa_outputs"}
 # As many classes as a column of labels may have.
 _MOST = 1_000
+_MADE_UP = re.compile(r"LABEL_\d+")
 _ONE_LABEL = "single_label_classification"
 # In tokens, where nothing says how long a model's texts were.
 _LENGTH, _QUESTION_LENGTH = 128, 384
@@ -127,6 +129,13 @@ def _head(checkpoint: Checkpoint) -> Head | None:
             "regression with one: give a model that was trained so"
         )
     written = _hugging_face(checkpoint)
+    width = checkpoint.shapes.get(f"{written.classifier['logits']}.weight")
+    count = len(labels) or 1
+    if width is not None and width[0] != count:
+        raise UserError(
+            f"{path}: id2label or num_labels names {count} classes, and the "
+            f"head has {width[0]} outputs: expected a name for each"
+        )
     return Head(
         kind,
         labels,
@@ -193,7 +202,7 @@ def _labels(path: pathlib.Path, config: Mapping[str, Any]) -> tuple[str, ...]:
             f"{path}: expected id2label with the names of 1 to {_MOST:,} "
             'classes, such as {"0": "negative", "1": "positive"}'
         )
-    labels = tuple(named.get(str(index)) for index in range(len(named)))
+    labels: Any = tuple(named.get(str(i)) for i in range(len(named)))
     if not all(isinstance(label, str) and label for label in labels):
         raise UserError(
             f"{path}: id2label has {', '.join(named)[:60]}, expected a name "
@@ -201,7 +210,30 @@ def _labels(path: pathlib.Path, config: Mapping[str, Any]) -> tuple[str, ...]:
         )
     if len({*labels}) < len(labels):
         raise UserError(f"{path}: id2label names a class twice, expected once")
-    return labels  # type: ignore[return-value]
+    _require_same_labels(path, labels, config.get("label2id"))
+    return labels
+
+
+def _require_same_labels(
+    path: pathlib.Path, labels: tuple[str, ...], label2id: object
+) -> None:
+    """Refuse a `label2id` that says otherwise than `id2label`.
+
+    Names that `transformers` made up, `LABEL_0` and so on, say nothing.
+    """
+    ids = label2id if isinstance(label2id, dict) else {}
+    names = {label: index for index, label in enumerate(labels)}
+    made_up = (all(map(_MADE_UP.fullmatch, each)) for each in (ids, names))
+    if any(made_up):
+        return
+    for name in (*names, *ids):
+        # Some files have numbers as text.
+        if str(ids.get(name)) != str(names.get(name)):
+            raise UserError(
+                f"{path}: {name[:40]!r} is {names.get(name)} in id2label and "
+                f"{ids.get(name)!r:.40} in label2id: expected the same in "
+                "both; mend the wrong one, or take label2id out"
+            )
 
 
 def _dropout(checkpoint: Checkpoint, name: str | None = None) -> float:

@@ -14,6 +14,7 @@ from tfminilm.families.hugging_face.checkpoint import (
     AGAIN,
     is_tf1,
     open_checkpoint,
+    refuse_pickle,
     tf1_settings_file,
     weight_map,
 )
@@ -115,6 +116,7 @@ def load_tokenizer(source: str | os.PathLike, rules: str | None = None) -> Any:
     else:
         tokenizer = _keras_hub_tokenizer(folder, source)
     require_layout(tokenizer, source)
+    hugging_face.require_rows(tokenizer, pathlib.Path(folder))
     if rules == KERAS_HUB:
         return tokenizer
     path = pathlib.Path(folder)
@@ -362,6 +364,7 @@ def _check_folder(folder: pathlib.Path) -> None:
         "model.safetensors.index.json",
     )
     if not any((folder / file).is_file() for file in weights):
+        refuse_pickle(folder)
         raise UserError(
             f"{folder} has no weights: expected model.weights.h5 (KerasHub) "
             "or model.safetensors (Hugging Face)"

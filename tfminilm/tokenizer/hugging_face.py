@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from tfminilm import files, json_files
 from tfminilm.errors import UserError
-from tfminilm.tokenizer import engines, exact
+from tfminilm.tokenizer import added, engines, exact
 from tfminilm.typing import Tokenizer
 
 if TYPE_CHECKING:
     import keras_hub
 
 JSON = "tokenizer.json"
+_CONFIG = "tokenizer_config.json"
 _AGAIN = "copy the model's folder again"
 _SETTINGS = {
     "do_lower_case?": bool,
@@ -45,6 +46,13 @@ def with_rules(
     path = folder / JSON
     settings = _settings(folder)
     if not path.is_file() or not is_known(tokenizer):
+        if settings.get("auto_map"):
+            raise UserError(
+                f"{folder / _CONFIG}: auto_map names a tokenizer of the "
+                "model's own code, which is never run: expected a "
+                "tokenizer.json, which holds the rules"
+            )
+        added.require_none(tokenizer, folder)
         return of_family(tokenizer, settings)
     engine = exact.read(path)
     normalizer = engine.normalizer
@@ -126,6 +134,32 @@ def with_bert_rules(
     return exact.with_engine(tokenizer, engine)
 
 
+def require_rows(tokenizer: Tokenizer, folder: pathlib.Path) -> None:
+    """Refuse a tokenizer with more tokens than its model has rows for.
+
+    Fewer are right: tables are padded to a multiple of 8 or 64.
+
+    Args:
+        tokenizer: KerasHub's.
+        folder: of the model, whose `config.json` has the number of rows.
+
+    Raises:
+        UserError: it has more, or the file is damaged.
+    """
+    path = folder / "config.json"
+    content = json_files.read(path, dict, _AGAIN) if path.is_file() else {}
+    config = content.get("config", content)  # A preset's, or Hugging Face's.
+    sizes = [config.get(n) for n in ("vocab_size", "vocabulary_size")]
+    rows = min((n for n in sizes if isinstance(n, int)), default=None)
+    count = tokenizer.vocabulary_size()
+    if rows is not None and count > rows:
+        raise UserError(
+            f"the tokenizer in {folder} has {count} tokens, and the model's "
+            f"table {rows} rows: expected the tokenizer that the model was "
+            "trained with, or a table that was resized to it"
+        )
+
+
 def is_known(tokenizer: object) -> bool:
     """Return whether `tokenizers` can cut texts for this class."""
     import keras_hub
@@ -170,14 +204,14 @@ def words(folder: pathlib.Path) -> list[str] | None:
             f"{listed} and {JSON} beside it have different words: expected "
             "the files of one model"
         )
-    added = sorted((i, word) for word, i in ids.items() if i >= len(vocabulary))
-    for expected, (index, word) in enumerate(added, len(vocabulary)):
+    more = sorted((i, word) for word, i in ids.items() if i >= len(vocabulary))
+    for expected, (index, word) in enumerate(more, len(vocabulary)):
         if index != expected:
             raise UserError(
                 f"{path} has {word!r} as {index} and nothing as {expected}: "
                 "expected each id once"
             )
-    return vocabulary + [word for _, word in added]
+    return vocabulary + [word for _, word in more]
 
 
 def _special(tokenizer: Tokenizer) -> list[str]:
@@ -186,7 +220,7 @@ def _special(tokenizer: Tokenizer) -> list[str]:
 
 
 def _settings(folder: pathlib.Path) -> dict[str, Any]:
-    path = folder / "tokenizer_config.json"
+    path = folder / _CONFIG
     return json_files.read(path, _SETTINGS, _AGAIN) if path.is_file() else {}
 
 

@@ -7,6 +7,7 @@ array in the file has to be known; otherwise nothing is loaded.
 import math
 import pathlib
 import re
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -138,6 +139,29 @@ def open_checkpoint(folder: pathlib.Path) -> Checkpoint:
     return Checkpoint(folder, is_old, path, settings, shapes, read)
 
 
+def refuse_pickle(folder: pathlib.Path) -> None:
+    """Refuse a folder whose weights are a pickle, with what converts them.
+
+    Raises:
+        UserError: it has `pytorch_model.bin`, in one part or several.
+    """
+    if not any(folder.glob("pytorch_model*.bin")):
+        return
+    code = (
+        "import glob, torch; from safetensors.torch import save_file; "
+        "save_file({k: v.clone().contiguous() "
+        "for f in glob.glob('pytorch_model*.bin') "
+        "for k, v in torch.load(f, weights_only=True).items()}, "
+        "'model.safetensors')"
+    )
+    raise UserError(
+        f"{folder} has its weights in pytorch_model.bin alone, a pickle, which "
+        "may hold any code and is not read: expected model.safetensors; where "
+        f"torch is installed, convert it: cd {shlex.quote(str(folder))} && "
+        f'python -c "{code}"'
+    )
+
+
 def weight_map(index: pathlib.Path) -> dict[str, str]:
     """Read in which file beside an index each weight is, by its name.
 
@@ -146,7 +170,7 @@ def weight_map(index: pathlib.Path) -> dict[str, str]:
     """
     content = json_files.read(index, {"weight_map": {str: str}}, AGAIN)
     for name in content["weight_map"].values():
-        if name != pathlib.PurePath(name).name:
+        if name in ("", "..") or name != pathlib.PurePath(name).name:
             raise UserError(
                 f"{index}: {name[:60]!r} is no file beside it; {AGAIN}"
             )
@@ -206,15 +230,24 @@ def _open_safetensors(folder: pathlib.Path) -> Any:
 
     # As `transformers`, which looks for parts where there is no whole file.
     names: Iterable[str] = ["model.safetensors"]
+    indexed: dict[str, str] = {}
+    index = folder / "model.safetensors.index.json"
     if not (folder / "model.safetensors").is_file():
-        index = folder / "model.safetensors.index.json"
-        names = sorted(set(weight_map(index).values()))
+        indexed = weight_map(index)
+        names = sorted(set(indexed.values()))
     shapes: dict[str, tuple[int, ...]] = {}
     where = {}
     for name in names:
+        if not (folder / name).is_file():
+            raise UserError(f"{index}: {name} is not beside it; {AGAIN}")
         file = safetensors.safe_open(folder / name, framework="np")
         keys = set(file.keys())
-        for key in keys:
+        if lost := {k for k, x in indexed.items() if x == name} - keys:
+            raise UserError(
+                f"{index}: {name} has no {_listed(sorted(lost))}; {AGAIN}"
+            )
+        # What is in several parts is read from the one that the index names.
+        for key in (k for k in keys if indexed.get(k, name) == name):
             tensor = file.get_slice(key)
             if tensor.get_dtype() not in _DTYPES and not _is_constant(key):
                 raise UserError(

@@ -42,7 +42,11 @@ _REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
         (None,),
         "none, weights are read as floating-point numbers",
     ),
-    "auto_map": ((None, {}), "none, a model's own code is never run"),
+    "auto_map": (
+        (None, {}),
+        "none: a model's own code is never run; save the model with "
+        "transformers' own class, or take auto_map out if that class made it",
+    ),
 }
 _ADAPTERS = "adapter_config.json"
 
