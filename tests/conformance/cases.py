@@ -127,6 +127,7 @@ STUDENTS = {
     "mobilebert": mobilebert,
     "mobilebert_tiny": lambda: mobilebert("mobilebert_tiny"),
     "mobilebert_without_opt": lambda: mobilebert("mobilebert_without_opt"),
+    "mpnet": lambda: students.mpnet(1, 8, **SHAPE),
     "roberta": lambda: students.roberta(1, 8, **SHAPE),
     "xlm_roberta": lambda: students.xlm_roberta(1, 8, **SHAPE),
 }
@@ -147,6 +148,7 @@ FAMILIES = {
     "distilbert": lambda n: students.distilbert(n, 8, **SHAPE),
     "electra": lambda n: students.electra(n, 8, embedding_dim=4, **SHAPE),
     "mobilebert": lambda n: mobilebert(num_layers=n),
+    "mpnet": lambda n: students.mpnet(n, 8, pooler=True, **SHAPE),
     "roberta": lambda n: students.roberta(n, 8, **SHAPE),
     "xlm_roberta": lambda n: students.xlm_roberta(n, 8, **SHAPE),
 }

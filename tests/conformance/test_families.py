@@ -86,7 +86,8 @@ def test_a_model_finds_its_family(name):
 @every_family
 def test_its_tokens_are_those_of_a_keras_hub_tokenizer(name):
     tokens = FAMILIES[name].tokens
-    cls = getattr(keras_hub.models, tokens.tokenizer)
+    cls = tokens.tokenizer_class()
+    assert cls.__name__ == tokens.tokenizer
     found = families.of_tokenizer(object.__new__(cls))
     assert found.tokens.tokenizer == tokens.tokenizer
     assert found.tokens.separators == tokens.separators
@@ -95,7 +96,7 @@ def test_its_tokens_are_those_of_a_keras_hub_tokenizer(name):
 def test_end_tokens_between_two_texts():
     two = {name for name, f in FAMILIES.items() if f.tokens.separators == 2}
     # As KerasHub's preprocessors put them, and `transformers`'.
-    assert two == {"roberta", "xlm_roberta"}
+    assert two == {"mpnet", "roberta", "xlm_roberta"}
     assert {f.tokens.separators for f in families.FAMILIES} == {1, 2}
 
 
@@ -220,6 +221,12 @@ def test_transformers_folder(name, tmp_path):
             hugging_face.write(model, tokenizer, tmp_path)
         return
     own = FAMILIES[name].tokens.tokenizer
+    if own == "MPNetTokenizer":
+        with pytest.raises(UserError, match=f"expected a {own}"):
+            hugging_face.write(model, tokenizer, tmp_path)
+        words = ["<s>", "<pad>", "</s>", "<mask>", "[UNK]", *words]
+        own_class = FAMILIES[name].tokens.tokenizer_class()
+        tokenizer = with_bert_rules(own_class(words))
     if "Roberta" in own:
         with pytest.raises(UserError, match=f"expected a {own}"):
             hugging_face.write(model, tokenizer, tmp_path)

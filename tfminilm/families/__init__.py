@@ -17,6 +17,7 @@ from tfminilm.families import (
     distilbert,
     electra,
     mobilebert,
+    mpnet,
     roberta,
     xlm_roberta,
 )
@@ -39,6 +40,7 @@ FAMILIES: tuple[Family, ...] = (
     albert.FAMILY,
     electra.FAMILY,
     roberta.FAMILY,
+    mpnet.FAMILY,
 )
 # What a recipe may call a student's kind, and the one that it is by default.
 STUDENT_KINDS = tuple(kind for family in FAMILIES for kind in family.students)

@@ -121,6 +121,17 @@ def variants(family: Family) -> Variants:
     )
 
 
+def masked_lm_class(family: Family) -> Any | None:
+    """Return a family's masked language model, KerasHub's or this package's.
+
+    Returns:
+        `None` if it has none.
+    """
+    if family.masked_lm is not None:
+        return family.masked_lm()
+    return variants(family).masked_lm
+
+
 def _derived(mixin: type, name: str, **attributes: object) -> Any | None:
     """Make a class of KerasHub's name, if any, of this module's and theirs."""
     base = getattr(keras_hub.models, name, None)

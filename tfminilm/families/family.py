@@ -65,12 +65,13 @@ class Tokens:
     """The tokens that a family was made for.
 
     Attributes:
-        tokenizer: the name of KerasHub's class.
+        tokenizer: the name of its class, KerasHub's or this package's.
         vocabulary_size: of the published models.
         separators: end tokens between two texts that are read together.
         tiny: the small random model with such tokens, as in `tiny:bert`;
             empty if there is none.
         tiny_tokenizer: makes its tokenizer.
+        own_class: gives this package's class, if KerasHub has none.
     """
 
     tokenizer: str
@@ -78,6 +79,15 @@ class Tokens:
     separators: int = 1
     tiny: str = ""
     tiny_tokenizer: Callable[[], Tokenizer] | None = None
+    own_class: Callable[[], Any] | None = None
+
+    def tokenizer_class(self) -> Any:
+        """Return the class called `tokenizer`."""
+        import keras_hub
+
+        if self.own_class is not None:
+            return self.own_class()
+        return getattr(keras_hub.models, self.tokenizer)
 
 
 class Reader(Protocol):
@@ -169,6 +179,7 @@ class Family:
         split_width: the size that attention splits into heads.
         exposure: gives the classes that show the inside of its layers; `None`
             for a model without attention, which has no states of tokens.
+        own_backbone: gives this package's class, where KerasHub has none.
         computes_with: the activation and the epsilon of KerasHub's class, which
             has no settings for them; `None` if no others are known.
         masked_lm_activation: of the head for masked tokens; empty if it is
@@ -198,6 +209,7 @@ class Family:
     arguments: Callable[[StudentShape, bool], dict[str, Any]] | None = None
     split_width: str = "hidden_dim"
     exposure: Callable[[], Exposure] | None = None
+    own_backbone: Callable[[], Any] | None = None
     computes_with: tuple[str, float] | None = None
     masked_lm_activation: str = ""
     masked_lm: Callable[[], Any] | None = None

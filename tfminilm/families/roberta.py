@@ -72,22 +72,17 @@ def contents(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a folder's settings and its layers by PyTorch's modules.
 
-    Zero are padding's positions, which nothing reads, and the only token type.
-    A pooler, which KerasHub's model has not, gives the tanh of the first
-    token's state.
+    The only token type is zero. A pooler, which KerasHub's model has not,
+    gives the tanh of the first token's state.
     """
     import numpy as np
 
     from tfminilm.families.hugging_face import writer
 
     settings, layers = writer.contents(names, backbone)
-    pad = names.defaults["pad_token_id"]
-    (positions,) = backbone.embeddings.position_embedding.get_weights()
-    positions = np.pad(positions, ((pad + 1, 0), (0, 0)))
-    settings["max_position_embeddings"] = len(positions)
-    settings["pad_token_id"] = pad
+    positions = writer.padded_positions(names, backbone, settings)
     width = backbone.hidden_dim
-    layers["embeddings.position_embeddings"] = writer.table(positions)
+    layers["embeddings.position_embeddings"] = positions
     types = writer.table(np.zeros((1, width)))
     layers["embeddings.token_type_embeddings"] = types
     layers["pooler.dense"] = writer.identity(width)

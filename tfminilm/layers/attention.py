@@ -45,13 +45,15 @@ class AttentionParts(keras.layers.Layer):
         hidden_states: `[batch, length, hidden_dim]`, the encoder's input.
         padding_mask: `[batch, length]`, nonzero at real tokens. Only
             "attention_probs" depends on it.
+        position_bias: what `layers.relative.RelativeEncoder` adds to its
+            scores; none elsewhere.
 
     Returns:
         A dict with an entry for each of `parts`: "queries", "keys" and
         "values" are `[batch, heads, length, head_dim]` in the compute dtype;
-        "attention_scores" (scaled, before mask and softmax) and
-        "attention_probs" (after both) are `[batch, heads, length, length]`
-        in float32, whatever the policy.
+        "attention_scores" (scaled, with the bias if there is one, before mask
+        and softmax) and "attention_probs" (after both) are
+        `[batch, heads, length, length]` in float32, whatever the policy.
     """
 
     def __init__(
@@ -75,15 +77,18 @@ class AttentionParts(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, hidden_states: Tensor, padding_mask: Tensor
+        self,
+        hidden_states: Tensor,
+        padding_mask: Tensor,
+        position_bias: Tensor | None = None,
     ) -> dict[str, Any]:
         if self.input_norm is not None:
             hidden_states = self.input_norm(hidden_states)
         tensors = {
-            name: _heads_first(project(hidden_states))
+            name: heads_first(project(hidden_states))
             for name, project in self.projections.items()
         }
-        return attention_parts(self.parts, tensors, padding_mask)
+        return attention_parts(self.parts, tensors, padding_mask, position_bias)
 
 
 class ExposedEncoder(keras.layers.Layer):
@@ -100,6 +105,7 @@ class ExposedEncoder(keras.layers.Layer):
     Call arguments:
         hidden_states: `[batch, length, hidden_dim]`.
         padding_mask: `[batch, length]`, nonzero at real tokens.
+        position_bias: as of `AttentionParts`.
         training: whether dropout is active.
 
     Returns:
@@ -124,6 +130,7 @@ class ExposedEncoder(keras.layers.Layer):
         self,
         hidden_states: Tensor,
         padding_mask: Tensor,
+        position_bias: Tensor | None = None,
         training: bool | None = None,
     ) -> dict[str, Any]:
         encoder = encoder_parts(self.encoder)
@@ -133,17 +140,21 @@ class ExposedEncoder(keras.layers.Layer):
             x = encoder.attention_norm(x)
         query_states = x[:, :1] if self.first_token_only else x
         tensors = {
-            "queries": _heads_first(attention.query_dense(query_states)),
-            "keys": _heads_first(attention.key_dense(x)),
-            "values": _heads_first(attention.value_dense(x)),
+            "queries": heads_first(attention.query_dense(query_states)),
+            "keys": heads_first(attention.key_dense(x)),
+            "values": heads_first(attention.value_dense(x)),
         }
-        scores = scaled_scores(tensors["queries"], tensors["keys"])
+        if self.first_token_only and position_bias is not None:
+            position_bias = position_bias[:, :, :1]
+        scores = scaled_scores(
+            tensors["queries"], tensors["keys"], position_bias
+        )
         probs = masked_softmax(scores, padding_mask)
         tensors |= {"attention_scores": scores, "attention_probs": probs}
         probs = ops.cast(probs, self.compute_dtype)
         if attention.dropout > 0:
             probs = _dropout(probs, encoder.probs_dropout, training)
-        context = _heads_first(ops.matmul(probs, tensors["values"]))
+        context = heads_first(ops.matmul(probs, tensors["values"]))
         output = attention.output_dense
         width = output.kernel.shape[-1]
         kernel = ops.reshape(output.kernel, (-1, width))
@@ -203,7 +214,10 @@ def needed_projections(parts: Sequence[str]) -> list[str]:
 
 
 def attention_parts(
-    parts: Sequence[str], tensors: dict[str, Any], padding_mask: Tensor
+    parts: Sequence[str],
+    tensors: dict[str, Any],
+    padding_mask: Tensor,
+    position_bias: Tensor | None = None,
 ) -> dict[str, Any]:
     """Compute the parts from what `needed_projections` asks for.
 
@@ -211,29 +225,39 @@ def attention_parts(
         parts: names out of `ATTENTION_PARTS`.
         tensors: queries, keys and values `[batch, heads, length, head_dim]`.
         padding_mask: `[batch, length]`, nonzero at real tokens.
+        position_bias: as of `scaled_scores`.
     """
     tensors = dict(tensors)
     if {"attention_scores", "attention_probs"} & set(parts):
-        scores = scaled_scores(tensors["queries"], tensors["keys"])
+        scores = scaled_scores(
+            tensors["queries"], tensors["keys"], position_bias
+        )
         tensors["attention_scores"] = scores
     if "attention_probs" in parts:
         tensors["attention_probs"] = masked_softmax(scores, padding_mask)
     return {part: tensors[part] for part in parts}
 
 
-def scaled_scores(queries: Tensor, keys: Tensor) -> Any:
+def scaled_scores(
+    queries: Tensor, keys: Tensor, position_bias: Tensor | None = None
+) -> Any:
     """Compute Q K^T / sqrt(head_dim), before mask and softmax, in float32.
 
     Args:
         queries: `[batch, heads, length, head_dim]`.
         keys: the same shape.
+        position_bias: added to all examples' scores,
+            `[1, heads, length, length]`.
 
     Returns:
         `[batch, heads, length, length]`; rows are queries.
     """
     queries = ops.cast(queries, "float32") * keys.shape[-1] ** -0.5
     keys = ops.cast(keys, "float32")
-    return ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2)))
+    scores = ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2)))
+    if position_bias is None:
+        return scores
+    return scores + ops.cast(position_bias, "float32")
 
 
 def masked_softmax(scores: Tensor, padding_mask: Tensor) -> Any:
@@ -275,6 +299,6 @@ def _dropout(
     return fused.dropout(layer.rate)(x, bits)
 
 
-def _heads_first(x: Tensor) -> Any:
+def heads_first(x: Tensor) -> Any:
     """Swap the length and the heads axis, either way."""
     return ops.transpose(x, (0, 2, 1, 3))

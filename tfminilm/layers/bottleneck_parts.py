@@ -60,7 +60,8 @@ class BottleneckParts(keras.layers.Layer):
 class ExposedBottleneck(ExposedEncoder):
     """A `BottleneckEncoder` that also returns the parts of its attention."""
 
-    def call(
+    # Its scores have no bias.
+    def call(  # type: ignore[override]
         self,
         hidden_states: Tensor,
         padding_mask: Tensor,

@@ -10,6 +10,7 @@ from tfminilm.families.mobilebert.build import (
     mobilebert_tiny,
     mobilebert_without_opt,
 )
+from tfminilm.families.mpnet import mpnet
 from tfminilm.families.roberta import roberta
 from tfminilm.families.xlm_roberta import xlm_roberta
 from tfminilm.students.init import init_from_teacher
@@ -24,6 +25,7 @@ __all__ = [
     "mobilebert",
     "mobilebert_tiny",
     "mobilebert_without_opt",
+    "mpnet",
     "roberta",
     "xlm_roberta",
 ]

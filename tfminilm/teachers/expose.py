@@ -30,19 +30,20 @@ def expose(
 
     Args:
         model: a KerasHub encoder backbone: BERT, RoBERTa, XLM-R, DistilBERT,
-            ALBERT or ELECTRA; a model with a head on one, such as a KerasHub
-            text classifier; or a student of this package.
+            ALBERT, ELECTRA or MPNet; a model with a head on one, such as a
+            KerasHub text classifier; or a student of this package.
         outputs: tensor names mapped to layer indices, for example
             `{"queries": [-1], "hidden_states": [0, 4]}`. Names are
             "queries", "keys", "values" `[batch, heads, length, head_dim]`,
-            "attention_scores" (scaled, before mask and softmax) and
-            "attention_probs" (after both) `[batch, heads, length, length]`
-            float32, and "hidden_states" `[batch, length, hidden_dim]`, where
-            index 0 is the embedding output and index i the output of the i-th
-            layer. Layers count from 0; negative indices count from the top.
-            A layer that is shared (ALBERT) is counted once per call. A model
-            with a head also has its output, "logits", or its outputs by their
-            own names, such as "start_logits"; their only index is -1, or 0.
+            "attention_scores" (scaled, before mask and softmax; MPNet's with
+            its bias of relative positions) and "attention_probs" (after both)
+            `[batch, heads, length, length]` float32, and "hidden_states"
+            `[batch, length, hidden_dim]`, where index 0 is the embedding
+            output and index i the output of the i-th layer. Layers count from
+            0; negative indices count from the top. A layer that is shared
+            (ALBERT) is counted once per call. A model with a head also has
+            its output, "logits", or its outputs by their own names, such as
+            "start_logits"; their only index is -1, or 0.
 
     Returns:
         A `keras.Model` with the inputs of `model` (of its backbone, where no
@@ -121,6 +122,8 @@ class EncoderCall(NamedTuple):
     inputs: Any
     padding_mask: Any
     output: Any
+    # What else it reads, by the names of its arguments.
+    more: Mapping[str, Any]
 
 
 def encoder_calls(model: keras.Model) -> list[EncoderCall]:
@@ -154,8 +157,13 @@ def encoder_calls(model: keras.Model) -> list[EncoderCall]:
     calls = []
     while node is not None:
         inputs, output = node.arguments.args[0], node.outputs[0]
-        mask = node.arguments.kwargs["padding_mask"]
-        calls.append(EncoderCall(node.operation, inputs, mask, output))
+        more = {
+            name: value
+            for name, value in node.arguments.kwargs.items()
+            if isinstance(value, keras.KerasTensor)
+        }
+        mask = more.pop("padding_mask")
+        calls.append(EncoderCall(node.operation, inputs, mask, output, more))
         node = by_input.get(id(output))
     return calls
 
@@ -238,14 +246,14 @@ def _outputs(
                 first_token_only=last_is_short and call is calls[-1],
                 name=f"{call.layer.name}_exposed_{index}",
             )
-            tensors = layer(state, call.padding_mask)
+            tensors = layer(state, call.padding_mask, **call.more)
             state = tensors[STATES]
             exposed[STATES, index + 1] = state
         elif parts:
             layer = exposure.parts(
                 call.layer, parts, name=f"{call.layer.name}_parts_{index}"
             )
-            tensors = layer(state, call.padding_mask)
+            tensors = layer(state, call.padding_mask, **call.more)
         exposed |= {(part, index): tensors[part] for part in parts}
     return exposed
 

@@ -193,7 +193,7 @@ def _word_piece_class(family: families.Family) -> Any:
     """Return KerasHub's tokenizer of a family's word pieces, or BERT's."""
     import keras_hub
 
-    cls = getattr(keras_hub.models, family.tokens.tokenizer)
+    cls = family.tokens.tokenizer_class()
     if issubclass(cls, keras_hub.tokenizers.WordPieceTokenizer):
         return cls
     return keras_hub.models.BertTokenizer

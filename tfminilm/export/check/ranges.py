@@ -73,7 +73,11 @@ def activation_ranges(
     """
     indices = {name: range(num_indices(model, name)) for name in _TENSORS}
     view = expose(model, indices)
-    layers = [call.layer for call in encoder_calls(model)] if inside else []
+    calls = encoder_calls(model) if inside else []
+    reads_more = [call.more for call in calls]
+    beside = None
+    if any(reads_more):
+        beside = keras.Model(view.input, reads_more)
     largest: dict[str, float] = {}
     squares: dict[str, float] = {}
     counts: dict[str, int] = {}
@@ -85,7 +89,9 @@ def activation_ranges(
         counts[key] = counts.get(key, 0) + values.size
 
     for batch in batches:
-        outputs = view({name: batch[name] for name in view.input})
+        inputs = {name: batch[name] for name in view.input}
+        outputs = view(inputs)
+        more = reads_more if beside is None else beside(inputs)
         mask = np.asarray(batch["padding_mask"])
         real = mask.astype(bool)
         for index in range(num_indices(model, "hidden_states")):
@@ -94,9 +100,12 @@ def activation_ranges(
                 if key in outputs:
                     values = _numbers(outputs[key])
                     add(key, _at_real_tokens(name, values, real))
-            for layer in layers[index : index + 1]:
+            for call in calls[index : index + 1]:
                 states = outputs[f"hidden_states/{index}"]
-                for part, tensor in _inside(layer, states, mask).items():
+                tensors = {"padding_mask": mask, **more[index]}
+                for part, tensor in _inside(
+                    call.layer, states, tensors
+                ).items():
                     add(f"layer {index}, {part}", _numbers(tensor)[real])
     return [
         Range(key, largest[key], math.sqrt(squares[key] / max(count, 1)))
@@ -140,9 +149,14 @@ def require_range(
 
 
 def _inside(
-    layer: keras.layers.Layer, states: Tensor, padding_mask: Tensor
+    layer: keras.layers.Layer, states: Tensor, more: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """Return what the parts of an encoder layer compute, in that order.
+
+    Args:
+        layer: of the encoder.
+        states: what it reads, `[batch, length, hidden_dim]`.
+        more: what else it reads, by the names of its arguments.
 
     Returns:
         Tensors `[batch, length, ...]` by names such as "feed-forward 0
@@ -171,7 +185,7 @@ def _inside(
             else:
                 stack.callback(attributes.update, activation=part.activation)
                 attributes["activation"] = noting(name, part.activation, name)
-        output = layer(states, padding_mask=padding_mask, training=False)
+        output = layer(states, **more, training=False)
     return {key: x for key, x in seen.items() if x is not output}
 
 

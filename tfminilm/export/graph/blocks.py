@@ -130,7 +130,8 @@ class Attention(tf.Module):
         Args:
             asking: `[1, length, width]`.
             attended: `[1, length, width]`.
-            mask: `[1, 1, 1, length]`, added to the scores.
+            mask: `[1, 1, 1, length]` or `[1, heads, length, length]`, added
+                to the scores.
             rows: how many of the first tokens ask; all of them if None.
 
         Returns:
@@ -142,6 +143,8 @@ class Attention(tf.Module):
         queries = self._heads(self._query(asking_rows))
         keys = self._heads(self._key(asking))
         values = self._heads(self._value(attended))
+        if mask.shape[2] > 1:
+            mask = mask if rows is None else mask[:, :, :rows]
         scores = tf.matmul(queries, keys, transpose_b=True) + mask
         mixed = tf.matmul(tf.nn.softmax(scores), values)
         units = self._num_heads * self._head_dim

@@ -55,8 +55,8 @@ class MobileGraph(tf.Module):
 
         Args:
             model: a backbone of KerasHub's BERT, DistilBERT, RoBERTa,
-                XLM-R or ELECTRA, a MobileBERT of `tfminilm.students`, or a
-                model of `tasks.heads.build_head` on one of them.
+                XLM-R or ELECTRA, an MPNet or MobileBERT of this package, or
+                a model of `tasks.heads.build_head` on one of them.
             outputs: names; by default the head's, "logits" or "start_logits"
                 and "end_logits", or all of a backbone's out of `OUTPUTS`.
                 For measuring there are those of `ATTENTION_OUTPUTS`, the last
@@ -157,6 +157,7 @@ class MobileGraph(tf.Module):
     def _call(self, token_ids, padding_mask, length, segment_ids=None):
         real = tf.cast(padding_mask, tf.float32)
         mask = tf.reshape((1.0 - real) * MASK, [1, 1, 1, length])
+        mask = self._encoder.mask(mask)
         x = self._encoder.embed(token_ids, segment_ids, real)
         *lower, last = self._encoder.layers
         states = [x]

@@ -1,6 +1,7 @@
-"""BERT, DistilBERT, RoBERTa, XLM-R and ELECTRA as mobile graphs."""
+"""BERT, DistilBERT, RoBERTa, XLM-R, ELECTRA and MPNet as mobile graphs."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfminilm.export.graph import blocks, weights
@@ -23,8 +24,10 @@ class Transformer(tf.Module):
             self._projection = blocks.Dense(
                 encoder.projection, "embeddings_projection"
             )
+        self._position_bias = encoder.position_bias
+        keeps_heads = encoder.position_bias is not None
         self.layers = [
-            _Layer(layer, encoder.num_heads, f"layer_{index}")
+            _Layer(layer, encoder.num_heads, f"layer_{index}", keeps_heads)
             for index, layer in enumerate(encoder.layers)
         ]
         self._pooler = None
@@ -39,6 +42,19 @@ class Transformer(tf.Module):
         x = self._norm(self._positions.add(tokens, segment_ids))
         return x if self._projection is None else self._projection(x)
 
+    def mask(self, mask):
+        """Add the biases of relative positions, if any, to `[1, 1, 1, length]`.
+
+        For each length they are a constant, `[1, heads, length, length]`.
+        """
+        if self._position_bias is None:
+            return mask
+        length = mask.shape[-1]
+        places = np.arange(length)
+        here = self._position_bias.shape[1] // 2
+        distances = places[None, :] - places[:, None]
+        return mask + self._position_bias[None, :, here + distances]
+
     def pool(self, first):
         """Pool the first token's state `[1, hidden_dim]`."""
         return first if self._pooler is None else tf.tanh(self._pooler(first))
@@ -47,10 +63,11 @@ class Transformer(tf.Module):
 class _Layer(tf.Module):
     """One transformer layer on `[1, length, hidden_dim]`."""
 
-    def __init__(self, layer, num_heads, name):
+    def __init__(self, layer, num_heads, name, keeps_heads):
         super().__init__(name)
         self._activation = blocks.ACTIVATIONS[layer.activation]
-        layer, num_heads = weights.without_silent_heads(layer, num_heads)
+        if not keeps_heads:
+            layer, num_heads = weights.without_silent_heads(layer, num_heads)
         self._attention = blocks.Attention(
             num_heads, layer.query, layer.key, layer.value
         )

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from tfminilm.families.activations import activation_name
+from tfminilm.layers.relative import buckets
 from tfminilm.private.encoders import encoder_parts
 
 # Those that a mobile graph can have.
@@ -55,7 +56,9 @@ class Encoder:
     `tokens` is `[vocabulary_size, width]`, `positions`
     `[max_sequence_length, width]`, `segments` `[num_segments, width]`, or
     None, as the pooler, for a model that has none. `projection` leads from
-    that width to the layers', where they differ.
+    that width to the layers', where they differ. `position_bias` is
+    `[heads, 2 * max_sequence_length - 1]`, what is added to the scores of
+    keys from the farthest on the left to the farthest on the right.
     """
 
     num_heads: int
@@ -66,6 +69,7 @@ class Encoder:
     layers: tuple[EncoderLayer, ...]
     pooler: Dense | None
     projection: Dense | None
+    position_bias: np.ndarray | None
 
     @property
     def width(self) -> int:
@@ -74,7 +78,7 @@ class Encoder:
 
 
 def read_encoder(backbone: keras.Model) -> Encoder:
-    """Read KerasHub's BERT, DistilBERT, RoBERTa, XLM-R or ELECTRA.
+    """Read KerasHub's BERT, DistilBERT, RoBERTa, XLM-R or ELECTRA, or MPNet.
 
     It is read in float32.
 
@@ -85,9 +89,10 @@ def read_encoder(backbone: keras.Model) -> Encoder:
     embeddings = backbone
     if hasattr(backbone, "segment_embedding"):
         segments = array(backbone.segment_embedding.embeddings)
-        pooler = dense(backbone.pooled_dense, backbone.hidden_dim)
     else:
         embeddings = backbone.embeddings
+    if hasattr(backbone, "pooled_dense"):
+        pooler = dense(backbone.pooled_dense, backbone.hidden_dim)
     if hasattr(backbone, "embeddings_projection"):
         projection = dense(
             backbone.embeddings_projection,
@@ -103,6 +108,7 @@ def read_encoder(backbone: keras.Model) -> Encoder:
         layers=tuple(_layer(layer, backbone.hidden_dim) for layer in layers),
         pooler=pooler,
         projection=projection,
+        position_bias=_position_bias(backbone),
     )
 
 
@@ -130,6 +136,15 @@ def without_silent_heads(
         output=Dense(layer.output.kernel[kept], layer.output.bias),
     )
     return fewer, int(heard.sum())
+
+
+def _position_bias(backbone: keras.Model) -> np.ndarray | None:
+    if not hasattr(backbone, "position_bias"):
+        return None
+    farthest = backbone.max_sequence_length - 1
+    index = buckets(np.arange(-farthest, farthest + 1))
+    table = array(backbone.position_bias.embedding.embeddings)
+    return table[keras.ops.convert_to_numpy(index)].T
 
 
 def _layer(layer: keras.layers.Layer, hidden_dim: int) -> EncoderLayer:

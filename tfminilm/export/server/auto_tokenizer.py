@@ -35,9 +35,10 @@ def require_writable(tokenizer: Tokenizer, family: Family) -> None:
         UserError: it is of another kind than the family's, or cuts texts by
             rules that `transformers` does not have.
     """
-    tokenizer_class = getattr(keras_hub.models, family.tokens.tokenizer)
-    kinds = keras_hub.tokenizers.WordPieceTokenizer, tokenizer_class
-    kind = next(kind for kind in kinds if issubclass(tokenizer_class, kind))
+    kind = tokenizer_class = family.tokens.tokenizer_class()
+    words = keras_hub.tokenizers.WordPieceTokenizer
+    if issubclass(tokenizer_class, words) and not family.tokens.own_class:
+        kind = words  # BERT's, whatever KerasHub calls them.
     if not isinstance(tokenizer, kind):
         raise UserError(
             f"cannot write a {type(tokenizer).__name__} as a Hugging Face "
@@ -50,7 +51,7 @@ def require_writable(tokenizer: Tokenizer, family: Family) -> None:
                 "transformers does not have: expected one with RoBERTa's, as "
                 "teachers.load_tokenizer makes it of a model's name or folder"
             )
-    elif kind is kinds[0] and rules_of(tokenizer) != BERT:
+    elif issubclass(kind, words) and rules_of(tokenizer) != BERT:
         raise UserError(
             f"the tokenizer cuts texts by the rules {rules_of(tokenizer)!r}, "
             "which transformers' BertTokenizer does not have: expected one "

@@ -25,6 +25,8 @@ def modules(names: Names, backbone: keras.Model) -> Iterator[tuple[str, Any]]:
     if hasattr(backbone, "embeddings_projection"):
         projection = backbone.embeddings_projection
         yield names.projection, projection
+    if names.position_bias:
+        yield names.position_bias, backbone.position_bias.embedding
     for place, layer in _layers(backbone):
         attention = encoder_parts(layer).attention
         parts = (

@@ -17,7 +17,11 @@ class Names(NamedTuple):
         dropout: the setting of the hidden states' dropout.
         attention_dropout: the setting of the attention's.
         has_pads_position: whether real positions begin behind `pad_token_id`,
-            and the first token type is added to all: as in RoBERTa.
+            and the first token type, if there are types, is added to all: as
+            in RoBERTa.
+        fixed: settings that `transformers` does not follow, and the values
+            with which it computes.
+        position_bias: the table of biases of relative positions, if any.
         stack: where the encoder layers are.
         layer: a layer's queries, keys, values, attention output and its norm,
             then its two dense layers and the norm behind them.
@@ -45,6 +49,8 @@ class Names(NamedTuple):
     has_pads_position: bool = False
     stack: str = "encoder.layer"
     projection: str = ""
+    fixed: Mapping[str, Any] = {}
+    position_bias: str = ""
     pooler: str | None = None
 
 

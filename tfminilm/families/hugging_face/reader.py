@@ -64,7 +64,7 @@ def load_masked_lm(
     dense, norm, logits = names.masked_lm
     if not any(name.startswith(f"{dense}.") for name in tensors):
         return None
-    cls = backbones.variants(family).masked_lm
+    cls = backbones.masked_lm_class(family)
     if cls is None:
         raise UserError(
             f"{checkpoint.folder} holds the generator of an {family.title}, "
@@ -114,12 +114,18 @@ def load_with_head(
         for name, module in layers.items()
         for slot in layer_slots(module, model.get_layer(name))
     ]
-    if names.pooler is not None and "logits" in layers:
+    pools = "logits" in layers and "pooled_dense" not in layers
+    if names.pooler is not None and pools:
         # It computes what is classified: the folder has to have it.
         module = names.prefix + names.pooler
         head += layer_slots(module, backbone.pooled_dense)
     _fill(checkpoint, names, backbone, head, names.is_masked_lm)
     return model
+
+
+def _has_pooler(checkpoint: Checkpoint, names: Names) -> bool:
+    tensors = {f"{names.pooler}.weight", f"{names.prefix}{names.pooler}.weight"}
+    return not tensors.isdisjoint(checkpoint.shapes)
 
 
 def _names(family: Family) -> Names:
@@ -140,16 +146,22 @@ def _build(
     path, names = checkpoint.settings_file, _names(family)
     config = {**names.defaults, **checkpoint.settings}
     settings.check(path, config, masked_lm)
+    settings.check_fixed(path, config, names.fixed)
     options = _options(path, names, config)
     activation = settings.activation(path, config, names.activation)
     epsilon = EPSILON
     if "layer_norm_eps" in names.defaults:
         epsilon = settings.number(path, config, "layer_norm_eps")
-    cls = getattr(keras_hub.models, family.backbone)
-    # KerasHub's heads have another epsilon than its encoders.
-    if masked_lm or (activation, epsilon) != family.computes_with:
+    more = {"activation": activation, "layer_norm_epsilon": epsilon}
+    if family.own_backbone is not None:
+        cls = family.own_backbone()
+        options |= more | {"pooler": _has_pooler(checkpoint, names)}
+    elif masked_lm or (activation, epsilon) != family.computes_with:
+        # KerasHub's heads have another epsilon than its encoders.
         cls = backbones.variants(family).backbone
-        options |= {"activation": activation, "layer_norm_epsilon": epsilon}
+        options |= more
+    else:
+        cls = getattr(keras_hub.models, family.backbone)
     require_room(path, options, lambda: cls(**options))
     return cls(**options, dtype=dtype)
 
@@ -213,7 +225,7 @@ def _fill(
         for slot in layer_slots(prefix + module, layer)
     ]
     pooler = []
-    if names.pooler is not None:
+    if names.pooler is not None and hasattr(backbone, "pooled_dense"):
         pooler = layer_slots(prefix + names.pooler, backbone.pooled_dense)
     if any(slot.name in tensors for slot in pooler):
         slots += pooler
@@ -240,10 +252,10 @@ class _Array:
 
 
 class _PaddedPositions:
-    """RoBERTa's positions, with the first token type added to each.
+    """Positions as RoBERTa's, with the first token type added to each.
 
     In a file, padding's come first, which nothing reads. KerasHub's model has
-    neither these nor token types.
+    neither these nor token types, and MPNet never had types.
     """
 
     def __init__(
@@ -253,16 +265,19 @@ class _PaddedPositions:
         layer = backbone.embeddings.position_embedding
         self._variable = layer.position_embeddings
         rows, width = self._variable.shape
-        types = settings.count(
-            checkpoint.settings_file, config, "type_vocab_size"
-        )
         self._skipped = config["max_position_embeddings"] - rows
         self._positions = _Array(rows + self._skipped, width)
-        self._types = _Array(types, width)
+        self._types = None
+        if "type_vocab_size" in names.defaults:
+            path = checkpoint.settings_file
+            types = settings.count(path, config, "type_vocab_size")
+            self._types = _Array(types, width)
 
     def slots(self, prefix: str) -> list[Slot]:
-        """Find the two tables."""
-        tables = {"position": self._positions, "token_type": self._types}
+        """Find the tables."""
+        tables = {"position": self._positions}
+        if self._types is not None:
+            tables["token_type"] = self._types
         return [
             Slot(table, f"{prefix}embeddings.{name}_embeddings.weight")
             for name, table in tables.items()
@@ -271,4 +286,6 @@ class _PaddedPositions:
     def assign(self) -> None:
         """Give the model its positions, once the tables are read."""
         real = self._positions.value[self._skipped :]
-        self._variable.assign(real + self._types.value[0])
+        if self._types is not None:
+            real = real + self._types.value[0]
+        self._variable.assign(real)

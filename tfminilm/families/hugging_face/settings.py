@@ -81,6 +81,27 @@ def check(
         )
 
 
+def check_fixed(
+    path: pathlib.Path, settings: Mapping[str, Any], fixed: Mapping[str, Any]
+) -> None:
+    """Refuse settings that `transformers` would not follow.
+
+    Args:
+        path: of the settings.
+        settings: all of them.
+        fixed: with what it computes, by their names.
+
+    Raises:
+        UserError: there is another value.
+    """
+    for name, expected in fixed.items():
+        if settings.get(name, expected) != expected:
+            raise UserError(
+                f"{path}: {name} is {settings[name]!r}, expected {expected}, "
+                "with which transformers computes whatever stands there"
+            )
+
+
 def activation(
     path: pathlib.Path, settings: Mapping[str, Any], name: str = "hidden_act"
 ) -> str:

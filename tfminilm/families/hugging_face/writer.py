@@ -35,7 +35,7 @@ def contents(
             where `transformers` has one of each; or with one that it has not.
     """
     layers = dict(modules(names, backbone))
-    if names.pooler is not None:
+    if names.pooler is not None and hasattr(backbone, "pooled_dense"):
         layers[names.pooler] = backbone.pooled_dense
     return _settings(names, backbone), layers
 
@@ -46,6 +46,24 @@ def table(values: np.ndarray) -> keras.layers.Embedding:
     layer.build()
     layer.set_weights([values])
     return layer
+
+
+def padded_positions(
+    names: Names, backbone: keras.Model, settings: dict[str, Any]
+) -> keras.layers.Embedding:
+    """Return positions behind padding's, which are zero: nothing reads them.
+
+    Args:
+        names: of a family that `has_pads_position`.
+        backbone: its model.
+        settings: get the number of all positions, and the padding's id.
+    """
+    pad = names.defaults["pad_token_id"]
+    (positions,) = backbone.embeddings.position_embedding.get_weights()
+    positions = np.pad(positions, ((pad + 1, 0), (0, 0)))
+    settings[names.sizes[_LENGTH]] = len(positions)
+    settings["pad_token_id"] = pad
+    return table(positions)
 
 
 def identity(width: int) -> keras.layers.Dense:
