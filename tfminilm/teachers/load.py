@@ -135,7 +135,7 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
     """
     import keras_hub
 
-    from tfminilm.tokenizer import hugging_face
+    from tfminilm.tokenizer import from_rules, hugging_face
     from tfminilm.tokenizer.pieces import words_fault
 
     path = pathlib.Path(folder)
@@ -167,6 +167,9 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
             raise UserError(
                 f"{folder} has no vocab.txt: put {other.title}'s there"
             )
+        cls = getattr(keras_hub.models, other.tokens.tokenizer) if other else 0
+        if cls and (made := from_rules.make(cls, path)):
+            return made
     if _is_ours(folder):
         # KerasHub would look for a tokenizer class of this kind of backbone.
         saved = _read_json(path / "tokenizer.json")

@@ -36,10 +36,9 @@ def require_none(tokenizer: Tokenizer, folder: pathlib.Path) -> None:
         if word not in words:
             raise UserError(
                 f"{path}: {word[:40]!r} is a token that was added to the "
-                "vocabulary, which is read here with a tokenizer.json of "
-                "word pieces or byte pairs alone: expected such a file, as "
+                "vocabulary: expected its rules in a tokenizer.json, as "
                 "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) "
-                "writes it, or a model without such tokens"
+                "writes it, and for an XLM-R no such token at all"
             )
 
 
