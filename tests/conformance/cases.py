@@ -128,6 +128,7 @@ STUDENTS = {
     "mobilebert_tiny": lambda: mobilebert("mobilebert_tiny"),
     "mobilebert_without_opt": lambda: mobilebert("mobilebert_without_opt"),
     "mpnet": lambda: students.mpnet(1, 8, **SHAPE),
+    "modernbert": lambda: students.modernbert(1, 8, **SHAPE),
     "roberta": lambda: students.roberta(1, 8, **SHAPE),
     "xlm_roberta": lambda: students.xlm_roberta(1, 8, **SHAPE),
 }
@@ -149,6 +150,7 @@ FAMILIES = {
     "electra": lambda n: students.electra(n, 8, embedding_dim=4, **SHAPE),
     "mobilebert": lambda n: mobilebert(num_layers=n),
     "mpnet": lambda n: students.mpnet(n, 8, pooler=True, **SHAPE),
+    "modernbert": lambda n: students.modernbert(n, 8, **SHAPE),
     "roberta": lambda n: students.roberta(n, 8, **SHAPE),
     "xlm_roberta": lambda n: students.xlm_roberta(n, 8, **SHAPE),
 }

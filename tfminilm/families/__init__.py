@@ -18,6 +18,7 @@ from tfminilm.families import (
     electra,
     mobilebert,
     mpnet,
+    modernbert,
     roberta,
     xlm_roberta,
 )
@@ -41,6 +42,7 @@ FAMILIES: tuple[Family, ...] = (
     electra.FAMILY,
     roberta.FAMILY,
     mpnet.FAMILY,
+    modernbert.FAMILY,
 )
 # What a recipe may call a student's kind, and the one that it is by default.
 STUDENT_KINDS = tuple(kind for family in FAMILIES for kind in family.students)

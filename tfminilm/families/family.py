@@ -131,6 +131,8 @@ class HuggingFace:
         classifier_activation: of the layer in front of its logits.
         classifier_dropout: the settings of its dropout; the first that is
             there counts.
+        base: the prefix of tensor names where the model has a head and no
+            `names`; that of `model_type` if empty.
     """
 
     model_type: str
@@ -152,6 +154,7 @@ class HuggingFace:
         "classifier_dropout",
         "hidden_dropout_prob",
     )
+    base: str = ""
 
     @property
     def model_types(self) -> tuple[str, ...]:
@@ -161,7 +164,8 @@ class HuggingFace:
     @property
     def prefix(self) -> str:
         """Return the prefix of tensor names where the model has a head."""
-        return self.names.prefix if self.names else f"{self.model_type}."
+        base = self.base or f"{self.model_type}."
+        return self.names.prefix if self.names else base
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -22,6 +22,9 @@ ATTENTION_PARTS = (
     "attention_probs",
 )
 
+# It outweighs any score, and twice of it is still a float32.
+HIDDEN = -1e38
+
 _NEEDS = {
     "queries": ("queries",),
     "keys": ("keys",),
@@ -279,7 +282,7 @@ def key_bias(padding_mask: Tensor) -> Any:
         that rows without a real key stay finite.
     """
     is_padded = 1.0 - ops.cast(ops.cast(padding_mask, "bool"), "float32")
-    return -1e38 * is_padded[:, None, None, :]
+    return HIDDEN * is_padded[:, None, None, :]
 
 
 def _product(layer: keras.layers.Layer, x: Tensor, kernel: Tensor) -> Any:

@@ -281,7 +281,7 @@ class BottleneckEncoder(keras.layers.Layer):
         dropped = self.probs_dropout(
             ops.cast(probs, self.compute_dtype), training=training
         )
-        context = _merge_heads(ops.matmul(dropped, parts["values"]))
+        context = merge_heads(ops.matmul(dropped, parts["values"]))
         x = self.attention_output(context, inner[:, rows])
         for feedforward in self.feedforwards:
             x = feedforward(x)
@@ -335,7 +335,7 @@ def split_heads(x: Tensor, num_heads: int) -> Any:
     return ops.transpose(x, (0, 2, 1, 3))
 
 
-def _merge_heads(x: Tensor) -> Any:
+def merge_heads(x: Tensor) -> Any:
     """Turn `[batch, heads, length, head_dim]` into `[batch, length, width]`."""
     batch, heads, length, size = ops.shape(x)
     x = ops.transpose(x, (0, 2, 1, 3))

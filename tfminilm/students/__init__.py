@@ -11,6 +11,7 @@ from tfminilm.families.mobilebert.build import (
     mobilebert_without_opt,
 )
 from tfminilm.families.mpnet import mpnet
+from tfminilm.families.modernbert.build import modernbert
 from tfminilm.families.roberta import roberta
 from tfminilm.families.xlm_roberta import xlm_roberta
 from tfminilm.students.init import init_from_teacher
@@ -26,6 +27,7 @@ __all__ = [
     "mobilebert_tiny",
     "mobilebert_without_opt",
     "mpnet",
+    "modernbert",
     "roberta",
     "xlm_roberta",
 ]

@@ -11,6 +11,7 @@ from tfminilm.errors import UserError
 from tfminilm.families.hugging_face.checkpoint import open_checkpoint
 from tfminilm.families.room import require_preset_room
 from tfminilm.layers.factorised_head import FactorisedMaskedLMHead
+from tfminilm.layers.tied_head import TiedMaskedLMHead
 from tfminilm.private.encoders import head_parts
 from tfminilm.teachers import tiny
 from tfminilm.teachers.load import (
@@ -150,6 +151,8 @@ def _head_weights(head: Any) -> list[Any]:
         layers = head.dense, head.norm
         weights = [weight for layer in layers for weight in layer.weights]
         return [*weights, head.kernel, head.bias]
+    if isinstance(head, TiedMaskedLMHead):
+        return [*head.dense.weights, *head.norm.weights, head.bias]
     dense, norm = head_parts(head).dense, head_parts(head).norm
     return [
         dense.kernel,

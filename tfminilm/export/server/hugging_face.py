@@ -13,7 +13,7 @@ from tfminilm.errors import UserError
 from tfminilm.export.graph import weights
 from tfminilm.export.server import auto_tokenizer, sentence_transformers
 from tfminilm.families.family import Family, HuggingFace
-from tfminilm.families.hugging_face.checkpoint import pytorch_name
+from tfminilm.families.hugging_face.checkpoint import num_units, pytorch_name
 from tfminilm.tasks.head_models import FirstTokenClassifier
 from tfminilm.tasks.kinds import kind_of_head
 from tfminilm.typing import Tokenizer
@@ -204,7 +204,7 @@ def _arrays(
         value = weights.array(variable)
         name = pytorch_name(module, variable.name)
         if variable.name == "kernel":  # [inputs, units], or heads in between.
-            value = value.reshape(-1, int(np.prod(layer.bias.shape))).T
+            value = value.reshape(-1, num_units(layer)).T
         elif variable.name == "bias":
             value = value.reshape(-1)
         yield name, np.array(value, order="C")

@@ -82,12 +82,18 @@ def layer_slots(module: str, layer: keras.layers.Layer) -> list[Slot]:
         name = pytorch_name(module, variable.name)
         size = math.prod(variable.shape)
         if variable.name == "kernel":  # [inputs, units], or heads in between.
-            units = math.prod(layer.bias.shape)
+            units = num_units(layer)
             slots.append(Slot(variable, name, True, (size // units, units)))
         else:
             matrix = (size,) if variable.name == "bias" else ()
             slots.append(Slot(variable, name, False, matrix))
     return slots
+
+
+def num_units(layer: keras.layers.Layer) -> int:
+    """Return the width of a dense layer's output, its heads side by side."""
+    bias = layer.bias
+    return layer.units if bias is None else math.prod(bias.shape)
 
 
 def pytorch_name(module: str, variable: str) -> str:

@@ -1,0 +1,73 @@
+"""ModernBERT: rotary positions, local attention, gates and no biases."""
+
+from typing import TYPE_CHECKING, Any
+
+from tfminilm.families import post_norm
+from tfminilm.families.family import (
+    Exposure,
+    Family,
+    HuggingFace,
+    Reader,
+    Tokens,
+)
+from tfminilm.families.modernbert.build import modernbert
+
+if TYPE_CHECKING:
+    import keras
+
+
+def _exposure() -> Exposure:
+    from tfminilm.layers.gated import GatedEncoder
+    from tfminilm.layers.gated_parts import ExposedGated, GatedParts
+
+    return Exposure(GatedEncoder, ExposedGated, GatedParts)
+
+
+def _masked_lm() -> type:
+    from tfminilm.families.modernbert.model import ModernBertMaskedLM
+
+    return ModernBertMaskedLM
+
+
+def _flops(backbone: "keras.Model", length: int) -> int:
+    """Count what is computed: local layers multiply all pairs of tokens too."""
+    hidden = backbone.hidden_dim
+    dense = 4 * hidden * hidden + 3 * hidden * backbone.intermediate_dim
+    attention = 2 * length * hidden
+    return 2 * length * backbone.num_layers * (dense + attention)
+
+
+def _reader() -> Reader:
+    from tfminilm.families.modernbert import hugging_face
+
+    return hugging_face
+
+
+def _contents(
+    names: None, backbone: "keras.Model"
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a folder's settings and its layers by PyTorch's modules."""
+    from tfminilm.families.modernbert import hugging_face
+
+    modules = dict(hugging_face.modules_of(backbone))
+    return hugging_face.settings_of(backbone), modules
+
+
+FAMILY = Family(
+    name="modernbert",
+    title="ModernBERT",
+    backbone="ModernBertBackbone",
+    tokens=Tokens("ModernBertTokenizer", 50_368),
+    students={"modernbert": modernbert},
+    arguments=post_norm.arguments,
+    exposure=_exposure,
+    masked_lm=_masked_lm,
+    hugging_face=HuggingFace(
+        "modernbert",
+        "ModernBert",
+        reader=_reader,
+        contents=_contents,
+        base="model.",
+    ),
+    flops=_flops,
+)
