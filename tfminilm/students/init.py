@@ -7,12 +7,16 @@ import keras
 
 from tfminilm.errors import UserError
 from tfminilm.layers.bottleneck import BottleneckEncoder
+from tfminilm.layers.gated import GatedEncoder
 from tfminilm.layers.no_norm import NoNorm
 from tfminilm.private.encoders import encoder_parts
 from tfminilm.students.init_bottleneck import pairs_from_bert
+from tfminilm.students.init_gated import parts_of, source_of
 from tfminilm.students.layer_map import layer_map
 from tfminilm.teachers.expose import encoder_calls
 
+# They say themselves what their activation is.
+_OTHER_LAYERS = BottleneckEncoder, GatedEncoder
 # How far apart two activations may be at any place, to be taken for one.
 _ALIKE = 1e-3
 
@@ -31,7 +35,9 @@ def init_from_teacher(
     segments, its positions take the first segment's embedding in. A
     MobileBERT takes an IB-BERT's embeddings, as its paper does, and its
     NoNorm starts anew where the teacher has layer normalisation. An IB-BERT
-    takes from a BERT whatever is as large in both, see `pairs_from_bert`.
+    takes from a BERT whatever is as large in both, see `pairs_from_bert`. A
+    ModernBERT's layers start from those that attend as they do, to all tokens
+    or to near ones: with "uniform", from the nearest such layer.
 
     Args:
         student: a KerasHub encoder of the teacher's kind and width.
@@ -52,8 +58,9 @@ def init_from_teacher(
     teacher_layers = [call.layer for call in encoder_calls(teacher)]
     student_layers = [call.layer for call in encoder_calls(student)]
     indices = _indices(layers, len(teacher_layers), len(student_layers))
+    is_free = isinstance(layers, str)
     pairs = [
-        (layer, teacher_layers[index])
+        (layer, source_of(layer, index, teacher_layers, is_free))
         for layer, index in zip(student_layers, indices, strict=False)
     ]
     has_bottlenecks = map(_has_bottlenecks, (student_layers, teacher_layers))
@@ -97,7 +104,7 @@ def _pairs(
 ) -> list[tuple]:
     """Pair the weights of all layers with the values that they take."""
     for pair in layers:
-        if not any(isinstance(layer, BottleneckEncoder) for layer in pair):
+        if not any(isinstance(layer, _OTHER_LAYERS) for layer in pair):
             _require_same_activation(*pair)
     encoders = {id(call.layer) for call in encoder_calls(student)}
     pairs, copies = list(layers), []
@@ -109,7 +116,10 @@ def _pairs(
         elif not _is_other_norm(layer, source := _same_layer(layer, teacher)):
             pairs.append((layer, source))
     for layer, source in pairs:
-        copies += _weight_pairs(layer, source)
+        is_gated = isinstance(layer, GatedEncoder)
+        parts = parts_of(layer, source) if is_gated else [(layer, source)]
+        for part in parts:
+            copies += _weight_pairs(*part)
     return copies
 
 

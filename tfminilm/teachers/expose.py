@@ -34,15 +34,17 @@ def expose(
             KerasHub text classifier; or a student of this package.
         outputs: tensor names mapped to layer indices, for example
             `{"queries": [-1], "hidden_states": [0, 4]}`. Names are
-            "queries", "keys", "values" `[batch, heads, length, head_dim]`,
+            "queries", "keys", "values" `[batch, heads, length, head_dim]`
+            (ModernBERT's first two turned by their positions),
             "attention_scores" (scaled, before mask and softmax; MPNet's with
             its bias of relative positions) and "attention_probs" (after both)
             `[batch, heads, length, length]` float32, and "hidden_states"
             `[batch, length, hidden_dim]`, where index 0 is the embedding
-            output and index i the output of the i-th layer. Layers count from
-            0; negative indices count from the top. A layer that is shared
-            (ALBERT) is counted once per call. A model with a head also has
-            its output, "logits", or its outputs by their own names, such as
+            output and index i the output of the i-th layer, the last one's
+            behind the final norm, if any. Layers count from 0; negative
+            indices count from the top. A layer that is shared (ALBERT) is
+            counted once per call. A model with a head also has its output,
+            "logits", or its outputs by their own names, such as
             "start_logits"; their only index is -1, or 0.
 
     Returns:
@@ -124,6 +126,8 @@ class EncoderCall(NamedTuple):
     output: Any
     # What else it reads, by the names of its arguments.
     more: Mapping[str, Any]
+    # What the last layer's output goes through, if any.
+    norm: keras.layers.Layer | None = None
 
 
 def encoder_calls(model: keras.Model) -> list[EncoderCall]:
@@ -165,6 +169,10 @@ def encoder_calls(model: keras.Model) -> list[EncoderCall]:
         mask = more.pop("padding_mask")
         calls.append(EncoderCall(node.operation, inputs, mask, output, more))
         node = by_input.get(id(output))
+    final_norm = getattr(_backbone(model), "final_norm", None)
+    if final_norm is not None:
+        output = graphs.calls(final_norm)[0].outputs[0]
+        calls[-1] = calls[-1]._replace(output=output, norm=final_norm)
     return calls
 
 
@@ -248,6 +256,8 @@ def _outputs(
             )
             tensors = layer(state, call.padding_mask, **call.more)
             state = tensors[STATES]
+            if call.norm is not None:
+                state = call.norm(state)
             exposed[STATES, index + 1] = state
         elif parts:
             layer = exposure.parts(

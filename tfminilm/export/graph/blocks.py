@@ -13,6 +13,12 @@ import tensorflow as tf
 
 from tfminilm.export.graph import weights
 
+# Added to the scores of padded keys. Far below any score, so that exp() of
+# it is exactly 0 in float32 and padding has no say; as far as float16 goes
+# (65504), since scores grow where no norm bounds them; finite, so that a row
+# of padding alone gives no NaN.
+MASK = -6e4
+
 # By the names in `weights.ACTIVATIONS`.
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "relu": tf.nn.relu,
@@ -88,7 +94,7 @@ class Norm(tf.Module):
     def __init__(self, norm: weights.Norm):
         super().__init__()
         self._scale = constant(norm.scale)
-        self._shift = constant(norm.shift)
+        self._shift = constant(norm.shift) if norm.shift.any() else None
         self._epsilon = norm.epsilon
 
     def __call__(self, x):
@@ -98,7 +104,8 @@ class Norm(tf.Module):
         # The scale comes before `inverse`: as the last factor, the converter
         # would fold it into the dense layers that follow, and their inputs,
         # rounded to int8 without it, lose a fifth of their precision.
-        return centred * self._scale * inverse + self._shift
+        normed = centred * self._scale * inverse
+        return normed if self._shift is None else normed + self._shift
 
 
 class Attention(tf.Module):
@@ -130,8 +137,8 @@ class Attention(tf.Module):
         Args:
             asking: `[1, length, width]`.
             attended: `[1, length, width]`.
-            mask: `[1, 1, 1, length]` or `[1, heads, length, length]`, added
-                to the scores.
+            mask: `[1, 1, 1, length]` or `[1, 1 or heads, length, length]`,
+                added to the scores.
             rows: how many of the first tokens ask; all of them if None.
 
         Returns:
@@ -140,8 +147,8 @@ class Attention(tf.Module):
             `[1, heads, length, head_dim]`.
         """
         asking_rows = first_rows(asking, rows)
-        queries = self._heads(self._query(asking_rows))
-        keys = self._heads(self._key(asking))
+        queries = self._placed(self._heads(self._query(asking_rows)))
+        keys = self._placed(self._heads(self._key(asking)))
         values = self._heads(self._value(attended))
         if mask.shape[2] > 1:
             mask = mask if rows is None else mask[:, :, :rows]
@@ -151,6 +158,10 @@ class Attention(tf.Module):
         mixed = tf.transpose(mixed, [0, 2, 1, 3])
         mixed = tf.reshape(mixed, [1, asking_rows.shape[1], units])
         return mixed, (queries * self._head_dim**0.5, keys, values)
+
+    def _placed(self, x):
+        """Return queries or keys as they are: they know their positions."""
+        return x
 
     def _heads(self, x):
         """Split into heads: `[1, heads, length, head_dim]`."""

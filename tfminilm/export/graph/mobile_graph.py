@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tfminilm import families
 from tfminilm.errors import UserError
-from tfminilm.export.graph import blocks, mobilebert, transformer
+from tfminilm.export.graph import blocks, gated, mobilebert, transformer
 from tfminilm.export.graph.heads import mobile_head
 from tfminilm.teachers.embedding import embedding_of
 
@@ -26,15 +26,10 @@ OUTPUTS = ("sequence_output", "pooled_output", "sentence_embedding")
 ATTENTION_OUTPUTS = ("queries", "keys", "values")
 HIDDEN_STATES = "hidden_states"
 
-# Added to the scores of padded keys. Far below any score, so that exp() of
-# it is exactly 0 in float32 and padding has no say; as far as float16 goes
-# (65504), since scores grow where no norm bounds them; finite, so that a row
-# of padding alone gives no NaN.
-MASK = -6e4
-
 # By what a family says of itself in `mobile_graph`.
 _ENCODERS: dict[str, Any] = {
     "bottleneck": mobilebert.MobileBert,
+    "gated": gated.GatedTransformer,
     "post_norm": transformer.Transformer,
 }
 
@@ -55,8 +50,8 @@ class MobileGraph(tf.Module):
 
         Args:
             model: a backbone of KerasHub's BERT, DistilBERT, RoBERTa,
-                XLM-R or ELECTRA, an MPNet or MobileBERT of this package, or
-                a model of `tasks.heads.build_head` on one of them.
+                XLM-R or ELECTRA, an MPNet, MobileBERT or ModernBERT of this
+                package, or a model of `tasks.heads.build_head` on one of them.
             outputs: names; by default the head's, "logits" or "start_logits"
                 and "end_logits", or all of a backbone's out of `OUTPUTS`.
                 For measuring there are those of `ATTENTION_OUTPUTS`, the last
@@ -156,7 +151,7 @@ class MobileGraph(tf.Module):
 
     def _call(self, token_ids, padding_mask, length, segment_ids=None):
         real = tf.cast(padding_mask, tf.float32)
-        mask = tf.reshape((1.0 - real) * MASK, [1, 1, 1, length])
+        mask = tf.reshape((1.0 - real) * blocks.MASK, [1, 1, 1, length])
         mask = self._encoder.mask(mask)
         x = self._encoder.embed(token_ids, segment_ids, real)
         *lower, last = self._encoder.layers

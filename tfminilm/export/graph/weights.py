@@ -170,11 +170,19 @@ def array(variable: keras.Variable) -> np.ndarray:
 
 
 def dense(layer: keras.layers.Layer, inputs: int) -> Dense:
-    """Read a `Dense` or `EinsumDense`, whose kernels may split the heads."""
+    """Read a `Dense` or `EinsumDense`, whose kernels may split the heads.
+
+    No bias is one of zeros.
+    """
     kernel = array(layer.kernel).reshape(inputs, -1)
+    if layer.bias is None:
+        return Dense(kernel, np.zeros(kernel.shape[1], "float32"))
     return Dense(kernel, array(layer.bias).reshape(-1))
 
 
 def norm(layer: keras.layers.LayerNormalization) -> Norm:
-    """Read a `LayerNormalization`."""
-    return Norm(array(layer.gamma), array(layer.beta), layer.epsilon)
+    """Read a `LayerNormalization`; no shift is one of zeros."""
+    scale = array(layer.gamma)
+    is_plain = layer.beta is None
+    shift = np.zeros_like(scale) if is_plain else array(layer.beta)
+    return Norm(scale, shift, layer.epsilon)

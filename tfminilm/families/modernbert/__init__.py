@@ -69,5 +69,6 @@ FAMILY = Family(
         contents=_contents,
         base="model.",
     ),
+    mobile_graph="gated",
     flops=_flops,
 )
