@@ -167,6 +167,8 @@ def exposures() -> tuple[Exposure, ...]:
 def register() -> None:
     """Import the classes that Keras and KerasHub load by their names."""
     masked_lms()
+    for family in FAMILIES:
+        family.tokens.tokenizer_class()
     text_classifiers()
     variants()
 

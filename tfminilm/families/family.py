@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -72,6 +73,10 @@ class Tokens:
             empty if there is none.
         tiny_tokenizer: makes its tokenizer.
         own_class: gives this package's class, if KerasHub has none.
+        read: makes the tokenizer of a Hugging Face folder, with KerasHub's
+            rules, where KerasHub's own code cannot.
+        or_words: whether a folder of the family may have word pieces as well:
+            its students have the tokens of their teachers.
     """
 
     tokenizer: str
@@ -80,6 +85,8 @@ class Tokens:
     tiny: str = ""
     tiny_tokenizer: Callable[[], Tokenizer] | None = None
     own_class: Callable[[], Any] | None = None
+    read: Callable[[pathlib.Path], Tokenizer] | None = None
+    or_words: bool = False
 
     def tokenizer_class(self) -> Any:
         """Return the class called `tokenizer`."""

@@ -109,6 +109,7 @@ def load_tokenizer(source: str | os.PathLike, rules: str | None = None) -> Any:
     from tfminilm.tokenizer import KERAS_HUB, exact, hugging_face
     from tfminilm.tokenizer.pieces import require_layout
 
+    families.register()
     is_small = is_tiny(source)
     folder = "" if is_small else resolve(source)
     if is_small:
@@ -162,6 +163,8 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
             raise _cannot_load("tokenizer", source, error) from error
     if is_foreign(folder):
         other = _family(folder)
+        if other and other.tokens.read:
+            return other.tokens.read(path)
         # KerasHub would not know where to look for a vocabulary.
         if other and not hasattr(keras_hub.models, other.backbone):
             raise UserError(

@@ -39,16 +39,18 @@ def require_writable(tokenizer: Tokenizer, family: Family) -> None:
     words = keras_hub.tokenizers.WordPieceTokenizer
     if issubclass(tokenizer_class, words) and not family.tokens.own_class:
         kind = words  # BERT's, whatever KerasHub calls them.
+    elif family.tokens.or_words and isinstance(tokenizer, words):
+        kind = words
     if not isinstance(tokenizer, kind):
         raise UserError(
             f"cannot write a {type(tokenizer).__name__} as a Hugging Face "
             f"folder of a {family.backbone}: expected a {kind.__name__}"
         )
-    if kind is keras_hub.models.RobertaTokenizer:
+    if issubclass(kind, keras_hub.tokenizers.BytePairTokenizer):
         if rules_of(tokenizer) == KERAS_HUB:
             raise UserError(
                 "the tokenizer cuts texts by KerasHub's rules, which "
-                "transformers does not have: expected one with RoBERTa's, as "
+                f"transformers does not have: expected {family.title}'s, as "
                 "teachers.load_tokenizer makes it of a model's name or folder"
             )
     elif issubclass(kind, words) and rules_of(tokenizer) != BERT:
@@ -76,7 +78,7 @@ def write(
     num_segments = getattr(backbone, "num_segments", 0)
     if isinstance(tokenizer, keras_hub.models.XLMRobertaTokenizer):
         engine, settings = _pieces(tokenizer, folder)
-    elif isinstance(tokenizer, keras_hub.models.RobertaTokenizer):
+    elif isinstance(tokenizer, keras_hub.tokenizers.BytePairTokenizer):
         engine, settings = _byte_pairs(tokenizer, folder)
     else:
         family = families.of_backbone(backbone) or families.DEFAULT
@@ -131,7 +133,7 @@ def _pieces(
 def _byte_pairs(
     tokenizer: Any, folder: pathlib.Path
 ) -> tuple["tokenizers.Tokenizer", dict[str, Any]]:
-    """Write RoBERTa's words and merges; return its rules and settings."""
+    """Write byte-level words and merges; return their rules and settings."""
     merges = [x for x in tokenizer.merges if not x.startswith("#version")]
     # Older versions of `transformers` do not read the first line.
     text = "\n".join(["#version: 0.2", *merges]) + "\n"
@@ -139,9 +141,13 @@ def _byte_pairs(
     words = tokenizer.vocabulary
     files.write_json(folder / WORDS, dict(sorted(words.items(), key=_id)))
     settings = _settings()
+    if hasattr(tokenizer, "cls_token"):
+        settings = {k: x for k, x in settings.items() if "_token" not in k}
+        for name in ("cls", "sep", "pad", "mask"):
+            settings[f"{name}_token"] = getattr(tokenizer, f"{name}_token")
     settings["add_prefix_space"] = bool(tokenizer.add_prefix_space)
-    if "<unk>" in words:
-        settings["unk_token"] = "<unk>"
+    for unknown in {"<unk>", "[UNK]"} & words.keys():
+        settings["unk_token"] = unknown
     return _copy(tokenizer.engine), settings
 
 
@@ -150,9 +156,9 @@ def _id(item: tuple[str, int]) -> int:
 
 
 def byte_pair_settings(
-    tokenizer: keras_hub.models.RobertaTokenizer,
+    tokenizer: keras_hub.tokenizers.BytePairTokenizer,
 ) -> TokenizerSettings:
-    """Return what a folder's manifest says of RoBERTa's tokenizer.
+    """Return what a folder's manifest says of a byte-level tokenizer.
 
     A bundle for phones has no such tokenizer.
     """

@@ -122,7 +122,7 @@ def _write_vocabulary(
     """Write words or pieces, and return what the manifest says of them."""
     if not is_hugging_face:
         return vocabulary.write(tokenizer, backbone, folder)
-    if isinstance(tokenizer, keras_hub.models.RobertaTokenizer):
+    if isinstance(tokenizer, keras_hub.tokenizers.BytePairTokenizer):
         vocabulary.require_rows(tokenizer, backbone)
         return auto_tokenizer.byte_pair_settings(tokenizer)
     pieces = auto_tokenizer.PIECES

@@ -1,5 +1,6 @@
 """ModernBERT: rotary positions, local attention, gates and no biases."""
 
+import pathlib
 from typing import TYPE_CHECKING, Any
 
 from tfminilm.families import post_norm
@@ -15,6 +16,8 @@ from tfminilm.families.modernbert.build import modernbert
 if TYPE_CHECKING:
     import keras
 
+    from tfminilm.typing import Tokenizer
+
 
 def _exposure() -> Exposure:
     from tfminilm.layers.gated import GatedEncoder
@@ -27,6 +30,18 @@ def _masked_lm() -> type:
     from tfminilm.families.modernbert.model import ModernBertMaskedLM
 
     return ModernBertMaskedLM
+
+
+def _tokenizer() -> type:
+    from tfminilm.families.modernbert.tokenizer import ModernBertTokenizer
+
+    return ModernBertTokenizer
+
+
+def _read_tokenizer(folder: pathlib.Path) -> "Tokenizer":
+    from tfminilm.families.modernbert import tokenizer
+
+    return tokenizer.read(folder)
 
 
 def _flops(backbone: "keras.Model", length: int) -> int:
@@ -57,7 +72,13 @@ FAMILY = Family(
     name="modernbert",
     title="ModernBERT",
     backbone="ModernBertBackbone",
-    tokens=Tokens("ModernBertTokenizer", 50_368),
+    tokens=Tokens(
+        "ModernBertTokenizer",
+        50_368,
+        own_class=_tokenizer,
+        read=_read_tokenizer,
+        or_words=True,
+    ),
     students={"modernbert": modernbert},
     arguments=post_norm.arguments,
     exposure=_exposure,
