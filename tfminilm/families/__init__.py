@@ -17,8 +17,8 @@ from tfminilm.families import (
     distilbert,
     electra,
     mobilebert,
-    mpnet,
     modernbert,
+    mpnet,
     roberta,
     xlm_roberta,
 )

@@ -12,7 +12,7 @@ from tfminilm.layers.bottleneck import (
     split_heads,
 )
 from tfminilm.layers.rotary import rotate, window_bias
-from tfminilm.typing import Shape, Tensor
+from tfminilm.typing import Policy, Shape, Tensor
 
 PROJECTIONS = ("queries", "keys", "values")
 _STDDEV = 0.02
@@ -81,7 +81,7 @@ class GatedEncoder(keras.layers.Layer):
         padding_mask_shape: Shape | None = None,
     ) -> None:
         shape = tuple(hidden_states_shape)
-        width, dtype = shape[-1], self.dtype_policy
+        width, dtype = shape[-1] or 0, self.dtype_policy
         self.attention_norm = None
         if self.normalizes_attention:
             self.attention_norm = scale_norm(
@@ -225,7 +225,7 @@ class GatedEncoder(keras.layers.Layer):
 
 
 def plain_dense(
-    units: int, dtype: Any, name: str, stddev: float = _STDDEV
+    units: int, dtype: Policy, name: str, stddev: float = _STDDEV
 ) -> keras.layers.Dense:
     """Return a dense layer without a bias."""
     return keras.layers.Dense(
@@ -238,7 +238,7 @@ def plain_dense(
 
 
 def scale_norm(
-    epsilon: float, dtype: Any, name: str
+    epsilon: float, dtype: Policy, name: str
 ) -> keras.layers.LayerNormalization:
     """Return a layer normalisation without a bias."""
     return keras.layers.LayerNormalization(

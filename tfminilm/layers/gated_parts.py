@@ -71,6 +71,7 @@ class ExposedGated(ExposedEncoder):
         self,
         hidden_states: Tensor,
         padding_mask: Tensor,
+        position_bias: Tensor | None = None,
         training: bool | None = None,
     ) -> dict[str, Any]:
         tensors = self.encoder.run(

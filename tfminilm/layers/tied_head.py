@@ -42,7 +42,8 @@ class TiedMaskedLMHead(keras.layers.Layer):
     def build(
         self, states_shape: Shape, mask_positions_shape: Shape | None = None
     ) -> None:
-        self.dense = plain_dense(states_shape[-1], self.dtype_policy, "dense")
+        width = states_shape[-1] or 0
+        self.dense = plain_dense(width, self.dtype_policy, "dense")
         self.norm = scale_norm(self.epsilon, self.dtype_policy, "norm")
         for layer in (self.dense, self.norm):
             layer.build(states_shape)

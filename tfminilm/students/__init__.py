@@ -10,8 +10,8 @@ from tfminilm.families.mobilebert.build import (
     mobilebert_tiny,
     mobilebert_without_opt,
 )
-from tfminilm.families.mpnet import mpnet
 from tfminilm.families.modernbert.build import modernbert
+from tfminilm.families.mpnet import mpnet
 from tfminilm.families.roberta import roberta
 from tfminilm.families.xlm_roberta import xlm_roberta
 from tfminilm.students.init import init_from_teacher
@@ -26,8 +26,8 @@ __all__ = [
     "mobilebert",
     "mobilebert_tiny",
     "mobilebert_without_opt",
-    "mpnet",
     "modernbert",
+    "mpnet",
     "roberta",
     "xlm_roberta",
 ]

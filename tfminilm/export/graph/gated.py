@@ -57,8 +57,9 @@ class _Layer(tf.Module):
         super().__init__(name)
         self._window = layer.window
         self._attention_norm = _norm(layer.attention_norm)
+        query, key, value = _split(layer.qkv, width, 3)
         self._attention = _Attention(
-            layer.num_heads, *_split(layer.qkv, width, 3), layer.rope_theta
+            layer.num_heads, query, key, value, layer.rope_theta
         )
         self._output = blocks.Dense(
             weights.dense(layer.attention_output, width), "attention_output"

@@ -26,6 +26,8 @@ WORDS = "vocab.json"
 _HARD = ("  a\t b\n", "", "½ é 日本 привет नमस्ते", "▁a ▁▁ b")
 # Reads the rules in tokenizer.json as they stand; others have their own.
 _ANY_CLASS = "PreTrainedTokenizerFast"
+# Of models without segments.
+_INPUTS = ["input_ids", "attention_mask"]
 
 
 def require_writable(tokenizer: Tokenizer, family: Family) -> None:
@@ -83,8 +85,11 @@ def write(
     else:
         family = families.of_backbone(backbone) or families.DEFAULT
         # BERT's own class knows two segments, whatever the file says.
-        cls = _ANY_CLASS if num_segments == 1 else family.tokens.tokenizer
+        is_own = num_segments != 1 and not family.tokens.or_words
+        cls = family.tokens.tokenizer if is_own else _ANY_CLASS
         engine, settings = _words(tokenizer, folder, cls)
+        if family.tokens.or_words:
+            settings["model_input_names"] = _INPUTS
     _put_ends(engine, tokenizer, int(num_segments > 1))
     files.write_text(folder / "tokenizer.json", engine.to_str())
     settings |= {
@@ -180,7 +185,7 @@ def _settings() -> dict[str, Any]:
     """Return the settings of tokens as RoBERTa and XLM-R have them."""
     return {
         "tokenizer_class": _ANY_CLASS,
-        "model_input_names": ["input_ids", "attention_mask"],
+        "model_input_names": _INPUTS,
         "bos_token": "<s>",
         "eos_token": "</s>",
         "cls_token": "<s>",

@@ -167,7 +167,7 @@ def settings_of(backbone: keras.Model) -> dict[str, Any]:
         },
         # Its own are beyond a small vocabulary.
         **dict.fromkeys(
-            (f"{name}_token_id" for name in ("bos", "eos", "cls", "sep"))
+            f"{name}_token_id" for name in ("bos", "eos", "cls", "sep")
         ),
         **dict.fromkeys(_BIASES, False),
     }

@@ -87,7 +87,9 @@ class ModernBertBackbone(keras_hub.models.Backbone):
             name: keras.Input((None,), dtype="int32", name=name)
             for name in ("token_ids", "padding_mask")
         }
-        x = self.embeddings_layer_norm(self.token_embedding(inputs["token_ids"]))
+        x = self.embeddings_layer_norm(
+            self.token_embedding(inputs["token_ids"])
+        )
         x = self.embeddings_dropout(x)
         for layer in self.transformer_layers:
             x = layer(x, padding_mask=inputs["padding_mask"])

@@ -86,8 +86,10 @@ def read(folder: pathlib.Path) -> ModernBertTokenizer:
 
 def _merge(path: pathlib.Path, merge: object) -> str:
     """Return two pieces with a space between, however they are written."""
-    parts = merge.split(" ") if isinstance(merge, str) else merge
-    is_pair = isinstance(parts, list) and [*map(type, parts)] == [str, str]
+    parts: list[Any] = []
+    if isinstance(merge, str | list):
+        parts = merge.split(" ") if isinstance(merge, str) else merge
+    is_pair = [*map(type, parts)] == [str, str]
     if not is_pair or any(not part or " " in part for part in parts):
         raise UserError(
             f"{path}: a merge is {str(merge)[:40]!r}, expected two pieces; "
