@@ -66,7 +66,7 @@ class AttentionParts(keras.layers.Layer):
         self.parts = tuple(parts)
         self.input_norm = (
             encoder_parts(encoder).attention_norm
-            if encoder.normalize_first
+            if getattr(encoder, "normalize_first", False)
             else None
         )
         attention = encoder_parts(encoder).attention
@@ -127,6 +127,8 @@ class ExposedEncoder(keras.layers.Layer):
         self.parts = tuple(parts)
         self.first_token_only = first_token_only
         self.encoder = encoder
+        # Layers that only come in one order say nothing of it.
+        self.normalize_first = getattr(encoder, "normalize_first", False)
         self.built = True
 
     def call(
@@ -136,22 +138,40 @@ class ExposedEncoder(keras.layers.Layer):
         position_bias: Tensor | None = None,
         training: bool | None = None,
     ) -> dict[str, Any]:
-        encoder = encoder_parts(self.encoder)
-        attention = encoder.attention
-        x = hidden_states
-        if self.encoder.normalize_first:
-            x = encoder.attention_norm(x)
-        query_states = x[:, :1] if self.first_token_only else x
-        tensors = {
-            "queries": heads_first(attention.query_dense(query_states)),
-            "keys": heads_first(attention.key_dense(x)),
-            "values": heads_first(attention.value_dense(x)),
-        }
+        tensors = self._projected(hidden_states)
         if self.first_token_only and position_bias is not None:
             position_bias = position_bias[:, :, :1]
         scores = scaled_scores(
             tensors["queries"], tensors["keys"], position_bias
         )
+        return self._attended(
+            tensors, scores, hidden_states, padding_mask, training
+        )
+
+    def _projected(self, x: Tensor) -> dict[str, Any]:
+        """Return queries, keys and values, heads first."""
+        encoder = encoder_parts(self.encoder)
+        attention = encoder.attention
+        if self.normalize_first:
+            x = encoder.attention_norm(x)
+        query_states = x[:, :1] if self.first_token_only else x
+        return {
+            "queries": heads_first(attention.query_dense(query_states)),
+            "keys": heads_first(attention.key_dense(x)),
+            "values": heads_first(attention.value_dense(x)),
+        }
+
+    def _attended(
+        self,
+        tensors: dict[str, Any],
+        scores: Tensor,
+        hidden_states: Tensor,
+        padding_mask: Tensor,
+        training: bool | None,
+    ) -> dict[str, Any]:
+        """Return the layer's output, and the parts, from attention scores."""
+        encoder = encoder_parts(self.encoder)
+        attention = encoder.attention
         probs = masked_softmax(scores, padding_mask)
         tensors |= {"attention_scores": scores, "attention_probs": probs}
         probs = ops.cast(probs, self.compute_dtype)
@@ -177,7 +197,7 @@ class ExposedEncoder(keras.layers.Layer):
     def _feed_forward(self, residual: Tensor, training: bool | None) -> Any:
         encoder = encoder_parts(self.encoder)
         x = residual
-        if self.encoder.normalize_first:
+        if self.normalize_first:
             x = encoder.feedforward_norm(x)
         wide, narrow = encoder.intermediate, encoder.output
         activate = fused.bias_activation(wide.activation)
@@ -201,7 +221,7 @@ class ExposedEncoder(keras.layers.Layer):
         training: bool | None,
     ) -> Any:
         """Add bias, dropout and residual; normalise if the norm comes last."""
-        if self.encoder.normalize_first:
+        if self.normalize_first:
             return _dropout(x + bias, dropout, training) + residual
         parts = x, bias, residual, norm.gamma, norm.beta
         if not training or not dropout.rate:
