@@ -153,7 +153,7 @@ def batch(settings):
     kind = settings["model_type"]
     # Of these, the first type alone counts.
     has_one = "roberta" in kind or kind == "camembert"
-    types = 1 if has_one else settings.get("type_vocab_size", 1)
+    types = 1 if has_one else settings.get("type_vocab_size", 1) or 1
     ids = random.integers(5, 40, real.shape)
     return {
         "input_ids": np.where(real, ids, settings["pad_token_id"]),

@@ -15,8 +15,13 @@ import keras_hub
 
 from tfminilm.families.family import Family
 from tfminilm.layers.bottleneck import activation_function
+from tfminilm.layers.disentangled import sort_exactly
 from tfminilm.private import graphs
-from tfminilm.private.encoders import encoder_parts, head_parts
+from tfminilm.private.encoders import (
+    disentangled_encoder,
+    encoder_parts,
+    head_parts,
+)
 
 
 class _Backbone:
@@ -70,15 +75,21 @@ def _compute_with(
     """Set the activation and the epsilon of a model's layers, or a head's.
 
     Keras reads both in every call, so that a graph that is built takes them.
+    DeBERTa's layers also sort distances as `layers.disentangled` does.
     """
     function = activation_function(activation)
+    disentangled = disentangled_encoder()
     for part in graphs.inner_layers(layer):
         if isinstance(part, keras.layers.LayerNormalization):
             part.epsilon = epsilon
-        elif isinstance(part, keras_hub.layers.TransformerEncoder):
+        elif isinstance(
+            part, keras_hub.layers.TransformerEncoder | disentangled
+        ):
             part.activation = function
             part.layer_norm_epsilon = epsilon
             encoder_parts(part).intermediate.activation = function
+            if isinstance(part, disentangled):
+                sort_exactly(part)
         elif isinstance(part, keras_hub.layers.MaskedLMHead):
             part.intermediate_activation = function
             part.layer_norm_epsilon = epsilon

@@ -1,7 +1,100 @@
 """DeBERTa-v3: distances between tokens instead of places, in each layer."""
 
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from tfminilm.errors import UserError
 from tfminilm.families import post_norm
-from tfminilm.families.family import Exposure, Family, Tokens
+from tfminilm.families.family import Exposure, Family, HuggingFace, Tokens
+from tfminilm.families.hugging_face import names, settings
+
+# What `transformers` takes for granted describes DeBERTa-v2, another model.
+_DEFAULTS = {
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-7,
+    "hidden_dropout_prob": 0.1,
+    "relative_attention": False,
+    "share_att_key": False,
+    "position_biased_input": True,
+    "norm_rel_ebd": "none",
+    "pos_att_type": None,
+}
+# Of all models of the third version: distances count in each layer, through
+# the tokens' own projections, and places do not.
+_WRITTEN = {
+    "relative_attention": True,
+    "share_att_key": True,
+    "position_biased_input": False,
+    "norm_rel_ebd": "layer_norm",
+    "pos_att_type": ["p2c", "c2p"],
+    "max_relative_positions": -1,
+    "type_vocab_size": 0,
+    "pooler_hidden_act": "gelu",
+}
+
+
+def _require(path: pathlib.Path, config: Mapping[str, Any]) -> None:
+    """Refuse a DeBERTa that is built otherwise, such as most of version 2.
+
+    Raises:
+        UserError: names the first setting that tells.
+    """
+    width, heads, places, buckets = (
+        settings.count(path, config, name)
+        for name in (
+            "hidden_size",
+            "num_attention_heads",
+            "max_position_embeddings",
+            "position_buckets",
+        )
+    )
+    expected: dict[str, tuple[Any, ...]] = {
+        "relative_attention": (True,),
+        "share_att_key": (True,),
+        "position_biased_input": (False,),
+        "norm_rel_ebd": ("layer_norm",),
+        "pos_att_type": ("c2p|p2c",),
+        "max_relative_positions": (None, -1, 0, places),
+        "type_vocab_size": (None, 0),
+        "conv_kernel_size": (None, 0),
+        "embedding_size": (None, width),
+        "attention_head_size": (None, width // heads),
+    }
+    if "SequenceClassification" in str(config.get("architectures")):
+        expected |= {
+            "pooler_hidden_act": (None, "gelu"),
+            "pooler_hidden_size": (None, width),
+        }
+    for name, values in expected.items():
+        value = config.get(name)
+        if _normal(value) not in values:
+            raise UserError(
+                f"{path}: {name} is {value!r}, expected "
+                f"{' or '.join(str(x) for x in values if x is not None)}: of "
+                "the kind that transformers calls deberta-v2, models built as "
+                "DeBERTa-v3 alone are read"
+            )
+    if not 2 <= buckets < 2 * (places - 1):
+        raise UserError(
+            f"{path}: position_buckets is {buckets}, expected 2 to "
+            f"{2 * places - 3}, since max_position_embeddings is {places}"
+        )
+
+
+def _normal(value: Any) -> Any:
+    """Return a list of words, or words between bars, in one spelling."""
+    words = value.split("|") if isinstance(value, str) else value
+    if isinstance(words, list) and all(isinstance(x, str) for x in words):
+        return "|".join(sorted(word.strip().lower() for word in words))
+    return value
+
+
+def _suits(sizes: Mapping[str, Any]) -> bool:
+    """Tell whether KerasHub's class sorts distances as DeBERTa does."""
+    from tfminilm.layers.disentangled import is_exact
+
+    return is_exact(sizes["bucket_size"], sizes["max_sequence_length"])
 
 
 def _exposure() -> Exposure:
@@ -16,12 +109,52 @@ def _exposure() -> Exposure:
     )
 
 
+NAMES = names.Names(
+    prefix="deberta.",
+    sizes=names.SIZES | {"bucket_size": "position_buckets"},
+    defaults=_DEFAULTS,
+    layer=(
+        "attention.self.query_proj",
+        "attention.self.key_proj",
+        "attention.self.value_proj",
+        *names.LAYER[3:],
+    ),
+    masked_lm=(
+        "cls.predictions.transform.dense",
+        "cls.predictions.transform.LayerNorm",
+        "cls.predictions",
+    ),
+    new_masked_lm=(
+        "lm_predictions.lm_head.dense",
+        "lm_predictions.lm_head.LayerNorm",
+        "lm_predictions.lm_head",
+    ),
+    decoder="cls.predictions.decoder",
+    is_masked_lm=r"(cls|lm)[._]predictions\.",
+    # Its generator's and its discriminator's heads come with the published
+    # one, and a table of places that nothing reads.
+    is_other=r"((cls\.|lm_|mask_)predictions|pooler)\.|"
+    rf"(deberta\.)?embeddings\.position_embeddings\.|{names.OTHER}",
+    written=_WRITTEN,
+    require=_require,
+    suits=_suits,
+)
 FAMILY = Family(
     name="deberta_v3",
     title="DeBERTa-v3",
     backbone="DebertaV3Backbone",
     tokens=Tokens("DebertaV3Tokenizer", 128_100),
+    hugging_face=HuggingFace(
+        "deberta-v2",
+        "DebertaV2",
+        names=NAMES,
+        reader=post_norm.reader,
+        contents=post_norm.contents,
+        classifier={"pooled_dense": "pooler.dense", "logits": "classifier"},
+        classifier_activation="gelu",
+        # KerasHub's has the backbone's rate behind its dense layer.
+        classifier_dropout=("pooler_dropout",),
+    ),
     exposure=_exposure,
     computes_with=("gelu", 1e-7),
-    masked_lm_activation="",
 )

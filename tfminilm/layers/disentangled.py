@@ -18,7 +18,13 @@ from tfminilm.layers.attention import (
     heads_first,
     masked_softmax,
 )
-from tfminilm.private.encoders import Buckets, buckets_of, encoder_parts
+from tfminilm.private.encoders import (
+    Buckets,
+    buckets_of,
+    encoder_parts,
+    kerashub_buckets,
+    sort_with,
+)
 from tfminilm.typing import Tensor
 
 _SCORES = "attention_scores"
@@ -66,6 +72,36 @@ def rows_of_distances(buckets: Buckets) -> np.ndarray:
     last = 2 * buckets.count - 1
     rows = np.clip(sorted_distances + buckets.count, 0, last)
     return rows.astype("int32")
+
+
+def sort_exactly(encoder: keras.layers.Layer) -> None:
+    """Let a layer of KerasHub's DeBERTa sort distances by `log_buckets`.
+
+    KerasHub's own rounding puts the last distances of some sizes, such as 255
+    of 256 in 128 buckets, into the next bucket.
+    """
+    count, farthest, _ = buckets_of(encoder)
+    reach = np.arange(-farthest, farthest + 1, dtype="int32")
+    table = log_buckets(reach, count, farthest)
+
+    def sort(distances: Tensor) -> Any:
+        distances = ops.cast(distances, "int32")
+        places = ops.clip(distances, -farthest, farthest) + farthest
+        return ops.take(table, places)
+
+    sort_with(encoder, sort)
+
+
+def is_exact(num_buckets: int, farthest: int) -> bool:
+    """Tell whether KerasHub's layers of these sizes sort by `log_buckets`."""
+    reach = np.arange(-farthest, farthest + 1, dtype="int32")
+    values = ops.convert_to_numpy(kerashub_buckets(reach, num_buckets, farthest))
+    expected = log_buckets(reach, num_buckets, farthest)
+    # Beyond the last bucket all are one.
+    values, expected = (
+        np.clip(x, -num_buckets, num_buckets - 1) for x in (values, expected)
+    )
+    return np.array_equal(values, expected)
 
 
 def disentangled_scores(

@@ -152,6 +152,19 @@ def buckets_of(encoder: keras.layers.Layer) -> Buckets:
     )
 
 
+def kerashub_buckets(distances: Any, count: int, farthest: int) -> Any:
+    """Sort an array of integers as KerasHub's layers of these sizes do."""
+    from keras_hub.src.models.deberta_v3 import (
+        disentangled_self_attention as module,
+    )
+
+    attention = module.DisentangledSelfAttention(
+        1, 1, max_position_embeddings=farthest, bucket_size=count
+    )
+    distances = keras.ops.convert_to_tensor(distances, "int32")
+    return attention._make_log_bucket_position(distances)
+
+
 def sort_with(
     encoder: keras.layers.Layer, sort: Callable[[Any], Any]
 ) -> None:

@@ -1,12 +1,18 @@
 """Find the layers of KerasHub's post-norm encoders by PyTorch's names."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
 from tfminilm.families.hugging_face.names import Names
 from tfminilm.private.encoders import encoder_parts
+
+
+class _Table(NamedTuple):
+    """A layer of PyTorch's whose variable is a larger layer's here."""
+
+    weights: list[keras.Variable]
 
 
 def modules(names: Names, backbone: keras.Model) -> Iterator[tuple[str, Any]]:
@@ -19,6 +25,10 @@ def modules(names: Names, backbone: keras.Model) -> Iterator[tuple[str, Any]]:
     if hasattr(backbone, "segment_embedding"):
         yield "embeddings.position_embeddings", backbone.position_embedding
         yield "embeddings.token_type_embeddings", backbone.segment_embedding
+    elif hasattr(backbone, "relative_embeddings"):
+        relative = backbone.relative_embeddings
+        yield "encoder.rel_embeddings", _Table([relative.rel_embeddings])
+        yield "encoder.LayerNorm", relative.layer_norm
     elif not names.has_pads_position:
         positions = backbone.embeddings.position_embedding
         yield "embeddings.position_embeddings", positions

@@ -1,6 +1,7 @@
 """Name the parts of KerasHub's post-norm encoders as `transformers` does."""
 
-from collections.abc import Mapping
+import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 
@@ -28,9 +29,15 @@ class Names(NamedTuple):
         projection: from the token table's width to the encoder's, where they
             differ.
         pooler: the layer in front of KerasHub's `pooled_output`, if it has one.
+        written: settings that all folders have alike, for who writes one.
+        require: refuses, from the file and its settings, a model that computes
+            otherwise than the family's.
+        suits: tells whether KerasHub's class computes right with such sizes,
+            where it does not with all.
         masked_lm: the head for masked tokens: a dense layer, a norm, and what
             has the bias of the logits.
         decoder: where the token table and that bias are stored once more.
+        new_masked_lm: the same head where the setting `legacy` is false.
         is_masked_lm: a pattern of all names in that head.
         is_other: a pattern of what belongs to other heads.
     """
@@ -52,6 +59,10 @@ class Names(NamedTuple):
     fixed: Mapping[str, Any] = {}
     position_bias: str = ""
     pooler: str | None = None
+    new_masked_lm: tuple[str, str, str] | None = None
+    written: Mapping[str, Any] = {}
+    require: Callable[[pathlib.Path, Mapping[str, Any]], None] | None = None
+    suits: Callable[[Mapping[str, Any]], bool] | None = None
 
 
 SIZES = {

@@ -62,6 +62,8 @@ def load_masked_lm(
     """
     names, tensors = _names(family), checkpoint.shapes
     dense, norm, logits = names.masked_lm
+    if names.new_masked_lm and not checkpoint.settings.get("legacy", True):
+        dense, norm, logits = names.new_masked_lm
     if not any(name.startswith(f"{dense}.") for name in tensors):
         return None
     cls = backbones.masked_lm_class(family)
@@ -147,16 +149,20 @@ def _build(
     config = {**names.defaults, **checkpoint.settings}
     settings.check(path, config, masked_lm)
     settings.check_fixed(path, config, names.fixed)
+    if names.require is not None:
+        names.require(path, config)
     options = _options(path, names, config)
     activation = settings.activation(path, config, names.activation)
     epsilon = EPSILON
     if "layer_norm_eps" in names.defaults:
         epsilon = settings.number(path, config, "layer_norm_eps")
     more = {"activation": activation, "layer_norm_epsilon": epsilon}
+    is_exact = names.suits is None or names.suits(options)
+    is_exact &= (activation, epsilon) == family.computes_with
     if family.own_backbone is not None:
         cls = family.own_backbone()
         options |= more | {"pooler": _has_pooler(checkpoint, names)}
-    elif masked_lm or (activation, epsilon) != family.computes_with:
+    elif masked_lm or not is_exact:
         # KerasHub's heads have another epsilon than its encoders.
         cls = backbones.variants(family).backbone
         options |= more

@@ -78,6 +78,8 @@ def _settings(names: Names, backbone: keras.Model) -> dict[str, Any]:
     norms = [backbone.embeddings_layer_norm]
     for part in parts:
         norms += [part.attention_norm, part.feedforward_norm]
+    if hasattr(backbone, "relative_embeddings"):
+        norms.append(backbone.relative_embeddings.layer_norm)
     activations = {
         activation_name(
             part.intermediate.activation,
@@ -91,6 +93,7 @@ def _settings(names: Names, backbone: keras.Model) -> dict[str, Any]:
         for name, setting in names.sizes.items()
         if name != _LENGTH
     }
+    settings |= names.written
     settings |= {
         names.activation: huggingface_activation(
             _only(activations, "an activation")
