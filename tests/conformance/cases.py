@@ -146,6 +146,9 @@ FAMILIES = {
     ),
     "bert": bert,
     "bilstm": lambda n: students.bilstm(VOCABULARY, 8, 6, 10, dropout=0.0),
+    "deberta_v3": lambda n: keras_hub_backbone(
+        "DebertaV3Backbone", n, bucket_size=4
+    ),
     "distilbert": lambda n: students.distilbert(n, 8, **SHAPE),
     "electra": lambda n: students.electra(n, 8, embedding_dim=4, **SHAPE),
     "mobilebert": lambda n: mobilebert(num_layers=n),
