@@ -249,7 +249,7 @@ def test_the_inside_is_that_of_the_equations(name, case):
     folder, settings, tensors = case(name)
     model = teachers.load_backbone(folder)
     parts = ("queries", "keys", "values", "attention_scores")
-    asked = dict.fromkeys((*parts, "attention_probs"), [0, 1])
+    asked = {part: [0, 1] for part in (*parts, "attention_probs")}
     inputs = inputs_of(name, settings)
     view = teachers.expose(model, asked | {"hidden_states": [0, 1]})
     found = compute(view, inputs)

@@ -12,6 +12,7 @@ import pytest
 import safetensors.numpy
 
 from tfminilm import UserError, families, teachers
+from tfminilm.private.encoders import disentangled_encoder
 from tfminilm.tasks import heads
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers import backbones
@@ -269,7 +270,10 @@ def test_keras_hubs_settings_are_what_we_say():
         (layer,) = (
             layer
             for layer in layers
-            if isinstance(layer, keras_hub.layers.TransformerEncoder)
+            if isinstance(
+                layer,
+                keras_hub.layers.TransformerEncoder | disentangled_encoder(),
+            )
         )
         probe = np.linspace(-4, 4, 33)
         theirs = layer.activation(keras.ops.convert_to_tensor(probe))

@@ -149,7 +149,7 @@ FAMILY = Family(
         "DebertaV2",
         names=NAMES,
         reader=post_norm.reader,
-        contents=post_norm.contents,
+        contents=None,
         classifier={"pooled_dense": "pooler.dense", "logits": "classifier"},
         classifier_activation="gelu",
         # KerasHub's has the backbone's rate behind its dense layer.

@@ -6,6 +6,7 @@ DeBERTa-v3 (arXiv 2111.09543) sorts distances into buckets, and projects both
 kinds of vectors with the same weights.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -36,7 +37,7 @@ _NUM_TERMS = 3
 def log_buckets(
     distances: np.ndarray, num_buckets: int, farthest: int
 ) -> np.ndarray:
-    """Sort distances into buckets that widen with the logarithm.
+    """Put distances into buckets that widen with the logarithm.
 
     Half of the buckets hold one distance each. The others go up to `farthest`,
     and what is farther falls beyond the last one.
@@ -50,9 +51,9 @@ def log_buckets(
         Integers of the same shape and signs.
     """
     half = num_buckets // 2
-    size = np.maximum(np.abs(distances), half)
+    far = np.maximum(np.abs(distances), half)
     # In float64: in float32 the last distance may come out a bucket too far.
-    share = np.log(size / half) / np.log((farthest - 1) / half)
+    share = np.log(far / half) / np.log((farthest - 1) / half)
     wide = half + np.ceil(share * (half - 1))
     wide = (wide * np.sign(distances)).astype(distances.dtype)
     return np.where(np.abs(distances) <= half, distances, wide)
@@ -69,8 +70,8 @@ def rows_of_distances(buckets: Buckets) -> np.ndarray:
     sorted_distances = ops.convert_to_numpy(
         buckets.sort(ops.convert_to_tensor(distances, "int32"))
     )
-    last = 2 * buckets.count - 1
-    rows = np.clip(sorted_distances + buckets.count, 0, last)
+    last = 2 * buckets.size - 1
+    rows = np.clip(sorted_distances + buckets.size, 0, last)
     return rows.astype("int32")
 
 
@@ -80,9 +81,9 @@ def sort_exactly(encoder: keras.layers.Layer) -> None:
     KerasHub's own rounding puts the last distances of some sizes, such as 255
     of 256 in 128 buckets, into the next bucket.
     """
-    count, farthest, _ = buckets_of(encoder)
+    size, farthest, _ = buckets_of(encoder)
     reach = np.arange(-farthest, farthest + 1, dtype="int32")
-    table = log_buckets(reach, count, farthest)
+    table = log_buckets(reach, size, farthest)
 
     def sort(distances: Tensor) -> Any:
         distances = ops.cast(distances, "int32")
@@ -95,7 +96,9 @@ def sort_exactly(encoder: keras.layers.Layer) -> None:
 def is_exact(num_buckets: int, farthest: int) -> bool:
     """Tell whether KerasHub's layers of these sizes sort by `log_buckets`."""
     reach = np.arange(-farthest, farthest + 1, dtype="int32")
-    values = ops.convert_to_numpy(kerashub_buckets(reach, num_buckets, farthest))
+    values = ops.convert_to_numpy(
+        kerashub_buckets(reach, num_buckets, farthest)
+    )
     expected = log_buckets(reach, num_buckets, farthest)
     # Beyond the last bucket all are one.
     values, expected = (
@@ -165,12 +168,13 @@ class DisentangledParts(AttentionParts):
     """
 
     def __init__(
-        self, encoder: keras.layers.Layer, parts: Any, **kwargs: Any
+        self, encoder: keras.layers.Layer, parts: Sequence[str], **kwargs: Any
     ):
         super().__init__(encoder, parts, **kwargs)
         self.rows = rows_of_distances(buckets_of(encoder))
 
-    def call(
+    # What is called with `position_bias` elsewhere is so with another here.
+    def call(  # type: ignore[override]
         self,
         hidden_states: Tensor,
         padding_mask: Tensor,
@@ -201,12 +205,13 @@ class ExposedDisentangled(ExposedEncoder):
     """
 
     def __init__(
-        self, encoder: keras.layers.Layer, *args: Any, **kwargs: Any
+        self, encoder: keras.layers.Layer, parts: Sequence[str], **kwargs: Any
     ):
-        super().__init__(encoder, *args, **kwargs)
+        super().__init__(encoder, parts, **kwargs)
         self.rows = rows_of_distances(buckets_of(encoder))
 
-    def call(
+    # What is called with `position_bias` elsewhere is so with another here.
+    def call(  # type: ignore[override]
         self,
         hidden_states: Tensor,
         padding_mask: Tensor,
@@ -228,7 +233,7 @@ class ExposedDisentangled(ExposedEncoder):
 
 
 def _skewed(x: Tensor) -> Any:
-    """Move row i of the columns to the left by `length - 1 - i`.
+    """Shift row i of the columns to the left by `length - 1 - i`.
 
     Args:
         x: `[batch, heads, length, 2 * length - 1]`.

@@ -127,17 +127,17 @@ def disentangled_encoder() -> Any:
 
 
 class Buckets(NamedTuple):
-    """How a layer of DeBERTa sorts distances between tokens.
+    """Describe how a layer of DeBERTa sorts distances between tokens.
 
     Attributes:
-        count: of the distances to one side; twice as many rows has the table
+        size: of the distances to one side; twice as many rows has the table
             of their embeddings.
         farthest: distance of which the layer was made to know.
         sort: gives the bucket, below zero to the right, of each distance of
             an integer tensor.
     """
 
-    count: int
+    size: int
     farthest: int
     sort: Callable[[Any], Any]
 
@@ -152,22 +152,20 @@ def buckets_of(encoder: keras.layers.Layer) -> Buckets:
     )
 
 
-def kerashub_buckets(distances: Any, count: int, farthest: int) -> Any:
+def kerashub_buckets(distances: Any, size: int, farthest: int) -> Any:
     """Sort an array of integers as KerasHub's layers of these sizes do."""
     from keras_hub.src.models.deberta_v3 import (
         disentangled_self_attention as module,
     )
 
     attention = module.DisentangledSelfAttention(
-        1, 1, max_position_embeddings=farthest, bucket_size=count
+        1, 1, max_position_embeddings=farthest, bucket_size=size
     )
     distances = keras.ops.convert_to_tensor(distances, "int32")
     return attention._make_log_bucket_position(distances)
 
 
-def sort_with(
-    encoder: keras.layers.Layer, sort: Callable[[Any], Any]
-) -> None:
+def sort_with(encoder: keras.layers.Layer, sort: Callable[[Any], Any]) -> None:
     """Let a layer of DeBERTa sort distances as `Buckets.sort` does."""
     encoder._self_attention_layer._make_log_bucket_position = sort
 
