@@ -239,7 +239,11 @@ def test_damaged_settings(model, data, error):
     assert "tfminilm.json cannot be read" in error()
     (model / "tfminilm.json").unlink()
     assert run(model, f"--data_dir={data}") == 1
-    assert "was not fine-tuned on a task" in error()
+    assert "does not name its 2 classes: give their names" in error()
+    labels = "--labels=negative,positive"
+    assert run(model, f"--data_dir={data}", labels) == 0
+    assert run(model, f"--data_dir={data}", "--labels=a") == 1
+    assert "the labels are a, and" in error()
 
 
 def test_broken_weights(model, data, error):

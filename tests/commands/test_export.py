@@ -38,7 +38,7 @@ def model(tmp_path_factory):
 
 def flags(**given):
     names = ("model", "config", "output", "description", "task")
-    names += ("texts", "budget_mb", "max_drop")
+    names += ("texts", "budget_mb", "max_drop", "as", "labels")
     return types.SimpleNamespace(**(dict.fromkeys(names) | given))
 
 

@@ -29,6 +29,7 @@ def define_flags(flags: flags.FlagValues) -> None:
         "its embeddings.",
     )
     task_flags.define(flags)
+    task_flags.define_labels(flags)
     flags.DEFINE_enum(
         "pooling",
         None,
@@ -141,7 +142,8 @@ def _keras(
     models = _models(flags.model)
     first = next(iter(models.values()))
     is_headed = has_head(first)
-    labels = Settings.load(first).labels if is_headed else None
+    names = flags.labels or ()
+    labels = Settings.load(first, names).labels if is_headed else None
     task = _task(flags, labels)
     is_folder = pathlib.Path(flags.model).is_dir()
     if kind_of(task).compares_texts and not is_headed:
@@ -183,6 +185,7 @@ def _scores(
                 None,
                 output / model.parent.name if len(models) > 1 else output,
                 progress,
+                flags.labels or (),
             )
             for seed, model in models.items()
         }

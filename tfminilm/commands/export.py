@@ -36,8 +36,16 @@ def define_flags(flags: flags.FlagValues) -> None:
         None,
         "A sentence about the model; by default it is generated.",
     )
+    flags.DEFINE_enum(
+        "as",
+        None,
+        ["encoder", "task"],
+        "What to write of a model with a head: the encoder alone, or (by "
+        "default) the head too; task also refuses an encoder without one.",
+    )
     search_flags.define(flags)
     task_flags.define(flags)
+    task_flags.define_labels(flags)
 
 
 def run(flags: flags.FlagValues) -> None:
@@ -66,9 +74,13 @@ def run(flags: flags.FlagValues) -> None:
     from tfminilm.export.bundle.replaceable import require_replaceable
     from tfminilm.export.check import calibration
     from tfminilm.export.server import folder
+    from tfminilm.export.source import load_exportable
 
     require_replaceable(pathlib.Path(flags.output))
-    model, tokenizer, settings, ranges = _load(flags.model)
+    part = getattr(flags, "as")
+    model, tokenizer, settings, ranges = load_exportable(
+        flags.model, part or "", flags.labels or ()
+    )
     examples = _examples(flags, settings) if flags.task else None
     default = examples.texts() if examples else _held_out(flags.model)
     texts = search_flags.texts(flags, target, default, is_search)
@@ -92,26 +104,6 @@ def run(flags: flags.FlagValues) -> None:
     _print(manifest, flags.output)
 
 
-def _load(source: str) -> tuple[Any, Any, Any, Any]:
-    """Load a model, its tokenizer, its task's settings and its ranges."""
-    from tfminilm.export.litert import trained_ranges
-    from tfminilm.tasks import heads
-    from tfminilm.tasks.settings import SETTINGS, Settings
-    from tfminilm.teachers import load
-    from tfminilm.teachers.heads import find_head
-
-    tokenizer = load.load_tokenizer(source)
-    if load.is_tiny(source):
-        return load.load_backbone(source), tokenizer, None, None
-    folder = load.hugging_face_folder(load.resolve(source))
-    is_ours = pathlib.Path(folder, SETTINGS).is_file()
-    if is_ours or find_head(folder) is not None:
-        model, settings = heads.load_head(folder), Settings.load(folder)
-    else:
-        model, settings = load.load_backbone(source), None
-    return model, tokenizer, settings, trained_ranges.load(folder, model)
-
-
 def _examples(flags: flags.FlagValues, settings: "Settings | None") -> Any:
     """Return the examples of the task that the flags name.
 
@@ -125,7 +117,7 @@ def _examples(flags: flags.FlagValues, settings: "Settings | None") -> Any:
     if settings is None:
         raise UsageError(
             f"export: --task={flags.task} expects a model for a task, such as "
-            f"finetune writes; {flags.model} is an encoder"
+            f"finetune writes; {flags.model} is exported as an encoder"
         )
     labels = settings.labels if flags.task.startswith("csv:") else None
     task = task_flags.parse(flags, "export", labels)

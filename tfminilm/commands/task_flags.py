@@ -42,6 +42,16 @@ def define(flags: flags.FlagValues) -> None:
     _define_own_file(flags)
 
 
+def define_labels(flags: flags.FlagValues) -> None:
+    """Define the flag that names a model's classes."""
+    flags.DEFINE_list(
+        "labels",
+        None,
+        "The names of the model's classes in the order of its outputs, if its "
+        "folder does not say them, as KerasHub's presets.",
+    )
+
+
 def _define_own_file(flags: flags.FlagValues) -> None:
     """Define the flags of csv:FILE."""
     from tfminilm.tasks.kinds import COLUMN_KINDS

@@ -30,6 +30,7 @@ ALL_OUTPUTS = tuple(
 _WITH_CLASSES = tuple(
     kind.manifest_name for kind in KINDS.values() if kind.has_classes
 )
+SCORE_ACTIVATIONS = ("linear", "sigmoid")
 _MOST_TOKENS = 1_000_000
 _MOST_REAL = 1e30  # A float32 holds it.
 
@@ -303,6 +304,16 @@ class Identity:
     question_answering: Annotated[
         QuestionAnswering | None, Rule(when=("task", "question_answering"))
     ]
+    score_activation: Annotated[
+        str | None,
+        Rule(
+            choices=SCORE_ACTIVATIONS,
+            is_optional=True,
+            description="What a score is of the model's logit: the output "
+            "called logits is that already, so that nothing is left to do. "
+            "Given where the model says so, as cross-encoders do.",
+        ),
+    ] = None
     target: str
     precision: str
     layers: Annotated[

@@ -14,10 +14,13 @@ from tfminilm.tasks.head_models import (
     SHAPE,
     FirstTokenClassifier,
     SpanFinder,
+    last_dense,
     token_states,
 )
 from tfminilm.tasks.kinds import KINDS, kind_of, kind_of_head
+from tfminilm.tasks.settings import Settings, has_head
 from tfminilm.tasks.task import Task
+from tfminilm.teachers.cross_encoders import LINEAR
 from tfminilm.teachers.heads import Head, find_head, load_with_head
 
 __all__ = [
@@ -29,6 +32,7 @@ __all__ = [
     "plain",
     "rebuilt",
     "token_states",
+    "with_score",
 ]
 
 
@@ -64,7 +68,8 @@ def build_head(
 def load_head(folder: str | os.PathLike) -> keras.Model:
     """Load a model of `build_head` from a preset or Hugging Face folder.
 
-    It computes in float32.
+    It computes in float32, and gives logits: a KerasHub classifier's own
+    activation is left out.
 
     Raises:
         UserError: the folder holds a backbone alone, or is damaged.
@@ -72,7 +77,7 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
     path = pathlib.Path(folder)
     if find_head(path) is not None:
         return load_with_head(path, _as_said)
-    if not (path / "task.json").is_file():
+    if not has_head(path):
         raise UserError(
             f"{folder} holds no head for a task: give what tfminilm finetune "
             "wrote, or fine-tune the backbone first"
@@ -86,7 +91,7 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
         }
         cls = classes.get(name, keras_hub.models.TextClassifier)
         require_preset_room(path)
-        return cls.from_preset(str(path), compile=False)
+        return _with_logits(cls.from_preset(str(path), compile=False))
     except UserError:
         raise
     except Exception as error:
@@ -95,6 +100,15 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
             f"cannot load a model for a task from {folder}: "
             f"{type(error).__name__}: {in_one_line(error)}"
         ) from error
+
+
+def _with_logits(head: keras.Model) -> keras.Model:
+    """Take the activation of a text classifier's logits away."""
+    linear = keras.activations.linear
+    is_plain = getattr(head, "activation", linear) is linear
+    if isinstance(head, keras_hub.models.TextClassifier) and not is_plain:
+        last_dense(head).activation = head.activation = linear
+    return head
 
 
 def _as_said(head: Head, backbone: keras.Model) -> keras.Model:
@@ -123,6 +137,34 @@ def check_head(task: Task, head: keras.Model, name: str) -> None:
             f"{kind_of(task).describe_outputs(task)}: use a model that was "
             f"fine-tuned on {task.train_task or task.name}"
         )
+
+
+def with_score(model: keras.Model, settings: Settings | None) -> keras.Model:
+    """Return what gives scores, where a model gives the logits of scores.
+
+    Args:
+        model: an encoder, or one of `build_head`.
+        settings: the model's; None for an encoder.
+
+    Returns:
+        The model itself, or a copy that ends in `settings.score_activation`.
+
+    Raises:
+        UserError: there is a head without settings, or the other way round.
+    """
+    if hasattr(model, "backbone") != (settings is not None):
+        has = "no head" if settings else "a head"
+        raise UserError(
+            f"cannot write a {type(model).__name__} with {has} for a task "
+            f"and {'settings' if settings else 'no settings'}: expected a "
+            "model with a head and its settings, or model.backbone alone"
+        )
+    if settings is None or settings.score_activation in ("", LINEAR):
+        return model
+    scorer = plain(model)
+    function = keras.activations.get(settings.score_activation)
+    last_dense(scorer).activation = function
+    return scorer
 
 
 def plain(head: keras.Model, dtype: str = "float32") -> keras.Model:

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfminilm import files, json_files
@@ -23,7 +24,11 @@ _SHAPE = {
     "doc_stride?": int,
     "null_threshold?": (float, None),
     "num_texts?": int,
+    "score_activation?": str,
 }
+# Left out where they are empty: they came later.
+_LATER = ("score_activation",)
+_ANY_LABEL = "LABEL_0"
 # What `tfminilm export` wrote beside a head before there was `SETTINGS`.
 _MANIFEST = "manifest.json"
 _MANIFEST_SHAPE = {
@@ -43,6 +48,8 @@ class Settings:
     `num_texts` is 2 where it reads two together, such as a pair of sentences.
     `null_threshold` is SQuAD 2.0's: an answer that is this much less likely
     than "no answer" is not given. `None` where every question has one.
+    `score_activation`, "linear" or "sigmoid", makes a cross-encoder's score of
+    its logit; empty where the logit is the score.
     """
 
     task: str
@@ -52,6 +59,7 @@ class Settings:
     doc_stride: int = windows.DOC_STRIDE
     null_threshold: float | None = None
     num_texts: int = 1
+    score_activation: str = ""
 
     @classmethod
     def of(
@@ -77,22 +85,43 @@ class Settings:
     def save(self, folder: str | os.PathLike) -> None:
         """Write them into a model's folder."""
         path = pathlib.Path(folder) / SETTINGS
-        files.write_json(path, dataclasses.asdict(self))
+        content = {
+            name: value
+            for name, value in dataclasses.asdict(self).items()
+            if value or name not in _LATER
+        }
+        files.write_json(path, content)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike) -> "Settings":
+    def load(
+        cls, folder: str | os.PathLike, labels: Sequence[str] = ()
+    ) -> "Settings":
         """Read them from a model's folder.
 
-        Raises:
-            UserError: there are none, or they are damaged.
-        """
-        from tfminilm.teachers.heads import find_head  # Late: it needs Keras.
+        Args:
+            folder: of a model with a head.
+            labels: what its classes are called, in the order of its outputs,
+                if the folder does not say so.
 
-        path = pathlib.Path(folder) / SETTINGS
+        Raises:
+            UserError: there are none, or they are damaged; or the labels are
+                others, or another number, than the model's.
+        """
+        settings, num_classes = cls._load(pathlib.Path(folder))
+        return _named(settings, num_classes, labels, folder)
+
+    @classmethod
+    def _load(cls, folder: pathlib.Path) -> tuple["Settings", int]:
+        """Return them, and the number of classes without a name."""
+        from tfminilm.teachers.heads import find_head  # Late: it needs Keras.
+        from tfminilm.teachers.task_presets import find_preset_head
+
+        path = folder / SETTINGS
         head = find_head(folder)
         if not path.is_file():
+            head = head or find_preset_head(folder)
             if head is not None:
-                return _of_head(head, pathlib.Path(folder))
+                return _of_head(head, folder), head.num_classes
             raise UserError(
                 f"{folder} was not fine-tuned on a task: it has no {SETTINGS}; "
                 "use tfminilm finetune first"
@@ -114,7 +143,7 @@ class Settings:
                 f"{path} is for {_in_words(settings)}, and config.json beside "
                 f"it for {_in_words(head)}: expected the files of one model"
             )
-        return settings
+        return settings, 0
 
     def without_path(self) -> "Settings":
         """Return them with the name of a user's file, without its folders."""
@@ -129,12 +158,15 @@ def has_head(folder: str | os.PathLike) -> bool:
     """Tell whether a model's folder holds a head for a task.
 
     Raises:
-        UserError: it is a Hugging Face folder whose head is not read.
+        UserError: it holds a head that is not read.
     """
     from tfminilm.teachers.heads import find_head  # Late: it needs Keras.
+    from tfminilm.teachers.task_presets import find_preset_head
 
     path = pathlib.Path(folder)
-    return (path / "task.json").is_file() or find_head(folder) is not None
+    if all((path / name).is_file() for name in (SETTINGS, "task.json")):
+        return True
+    return (find_head(path) or find_preset_head(path)) is not None
 
 
 def _in_words(model: "Settings | Head") -> str:
@@ -158,4 +190,35 @@ def _of_head(head: "Head", folder: pathlib.Path) -> Settings:
         doc_stride=answers.get("document_stride", stride),
         null_threshold=answers.get("null_threshold"),
         num_texts=manifest.get("num_texts", num_texts),
+        score_activation=head.score_activation,
     )
+
+
+def _named(
+    settings: Settings,
+    num_classes: int,
+    labels: Sequence[str],
+    folder: str | os.PathLike,
+) -> Settings:
+    """Give a model's classes the names that its folder does not say."""
+    count = num_classes or len(settings.labels)
+    if not labels:
+        if not num_classes:
+            return settings
+        raise UserError(
+            f"{folder} does not name its {count} classes: give their names in "
+            "the order of its outputs, such as --labels=a,b (in a recipe "
+            "teacher_labels=a,b)"
+        )
+    if len({*labels}) < len(labels) or len(labels) != count or not all(labels):
+        raise UserError(
+            f"the labels are {', '.join(labels)}, and {folder} has "
+            f"{count or 'no'} classes: expected a name for each, or no labels"
+        )
+    names = settings.labels
+    if names and names[0] != _ANY_LABEL and names != tuple(labels):
+        raise UserError(
+            f"the labels are {', '.join(labels)}, and {folder} says "
+            f"{', '.join(names)}: give no labels, as it names its own"
+        )
+    return dataclasses.replace(settings, labels=tuple(labels))

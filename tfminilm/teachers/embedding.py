@@ -118,7 +118,7 @@ def _read_own(path: pathlib.Path) -> TextEmbedding:
     return embedding
 
 
-def _read_modules(folder: pathlib.Path) -> TextEmbedding:
+def _read_modules(folder: pathlib.Path) -> TextEmbedding | None:
     path = folder / MODULES
     modules = json_files.read(path, _MODULES, _AGAIN)
     for module in modules:
@@ -129,6 +129,8 @@ def _read_modules(folder: pathlib.Path) -> TextEmbedding:
                 "expected sentence-transformers' own, other code is never run",
             )
     kinds = [module["type"].rpartition(".")[2] for module in modules]
+    if kinds == ["Transformer"] and _model_type(folder) == "CrossEncoder":
+        return None  # Scores two texts, and embeds none.
     chain = ["Transformer", "Pooling", "Normalize"]
     if kinds not in (chain, chain[:2]):
         raise _refused(path, f"the modules are {', '.join(kinds)}", _CHAIN)
@@ -143,7 +145,7 @@ def _read_modules(folder: pathlib.Path) -> TextEmbedding:
     return TextEmbedding(
         pooling=_read_pooling(folder, modules[1]["path"]),
         normalize="Normalize" in kinds,
-        max_length=_read_length(folder),
+        max_length=read_length(folder),
     )
 
 
@@ -171,8 +173,15 @@ def _read_pooling(folder: pathlib.Path, name: str) -> str:
     return poolings[0]
 
 
-def _read_length(folder: pathlib.Path) -> int | None:
-    """Return where texts are cut: the tokenizer's limit if nothing else."""
+def read_length(folder: pathlib.Path) -> int | None:
+    """Return at how many tokens a folder of sentence-transformers cuts texts.
+
+    Returns:
+        The tokenizer's limit if nothing else is said; `None` without any.
+
+    Raises:
+        UserError: a file is damaged.
+    """
     for name, key in (
         (_TRANSFORMER, "max_seq_length"),
         (_TOKENIZER, "model_max_length"),
@@ -216,6 +225,11 @@ def _require_plain_text(folder: pathlib.Path) -> None:
     name = config.get("default_prompt_name")
     if name and (prompt := (config.get("prompts") or {}).get(name)):
         raise _refused(path, f"every text gets {prompt!r}", "expected none")
+
+
+def _model_type(folder: pathlib.Path) -> str:
+    shape = {"model_type?": (str, None)}
+    return _read(folder / _PROMPTS, shape).get("model_type") or ""
 
 
 def _read(path: pathlib.Path, shape: Any) -> dict[str, Any]:

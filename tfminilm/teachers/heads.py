@@ -16,6 +16,7 @@ from tfminilm.families.hugging_face.checkpoint import (
     Checkpoint,
     open_checkpoint,
 )
+from tfminilm.teachers import cross_encoders
 from tfminilm.teachers.load import is_hugging_face
 from tfminilm.typing import Policy
 
@@ -45,6 +46,10 @@ class Head(NamedTuple):
         layers: PyTorch's names of its layers by their names in Keras.
         activation: of a classifier's layer in front of the logits, as Keras
             names it.
+        score_activation: "linear" or "sigmoid", which makes a score of a
+            logit; empty if nothing is said of it.
+        num_classes: as many as the model gives logits, if its folder does not
+            name them in `labels`.
     """
 
     kind: str
@@ -55,6 +60,8 @@ class Head(NamedTuple):
     max_length: int
     layers: Mapping[str, str]
     activation: str = "tanh"
+    score_activation: str = ""
+    num_classes: int = 0
 
 
 def find_head(folder: str | os.PathLike) -> Head | None:
@@ -120,8 +127,11 @@ def _head(checkpoint: Checkpoint) -> Head | None:
     kind = "classification"
     labels = _labels(path, config)
     problem = config.get("problem_type")
+    pair = cross_encoders.find_cross_encoder(path, config, len(labels))
+    score_activation = ""
     if problem in (None, "regression") and len(labels) == 1:
         kind, labels = "regression", ()
+        score_activation = pair.activation if pair else ""
     elif problem not in (None, _ONE_LABEL) or len(labels) < 2:
         raise UserError(
             f"{path}: problem_type is {problem!r} with {len(labels)} labels, "
@@ -136,15 +146,17 @@ def _head(checkpoint: Checkpoint) -> Head | None:
             f"{path}: id2label or num_labels names {count} classes, and the "
             f"head has {width[0]} outputs: expected a name for each"
         )
+    length = (pair.max_length or positions) if pair else _LENGTH
     return Head(
         kind,
         labels,
         _dropout(checkpoint),
         task,
-        1,
-        min(_LENGTH, positions),
+        2 if pair else 1,
+        min(length, positions),
         written.classifier,
         written.classifier_activation,
+        score_activation,
     )
 
 
@@ -185,8 +197,8 @@ def _name(path: pathlib.Path, config: Mapping[str, Any]) -> str:
     if name not in (*_PRETRAINED, *_READ):
         raise UserError(
             f"{path}: the model is a {names[0]}, whose head is not read here: "
-            f"expected one of {', '.join(f'...For{k}' for k in _READ)}; for "
-            "the encoder alone take architectures out of the file"
+            f"expected one of {', '.join(f'...For{k}' for k in _READ)}; "
+            "tfminilm export --as=encoder writes the encoder alone"
         )
     return name
 

@@ -15,7 +15,9 @@ from tfminilm.tasks import windows
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
+from tfminilm.teachers.cross_encoders import SIGMOID
 from tfminilm.teachers.embedding import known_embedding, set_embedding
+from tfminilm.teachers.load import hugging_face_folder
 from tfminilm.train.build import (
     build_student,
     layers_of,
@@ -40,6 +42,7 @@ from tfminilm.train.sources import task as task_source
 from tfminilm.train.sources.training_data import TrainingData
 from tfminilm.train.trainer import Trainer
 from tfminilm.train.workdir import Workdir
+from tfminilm.typing import Source
 
 _BATCHES_TO_PRUNE = 16
 
@@ -107,7 +110,9 @@ class Distillation:
             return task_source.task_examples(
                 self.recipe,
                 self.task,
-                settings_of(self.recipe, self.task),
+                self.kind.settings
+                if isinstance(self.kind, TaskHead)
+                else settings_of(self.recipe, self.task),
                 self.sources["teacher"],
                 models.tokenizer,
                 folder,
@@ -218,9 +223,24 @@ def select_job(
                 f"recipe: a {student} finds no answers in texts, as {source} "
                 "asks: expected a task of classes or scores"
             )
-        settings = settings_of(recipe, task)
-        kind = TaskHead(task, settings, recipe.student.dropout)
+        teacher = (done or {}).get(recipe.teacher, recipe.teacher)
+        settings = dataclasses.replace(
+            settings_of(recipe, task), score_activation=_score_of(teacher)
+        )
+        labels = [x.strip() for x in recipe.teacher_labels.split(",") if x]
+        kind = TaskHead(task, settings, recipe.student.dropout, (*labels,))
     return Distillation(recipe, kind, task, done or {})
+
+
+def _score_of(teacher: Source) -> str:
+    """Return what makes a score of a teacher's logit, if it says so."""
+    if teachers.is_tiny(teacher):
+        return ""
+    try:
+        folder = hugging_face_folder(teachers.resolve(teacher))
+        return Settings.load(folder).score_activation
+    except UserError:  # Who loads the teacher says it.
+        return ""
 
 
 def settings_of(recipe: Recipe, task: Task) -> Settings:
@@ -268,6 +288,8 @@ def build_distiller(
     if not distiller.trainable_variables:
         raise UserError("recipe: student.frozen leaves nothing to train")
     needs_labels = any(term.teacher is None for term in distiller.terms)
+    if needs_labels:
+        _require_scores(job)
     if needs_labels and recipe.data.augment_copies:
         raise UserError(
             f"recipe: {type(recipe.method).__name__} compares with labels, "
@@ -275,6 +297,17 @@ def build_distiller(
             "leave that term out"
         )
     return distiller
+
+
+def _require_scores(job: Distillation) -> None:
+    """Refuse to compare logits with labels where a sigmoid is between them."""
+    settings = job.kind.settings if isinstance(job.kind, TaskHead) else None
+    if settings is not None and settings.score_activation == SIGMOID:
+        raise UserError(
+            f"recipe: {type(job.recipe.method).__name__} compares logits with "
+            f"labels, and the scores of {job.recipe.teacher} are sigmoids of "
+            "its logits: set method.alpha=1, to learn from its logits alone"
+        )
 
 
 def _require_positions(recipe: Recipe, teacher: keras.Model) -> None:

@@ -192,11 +192,13 @@ class TaskHead:
         task: what is asked.
         settings: how the model reads it; saved beside the model.
         dropout: before the head's last layer.
+        teacher_labels: the teacher's classes, if its folder names none.
     """
 
     task: Task
     settings: Settings
     dropout: float
+    teacher_labels: tuple[str, ...] = ()
 
     def load_teacher(self, source: Source, dtype: str) -> keras.Model:
         """Load a model that was fine-tuned on the task."""
@@ -206,7 +208,8 @@ class TaskHead:
         folder = hugging_face_folder(teachers.resolve(source))
         head = heads.load_head(folder)
         heads.check_head(self.task, head, str(source))
-        require_labels(self.task, Settings.load(folder), source)
+        settings = Settings.load(folder, self.teacher_labels)
+        require_labels(self.task, settings, source)
         return heads.plain(head, dtype)
 
     def as_teacher(self, student: keras.Model, stage: str) -> keras.Model:

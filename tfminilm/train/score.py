@@ -67,8 +67,11 @@ def score_splits(
     cache_dir: str | os.PathLike | None,
     output: str | os.PathLike,
     progress: Progress,
+    labels: Sequence[str] = (),
 ) -> Scores:
     """Score a saved model and writes its predictions into `output`.
+
+    The classes of a model whose folder does not name them are `labels`.
 
     Returns:
         The metrics of each split; none of a split without labels.
@@ -78,7 +81,7 @@ def score_splits(
     """
     with progress.working("loading the model"):
         head = heads.load_head(model)
-        settings = Settings.load(model)
+        settings = Settings.load(model, labels)
         heads.check_head(task, head, str(model))
         require_labels(task, settings, model)
         tokenizer = teachers.load_tokenizer(model)

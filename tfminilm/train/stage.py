@@ -263,13 +263,15 @@ class Stage(tfminilm.config.Typed):
 
     `teacher` is a model as `tfminilm.teachers.load_backbone` takes it, or, in
     a recipe of several stages, the name of an earlier one: its student. For
-    a task it is a model that was fine-tuned on it. `method` is one of
+    a task it is a model that was fine-tuned on it, and `teacher_labels` names
+    its classes, with commas between them, where it does not. `method` is one of
     `tfminilm.methods`; in a config its class stands as `method.name`. A stage
     to `skip` is as if it were not there: where it would have given a later
     one's student its first weights, that one starts as it would have itself.
     """
 
     teacher: str = "bert_base_en_uncased"
+    teacher_labels: str = ""
     student: StudentSpec = StudentSpec()
     method: Any = tfminilm.config.one_of(  # noqa: RUF009 (a field)
         known_methods, "MiniLM"

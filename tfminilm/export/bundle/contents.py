@@ -56,13 +56,14 @@ def identity(
         )
     task, name = ENCODER, None
     labels = part = None
-    num_texts = 1
+    num_texts, score = 1, None
     if settings is not None:
         kind = kind_of(settings)
         task, name = kind.manifest_name, task_name(settings.task)
         labels = tuple(settings.labels) or None
         part = kind.manifest_part(settings, target.lengths)
         num_texts = 2 if kind.reads_pairs(settings.num_texts) else 1
+        score = settings.score_activation or None
     return Identity(
         tfminilm=importlib.metadata.version("tfminilm"),
         description=description,
@@ -71,6 +72,7 @@ def identity(
         num_texts=num_texts,
         labels=labels,
         question_answering=QuestionAnswering(**part) if part else None,
+        score_activation=score,
         target=target.name,
         precision=target.precision,
         layers=dict(target.layers),

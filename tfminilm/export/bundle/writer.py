@@ -28,6 +28,7 @@ from tfminilm.export.manifest import (
     Manifest,
 )
 from tfminilm.export.target import Target
+from tfminilm.tasks.heads import with_score
 from tfminilm.tasks.settings import Settings
 from tfminilm.teachers.embedding import embedding_of
 from tfminilm.typed_json import to_json
@@ -78,6 +79,7 @@ def export_bundle(
     output_dir = pathlib.Path(output_dir)
     require_replaceable(output_dir)
     _require_whole_texts(model, target)
+    model = with_score(model, settings)
     if texts is None:
         _require_no_calibration(target)
         texts = calibration.SENTENCES

@@ -16,6 +16,7 @@ _ACTIVATIONS = {
     "gelu": blocks.ACTIVATIONS["gelu"],
     "linear": tf.identity,
     "relu": tf.nn.relu,
+    "sigmoid": tf.sigmoid,
     "softmax": tf.nn.softmax,
     "tanh": tf.tanh,
 }

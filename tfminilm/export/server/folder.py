@@ -26,7 +26,7 @@ from tfminilm.export.server import (
     saved_model,
 )
 from tfminilm.export.target import Target
-from tfminilm.tasks.heads import load_head
+from tfminilm.tasks.heads import load_head, with_score
 from tfminilm.tasks.settings import Settings, has_head
 from tfminilm.teachers.load import load_backbone
 from tfminilm.typed_json import to_json
@@ -70,6 +70,7 @@ def export_folder(
     backbone = getattr(model, "backbone", model)
     _require_positions(target, backbone)
     identity = contents.identity(model, target, settings, description)
+    scorer = with_score(model, settings)
     size = 4 * model.count_params()
     with files.new_directory(output_dir, size, require_replaceable) as folder:
         is_hugging_face = target.format == "hugging_face"
@@ -77,12 +78,13 @@ def export_folder(
             tokenizer, backbone, folder, is_hugging_face
         )
         if is_hugging_face:
-            labels = identity.labels or ()
-            hugging_face.write(model, tokenizer, folder, labels)
+            labels, score = identity.labels or (), identity.score_activation
+            hugging_face.write(model, tokenizer, folder, labels, score or "")
             if settings is not None:
                 settings.without_path().save(folder)
             run: gate.Runner = hugging_face.Runner(_loaded(folder))
         else:
+            model = scorer
             run = _write(model, target.format, folder)
         parity = gate.require_parity(
             _InPairs(run, target.lengths),

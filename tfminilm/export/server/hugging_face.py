@@ -16,6 +16,7 @@ from tfminilm.families.family import Family, HuggingFace
 from tfminilm.families.hugging_face.checkpoint import num_units, pytorch_name
 from tfminilm.tasks.head_models import FirstTokenClassifier
 from tfminilm.tasks.kinds import kind_of_head
+from tfminilm.teachers import cross_encoders
 from tfminilm.typing import Tokenizer
 
 _CLASSIFIER = "ForSequenceClassification"
@@ -28,6 +29,7 @@ def write(
     tokenizer: Tokenizer,
     folder: pathlib.Path,
     labels: Sequence[str] = (),
+    score_activation: str = "",
 ) -> None:
     """Write `config.json`, `model.safetensors` and the tokenizer's files.
 
@@ -39,6 +41,8 @@ def write(
         tokenizer: its own, of the kind that its family has.
         folder: where to.
         labels: the names of a classifier's classes.
+        score_activation: what makes a score of a cross-encoder's logit; empty
+            for other models.
 
     Raises:
         UserError: `transformers` has no such model, or it comes with another
@@ -67,6 +71,9 @@ def write(
         # Where there is a head, the encoder is a part of the model.
         modules = {f"{kept.prefix}{k}": v for k, v in modules.items()}
         modules |= head_modules
+    if score_activation:
+        function = cross_encoders.torch_name(score_activation)
+        settings[cross_encoders.SETTING] = {cross_encoders.FUNCTION: function}
     settings |= {
         "model_type": kept.model_type,
         "architectures": [kept.class_name + suffix],

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.tasks.encode import Encoded
-from tfminilm.tasks.kinds.kind import Scale
+from tfminilm.tasks.kinds.kind import Result, Scale
 from tfminilm.tasks.kinds.labelled import LabelledTexts
 from tfminilm.tasks.predictions import ScorePrediction
 from tfminilm.tasks.settings import Settings
@@ -17,6 +17,8 @@ from tfminilm.tasks.task import Task
 
 if TYPE_CHECKING:
     import keras
+
+SIGMOID = "sigmoid"  # As `Settings.score_activation` has it.
 
 
 class Regression(LabelledTexts):
@@ -100,9 +102,22 @@ class Regression(LabelledTexts):
         encoded: Encoded,
         outputs: Sequence[Any],
     ) -> list[ScorePrediction]:
-        scores = self.decode(examples, encoded, outputs)
+        logits = self.decode(examples, encoded, outputs)
+        scores = _scores(logits, settings)
         cuts = encoded.cut_rows.tolist()
         return list(map(ScorePrediction, scores, cuts))
+
+    def score(
+        self,
+        task: Task,
+        examples: Sequence[Any],
+        decoded: Sequence[Any],
+        settings: Settings,
+        language: str | None = None,
+    ) -> Result:
+        return super().score(
+            task, examples, _scores(decoded, settings), settings
+        )
 
 
 def check_score(task: Task, score: float, where: str) -> None:
@@ -122,6 +137,14 @@ def check_score(task: Task, score: float, where: str) -> None:
             f"{where}: score {score:g} is out of {task.name}'s range, "
             f"{least:g} to {greatest:g}"
         )
+
+
+def _scores(logits: Sequence[float], settings: Settings) -> list[float]:
+    """Return what a model's scores are of its logits."""
+    scores = np.asarray(logits, float)
+    if settings.score_activation == SIGMOID:
+        scores = 1 / (1 + np.exp(-scores))
+    return scores.tolist()
 
 
 def _range(task: Task) -> tuple[float, float]:

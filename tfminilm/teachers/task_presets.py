@@ -1,0 +1,91 @@
+"""Read what KerasHub's presets say of a head for a task.
+
+Such a folder has a `task.json` beside its backbone. It knows how many classes
+there are, and not what they are called.
+"""
+
+import pathlib
+from typing import Any
+
+from tfminilm import families, json_files
+from tfminilm.errors import UserError
+from tfminilm.teachers.cross_encoders import SIGMOID
+from tfminilm.teachers.heads import Head
+
+_AGAIN = "save the model again"
+_OF_CLASSES, _OF_FIRST_TOKEN = "TextClassifier", "FirstTokenClassifier"
+_OF_ANSWERS = "SpanFinder"
+# What an encoder was pretrained with, which no task asks for.
+_PRETRAINED = "MaskedLM"
+# What the output of the last layer goes through, and what that makes of it.
+_ONE_OF_SEVERAL = (None, "linear", "softmax")
+_SCORE = {None: "", "linear": "", "sigmoid": SIGMOID}
+# In tokens, where no preprocessor says how long texts were.
+_LENGTH = 128
+_SHAPE = {
+    "class_name": str,
+    "config": {
+        "num_classes?": int,
+        "activation?": object,
+        "dropout?": float,
+        "backbone?": {"config?": {"max_sequence_length?": (int, None)}},
+        "preprocessor?": ({"config?": {"sequence_length?": (int, None)}}, None),
+    },
+}
+
+
+def find_preset_head(folder: pathlib.Path) -> Head | None:
+    """Return what a KerasHub preset says of its head.
+
+    Args:
+        folder: any model's folder.
+
+    Returns:
+        None if it is an encoder, a masked language model, or no preset.
+
+    Raises:
+        UserError: the model is for another task, or damaged.
+    """
+    path = folder / "task.json"
+    if not path.is_file():
+        return None
+    content = json_files.read(path, _SHAPE, _AGAIN)
+    name, config = content["class_name"], content["config"]
+    if name.endswith(_PRETRAINED):
+        return None
+    dropout, length = config.get("dropout", 0.0), _length(config)
+    if name == _OF_ANSWERS:
+        return Head("qa", (), dropout, "", 2, length, {})
+    own = [cls.__name__ for cls in families.own_text_classifiers()]
+    if not name.endswith((_OF_CLASSES, _OF_FIRST_TOKEN, *own)):
+        raise UserError(
+            f"{path}: the model is a {name}, whose head is not read here: "
+            "expected a text classifier of KerasHub, such as "
+            "BertTextClassifier"
+        )
+    count = config.get("num_classes", 0)
+    if count < 1:
+        raise UserError(
+            f"{path}: num_classes is {count}, expected 1 or more; {_AGAIN}"
+        )
+    # A FirstTokenClassifier's is that of the layer in front of the logits.
+    activation = config.get("activation") if name != _OF_FIRST_TOKEN else None
+    choices = tuple(_SCORE) if count == 1 else _ONE_OF_SEVERAL
+    if activation not in choices:
+        raise UserError(
+            f"{path}: activation is {str(activation)[:60]!r} of {count} "
+            f"classes, expected {' or '.join(map(str, choices))}"
+        )
+    kind = "regression" if count == 1 else "classification"
+    score = _SCORE[activation] if count == 1 else ""
+    return Head(
+        kind, (), dropout, "", 1, length, {}, "", score, count * (count > 1)
+    )
+
+
+def _length(config: dict[str, Any]) -> int:
+    """Return how many tokens the preprocessor leaves of a text."""
+    preprocessor = (config.get("preprocessor") or {}).get("config", {})
+    length = preprocessor.get("sequence_length") or _LENGTH
+    backbone = config.get("backbone", {}).get("config", {})
+    return min(length, backbone.get("max_sequence_length") or length)
