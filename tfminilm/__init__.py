@@ -8,6 +8,7 @@ from tfminilm.errors import UserError
 if TYPE_CHECKING:
     from tfminilm import layers, losses, methods, students, teachers
     from tfminilm.distiller import Distiller
+    from tfminilm.inference.load import load
     from tfminilm.teachers.expose import expose
 
 __version__ = "0.1.0"
@@ -17,6 +18,7 @@ __all__ = [
     "UserError",
     "expose",
     "layers",
+    "load",
     "losses",
     "methods",
     "students",
@@ -26,6 +28,7 @@ __all__ = [
 _NAMES = {
     "Distiller": "tfminilm.distiller",
     "expose": "tfminilm.teachers.expose",
+    "load": "tfminilm.inference.load",
 }
 
 

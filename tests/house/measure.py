@@ -40,6 +40,7 @@ LAYERS = (
     ("train",),
     ("recipes",),
     ("export",),
+    ("inference",),
     ("report",),
     ("commands",),
 )

@@ -103,7 +103,16 @@ def predict(
     Raises:
         UserError: an output is not finite.
     """
-    model = faster(head)
+    return run(faster(head), batches, count)
+
+
+@gradients.forgotten()
+def run(
+    model: keras.Model,
+    batches: Batches,
+    count: Callable[[int], None] | None = None,
+) -> list[Any]:
+    """Return what `predict` does, of a model that `faster` gave before."""
     outputs: list[Any] = [None] * len(batches.encoded)
     done = 0
     for rows, inputs in batches.epoch():

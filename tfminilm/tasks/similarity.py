@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
+from keras import ops
 
 from tfminilm.errors import UserError
 from tfminilm.methods.sentence import pooled
@@ -17,6 +18,7 @@ from tfminilm.tasks.example import Example
 from tfminilm.tasks.heads import token_states
 from tfminilm.tasks.kinds import Result, kind_of
 from tfminilm.tasks.task import Task
+from tfminilm.teachers.embedding import TextEmbedding
 from tfminilm.typing import Tokenizer
 
 
@@ -37,10 +39,24 @@ def embedder(
         A function from sequences to a vector `[hidden_dim]` each; it raises
         UserError if one is not finite.
     """
-    mask = backbone.input["padding_mask"]
-    vectors = pooled(token_states(backbone), mask, pooling)[:, 0]
-    model = keras.Model(backbone.input, vectors)
+    model = embedding_model(backbone, TextEmbedding(pooling))
     return lambda encoded: predict(model, Batches(encoded, BATCH_SIZE), count)
+
+
+def embedding_model(
+    backbone: keras.Model, embedding: TextEmbedding
+) -> keras.Model:
+    """Return an encoder as a model that gives embeddings `[batch, dim]`.
+
+    Args:
+        backbone: a KerasHub encoder.
+        embedding: how its states become an embedding.
+    """
+    mask = backbone.input["padding_mask"]
+    vectors = pooled(token_states(backbone), mask, embedding.pooling)[:, 0]
+    if embedding.normalize:
+        vectors = ops.normalize(vectors, axis=-1, epsilon=1e-12)
+    return keras.Model(backbone.input, vectors)
 
 
 def score_similarity(

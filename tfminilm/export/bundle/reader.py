@@ -18,6 +18,7 @@ from tfminilm.export.manifest import (
     FORMAT_VERSION,
     MANIFEST,
     MODEL,
+    Identity,
     Manifest,
     Probe,
 )
@@ -75,20 +76,29 @@ class Bundle:
     @property
     def settings(self) -> Settings | None:
         """Return how it reads a task; None for an encoder."""
-        manifest = self.manifest
-        if manifest.task_name is None:  # An encoder.
-            return None
-        kind = _KINDS[manifest.task]
-        lengths = (one.length for one in manifest.signatures.values())
-        settings = Settings(
-            task=manifest.task_name,
-            kind=kind.name,
-            labels=manifest.labels or (),
-            max_length=max(lengths),
-            num_texts=manifest.num_texts,
-        )
-        part = to_json(getattr(manifest, kind.manifest_name, None))
-        return kind.read_manifest_part(settings, part)
+        lengths = (one.length for one in self.manifest.signatures.values())
+        return settings_of(self.manifest, max(lengths))
+
+
+def settings_of(manifest: Identity, max_length: int) -> Settings | None:
+    """Return how a model reads a task, by its manifest; None for an encoder.
+
+    Args:
+        manifest: of a bundle, or of a server's folder.
+        max_length: tokens of its longest sequence.
+    """
+    if manifest.task_name is None:  # An encoder.
+        return None
+    kind = _KINDS[manifest.task]
+    settings = Settings(
+        task=manifest.task_name,
+        kind=kind.name,
+        labels=manifest.labels or (),
+        max_length=max_length,
+        num_texts=manifest.num_texts,
+    )
+    part = to_json(getattr(manifest, kind.manifest_name, None))
+    return kind.read_manifest_part(settings, part)
 
 
 def is_bundle(folder: str | os.PathLike) -> bool:

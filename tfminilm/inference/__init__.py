@@ -1,0 +1,1 @@
+"""Open a saved model and ask it: texts in, predictions or embeddings out."""

@@ -1,0 +1,264 @@
+"""Define the model that a caller asks: texts in, predictions out."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfminilm.errors import UserError
+from tfminilm.inference.runtimes import Count, Runtime
+from tfminilm.inference.texts import Row, Texts, rows_of
+from tfminilm.tasks.encode import Encoded, encode_texts
+from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.predictions import EmbeddingPrediction
+from tfminilm.tasks.settings import Settings
+from tfminilm.tasks.similarity import unit
+from tfminilm.tasks.task import Task
+from tfminilm.train.progress import Progress
+from tfminilm.typing import Tokenizer
+
+# Fewer sequences are done before anybody looks.
+_WORTH_SHOWING = 64
+_LABELS_SHOWN = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Hit:
+    """Hold a text that a search found.
+
+    Attributes:
+        text: as the corpus has it.
+        score: the cosine of its embedding and the query's.
+        index: its place in the corpus.
+    """
+
+    text: str
+    score: float
+    index: int
+
+
+class TextModel:
+    """Read texts with a model that was loaded by `tfminilm.load`.
+
+    Attributes:
+        source: where it came from.
+        model: the Keras model, or what runs the file.
+        tokenizer: the KerasHub tokenizer that cuts the texts.
+        task: the name of its kind of task; "encoder" if it has no head.
+        labels: the names of its classes, if it has some.
+        max_length: tokens of the longest sequence that it reads, the special
+            ones included. What is longer is cut; of a context, which answers
+            are looked for in, all is read, in several windows.
+        lengths: in tokens, to which a bundle pads a text; none if to any.
+        precision: of its weights and arithmetic.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        runtime: Runtime,
+        tokenizer: Tokenizer,
+        settings: Settings | None,
+        max_length: int,
+    ):
+        """Put a model's parts together; `tfminilm.load` does that.
+
+        Args:
+            source: where it came from.
+            runtime: runs it.
+            tokenizer: its own.
+            settings: how it was fine-tuned; None for an encoder.
+            max_length: tokens of the longest sequence.
+        """
+        self.source = source
+        self.tokenizer = tokenizer
+        self.max_length = max_length
+        self._runtime = runtime
+        self._settings = settings
+        self._kind = None if settings is None else kind_of(settings)
+
+    @property
+    def model(self) -> Any:
+        """The Keras model, or what runs the file."""
+        return self._runtime.model
+
+    @property
+    def task(self) -> str:
+        """The name of its kind of task; "encoder" if it has no head."""
+        return "encoder" if self._kind is None else self._kind.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of its classes, if it has some."""
+        return () if self._settings is None else self._settings.labels
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The lengths to which a bundle pads a text; none if to any."""
+        return self._runtime.lengths
+
+    @property
+    def precision(self) -> str:
+        """The precision of its weights and arithmetic."""
+        return self._runtime.precision
+
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether it reads two texts together."""
+        if self._kind is None or self._settings is None:
+            return False
+        return self._kind.reads_pairs(self._settings.num_texts)
+
+    def __repr__(self) -> str:
+        labels = list(self.labels[:_LABELS_SHOWN])
+        more = ", ..." if len(self.labels) > _LABELS_SHOWN else ""
+        parts = [repr(self.source), f"task={self.task!r}"]
+        if labels:
+            parts.append(f"labels=[{', '.join(map(repr, labels))}{more}]")
+        if self.reads_pairs:
+            parts.append("reads_pairs=True")
+        parts.append(f"max_length={self.max_length}")
+        if self.lengths:
+            parts.append(f"lengths={list(self.lengths)}")
+        parts.append(f"precision={self.precision!r}")
+        parts.append(f"runtime={self._runtime.name!r}")
+        return f"TextModel({', '.join(parts)})"
+
+    def predict(self, texts: Texts, progress: bool = True) -> Any:
+        """Return what the model says of a text, or of each of several.
+
+        Args:
+            texts: a text or a list of texts; where the model reads two texts
+                together, such as a question and its context, a tuple of two or
+                a list of tuples.
+            progress: whether to show on stderr how far a long list is.
+
+        Returns:
+            One of `tasks.predictions`, or a list of them in the texts' order:
+            `Prediction`, `ScorePrediction`, `AnswerPrediction`, or the
+            `EmbeddingPrediction` of an encoder.
+
+        Raises:
+            UserError: there is no text, one is blank or no text, or they are
+                not as many together as the model reads.
+        """
+        rows, is_single = rows_of(texts, self.reads_pairs)
+        found = self._predict(rows, progress)
+        return found[0] if is_single else found
+
+    def embed(self, texts: Texts, progress: bool = True) -> np.ndarray:
+        """Return the embedding of a text, or of each of several.
+
+        Args:
+            texts: a text or a list of texts.
+            progress: whether to show on stderr how far a long list is.
+
+        Returns:
+            float32 `[dim]`, or `[texts, dim]`. Pooled, and of length 1 or
+            not, as the model's folder says.
+
+        Raises:
+            UserError: the model is no encoder, or a text cannot be used.
+        """
+        if self._kind is not None:
+            raise UserError(
+                f"{self.source} is a model for {self.task} and embeds no "
+                "texts: load an encoder, or use predict"
+            )
+        rows, is_single = rows_of(texts, is_pair=False)
+        vectors = np.stack(self._run(self._encode(rows), progress))
+        return vectors[0] if is_single else vectors
+
+    def similarity(self, first: Texts, second: Texts) -> Any:
+        """Return the cosines of texts' embeddings.
+
+        Args:
+            first: a text or a list of texts.
+            second: the same.
+
+        Returns:
+            A number for two texts; else float32 `[first, second]`, without
+            the dimension of what is a single text.
+
+        Raises:
+            UserError: the model is no encoder, or a text cannot be used.
+        """
+        vectors = [unit(self.embed(texts)) for texts in (first, second)]
+        cosines = vectors[0] @ vectors[1].T
+        return cosines if cosines.ndim else float(cosines)
+
+    def search(
+        self,
+        query: Texts,
+        corpus: Sequence[str],
+        k: int = 5,
+        embeddings: np.ndarray | None = None,
+    ) -> Any:
+        """Find the texts that are nearest in meaning.
+
+        Args:
+            query: a text or a list of texts.
+            corpus: the texts to search.
+            k: how many to find.
+            embeddings: the corpus' own, if `embed` has made them before.
+
+        Returns:
+            A list of up to `k` `Hit`s, the nearest first; for a list of
+            queries a list of such lists.
+
+        Raises:
+            UserError: the model is no encoder, a text cannot be used, or
+                there is not one embedding for each text.
+        """
+        if k < 1:
+            raise UserError(f"k is {k}, expected 1 or more")
+        corpus = list(corpus) if not isinstance(corpus, str) else [corpus]
+        if embeddings is None:
+            embeddings = self.embed(corpus)
+        elif embeddings.shape[:1] != (len(corpus),) or embeddings.ndim != 2:
+            raise UserError(
+                f"embeddings of shape {embeddings.shape} for {len(corpus)} "
+                "texts: expected a row for each, as embed gives them"
+            )
+        queries = unit(np.atleast_2d(self.embed(query)))
+        cosines = queries @ unit(embeddings).T
+        best = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
+        hits = [
+            [Hit(corpus[i], float(row[i]), int(i)) for i in places]
+            for row, places in zip(cosines, best, strict=True)
+        ]
+        return hits[0] if isinstance(query, str) else hits
+
+    def _predict(self, rows: Sequence[Row], progress: bool) -> list[Any]:
+        kind, settings = self._kind, self._settings
+        if kind is None or settings is None:
+            encoded = self._encode(rows)
+            vectors = self._run(encoded, progress)
+            cuts = encoded.cut_rows.tolist()
+            return list(map(EmbeddingPrediction, vectors, cuts))
+        task = Task(settings.task, kind.name, (), (), settings.labels, texts=())
+        examples = [
+            kind.example_of(str(number), row) for number, row in enumerate(rows)
+        ]
+        encoded = kind.encode(task, examples, self.tokenizer, settings)
+        outputs = self._run(encoded, progress)
+        return kind.predictions(settings, examples, encoded, outputs)
+
+    def _encode(self, rows: Sequence[Row]) -> Encoded:
+        return encode_texts(rows, self.tokenizer, self.max_length)
+
+    def _run(self, encoded: Encoded, progress: bool) -> list[Any]:
+        with _counting(len(encoded), progress) as count:
+            return self._runtime.run(encoded, count)
+
+
+@contextlib.contextmanager
+def _counting(total: int, progress: bool) -> Iterator[Count]:
+    """Show how many sequences are done, if there are many."""
+    if not progress or total < _WORTH_SHOWING:
+        yield lambda done: None
+        return
+    with Progress() as bars, bars.pieces("sequences") as show:
+        yield lambda done: show("predicting", done, total)
