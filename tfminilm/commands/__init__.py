@@ -19,6 +19,7 @@ COMMANDS = (
     "distill",
     "finetune",
     "evaluate",
+    "predict",
     "export",
     "benchmark",
     "describe",

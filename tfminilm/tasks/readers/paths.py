@@ -70,13 +70,26 @@ def text(path: pathlib.Path) -> str:
             f"cannot read {path}: {error.strerror}; expected a text file in "
             "UTF-8"
         ) from error
+    return decoded(raw, str(path))
+
+
+def decoded(raw: bytes, name: str) -> str:
+    """Return the text of a file's bytes in UTF-8, without a byte-order mark.
+
+    Args:
+        raw: all bytes.
+        name: what the message calls the file.
+
+    Raises:
+        UserError: they are empty, binary, or not UTF-8.
+    """
     if not raw.removeprefix(codecs.BOM_UTF8).strip():
-        raise UserError(f"{path} is empty; copy it again")
+        raise UserError(f"{name} is empty; copy it again")
     if raw.startswith(UTF16):
-        raise UserError(f"{path} is UTF-16; convert it to UTF-8")
+        raise UserError(f"{name} is UTF-16; convert it to UTF-8")
     if (zero := raw.find(0)) >= 0:
         raise UserError(
-            f"{path} is a binary file (a zero byte at offset {zero}); "
+            f"{name} is a binary file (a zero byte at offset {zero}); "
             "expected text in UTF-8"
         )
     try:
@@ -85,7 +98,7 @@ def text(path: pathlib.Path) -> str:
         # The error counts bytes from behind a byte-order mark.
         start = error.start + len(raw) - len(error.object)
         raise UserError(
-            f"{path} is not UTF-8 (byte 0x{raw[start]:02x} at offset {start}); "
+            f"{name} is not UTF-8 (byte 0x{raw[start]:02x} at offset {start}); "
             "convert it to UTF-8"
         ) from error
 
