@@ -23,7 +23,8 @@ def define_flags(flags: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "model",
         None,
-        "What finetune wrote: its workdir, or the model in it; or a bundle "
+        "What finetune wrote: its workdir, or the model in it, or RUN@STEP, "
+        "one of its checkpoints; or a bundle "
         "that export made of it, which runs on the LiteRT interpreter. For a "
         "task such as stsb also a backbone: it is scored by the cosine of "
         "its embeddings.",
@@ -138,17 +139,19 @@ def _keras(
     """Return the task and the metrics of Keras models by seed."""
     from tfminilm.tasks.kinds import kind_of
     from tfminilm.tasks.settings import Settings, has_head
+    from tfminilm.train import at_step
 
-    models = _models(flags.model)
+    source = at_step.folder_of(flags.model)
+    models = _models(source)
     first = next(iter(models.values()))
     is_headed = has_head(first)
     names = flags.labels or ()
     labels = Settings.load(first, names).labels if is_headed else None
     task = _task(flags, labels)
-    is_folder = pathlib.Path(flags.model).is_dir()
+    is_folder = pathlib.Path(source).is_dir()
     if kind_of(task).compares_texts and not is_headed:
-        source = first if is_folder else flags.model
-        return task, {-1: _similarity(task, source, flags)}
+        encoder = first if is_folder else source
+        return task, {-1: _similarity(task, encoder, flags)}
     if is_folder:
         return task, _scores(task, models, output, flags)
     raise UserError(

@@ -24,8 +24,8 @@ def define_flags(flags: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "model",
         None,
-        "Workdir of distill or finetune, KerasHub preset folder or name, or "
-        "Hugging Face folder.",
+        "Workdir of distill or finetune, or RUN@STEP, one of its checkpoints; "
+        "KerasHub preset folder or name, or Hugging Face folder.",
     )
     flags.DEFINE_config_file(
         "config", None, "Target, such as export/android_int8.py."
@@ -75,14 +75,16 @@ def run(flags: flags.FlagValues) -> None:
     from tfminilm.export.check import calibration
     from tfminilm.export.server import folder
     from tfminilm.export.source import load_exportable
+    from tfminilm.train import at_step
 
     require_replaceable(pathlib.Path(flags.output))
+    run = at_step.run_of(flags.model)
     part = getattr(flags, "as")
     model, tokenizer, settings, ranges = load_exportable(
-        flags.model, part or "", flags.labels or ()
+        at_step.folder_of(flags.model), part or "", flags.labels or ()
     )
     examples = _examples(flags, settings) if flags.task else None
-    default = examples.texts() if examples else _held_out(flags.model)
+    default = examples.texts() if examples else _held_out(run)
     texts = search_flags.texts(flags, target, default, is_search)
     if is_search:
         rows = calibration.as_texts(texts, settings)
@@ -94,7 +96,7 @@ def run(flags: flags.FlagValues) -> None:
         flags.output,
         texts,
         settings,
-        flags.description or description.describe(model, flags.model),
+        flags.description or description.describe(model, run),
     )
     if target.format == "litert":
         evaluate = examples.evaluate if examples else None

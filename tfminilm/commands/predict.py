@@ -28,14 +28,12 @@ def define_flags(flags: flags.FlagValues) -> None:
         "checkpoints), KerasHub preset, Hugging Face folder, or what export "
         "wrote: a bundle, its .zip, an ONNX folder or a SavedModel.",
     )
-    flags.DEFINE_multi_string(
-        "text", None, "A text; may be given several times."
-    )
+    flags.DEFINE_multi_string("text", None, "A text")
     flags.DEFINE_multi_string(
         "context",
         None,
         "For a model that reads two texts together: the second one of each "
-        "--text, such as the context of a question.",
+        "--text, such as the context of a question",
     )
     flags.DEFINE_string(
         "file",

@@ -58,7 +58,12 @@ def _open_keras(name: str, max_length: int | None) -> "Parts":
     from tfminilm.teachers.load import hugging_face_folder
     from tfminilm.train.score import LONGEST_TEXT
 
-    source = folder = _single_run(name)
+    source = _single_run(name)
+    if "@" in source:  # Else it is not worth its imports.
+        from tfminilm.train import at_step
+
+        source = at_step.folder_of(source)
+    folder = source
     if not teachers.is_tiny(source):
         folder = hugging_face_folder(teachers.resolve(source))
     tokenizer = teachers.load_tokenizer(source)

@@ -106,7 +106,7 @@ class TextModel:
 
     @property
     def reads_pairs(self) -> bool:
-        """Whether it reads two texts together."""
+        """Tell whether it reads two texts together."""
         if self._kind is None or self._settings is None:
             return False
         return self._kind.reads_pairs(self._settings.num_texts)
@@ -144,6 +144,8 @@ class TextModel:
             UserError: there is no text, one is blank or no text, or they are
                 not as many together as the model reads.
         """
+        if self._kind is None:
+            texts = _many(texts)
         rows, is_single = rows_of(texts, self.reads_pairs)
         found = self._predict(rows, progress)
         return found[0] if is_single else found
@@ -167,7 +169,7 @@ class TextModel:
                 f"{self.source} is a model for {self.task} and embeds no "
                 "texts: load an encoder, or use predict"
             )
-        rows, is_single = rows_of(texts, is_pair=False)
+        rows, is_single = rows_of(_many(texts), is_pair=False)
         vectors = np.stack(self._run(self._encode(rows), progress))
         return vectors[0] if is_single else vectors
 
@@ -252,6 +254,11 @@ class TextModel:
     def _run(self, encoded: Encoded, progress: bool) -> list[Any]:
         with _counting(len(encoded), progress) as count:
             return self._runtime.run(encoded, count)
+
+
+def _many(texts: Texts) -> Texts:
+    """Return a tuple as a list: an encoder reads no two texts together."""
+    return [*texts] if isinstance(texts, tuple) else texts
 
 
 @contextlib.contextmanager

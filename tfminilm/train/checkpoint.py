@@ -243,3 +243,45 @@ def _read_meta(path: pathlib.Path) -> dict[str, Any] | None:
 
 def _key(index: int, variable: keras.Variable) -> str:
     return f"{index:04d}:{tuple(variable.shape)}"
+
+
+def steps(folder: pathlib.Path) -> list[int]:
+    """Return the steps of which a run's folder has checkpoints."""
+    return sorted(
+        int(name[1])
+        for path in folder.glob("step-*")
+        if (name := _NAME.fullmatch(path.name)) and path.is_dir()
+    )
+
+
+def find(folder: pathlib.Path, step: int) -> pathlib.Path | None:
+    """Return the folder of the checkpoint of a step, if it is there.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    if step not in steps(folder):
+        return None
+    path = folder / f"step-{step:09d}"
+    if _read_meta(path) is None:
+        raise UserError(
+            f"{path} is damaged: expected a whole checkpoint; take another step"
+        )
+    return path
+
+
+def restore_first(
+    path: pathlib.Path, variables: Sequence[keras.Variable]
+) -> bool:
+    """Read the first tensors of a checkpoint into a model's variables.
+
+    Returns:
+        Whether they have its shapes; else nothing is changed.
+    """
+    tensors = safetensors.numpy.load_file(path / _TENSORS)
+    keys = [_key(index, variable) for index, variable in enumerate(variables)]
+    if not {*keys} <= {*tensors}:
+        return False
+    for key, variable in zip(keys, variables, strict=True):
+        variable.assign(tensors[key])
+    return True

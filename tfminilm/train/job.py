@@ -21,6 +21,10 @@ from tfminilm.train.trainer import Trainer
 from tfminilm.train.workdir import Workdir
 from tfminilm.typing import Tokenizer
 
+# What a run notes in its decisions, so that any of its checkpoints is a model.
+SCALE = "label_scale"
+SETTINGS_OF_HEAD = "settings"
+
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
@@ -115,6 +119,7 @@ def run_job(job: Job, folder: Workdir, progress: Progress) -> keras.Model:
         models = job.load_models(precision, folder.tokenizer_rules())
     with context.chief_first():
         data = job.open_data(models, folder, progress)
+    _note_head(job, data, folder)
     context.barrier()  # The chief is about to remove what kills have left.
     spec = job.train_spec(data, precision)
     with context.scope():
@@ -131,6 +136,16 @@ def run_job(job: Job, folder: Workdir, progress: Progress) -> keras.Model:
             folder.log_event("finished", spec.steps)
     context.barrier()
     return trained.student
+
+
+def _note_head(job: Job, data: TrainingData, folder: Workdir) -> None:
+    """Note what a checkpoint's head means, which its weights do not say."""
+    settings = getattr(job.kind, "settings", None)
+    if settings is not None:
+        facts = dataclasses.asdict(settings)
+        facts["labels"] = list(settings.labels)
+        folder.pin(SETTINGS_OF_HEAD, lambda: facts)
+        folder.pin(SCALE, lambda: [*data.label_scale])
 
 
 def _save(trained: Trained, kind: ModelKind, folder: Workdir) -> None:

@@ -71,6 +71,9 @@ class Kind(abc.ABC):
     has_classes: ClassVar[bool] = False
     """Whether a bundle's manifest lists the names of its labels."""
 
+    has_scale: ClassVar[bool] = False
+    """Whether `standardise` changes its labels."""
+
     compares_texts: ClassVar[bool] = False
     """Whether the cosine of two texts' embeddings is a prediction."""
 

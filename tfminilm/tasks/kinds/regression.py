@@ -26,6 +26,7 @@ class Regression(LabelledTexts):
 
     name = "regression"
     manifest_name = "regression"
+    has_scale = True
     compares_texts = True
 
     def num_outputs(self, task: Task) -> int:
