@@ -9,6 +9,7 @@ import pytest
 import tfminilm
 from tfminilm.commands import main
 from tfminilm.tasks import heads
+from tfminilm.train import at_step
 
 TEXTS = ["the first of the new", "not all in other", "most"]
 
@@ -28,6 +29,7 @@ def test_the_last_checkpoint_scores_as_the_model(
     assert (tmp_path / "evaluation-sst2.json").is_file()
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_of_a_file_is_opened(
     model, fast, labelled, command, tmp_path
 ):
@@ -65,8 +67,6 @@ def test_a_score_is_in_the_units_of_the_labels(run, tmp_path):
     for is_finished in (True, False):
         if not is_finished:
             shutil.rmtree(workdir / "student")
-        from tfminilm.train import at_step
-
         found = heads.load_head(at_step.folder_of(f"{workdir}@12"))
         for one, other in zip(found.get_weights(), wanted, strict=True):
             np.testing.assert_allclose(one, other, atol=1e-6)
@@ -77,6 +77,7 @@ def test_a_score_is_in_the_units_of_the_labels(run, tmp_path):
         tfminilm.load(f"{workdir}@12")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_exported(done, data, tmp_path):
     given = [f"--output={tmp_path}/bundle", "--config.lengths=16"]
     step = min((done / "checkpoints").glob("step-*")).name.partition("-")[2]
