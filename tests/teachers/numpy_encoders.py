@@ -38,6 +38,16 @@ DISTIL_LAYER = (
     "ffn.lin2",
     "output_layer_norm",
 )
+MPNET_LAYER = (
+    "attention.attn.q",
+    "attention.attn.k",
+    "attention.attn.v",
+    "attention.attn.o",
+    "attention.LayerNorm",
+    "intermediate.dense",
+    "output.dense",
+    "output.LayerNorm",
+)
 ALBERT_LAYER = (
     "attention.query",
     "attention.key",
@@ -87,14 +97,30 @@ class Folder:
         """`[batch, length, width]` each."""
         parts = []
         width = queries.shape[-1] // self.heads
-        for start in range(0, queries.shape[-1], width):
+        for head, start in enumerate(range(0, queries.shape[-1], width)):
             q, k, v = (
                 x[..., start : start + width] for x in (queries, keys, values)
             )
             scores = q @ k.swapaxes(1, 2) / np.sqrt(width)
+            if self.kind == "mpnet":
+                places = np.arange(scores.shape[-1])
+                index = buckets(places[None, :] - places[:, None])
+                table = self.tensors["encoder.relative_attention_bias.weight"]
+                scores = scores + table[index, head]
             scores = np.where(mask[:, None, :] > 0, scores, -np.inf)
             parts.append(scipy.special.softmax(scores, -1) @ v)
         return np.concatenate(parts, -1)
+
+
+def buckets(distances):
+    """T5's 32 buckets, from its paper: half of them for keys to the right."""
+    far = np.abs(distances)
+    with np.errstate(divide="ignore"):
+        log = np.log(far / 8) / np.log(128 / 8)
+    # 16, 32 and 64 begin a bucket: logarithms may end just below.
+    wide = 8 + np.floor(8 * log + 1e-9)
+    index = np.where(far < 8, far, np.minimum(wide, 15))
+    return (index + 16 * (distances > 0)).astype(int)
 
 
 def states(folder, batch):
@@ -129,6 +155,7 @@ def masked_lm(folder, x):
             "cls.predictions.bias",
         ),
         "roberta": ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
+        "mpnet": ("lm_head.dense", "lm_head.layer_norm", "lm_head.bias"),
         "distilbert": (
             "vocab_transform",
             "vocab_layer_norm",
@@ -140,8 +167,8 @@ def masked_lm(folder, x):
             "predictions.bias",
         ),
     }[folder.kind.removeprefix("xlm-").removeprefix("mobile")]
-    is_roberta = "roberta" in folder.kind
-    function = ACTIVATIONS["gelu"] if is_roberta else folder.activation
+    is_gelu = "roberta" in folder.kind or folder.kind == "mpnet"
+    function = ACTIVATIONS["gelu"] if is_gelu else folder.activation
     x = function(folder.linear(dense, x))
     x = folder.norm(norm, x, always=True)
     table = folder.tensors["embeddings.word_embeddings.weight"]
@@ -155,10 +182,10 @@ def _embeddings(folder, batch):
     ids, tensors = batch["input_ids"], folder.tensors
     x = tensors["embeddings.word_embeddings.weight"][ids]
     places = np.arange(ids.shape[1])
-    if "roberta" in folder.kind:
+    if "roberta" in folder.kind or folder.kind == "mpnet":
         places = places + folder.settings["pad_token_id"] + 1
     x = x + tensors["embeddings.position_embeddings.weight"][places]
-    if folder.kind != "distilbert":
+    if folder.kind not in ("distilbert", "mpnet"):
         types = tensors["embeddings.token_type_embeddings.weight"]
         x = x + types[batch["token_type_ids"]]
     return folder.norm("embeddings.LayerNorm", x)
@@ -181,7 +208,11 @@ def _layers(folder):
 
 
 def _layer(folder, prefix, x, mask):
-    names = {"distilbert": DISTIL_LAYER, "albert": ALBERT_LAYER}
+    names = {
+        "distilbert": DISTIL_LAYER,
+        "albert": ALBERT_LAYER,
+        "mpnet": MPNET_LAYER,
+    }
     query, key, value, output, norm, wide, narrow, last = (
         f"{prefix}.{name}" for name in names.get(folder.kind, BERT_LAYER)
     )

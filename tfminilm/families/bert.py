@@ -54,7 +54,11 @@ def bert(
 
 
 WORD_PIECES = Tokens(
-    "BertTokenizer", 30_522, tiny="bert", tiny_tokenizer=tiny.word_pieces
+    "BertTokenizer",
+    30_522,
+    tiny="bert",
+    tiny_tokenizer=tiny.word_pieces,
+    special={"cls": "[CLS]", "sep": "[SEP]", "pad": "[PAD]", "mask": "[MASK]"},
 )
 
 

@@ -77,6 +77,7 @@ class Tokens:
             rules, where KerasHub's own code cannot.
         or_words: whether a folder of the family may have word pieces as well:
             its students have the tokens of their teachers.
+        special: the special ones among word pieces, by what they are for.
     """
 
     tokenizer: str
@@ -87,6 +88,7 @@ class Tokens:
     own_class: Callable[[], Any] | None = None
     read: Callable[[pathlib.Path], Tokenizer] | None = None
     or_words: bool = False
+    special: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def tokenizer_class(self) -> Any:
         """Return the class called `tokenizer`."""

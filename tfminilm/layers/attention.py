@@ -4,7 +4,7 @@ They hold the sub-layers of an existing `keras_hub.layers.TransformerEncoder`,
 so the weights are the same variables, not copies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -234,6 +234,17 @@ def needed_projections(parts: Sequence[str]) -> list[str]:
     """Return which of "queries", "keys" and "values" the parts need."""
     needed = {need for part in parts for need in _NEEDS[part]}
     return [name for name in ("queries", "keys", "values") if name in needed]
+
+
+def needed_inputs(
+    parts: Sequence[str], more: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what of a layer's further inputs these parts need, by name.
+
+    Others would be computed, and their weights trained, for nothing.
+    """
+    reads_bias = {"attention_scores", "attention_probs"} & set(parts)
+    return {k: x for k, x in more.items() if reads_bias or k != "position_bias"}
 
 
 def attention_parts(

@@ -9,7 +9,7 @@ import keras
 from tfminilm import families
 from tfminilm.errors import UserError
 from tfminilm.families.family import Exposure
-from tfminilm.layers.attention import ATTENTION_PARTS
+from tfminilm.layers.attention import ATTENTION_PARTS, needed_inputs
 from tfminilm.private import gradients, graphs
 from tfminilm.teachers.first_token import reads_first_token_only
 from tfminilm.teachers.logits import (
@@ -263,7 +263,9 @@ def _outputs(
             layer = exposure.parts(
                 call.layer, parts, name=f"{call.layer.name}_parts_{index}"
             )
-            tensors = layer(state, call.padding_mask, **call.more)
+            tensors = layer(
+                state, call.padding_mask, **needed_inputs(parts, call.more)
+            )
         exposed |= {(part, index): tensors[part] for part in parts}
     return exposed
 

@@ -2,16 +2,17 @@
 
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import keras
 import keras_hub
 
-from tfminilm import files
+from tfminilm import families, files
 from tfminilm.errors import UserError
 from tfminilm.export.manifest import TokenizerSettings
 from tfminilm.families.counts import vocabulary_size
+from tfminilm.families.family import Tokens
 from tfminilm.tasks import encode
 from tfminilm.tokenizer import BERT, KERAS_HUB, rules_of
 from tfminilm.tokenizer.hugging_face import with_bert_rules
@@ -113,18 +114,40 @@ def _word_tokenizer(
     unknown = settings.special_ids["unk"]
     if unknown >= len(words):
         raise _damaged(path, f"it has no word {unknown}, for what is unknown")
-    for word in ("[CLS]", "[SEP]", "[PAD]", "[MASK]"):
+    tokens = _tokens_of(words, settings.special_ids)
+    for word in tokens.special.values():
         if word not in words:
             raise _damaged(path, f"it has no {word}")
-    tokenizer = keras_hub.models.BertTokenizer(
+    tokenizer = tokens.tokenizer_class()(
         vocabulary=words,
         lowercase=settings.lowercase,
         strip_accents=settings.strip_accents,
         suffix_indicator=settings.suffix_indicator,
         oov_token=words[unknown],
     )
+    _require_between(path, settings, tokenizer)
     is_bert = settings.rules == BERT
     return with_bert_rules(tokenizer) if is_bert else tokenizer
+
+
+def _tokens_of(words: list[str], special_ids: Mapping[str, int]) -> Tokens:
+    """Find the family whose special words have these ids; BERT's by default."""
+    for family in families.FAMILIES:
+        special = family.tokens.special
+        places = {special_ids.get(name): x for name, x in special.items()}
+        places.pop(None, None)
+        if special and places.items() <= dict(enumerate(words)).items():
+            return family.tokens
+    return families.DEFAULT.tokens
+
+
+def _require_between(
+    path: pathlib.Path, settings: TokenizerSettings, tokenizer: Tokenizer
+) -> None:
+    value, name = settings.separators_between_texts, "separators_between_texts"
+    *_, expected = encode.special_ids(tokenizer)
+    if (value or 1) != expected:
+        raise _damaged(path, f"{name} is {value}, expected {expected}")
 
 
 def _piece_tokenizer(
@@ -138,17 +161,11 @@ def _piece_tokenizer(
     if tokenizer.vocabulary_size() > rows:
         size = tokenizer.vocabulary_size()
         raise _damaged(path, f"it has {size} pieces for {rows} rows")
-    *_, between = encode.special_ids(tokenizer)
-    for name, value, expected in (
-        ("id_offset", settings.id_offset, _OFFSET),
-        (
-            "separators_between_texts",
-            settings.separators_between_texts,
-            between,
-        ),
-    ):
-        if value != expected:
-            raise _damaged(path, f"{name} is {value}, expected {expected}")
+    if settings.id_offset != _OFFSET:
+        raise _damaged(
+            path, f"id_offset is {settings.id_offset}, expected {_OFFSET}"
+        )
+    _require_between(path, settings, tokenizer)
     return tokenizer
 
 
@@ -170,6 +187,7 @@ def _write_words(
             "in a line of its own"
         )
     files.write_text(folder / WORDS, "\n".join(words) + "\n")
+    *_, between = encode.special_ids(tokenizer)
     return TokenizerSettings(
         kind="wordpiece",
         rules=rules,
@@ -177,6 +195,8 @@ def _write_words(
         lowercase=bool(tokenizer.lowercase),
         strip_accents=bool(tokenizer.strip_accents),
         suffix_indicator=tokenizer.suffix_indicator,
+        # Left out of BERT's, as bundles were before there were others.
+        separators_between_texts=between if between > 1 else None,
         special_ids=_special_ids(tokenizer),
     )
 

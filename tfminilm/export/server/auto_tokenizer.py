@@ -84,9 +84,12 @@ def write(
         engine, settings = _byte_pairs(tokenizer, folder)
     else:
         family = families.of_backbone(backbone) or families.DEFAULT
-        # BERT's own class knows two segments, whatever the file says.
-        is_own = num_segments != 1 and not family.tokens.or_words
-        cls = family.tokens.tokenizer if is_own else _ANY_CLASS
+        tokens = family.tokens
+        # BERT's own class knows two segments, whatever the file says, and
+        # puts one end token between two texts.
+        is_own = families.separators(tokenizer) == tokens.separators
+        is_own = is_own and num_segments != 1 and not tokens.or_words
+        cls = tokens.tokenizer if is_own else _ANY_CLASS
         engine, settings = _words(tokenizer, folder, cls)
         if family.tokens.or_words:
             settings["model_input_names"] = _INPUTS

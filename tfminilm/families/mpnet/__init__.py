@@ -78,6 +78,7 @@ def _tokenizer() -> type:
     return MPNetTokenizer
 
 
+SPECIAL = {"cls": "<s>", "sep": "</s>", "pad": "<pad>", "mask": "<mask>"}
 _PAD = 1
 NAMES = names.Names(
     prefix="mpnet.",
@@ -131,7 +132,13 @@ FAMILY = Family(
     title="MPNet",
     backbone="MPNetBackbone",
     # It was trained with two end tokens between the texts, as RoBERTa.
-    tokens=Tokens("MPNetTokenizer", 30_527, separators=2, own_class=_tokenizer),
+    tokens=Tokens(
+        "MPNetTokenizer",
+        30_527,
+        separators=2,
+        own_class=_tokenizer,
+        special=SPECIAL,
+    ),
     students={"mpnet": mpnet},
     arguments=post_norm.arguments,
     own_backbone=_backbone,

@@ -6,6 +6,7 @@ import keras
 import keras_hub
 from keras import layers
 
+from tfminilm.families.mpnet import SPECIAL
 from tfminilm.layers.bottleneck import activation_function, initializer
 from tfminilm.layers.relative import RelativeEncoder, RelativePositionBias
 from tfminilm.private.tokenizers import declare_special_tokens
@@ -193,8 +194,8 @@ class MPNetTokenizer(keras_hub.tokenizers.WordPieceTokenizer):
     def __init__(
         self, vocabulary: Any = None, lowercase: bool = False, **kwargs: Any
     ):
-        tokens = {"cls": "<s>", "sep": "</s>", "pad": "<pad>"}
-        tokens |= {"mask": "<mask>", "start": "<s>", "end": "</s>"}
+        more = {"start": SPECIAL["cls"], "end": SPECIAL["sep"]}
+        tokens = SPECIAL | more
         declare_special_tokens(
             self, {f"{name}_token": token for name, token in tokens.items()}
         )
