@@ -44,6 +44,8 @@ class Rule:
             of an older version leaves it at its default.
         when: a field, and its values with which this one is given. With
             another value it is null, or not read where it is optional.
+        or_given: an optional field is read with other values, too, if it is
+            there.
         unless: the opposite: with these values it is null, else given.
     """
 
@@ -61,6 +63,7 @@ class Rule:
     is_optional: bool = False
     since: int = 1
     when: tuple[str, ...] = ()
+    or_given: bool = False
     unless: tuple[str, ...] = ()
 
 
@@ -81,7 +84,9 @@ def parse(
     """
     values = {}
     for name, (hint, rule) in fields_of(typing.cast(Any, cls)).items():
-        if version < rule.since or _is_out_of_use(rule, content):
+        is_read = rule.or_given and name in content
+        is_out_of_use = _is_out_of_use(rule, content) and not is_read
+        if version < rule.since or is_out_of_use:
             continue
         where = f"{place}.{name}" if place else name
         if name not in content:

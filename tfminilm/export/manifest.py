@@ -143,7 +143,14 @@ class TokenizerSettings:
     ] = None
     separators_between_texts: Annotated[
         int | None,
-        Rule(minimum=1, maximum=2, is_optional=True, when=_OF_PIECES),
+        Rule(
+            minimum=1,
+            maximum=2,
+            is_optional=True,
+            when=_OF_PIECES,
+            or_given=True,
+            description="End tokens; one where nothing is said.",
+        ),
     ] = None
     special_ids: Annotated[
         Mapping[str, Annotated[int, Rule(minimum=0)]],

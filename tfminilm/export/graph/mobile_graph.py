@@ -152,15 +152,15 @@ class MobileGraph(tf.Module):
     def _call(self, token_ids, padding_mask, length, segment_ids=None):
         real = tf.cast(padding_mask, tf.float32)
         mask = tf.reshape((1.0 - real) * blocks.MASK, [1, 1, 1, length])
-        mask = self._encoder.mask(mask)
+        added = self._encoder.mask(mask)
         x = self._encoder.embed(token_ids, segment_ids, real)
         *lower, last = self._encoder.layers
         states = [x]
         for layer in lower:
-            x, _ = layer(x, mask)
+            x, _ = layer(x, added)
             states.append(x)
         rows = 1 if _OF_FIRST_TOKEN.issuperset(self.outputs) else None
-        x, parts = last(x, mask, rows)
+        x, parts = last(x, added, rows)
         made = dict(zip(ATTENTION_OUTPUTS, parts, strict=True))
         made |= dict(zip(self._states(), [*states, x], strict=True))
         made["sequence_output"] = x

@@ -126,6 +126,8 @@ internal object ManifestRules {
                 if (!INDICATOR.matches(indicator)) {
                     fail("${tokenizer.at("suffix_indicator")} is not 1 to 16 of ASCII's signs")
                 }
+                val between = "separators_between_texts"
+                if (tokenizer.has(between)) tokenizer.whole(between, 1L..2L)
                 val rules = tokenizer.word("rules")
                 if (WordRules.values().none { it.id == rules }) {
                     val known = WordRules.values().joinToString { it.id }
