@@ -142,6 +142,17 @@ def test_published_sizes_of_electra_and_roberta(described):
     assert found["parameters"] == pytest.approx(125e6, rel=0.01)
 
 
+@pytest.mark.slow
+def test_published_size_of_modernbert(described):
+    """As `transformers` counts the parameters of ModernBERT-base."""
+    sizes = {"intermediate_dim": 1152, "num_heads": 12}
+    found = described(kind="modernbert", **shape(22, 768) | sizes)
+    assert found["parameters"] == 149_014_272
+    products = 22 * (4 * 768 + 3 * 1152) * 768
+    attention = 22 * 2 * 128 * 768
+    assert found["flops"]["128"] == 2 * 128 * (products + attention)
+
+
 def test_the_last_stage_is_described(capsys):
     stages = {
         "wide": Stage(student=StudentSpec(num_layers=12)),

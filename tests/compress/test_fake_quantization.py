@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfminilm import students
+from tfminilm import UserError, students
 from tfminilm.compress.fake_quantization import FakeQuantization
 from tfminilm.private.encoders import encoder_parts
 from tfminilm.teachers import expose
@@ -154,3 +154,9 @@ def test_a_block_that_writes_nothing(student, batch):
         weight.assign(0 * weight)
     FakeQuantization(student, [batch])
     assert np.isfinite(states(student, batch)).all()
+
+
+def test_a_layer_without_a_bias_is_refused(batch):
+    model = students.modernbert(1, 8, num_heads=2, vocabulary_size=20)
+    with pytest.raises(UserError, match="its layer qkv has no bias; expected"):
+        FakeQuantization(model, [batch])

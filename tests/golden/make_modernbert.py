@@ -1,4 +1,4 @@
-"""Writes `modernbert.npz`: small ModernBERTs of `transformers`.
+"""Writes `modernbert.npz` and `modernbert/`: small ModernBERTs.
 
     python tests/golden/make_modernbert.py
 
@@ -7,6 +7,9 @@ It needs `transformers` 5.24 on PyTorch 2.15, and not this package. For each of
 `make_imports.values` makes of its name, loads the model again, and stores the
 settings, the names and shapes of the tensors, and what the model computes from
 `batch` in float32. The tests make the same folders with `write`.
+
+The folder holds a small tokenizer of ModernBERT's kind, and the ids that
+`AutoTokenizer` makes of the lines of `make_token_ids.py` and of `LINES`.
 """
 
 import importlib.util
@@ -18,6 +21,12 @@ import tempfile
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
+TOKENIZER = HERE / "modernbert"
+# With tokens that were added to the pieces, and letters in parts.
+LINES = (
+    "a    b        c  [unused0] |||EMAIL_ADDRESS|||x",
+    "e\u0301 \u1100\u1161 [MASK] a[MASK] <|endoftext|>",
+)
 GOLDEN = HERE / "modernbert.npz"
 SIZES = {
     "vocab_size": 40,
@@ -58,9 +67,9 @@ CASES = {
 }
 
 
-def imports():
-    """The script whose numbers stand in these models too."""
-    path = HERE / "make_imports.py"
+def script(name):
+    """Another script beside this one."""
+    path = HERE / f"{name}.py"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -80,7 +89,12 @@ def batch():
 
 def write(golden, name, folder):
     """The Hugging Face folder of a case; returns its settings and tensors."""
-    return imports().write(golden, name, folder)
+    return script("make_imports").write(golden, name, folder)
+
+
+def lines():
+    """All lines that are cut."""
+    return [*script("make_token_ids").LINES, *LINES]
 
 
 def measure(name, folder):
@@ -111,12 +125,61 @@ def measure(name, folder):
     return found
 
 
+def write_tokenizer():
+    """Byte-level pieces, and the added tokens that ModernBERT has."""
+    import tokenizers
+    from tokenizers import AddedToken
+
+    engine = tokenizers.Tokenizer(tokenizers.models.BPE())
+    engine.normalizer = tokenizers.normalizers.NFC()
+    byte_level = tokenizers.pre_tokenizers.ByteLevel
+    engine.pre_tokenizer = byte_level(add_prefix_space=False)
+    engine.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=380,
+        initial_alphabet=sorted(byte_level.alphabet()),
+        special_tokens=["|||IP_ADDRESS|||", "<|padding|>"],
+        show_progress=False,
+    )
+    engine.train_from_iterator(lines(), trainer)
+    engine.add_tokens([" " * count for count in range(8, 1, -1)])
+    engine.add_tokens(["|||EMAIL_ADDRESS|||"])
+    mask = AddedToken("[MASK]", lstrip=True)
+    ends = ["<|endoftext|>", "[UNK]", "[CLS]", "[SEP]", "[PAD]", mask]
+    engine.add_special_tokens(ends)
+    engine.add_tokens(["[unused0]", "[unused1]"])
+    TOKENIZER.mkdir(exist_ok=True)
+    engine.save(str(TOKENIZER / "tokenizer.json"))
+    names = ("cls", "sep", "pad", "mask", "unk")
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_input_names": ["input_ids", "attention_mask"],
+        **{f"{name}_token": f"[{name.upper()}]" for name in names},
+    }
+    path = TOKENIZER / "tokenizer_config.json"
+    path.write_text(json.dumps(settings) + "\n")
+
+
+def measure_tokenizer():
+    """What `AutoTokenizer` makes of the lines, its special tokens as text."""
+    import transformers
+
+    other = transformers.AutoTokenizer.from_pretrained(
+        TOKENIZER, split_special_tokens=True
+    )
+    ids = other(lines(), add_special_tokens=False)["input_ids"]
+    text = json.dumps(ids, separators=(",", ":"))
+    (TOKENIZER / "ids.json").write_text(text + "\n")
+
+
 def main():
     found = {}
     for name in CASES:
         with tempfile.TemporaryDirectory() as folder:
             found |= measure(name, pathlib.Path(folder))
     np.savez_compressed(GOLDEN, **found)
+    write_tokenizer()
+    measure_tokenizer()
 
 
 if __name__ == "__main__":

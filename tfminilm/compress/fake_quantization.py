@@ -25,6 +25,7 @@ import numpy as np
 from keras import ops
 
 from tfminilm.compress.optimization import import_tfmot
+from tfminilm.errors import UserError
 from tfminilm.private import graphs
 from tfminilm.private.layers import become
 from tfminilm.teachers.expose import encoder_calls
@@ -62,6 +63,7 @@ class FakeQuantization:
         for index, call in enumerate(encoder_calls(student)):
             for layer in graphs.inner_layers(call.layer, include_self=False):
                 if type(layer) in _CLASSES:
+                    _require_bias(layer, student)
                     self._layers.append(layer)
                     self._named[f"layer_{index}/{layer.name}"] = layer
         for layer in self._layers:
@@ -99,6 +101,17 @@ class FakeQuantization:
             become(layer, _PLAIN[type(layer)])
             del layer._rounding
             layer.kernel.assign(kernel)
+
+
+def _require_bias(layer: keras.layers.Layer, student: keras.Model) -> None:
+    """Refuse a gated layer, whose outputs a file for phones has in parts."""
+    if layer.bias is None:
+        raise UserError(
+            f"cannot train {student.name} with rounded numbers: its layer "
+            f"{layer.name} has no bias; expected a student whose layers have "
+            "one, as a BERT, or compress without quantization_aware: a target "
+            "rounds it as well"
+        )
 
 
 class _Rounding:
