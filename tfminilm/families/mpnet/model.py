@@ -6,7 +6,7 @@ import keras
 import keras_hub
 from keras import layers
 
-from tfminilm.families.mpnet import SPECIAL
+from tfminilm.families.mpnet.hugging_face import SPECIAL
 from tfminilm.layers.bottleneck import activation_function, initializer
 from tfminilm.layers.relative import RelativeEncoder, RelativePositionBias
 from tfminilm.private.tokenizers import declare_special_tokens
