@@ -2,13 +2,19 @@
 
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tfminilm.errors import UserError
+from tfminilm import files, json_files
+from tfminilm.errors import UserError, in_one_line
 from tfminilm.families import post_norm
 from tfminilm.families.family import Exposure, Family, HuggingFace, Tokens
 from tfminilm.families.hugging_face import names, settings
 
+if TYPE_CHECKING:
+    from tfminilm.typing import Tokenizer
+
+# Files of its tokenizer.
+_PIECES, _CONFIG = "spm.model", "tokenizer_config.json"
 # What `transformers` takes for granted describes DeBERTa-v2, another model.
 _DEFAULTS = {
     "hidden_act": "gelu",
@@ -97,6 +103,46 @@ def _suits(sizes: Mapping[str, Any]) -> bool:
     return is_exact(sizes["bucket_size"], sizes["max_sequence_length"])
 
 
+def _read_tokenizer(folder: pathlib.Path) -> "Tokenizer":
+    """Make the tokenizer of a Hugging Face folder, with KerasHub's rules.
+
+    Raises:
+        UserError: the folder has no vocabulary; or has no `tokenizer.json`,
+            and rules that its SentencePiece model does not have.
+    """
+    import keras_hub
+
+    from tfminilm.tokenizer import from_rules
+
+    cls = keras_hub.models.DebertaV3Tokenizer
+    if (made := from_rules.make(cls, folder)) is not None:
+        return made
+    path = folder / _PIECES
+    if not path.is_file():
+        raise UserError(
+            f"{folder} has no tokenizer of a DeBERTa-v3: expected a "
+            f"tokenizer.json with unigrams, or {_PIECES}"
+        )
+    config = folder / _CONFIG
+    content = json_files.read(config, dict) if config.is_file() else {}
+    for name in ("do_lower_case", "split_by_punct"):
+        if content.get(name):
+            raise UserError(
+                f"{config}: {name} is {content[name]!r}, expected false where "
+                f"{_PIECES} stands alone, whose rules know nothing of it; put "
+                "a tokenizer.json beside it"
+            )
+    try:
+        return cls(proto=files.read_bytes(path))
+    except UserError:
+        raise
+    except Exception as error:  # KerasHub and SentencePiece have many kinds.
+        raise UserError(
+            f"cannot load a tokenizer from {path}: {type(error).__name__}: "
+            f"{in_one_line(error)}; copy the model's folder again"
+        ) from error
+
+
 def _exposure() -> Exposure:
     from tfminilm.layers.disentangled import (
         DisentangledParts,
@@ -143,13 +189,13 @@ FAMILY = Family(
     name="deberta_v3",
     title="DeBERTa-v3",
     backbone="DebertaV3Backbone",
-    tokens=Tokens("DebertaV3Tokenizer", 128_100),
+    tokens=Tokens("DebertaV3Tokenizer", 128_100, read=_read_tokenizer),
     hugging_face=HuggingFace(
         "deberta-v2",
         "DebertaV2",
         names=NAMES,
         reader=post_norm.reader,
-        contents=None,
+        contents=post_norm.contents,
         classifier={"pooled_dense": "pooler.dense", "logits": "classifier"},
         classifier_activation="gelu",
         # KerasHub's has the backbone's rate behind its dense layer.

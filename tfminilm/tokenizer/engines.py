@@ -74,11 +74,8 @@ def albert(
         strip_accents: whether accents go.
     """
     import tokenizers
-    from sentencepiece import sentencepiece_model_pb2
 
-    # `Any`: its classes are made at import, where mypy cannot see them.
-    messages: Any = sentencepiece_model_pb2
-    model = messages.ModelProto.FromString(proto)
+    model = _message(proto)
     engine = tokenizers.Tokenizer(
         tokenizers.models.Unigram(
             [(piece.piece, piece.score) for piece in model.pieces],
@@ -118,13 +115,55 @@ def xlm_roberta(proto: bytes) -> Any:
     Raises:
         UserError: its pieces are made or used in another way.
     """
-    import tokenizers
+    model = _message(proto)
+    pieces = _pieces(model, model.pieces[3:])
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    vocabulary: list[tuple[str, float | None]]
+    vocabulary = [(token, None) for token in special]
+    vocabulary[-1:-1] = pieces
+    return _sentence_pieces(model, vocabulary, special, "<unk>")
+
+
+def deberta(proto: bytes) -> Any:
+    """Build a tokenizer that cuts texts as SentencePiece, with DeBERTa's ids.
+
+    Args:
+        proto: the SentencePiece model, of unigrams; an id is a piece's place.
+
+    Raises:
+        UserError: its pieces are made or used in another way.
+    """
+    model = _message(proto)
+    kinds = model.SentencePiece
+    control = (kinds.CONTROL, kinds.UNKNOWN)
+    special = [x.piece for x in model.pieces if x.type in control]
+    normal = dict(
+        _pieces(model, [x for x in model.pieces if x.type not in control])
+    )
+    vocabulary: list[tuple[str, float | None]]
+    vocabulary = [(x.piece, normal.get(x.piece)) for x in model.pieces]
+    if "[MASK]" not in special:  # As in the published ones.
+        special.append("[MASK]")
+        vocabulary.append(("[MASK]", None))
+    unknown = next(x.piece for x in model.pieces if x.type == kinds.UNKNOWN)
+    return _sentence_pieces(model, vocabulary, special, unknown)
+
+
+def _message(proto: bytes) -> Any:
     from sentencepiece import sentencepiece_model_pb2
 
     # `Any`: its classes are made at import, where mypy cannot see them.
     messages: Any = sentencepiece_model_pb2
-    model = messages.ModelProto.FromString(proto)
-    spec, pieces = model.trainer_spec, model.pieces[3:]
+    return messages.ModelProto.FromString(proto)
+
+
+def _pieces(model: Any, pieces: Iterable[Any]) -> list[tuple[str, float]]:
+    """Return pieces with their scores.
+
+    Raises:
+        UserError: there are others than unigrams.
+    """
+    spec, pieces = model.trainer_spec, list(pieces)
     if (
         spec.model_type not in (spec.UNIGRAM, spec.CHAR)
         or spec.treat_whitespace_as_suffix
@@ -135,13 +174,28 @@ def xlm_roberta(proto: bytes) -> Any:
             "XLM-R's does: expected one trained with model_type=unigram, "
             "without symbols of one's own and without byte_fallback"
         )
-    # Tokens that no text holds: any other way to cut it is better.
-    never = min(piece.score for piece in pieces) - 1000
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    vocabulary = [(token, never) for token in special]
-    vocabulary[-1:-1] = [(piece.piece, piece.score) for piece in pieces]
+    return [(piece.piece, piece.score) for piece in pieces]
+
+
+def _sentence_pieces(
+    model: Any,
+    vocabulary: Sequence[tuple[str, float | None]],
+    special: Sequence[str],
+    unknown: str,
+) -> Any:
+    """Build a tokenizer with a SentencePiece model's rules.
+
+    `vocabulary` has no scores of tokens that no text holds, `special`.
+    """
+    import tokenizers
+
+    scores = [score for _, score in vocabulary if score is not None]
+    # Any other way to cut a text is better.
+    never = min(scores) - 1000
+    scored = [(x, never if score is None else score) for x, score in vocabulary]
+    words = [word for word, _ in vocabulary]
     engine = tokenizers.Tokenizer(
-        tokenizers.models.Unigram(vocabulary, unk_id=special.index("<unk>"))
+        tokenizers.models.Unigram(scored, unk_id=words.index(unknown))
     )
     normalizers, rules = tokenizers.normalizers, model.normalizer_spec
     steps: list[Any] = []
@@ -156,12 +210,13 @@ def xlm_roberta(proto: bytes) -> Any:
         steps.append(normalizers.Prepend(" "))
     if rules.escape_whitespaces:
         steps.append(normalizers.Replace(" ", "\u2581"))
-    if not any("<" in piece.piece for piece in pieces):
+    signs = {c for word, score in vocabulary if score is not None for c in word}
+    for sign in sorted({c for word in special for c in word} - signs):
         # It is unknown; as another such sign it cannot become a token's name.
-        steps.append(normalizers.Replace("<", "\U0010ffff"))
+        steps.append(normalizers.Replace(sign, "\U0010ffff"))
     engine.normalizer = normalizers.Sequence(steps)
     engine.decoder = tokenizers.decoders.Metaspace()
-    engine.add_special_tokens(special)
+    engine.add_special_tokens([*special])
     engine.encode_special_tokens = True
     return engine
 

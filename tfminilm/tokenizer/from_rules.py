@@ -101,7 +101,7 @@ def _pieces(cls: Any, content: Mapping[str, Any], folder: pathlib.Path) -> Any:
 
     messages: Any = sentencepiece_model_pb2
     is_xlm = issubclass(cls, keras_hub.models.XLMRobertaTokenizer)
-    names = "sentencepiece.bpe.model", "spiece.model"
+    names = "sentencepiece.bpe.model", "spiece.model", "spm.model"
     paths = [folder / name for name in names if (folder / name).is_file()]
     if paths:
         proto = messages.ModelProto.FromString(files.read_bytes(paths[0]))

@@ -75,7 +75,8 @@ def of_family(
 
     WordPiece gets BERT's rules, ALBERT's SentencePiece gets ALBERT's, and
     byte-level BPE gets RoBERTa's. Others stay as they are: KerasHub runs
-    XLM-R's model with SentencePiece itself, by which it was trained.
+    XLM-R's and DeBERTa's models with SentencePiece itself, by which they were
+    trained.
 
     Args:
         tokenizer: KerasHub's.
@@ -168,7 +169,8 @@ def is_known(tokenizer: object) -> bool:
         tokenizer,
         keras_hub.tokenizers.WordPieceTokenizer
         | keras_hub.tokenizers.BytePairTokenizer
-        | keras_hub.models.AlbertTokenizer,
+        | keras_hub.models.AlbertTokenizer
+        | keras_hub.models.DebertaV3Tokenizer,
     )
 
 

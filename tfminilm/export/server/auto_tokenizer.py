@@ -12,7 +12,7 @@ from tfminilm.export.check.calibration import SENTENCES
 from tfminilm.export.manifest import TokenizerSettings
 from tfminilm.families.family import Family
 from tfminilm.tasks import encode
-from tfminilm.tokenizer import BERT, KERAS_HUB, engines, rules_of
+from tfminilm.tokenizer import BERT, KERAS_HUB, Exact, engines, rules_of
 from tfminilm.typing import Tokenizer
 
 if TYPE_CHECKING:
@@ -23,7 +23,13 @@ PIECES = "sentencepiece.bpe.model"
 # And in those of RoBERTa.
 WORDS = "vocab.json"
 # On these, too, the ids have to be the same.
-_HARD = ("  a\t b\n", "", "½ é 日本 привет नमस्ते", "▁a ▁▁ b")
+_HARD = (
+    "  a\t b\n",
+    "",
+    "½ é 日本 привет नमस्ते",
+    "▁a ▁▁ b",
+    "[CLS] x[SEP] <s> </s>x",
+)
 # Reads the rules in tokenizer.json as they stand; others have their own.
 _ANY_CLASS = "PreTrainedTokenizerFast"
 # Of models without segments.
@@ -80,6 +86,8 @@ def write(
     num_segments = getattr(backbone, "num_segments", 0)
     if isinstance(tokenizer, keras_hub.models.XLMRobertaTokenizer):
         engine, settings = _pieces(tokenizer, folder)
+    elif isinstance(tokenizer, keras_hub.models.DebertaV3Tokenizer):
+        engine, settings = _unigrams(tokenizer)
     elif isinstance(tokenizer, keras_hub.tokenizers.BytePairTokenizer):
         engine, settings = _byte_pairs(tokenizer, folder)
     else:
@@ -126,6 +134,33 @@ def _pieces(
 ) -> tuple["tokenizers.Tokenizer", dict[str, Any]]:
     """Write XLM-R's SentencePiece model; return its rules and settings."""
     engine = engines.xlm_roberta(tokenizer.proto)
+    _require_same_ids(engine, tokenizer)
+    files.write_bytes(folder / PIECES, tokenizer.proto)
+    return engine, _settings() | {"unk_token": "<unk>"}
+
+
+def _unigrams(
+    tokenizer: Any,
+) -> tuple["tokenizers.Tokenizer", dict[str, Any]]:
+    """Return the rules and settings of DeBERTa's tokenizer.
+
+    Its own class in `transformers` 5 has no use for the model's table of
+    characters, by which it was trained: the folder names another.
+    """
+    if isinstance(tokenizer, Exact):
+        engine = _copy(tokenizer.engine)
+    else:
+        engine = engines.deberta(tokenizer.proto)
+        _require_same_ids(engine, tokenizer)
+    settings = {"tokenizer_class": _ANY_CLASS, "unk_token": "[UNK]"}
+    for name in ("cls", "sep", "pad", "mask"):
+        settings[f"{name}_token"] = getattr(tokenizer, f"{name}_token")
+    return engine, settings
+
+
+def _require_same_ids(
+    engine: "tokenizers.Tokenizer", tokenizer: Tokenizer
+) -> None:
     for text in (*SENTENCES, *_HARD):
         ids = engine.encode(text, add_special_tokens=False).ids
         if ids != [int(i) for i in tokenizer(text)]:
@@ -134,8 +169,6 @@ def _pieces(
                 f"folder: transformers would cut {text!r} otherwise; expected "
                 "one with XLM-R's rules"
             )
-    files.write_bytes(folder / PIECES, tokenizer.proto)
-    return engine, _settings() | {"unk_token": "<unk>"}
 
 
 def _byte_pairs(
@@ -163,17 +196,16 @@ def _id(item: tuple[str, int]) -> int:
     return item[1]
 
 
-def byte_pair_settings(
-    tokenizer: keras_hub.tokenizers.BytePairTokenizer,
-) -> TokenizerSettings:
-    """Return what a folder's manifest says of a byte-level tokenizer.
+def foreign_settings(tokenizer: Any) -> TokenizerSettings:
+    """Return what a folder's manifest says of a tokenizer of another kind.
 
-    A bundle for phones has no such tokenizer.
+    A bundle for phones has no byte-level tokenizer, and no DeBERTa's.
     """
     start, end, between = encode.special_ids(tokenizer)
+    is_bytes = isinstance(tokenizer, keras_hub.tokenizers.BytePairTokenizer)
     return TokenizerSettings(
-        kind="byte_pair",
-        vocabulary=WORDS,
+        kind="byte_pair" if is_bytes else "unigram",
+        vocabulary=WORDS if is_bytes else "tokenizer.json",
         separators_between_texts=between,
         special_ids={
             "cls": int(start),

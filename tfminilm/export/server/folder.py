@@ -124,9 +124,10 @@ def _write_vocabulary(
     """Write words or pieces, and return what the manifest says of them."""
     if not is_hugging_face:
         return vocabulary.write(tokenizer, backbone, folder)
-    if isinstance(tokenizer, keras_hub.tokenizers.BytePairTokenizer):
+    kinds = keras_hub.tokenizers.BytePairTokenizer
+    if isinstance(tokenizer, kinds | keras_hub.models.DebertaV3Tokenizer):
         vocabulary.require_rows(tokenizer, backbone)
-        return auto_tokenizer.byte_pair_settings(tokenizer)
+        return auto_tokenizer.foreign_settings(tokenizer)
     pieces = auto_tokenizer.PIECES
     return vocabulary.write(tokenizer, backbone, folder, pieces)
 
