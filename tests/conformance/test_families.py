@@ -227,6 +227,12 @@ def test_transformers_folder(name, tmp_path):
         words = ["<s>", "<pad>", "</s>", "<mask>", "[UNK]", *words]
         own_class = FAMILIES[name].tokens.tokenizer_class()
         tokenizer = with_bert_rules(own_class(words))
+    if own == "DebertaV3Tokenizer":
+        with pytest.raises(UserError, match=f"expected a {own}"):
+            hugging_face.write(model, tokenizer, tmp_path)
+        path = HERE.parent / "golden" / "token_ids" / "deberta_v3" / "spm.model"
+        own_class = FAMILIES[name].tokens.tokenizer_class()
+        tokenizer = own_class(path.read_bytes())
     if "Roberta" in own:
         with pytest.raises(UserError, match=f"expected a {own}"):
             hugging_face.write(model, tokenizer, tmp_path)
