@@ -8,13 +8,13 @@ from keras import ops
 
 from tfminilm import checks, inputs, views
 from tfminilm.errors import UserError
-from tfminilm.families.counts import vocabulary_size
 from tfminilm.layers import fused
 from tfminilm.methods import config as method_config
+from tfminilm.methods import vocabularies
 from tfminilm.methods.terms import Method, Term
 from tfminilm.private import hdf5, optimizers, replicas, trainers
 from tfminilm.teachers.expose import head_outputs
-from tfminilm.typing import Source, Tensor, Tensors
+from tfminilm.typing import Source, Tensors
 
 _STUDENT_OUTPUT = "student_output"
 _Loss = str | Callable[..., Any] | list | dict | None
@@ -41,8 +41,10 @@ class Distiller(
     Batches have Keras' forms: `x`, or with labels `(x, y)` or
     `(x, y, sample_weight)`. `x` is a dict of the columns that both models
     read, under KerasHub's or Hugging Face's names; or texts, if the student
-    (or else the teacher) has a preprocessor. Labels are class numbers or
-    one-hot. Weights of examples and classes count as in Keras: the loss is
+    (or else the teacher) has a preprocessor. If the teacher cuts texts by a
+    tokenizer of its own, which only methods that compare whole texts allow, it
+    reads the columns `teacher_token_ids` and so on. Labels are class numbers
+    or one-hot. Weights of examples and classes count as in Keras: the loss is
     the sum of the weighted losses divided by the number of examples.
 
     As in Keras, the loss includes the student's own loss on `y`, if `compile`
@@ -52,9 +54,9 @@ class Distiller(
         teacher: a KerasHub encoder, or a model with a head on one; for
             methods that only read outputs, such as `SoftTargets`, any Keras
             model. Its `trainable` is set to `False`.
-        student: the same, with the teacher's vocabulary, but no subclassed
-            model. Its layers may be frozen; as in Keras, a change of
-            `trainable` takes effect at the next `compile`.
+        student: the same, but no subclassed model. Its layers may be frozen;
+            as in Keras, a change of `trainable` takes effect at the next
+            `compile`.
         method: says which tensors are compared by which loss.
         name: the model's name.
 
@@ -73,8 +75,8 @@ class Distiller(
         # The student's policy: compile scales the loss of a float16 student.
         super().__init__(name=name, dtype=student.dtype_policy)
         method.check(teacher, student)
-        _check_vocabularies(teacher, student)
         self.terms = method.terms(teacher, student)
+        vocabularies.check(teacher, student, self.terms, method)
         self._student_tensors = [term.student for term in self.terms]
         self._lower_view = views.view(student, self._student_tensors)
         self._student_view = self._lower_view
@@ -173,9 +175,10 @@ class Distiller(
         total = ops.zeros(())
         for loss in self.losses:
             total = total + ops.sum(ops.cast(loss, "float32"))
-        view = self._teacher_view
-        teacher = view and view(inputs.read(view, x), training=False)
-        mask = inputs.padding_mask(x)
+        view, read = self._teacher_view, inputs.teacher_columns(x)
+        vocabularies.check_batch(self, read is not x)
+        teacher = view and view(inputs.read(view, read), training=False)
+        masks = inputs.padding_mask(read), inputs.padding_mask(x)
         for term, tracker in zip(self.terms, self._term_trackers, strict=True):
             student = self._student_tensor(term, y_pred)
             if term.teacher is None:
@@ -184,7 +187,7 @@ class Distiller(
                 target = views.pick(self.teacher, term.teacher, teacher)
             with fused.after(total):  # One term at a time, to save memory.
                 weight = self._weight(term, sample_weight)
-                value = _value(term, target, student, mask, weight)
+                value = term.value(target, student, masks, weight)
             tracker.update_state(value, sample_weight=inputs.rows(x))
             total = total + term.weight * value
         if trainers.compiled_loss(self) is not None:
@@ -293,9 +296,9 @@ class Distiller(
         sample_weight: Tensors | None = None,
     ) -> Any:
         """Turn texts into both models' inputs; see `inputs.preprocess`."""
-        return inputs.preprocess(
-            [self.student, self.teacher], x, y, sample_weight
-        )
+        apart = vocabularies.may_differ(self.terms)
+        models = [self.student, self.teacher]
+        return inputs.preprocess(models, x, y, sample_weight, apart)
 
     @property
     def passes(self) -> list[tuple[keras.Model, bool]]:
@@ -363,35 +366,3 @@ class Distiller(
             return step(*args)
         finally:
             self._is_distilling = False
-
-
-def _value(
-    term: Term, target: Tensors, student: Tensors, mask: Tensor, weight: Tensor
-) -> Any:
-    """Compute a term's loss."""
-    if not isinstance(term.loss, keras.distillation.DistillationLoss):
-        return term.loss(target, student, mask, sample_weight=weight)
-    if weight is not None:
-        raise UserError(
-            f"{term.name} is a {type(term.loss).__name__}, which takes no "
-            "sample_weight: use a loss of tfminilm.losses, or leave the "
-            "weights out"
-        )
-    return term.loss.compute_loss(target, student)
-
-
-def _check_vocabularies(teacher: keras.Model, student: keras.Model) -> None:
-    teacher_size, student_size = (
-        vocabulary_size(getattr(model, "backbone", model))
-        for model in (teacher, student)
-    )
-    # A plain Keras model need not have this attribute.
-    if (
-        None not in (teacher_size, student_size)
-        and teacher_size != student_size
-    ):
-        raise UserError(
-            "teacher and student read different vocabularies: "
-            f"{teacher_size} and {student_size} tokens; build the student "
-            f"with vocabulary_size={teacher_size}"
-        )

@@ -21,6 +21,8 @@ NAMES = {
 }
 _OTHER_NAMES = NAMES | {value: key for key, value in NAMES.items()}
 LABELS = ("labels", "label")
+# In front of the columns that the teacher alone reads.
+TEACHER = "teacher_"
 _PARTS = ("x", "y", "sample_weight")
 
 
@@ -64,6 +66,23 @@ def column(x: Tensors, name: str) -> Any:
     if not isinstance(x, dict):
         return None
     return x.get(name, x.get(_OTHER_NAMES.get(name)))
+
+
+def teacher_columns(x: Tensors) -> Any:
+    """Return the inputs of the teacher: its own columns, if a batch has some.
+
+    Args:
+        x: a batch's inputs. The teacher's own ones are named as its inputs
+            are, with "teacher_" in front: `teacher_token_ids`.
+    """
+    columns = {}
+    if isinstance(x, dict):
+        columns = {
+            name.removeprefix(TEACHER): value
+            for name, value in x.items()
+            if name.startswith(TEACHER)
+        }
+    return columns or x
 
 
 def padding_mask(x: Tensors) -> Any:
@@ -245,8 +264,17 @@ def preprocess(
     x: Tensors,
     y: Tensors,
     sample_weight: Tensors,
+    apart: bool = False,
 ) -> Any:
     """Turn texts into the inputs of the first model with a preprocessor.
+
+    Args:
+        models: the student, and its teacher.
+        x: texts; and so on, as in `fit`.
+        y: labels.
+        sample_weight: weights.
+        apart: whether the teacher may read tokens of its own, if its
+            preprocessor has another vocabulary.
 
     Raises:
         UserError: no model has one, or their vocabularies differ.
@@ -263,24 +291,31 @@ def preprocess(
             "keras_hub.models.BertTextClassifierPreprocessor, or give "
             "token ids"
         )
-    _check_tokenizers(able)
-    return able[0].preprocess_samples(x, y, sample_weight)
+    batch = able[0].preprocess_samples(x, y, sample_weight)
+    if not _is_other_vocabulary(able):
+        return batch
+    if not apart:
+        raise UserError(
+            "the preprocessors of student and teacher have different "
+            "vocabularies: give both models the teacher's tokenizer, or use "
+            "a method that compares whole texts"
+        )
+    read = able[1].preprocess_samples(x)
+    columns = {TEACHER + name: value for name, value in read.items()}
+    if not isinstance(batch, tuple):
+        return batch | columns
+    return batch[0] | columns, *batch[1:]
 
 
-def _check_tokenizers(models: list[Any]) -> None:
-    """Raise `UserError` unless all preprocessors give the same ids."""
+def _is_other_vocabulary(models: list[Any]) -> bool:
+    """Tell whether the preprocessors of two models give other ids."""
     tokenizers: list[Any] = [
         getattr(model.preprocessor, "tokenizer", None) for model in models
     ]
-    first = tokenizers[0]
-    for second in tokenizers[1:]:
-        pair = first, second
-        has_words = all(hasattr(each, "get_vocabulary") for each in pair)
-        if has_words and first.get_vocabulary() != second.get_vocabulary():
-            raise UserError(
-                "the preprocessors of student and teacher have different "
-                "vocabularies: give both models the teacher's tokenizer"
-            )
+    if not all(hasattr(each, "get_vocabulary") for each in tokenizers):
+        return False
+    first, *others = (each.get_vocabulary() for each in tokenizers)
+    return any(first != other for other in others)
 
 
 def _arrays(x: Tensors) -> Any:

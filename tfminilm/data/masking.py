@@ -83,7 +83,7 @@ class Masking:
             )
         if not 0 < rate < 1:
             raise UserError(f"masking rate is {rate}, expected 0 to 1")
-        pieces = _pieces(tokenizer)
+        pieces = pieces_of(tokenizer)
         is_special = np.zeros(len(pieces), bool)
         is_special[[int(i) for i in tokenizer.special_token_ids]] = True
         unused = np.array(["unused" in piece for piece in pieces])
@@ -283,7 +283,7 @@ def whole_words(tokenizer: Tokenizer) -> list[str]:
 
     Other tokens (pieces of words, marks, special ones) get empty strings.
     """
-    pieces = _pieces(tokenizer)
+    pieces = pieces_of(tokenizer)
     words = [piece.lstrip("▁Ġ") for piece in pieces]
     return [
         # Byte-level BPE writes non-ASCII letters as other characters.
@@ -296,7 +296,7 @@ def _random(seed: int, step: int, purpose: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([seed, step, purpose]))
 
 
-def _pieces(tokenizer: Tokenizer) -> list[str]:
+def pieces_of(tokenizer: Tokenizer) -> list[str]:
     """Return the vocabulary, in the order of its ids."""
     import keras_hub
 

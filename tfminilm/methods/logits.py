@@ -192,9 +192,15 @@ def _terms(
                 teacher=None if is_hard else (output, -1),
                 student=(output, -1),
                 weight=weight / len(outputs),
+                per_text=_is_per_text(output, tensor),
             )
         )
     return terms if weight else []
+
+
+def _is_per_text(name: str, output: Tensor) -> bool:
+    """Tell whether an output scores whole texts, not tokens or positions."""
+    return len(output.shape) == 2 and _num_classes(name, output) is not None
 
 
 def _soft(

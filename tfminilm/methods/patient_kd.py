@@ -77,6 +77,7 @@ class PatientKD:
                 tuple(range(1, len(encoder_calls(student)))),
             ),
             weight=self.beta,
+            per_text=True,
         )
         return (
             *logits.soft_terms(student, self.temperature, self.alpha),

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import keras
@@ -15,7 +14,7 @@ from tfminilm.teachers.embedding import POOLINGS, known_embedding
 from tfminilm.teachers.expose import encoder_calls
 from tfminilm.typing import Tensor
 
-_LOSSES = ("mse", "cosine")
+_LOSSES = {"mse": losses.hidden_mse, "cosine": losses.cosine_distance}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,10 +61,12 @@ class SentenceEmbedding:
         states = ("hidden_states", -1)
         term = Term(
             f"embedding_{self.loss}",
-            functools.partial(_LOSS[self.loss], pooling=self.pooling),
+            _LOSSES[self.loss],
             teacher=states,
             student=states,
             projection="embedding_projection" if self.project else "",
+            per_text=True,
+            pool=functools.partial(pooled, pooling=self.pooling),
         )
         return (term,)
 
@@ -115,26 +116,3 @@ def pooled(states: Tensor, padding_mask: Tensor, pooling: str = "mean") -> Any:
     total = ops.sum(ops.where(real > 0, states, 0.0), axis=1, keepdims=True)
     count = ops.sum(real, axis=1, keepdims=True)
     return total / ops.maximum(count, 1.0)
-
-
-def _embedding_loss(
-    teacher: Tensor,
-    student: Tensor,
-    padding_mask: Tensor,
-    sample_weight: Tensor | None = None,
-    *,
-    compare: Callable[..., Any],
-    pooling: str,
-) -> Any:
-    teacher_embedding = pooled(teacher, padding_mask, pooling)
-    student_embedding = pooled(student, padding_mask, pooling)
-    mask = ops.ones_like(student_embedding[..., 0])
-    return compare(teacher_embedding, student_embedding, mask, sample_weight)
-
-
-_LOSS = {
-    "mse": functools.partial(_embedding_loss, compare=losses.hidden_mse),
-    "cosine": functools.partial(
-        _embedding_loss, compare=losses.cosine_distance
-    ),
-}

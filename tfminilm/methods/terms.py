@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 import keras
+from keras import ops
 
-from tfminilm.errors import UsageError
+from tfminilm.errors import UsageError, UserError
+from tfminilm.typing import Tensor, Tensors
 
 # A tensor's name and its layer's index, as `tfminilm.expose` takes them; with
 # a tuple of indices the loss gets a list of tensors.
@@ -34,6 +36,12 @@ class Term:
             to the teacher's width; terms that name the same one share it.
             It is trained with the student but does not belong to it. Empty
             for no projection.
+        per_text: whether the tensors have one entry for each text, not for
+            each token. The teacher may then cut the text by a tokenizer of
+            its own.
+        pool: `pool(tensor, padding_mask)`, which makes such entries of the
+            tokens: `[batch, entries, width]`. It is called with each model's
+            own tensor and mask, and the loss gets what it returns.
     """
 
     name: str
@@ -42,6 +50,41 @@ class Term:
     student: TensorName
     weight: float = 1.0
     projection: str = ""
+    per_text: bool = False
+    pool: Callable[[Any, Any], Any] | None = None
+
+    def value(
+        self,
+        target: Tensors,
+        student: Tensors,
+        masks: tuple[Tensor, Tensor],
+        weight: Tensor | None,
+    ) -> Any:
+        """Compute the loss, a scalar.
+
+        Args:
+            target: the teacher's tensor, or the labels.
+            student: the student's, projected if need be.
+            masks: the padding masks of teacher and student.
+            weight: the weights of the batch, or `None`.
+
+        Raises:
+            UserError: a loss of Keras' gets weights.
+        """
+        teacher_mask, mask = masks
+        if self.pool is not None:
+            target = self.pool(target, teacher_mask)
+            student = self.pool(student, mask)
+            mask = ops.ones_like(student[..., 0])
+        if not isinstance(self.loss, keras.distillation.DistillationLoss):
+            return self.loss(target, student, mask, sample_weight=weight)
+        if weight is not None:
+            raise UserError(
+                f"{self.name} is a {type(self.loss).__name__}, which takes no "
+                "sample_weight: use a loss of tfminilm.losses, or leave the "
+                "weights out"
+            )
+        return self.loss.compute_loss(target, student)
 
 
 class Method(Protocol):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfminilm.inputs import TEACHER
 from tfminilm.tasks.encode import Encoded
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ class Batches:
         count = min(max(batches_of_each, 1), _BUCKETS)
         self.buckets = np.array(buckets or best_buckets(encoded.lengths, count))
         self._bucket = np.searchsorted(self.buckets, encoded.lengths)
+        self._teacher_buckets = self.buckets
+        if encoded.teacher is not None:
+            self._teacher_buckets = self._longest_of_teacher(encoded.teacher)
         self._plan = functools.lru_cache(maxsize=2)(self._make_plan)
 
     def __len__(self) -> int:
@@ -71,7 +75,8 @@ class Batches:
         """Return the batch of a global step, counted from 0.
 
         Returns:
-            The model's inputs `[batch_size, bucket's length]`, the labels
+            The model's inputs `[batch_size, bucket's length]` (the teacher's
+            own, if it has some, are as long as it needs), the labels
             `[batch_size, ...]` and the sample weights `[batch_size]`. A
             filler has weight 0, and real examples are scaled up so that the
             batch mean equals the mean over real examples, however replicas
@@ -82,9 +87,15 @@ class Batches:
         planned = self.rows(step)
         is_real = (planned >= 0).astype(np.int32)
         rows = np.where(planned >= 0, planned, planned[0])
-        length = int(self.buckets[self._bucket[rows].max()])
+        bucket = self._bucket[rows].max()
+        length = int(self.buckets[bucket])
         inputs = self.encoded.padded(rows, length)
-        inputs["padding_mask"] = inputs["padding_mask"] * is_real[:, None]
+        if (teacher := self.encoded.teacher) is not None:
+            read = teacher.padded(rows, int(self._teacher_buckets[bucket]))
+            inputs |= {TEACHER + name: value for name, value in read.items()}
+        for name in inputs:
+            if name.endswith("padding_mask"):
+                inputs[name] = inputs[name] * is_real[:, None]
         return (
             inputs,
             self.encoded.targets(rows, length),
@@ -104,13 +115,13 @@ class Batches:
         names, targets = list(inputs), list(labels)
         first = [*inputs.values(), *labels.values(), weights]
         types = [tf.as_dtype(array.dtype) for array in first]
-        # Another batch may be padded to another bucket's length.
-        length = self.buckets[0] if len(self.buckets) == 1 else None
-        of_tokens = [self.batch_size, length]
+        columns = [*names, *[""] * (len(first) - len(names))]
         are_of_tokens = self.encoded.labels_are_of_tokens
         shapes = [
-            of_tokens if index < len(names) or are_of_tokens else array.shape
-            for index, array in enumerate(first)
+            [self.batch_size, self._length(column)]
+            if column or are_of_tokens
+            else array.shape
+            for column, array in zip(columns, first, strict=True)
         ]
 
         def draw(step: np.ndarray) -> list[np.ndarray]:
@@ -131,6 +142,21 @@ class Batches:
 
         steps = tf.data.Dataset.range(first_step, first_step + num_steps)
         return steps.map(parts).prefetch(tf.data.AUTOTUNE)
+
+    def _length(self, column: str) -> int | None:
+        """Return the length of all batches; `None` if they are padded apart."""
+        is_teachers = column.startswith(TEACHER)
+        buckets = self._teacher_buckets if is_teachers else self.buckets
+        return int(buckets[0]) if len(buckets) == 1 else None
+
+    def _longest_of_teacher(self, teacher: Encoded) -> np.ndarray:
+        """Return the teacher's length for each bucket: so there is one shape.
+
+        A batch may hold sequences of shorter buckets, too.
+        """
+        longest = np.zeros(len(self.buckets), np.int64)
+        np.maximum.at(longest, self._bucket, teacher.lengths)
+        return np.maximum.accumulate(longest)
 
     def waste(self, num_steps: int | None = None) -> float:
         """Return the share of padding in the first batches.

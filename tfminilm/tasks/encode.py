@@ -27,6 +27,8 @@ class Encoded:
     name, a number or a row of numbers a sequence, `[sequences]` or
     `[sequences, numbers]`; it is empty for examples without labels.
     `is_cut` tells of which sequences a text was too long; None if of none.
+    `teacher` holds the same texts as a teacher's own tokenizer cuts them;
+    `None` if it reads what the student reads.
     """
 
     labels_are_of_tokens: ClassVar[bool] = False
@@ -38,6 +40,7 @@ class Encoded:
     labels: dict[str, np.ndarray]
     pad_id: int
     is_cut: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
+    teacher: "Encoded | None" = dataclasses.field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         """Return the number of sequences."""
@@ -61,6 +64,8 @@ class Encoded:
         for values in self.labels.values():
             if np.issubdtype(values.dtype, np.integer):
                 yield values
+        if self.teacher is not None:
+            yield from self.teacher.whole_numbers()
 
     def padded(self, rows: np.ndarray, length: int) -> dict[str, np.ndarray]:
         """Return the sequences `rows`, padded to `length`, as model inputs.
@@ -168,6 +173,9 @@ def join(parts: Iterable[Encoded]) -> Encoded:
             for name in names
         },
         pad_id=first.pad_id,
+        teacher=join(p.teacher for p in parts if p.teacher)
+        if first.teacher
+        else None,
     )
 
 

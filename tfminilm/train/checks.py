@@ -49,6 +49,7 @@ _AT_MOST = {
 }
 _NOT_NEGATIVE = (
     "student.num_feedforwards data.max_tokens data.max_examples "
+    "data.teacher_length "
     "data.augment_copies train.warmup_steps train.weight_decay "
     "train.clip_norm train.learning_rate"
 ).split()
@@ -204,7 +205,10 @@ def check_stages(stages: Mapping[str, Stage]) -> None:
                 )
         start = stage.student.init_from
         is_trimmed = start in done and stages[start].compress.trim_vocabulary
-        if is_trimmed and stage.teacher != start:
+        if is_trimmed and start not in (
+            stage.teacher,
+            stage.student.tokenizer,
+        ):
             raise UsageError(
                 f"recipe: stages.{name}.student.init_from is {start!r}, "
                 "whose vocabulary is trimmed, and no more its teacher's: set "

@@ -56,13 +56,14 @@ def distill(
     ):
         context.check_equal({"recipe": recipe.to_dict()})
         whole = Workdir(path, recipe.to_dict(), context=context)
+        tokens = {}
         if recipe.stages or recipe.student.init_from:
-            dry_run.check_vocabularies(stages)
+            tokens = dry_run.check_vocabularies(stages)
         if not recipe.stages:
             return _run_stage(recipe, whole, {}, progress)
         if not (path / "recipe.json").exists():
             with progress.working("checking all stages"):
-                dry_run.dry_run(stages)
+                dry_run.dry_run(stages, tokens)
         done: dict[str, pathlib.Path] = {}
         for number, (name, stage) in enumerate(stages.items(), 1):
             progress.say(f"stage {number} of {len(stages)}: {name}")

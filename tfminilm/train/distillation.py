@@ -18,6 +18,7 @@ from tfminilm.tasks.task import Task
 from tfminilm.teachers.cross_encoders import SIGMOID
 from tfminilm.teachers.embedding import known_embedding, set_embedding
 from tfminilm.teachers.load import hugging_face_folder
+from tfminilm.train import vocabularies
 from tfminilm.train.build import (
     build_student,
     layers_of,
@@ -41,6 +42,7 @@ from tfminilm.train.sources import sentences, text
 from tfminilm.train.sources import task as task_source
 from tfminilm.train.sources.training_data import TrainingData
 from tfminilm.train.trainer import Trainer
+from tfminilm.train.vocabularies import Vocabularies, teacher_cut
 from tfminilm.train.workdir import Workdir
 from tfminilm.typing import Source
 
@@ -93,14 +95,19 @@ class Distillation:
         """
         sources = self.sources
         teacher = self.kind.load_teacher(sources["teacher"], precision)
-        tokenizer = teachers.load_tokenizer(sources["teacher"], rules)
+        tokens = Vocabularies.load(sources, rules)
+        backbone = getattr(teacher, "backbone", teacher)
         start = None
         if "student.init_from" in sources:
             start = teachers.load_backbone(sources["student.init_from"])
-        distiller = build_distiller(
-            self, teacher, start, tokenizer.vocabulary_size(), precision
-        )
-        return Models(distiller, distiller.student, tokenizer)
+        notes: tuple[str, ...] = ()
+        if self.recipe.student.init != "random":
+            start, notes = tokens.started(start or backbone, self.seed)
+        distiller = build_distiller(self, teacher, start, tokens, precision)
+        cut = None
+        if tokens.differ:
+            cut = teacher_cut(self.recipe, backbone, tokens.teacher)
+        return Models(distiller, distiller.student, tokens.student, cut, notes)
 
     def open_data(
         self, models: Models, folder: Workdir, progress: Progress
@@ -114,15 +121,15 @@ class Distillation:
                 if isinstance(self.kind, TaskHead)
                 else settings_of(self.recipe, self.task),
                 self.sources["teacher"],
-                models.tokenizer,
+                models,
                 folder,
                 progress,
             )
+        if self.recipe.data.sentences:
+            return sentences.sentences(self.recipe, models, folder, progress)
         open_source = text.packed_text
         if self.recipe.method.reads in ("masked_text", "masked_pairs"):
             open_source = text.masked_text
-        elif self.recipe.data.sentences:
-            open_source = sentences.sentences
         return open_source(self.recipe, models.tokenizer, folder, progress)
 
     def train_spec(self, data: TrainingData, precision: str) -> TrainSpec:
@@ -253,7 +260,7 @@ def build_distiller(
     job: Distillation,
     teacher: keras.Model,
     start: keras.Model | None,
-    num_tokens: int,
+    tokens: Vocabularies,
     precision: str,
 ) -> Distiller:
     """Build the stage's student, initialised, beside its teacher.
@@ -261,8 +268,9 @@ def build_distiller(
     Args:
         job: the stage.
         teacher: its teacher.
-        start: the backbone of its first weights; the teacher's if `None`.
-        num_tokens: the tokenizer's.
+        start: the backbone of its first weights, with the student's
+            vocabulary; the teacher's if `None`.
+        tokens: what both read.
         precision: the dtype policy to compute in.
 
     Raises:
@@ -270,11 +278,18 @@ def build_distiller(
     """
     recipe = job.recipe
     backbone = getattr(teacher, "backbone", teacher)
-    _require_same_tokens(recipe, backbone, num_tokens)
-    _require_positions(recipe, backbone)
+    _require_own_tokens(recipe, backbone, tokens.teacher.vocabulary_size())
+    rows = backbone.token_embedding.input_dim
+    if tokens.differ:
+        vocabularies.check(recipe)
+        rows = tokens.student.vocabulary_size()
+        if start is not None:
+            rows = start.token_embedding.input_dim
+    else:
+        _require_positions(recipe, backbone)
     student = build_student(
         recipe.student,
-        backbone.token_embedding.input_dim,
+        rows,
         precision,
         pairs=job.task is not None and len(job.task.texts) == 2,
     )
@@ -284,6 +299,8 @@ def build_distiller(
     student = job.kind.attach_head(student, teacher)
     if recipe.student.init == "pruned":
         prune.require_fit(student, teacher)
+    if tokens.differ:
+        vocabularies.check_terms(recipe, teacher, student)
     distiller = Distiller(teacher, student, recipe.method)
     if not distiller.trainable_variables:
         raise UserError("recipe: student.frozen leaves nothing to train")
@@ -312,6 +329,12 @@ def _require_scores(job: Distillation) -> None:
 
 def _require_positions(recipe: Recipe, teacher: keras.Model) -> None:
     length = recipe.data.sequence_length
+    if recipe.data.teacher_length:
+        raise UserError(
+            f"recipe: data.teacher_length is {recipe.data.teacher_length}, but "
+            "the teacher reads the student's tokens: expected 0, or a "
+            "student.tokenizer of its own"
+        )
     longest = getattr(teacher, "max_sequence_length", length)
     if length > longest:
         raise UserError(
@@ -320,7 +343,7 @@ def _require_positions(recipe: Recipe, teacher: keras.Model) -> None:
         )
 
 
-def _require_same_tokens(
+def _require_own_tokens(
     recipe: Recipe, teacher: keras.Model, num_tokens: int
 ) -> None:
     """Refuse a teacher whose table is shorter than its tokenizer."""

@@ -117,6 +117,8 @@ def run_job(job: Job, folder: Workdir, progress: Progress) -> keras.Model:
     )
     with progress.working(job.loading), context.scope():
         models = job.load_models(precision, folder.tokenizer_rules())
+    for note in models.notes:
+        progress.say(note)
     with context.chief_first():
         data = job.open_data(models, folder, progress)
     _note_head(job, data, folder)

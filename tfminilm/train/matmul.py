@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from tfminilm.distiller import Distiller
+from tfminilm.inputs import teacher_columns
 from tfminilm.private import gradients
 from tfminilm.train.distributed import DistributedContext
 from tfminilm.train.sources.training_data import TrainingData
@@ -71,7 +72,8 @@ def step_matmuls(
     if isinstance(model, Distiller):
         passes = model.passes
     for view, is_trained in passes:
-        operations = _traced(view, inputs)
+        read = inputs if is_trained else teacher_columns(inputs)
+        operations = _traced(view, read)
         if any("While" in operation.type for operation in operations):
             return collections.Counter()
         for product in filter(None, map(_matmul, operations)):

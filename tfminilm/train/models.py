@@ -60,6 +60,14 @@ class ModelKind(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
+class Cut:
+    """Say how a model reads texts: cut by a tokenizer, up to a length."""
+
+    tokenizer: Tokenizer
+    max_length: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Models:
     """Hold what a run trains.
 
@@ -67,11 +75,15 @@ class Models:
         trained: what `fit` trains: a `Distiller`, or the student itself.
         student: what is saved in the end.
         tokenizer: the student's.
+        teacher_cut: how the teacher reads texts; `None` if as the student.
+        notes: what a person is told of how they were made.
     """
 
     trained: keras.Model
     student: keras.Model
     tokenizer: Tokenizer
+    teacher_cut: Cut | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def variables(self) -> list[keras.Variable]:

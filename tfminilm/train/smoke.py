@@ -30,14 +30,16 @@ def examples(task: Task) -> list[Any]:
 
 def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
     student = _student(stage.student)
-    if student.init_from not in stages:
-        student = dataclasses.replace(student, init_from="")
+    for key in ("init_from", "tokenizer"):
+        if getattr(student, key) not in stages:
+            student = dataclasses.replace(student, **{key: ""})
     masked_lm = teachers.TINY + families.DEFAULT.tokens.tiny
     data = dataclasses.replace(
         stage.data,
         source=stage.data.source if stage.data.task else "docs",
         folder=teachers.TINY if stage.data.task else "",
         sequence_length=64 if stage.data.task else 32,
+        teacher_length=0,
         max_tokens=20_000,
         max_examples=64,
         augment_copies=min(stage.data.augment_copies, 1),

@@ -56,6 +56,12 @@ class StudentSpec(tfminilm.config.Typed):
     one's attention heads in each layer the `kept_heads` that matter most give
     anything (0: all of them), and a file for phones has no others.
 
+    `tokenizer` is a model, as `teacher` takes it, whose tokenizer the student
+    reads; by default it is the teacher's. With another one than that of the
+    model it comes from, each of the student's pieces begins as that model's
+    vector of the same piece, or as the mean of those that spell it. Methods
+    that compare token by token need the teacher's.
+
     `frozen` names what is not trained: "embeddings", layers counted from 0
     (negative from the top), or both, such as "embeddings,0,1".
     """
@@ -74,6 +80,7 @@ class StudentSpec(tfminilm.config.Typed):
     dropout: float = 0.1
     init: str = "random"
     init_from: str = ""
+    tokenizer: str = ""
     kept_heads: int = 0
     frozen: str = ""
 
@@ -119,6 +126,8 @@ class DataSpec(tfminilm.config.Typed):
     such as languages, stand with commas between them. "shards:FOLDER" is text
     that `tfminilm prepare` has packed, with its held-out part. Text is packed
     into sequences of one length, or, with `sentences`, cut into sentences.
+    A teacher with a tokenizer of its own reads the same texts up to
+    `teacher_length` tokens (0: `sequence_length`, or all that it has room for).
     `max_tokens` stops reading early (0: all of it); of shards it takes
     sequences from all over. Methods that learn from masked text hide
     `mask_rate` of the tokens, `whole_words` or any.
@@ -142,6 +151,7 @@ class DataSpec(tfminilm.config.Typed):
 
     source: str = "docs"
     sequence_length: int = 512
+    teacher_length: int = 0
     held_out_fraction: float = 0.02
     max_tokens: int = 0
     sentences: bool = False
@@ -285,6 +295,7 @@ class Stage(tfminilm.config.Typed):
     def sources(self) -> dict[str, str]:
         """Return the models that the stage starts from, by their keys."""
         models = {"teacher": self.teacher}
-        if self.student.init_from:
-            models["student.init_from"] = self.student.init_from
+        for key in ("init_from", "tokenizer"):
+            if source := getattr(self.student, key):
+                models[f"student.{key}"] = source
         return models

@@ -286,8 +286,9 @@ def _require_same(
 ) -> None:
     """Raise `UserError` unless a run has the recipe it was started with."""
     for key, there, here in changes(written, wanted):
-        if there is None and here == "":
-            continue  # A newer version's field, at what it did before.
+        # A key that is newer than the run stands for what it did before.
+        if there is None and not here:
+            continue
         raise UserError(
             f"{path} holds the run of another recipe ({key} is {there!r} "
             f"there, {here!r} here): use another --workdir, or remove it"

@@ -1,34 +1,35 @@
 """Open the sentences of a text, each a sequence of its own."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tfminilm.data import corpus
 from tfminilm.data.sentences import is_prose
 from tfminilm.data.text import is_held_out, place
 from tfminilm.errors import UserError
-from tfminilm.tasks.encode import encode
+from tfminilm.tasks.encode import Encoded, encode
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import Task
+from tfminilm.train.models import Cut, Models
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe
+from tfminilm.train.sources.encoder import Encoder
 from tfminilm.train.sources.examples import Examples, example_data
 from tfminilm.train.sources.training_data import TrainingData
 from tfminilm.train.workdir import Workdir
-from tfminilm.typing import Tokenizer
 
 # Examples of no task: single texts, and nothing to say of them.
 _TEXTS = Task("sentences", "classification", metrics=(), files=())
 
 
 def sentences(
-    recipe: Recipe, tokenizer: Tokenizer, folder: Workdir, progress: Progress
+    recipe: Recipe, models: Models, folder: Workdir, progress: Progress
 ) -> TrainingData:
     """Open the sentences of a stage's text.
 
     Args:
         recipe: names the text.
-        tokenizer: the teacher's.
+        models: those that read them.
         folder: the run's, where token ids are kept.
         progress: told of the work.
 
@@ -37,13 +38,13 @@ def sentences(
     """
     with progress.working("reading examples"):
         train, held_out = _split(recipe)
-    length = recipe.data.sequence_length
-    examples = Examples(
-        _TEXTS.name,
-        train,
-        held_out,
-        lambda few: encode(_TEXTS, few, tokenizer, length, folder.text),
-    )
+
+    def encoded(few: Sequence[Example], cut: Cut) -> Encoded:
+        length = cut.max_length
+        return encode(_TEXTS, few, cut.tokenizer, length, folder.text)
+
+    encoder = Encoder.of(models, recipe.data.sequence_length, encoded)
+    examples = Examples(_TEXTS.name, train, held_out, encoder)
     return example_data(examples, recipe, folder, progress)
 
 

@@ -1,6 +1,7 @@
 """Open a task's examples: their texts alone, or with labels to learn."""
 
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -14,14 +15,16 @@ from tfminilm.tasks.readers.csv_file import csv_task
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task, get_task
 from tfminilm.train import smoke
+from tfminilm.train.models import Cut, Models
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import DataSpec, Recipe
 from tfminilm.train.score import Data
 from tfminilm.train.sources import augmented
+from tfminilm.train.sources.encoder import Encoder
 from tfminilm.train.sources.examples import Examples, example_data
 from tfminilm.train.sources.training_data import TrainingData
 from tfminilm.train.workdir import Workdir
-from tfminilm.typing import Source, Tokenizer
+from tfminilm.typing import Source
 
 
 def task_of(spec: DataSpec) -> Task:
@@ -89,7 +92,7 @@ def task_examples(
     task: Task,
     settings: Settings,
     teacher: Source,
-    tokenizer: Tokenizer,
+    models: Models,
     folder: Workdir,
     progress: Progress,
 ) -> TrainingData:
@@ -100,7 +103,7 @@ def task_examples(
         task: what its data names.
         settings: how a model reads the task.
         teacher: where the stage's comes from.
-        tokenizer: the teacher's.
+        models: those that read them.
         folder: the run's, where token ids are kept.
         progress: told of the work.
 
@@ -115,20 +118,23 @@ def task_examples(
             for split in (task.train_split or "train", task.eval_splits[0])
         )
 
-    def encoded(examples: Sequence[Any]) -> Encoded:
-        return kind.encode(task, examples, tokenizer, settings, folder.text)
+    def encoded(few: Sequence[Any], cut: Cut) -> Encoded:
+        how = dataclasses.replace(settings, max_length=cut.max_length)
+        return kind.encode(task, few, cut.tokenizer, how, folder.text)
 
     def score(student: keras.Model) -> dict[str, float]:
         return evaluate(
-            task, student, tokenizer, held_out, settings, folder.text
+            task, student, models.tokenizer, held_out, settings, folder.text
         ).metrics
+
+    encoder = Encoder.of(models, settings.max_length, encoded)
 
     examples = Examples(
         task.name,
         train,
         held_out,
-        encoded,
-        _copies(recipe, train, teacher, tokenizer, encoded, folder, progress),
+        encoder,
+        _copies(recipe, train, teacher, encoder, folder, progress),
         score=score if learns_labels and kind.is_scored_in_training else None,
         # The copies have none.
         needs_labels=learns_labels and not recipe.data.augment_copies,
@@ -147,8 +153,7 @@ def _copies(
     recipe: Recipe,
     examples: Sequence[Any],
     teacher: Source,
-    tokenizer: Tokenizer,
-    encoded: Callable[[Sequence[Any]], Encoded],
+    encoder: Encoder,
     folder: Workdir,
     progress: Progress,
 ) -> Iterator[Encoded]:
@@ -166,15 +171,9 @@ def _copies(
             progress,
             folder.tokenizer_rules(),
         ):
-            yield encoded(copies)
+            yield encoder(copies)
         return
+    tokenizer = encoder.student.tokenizer
     copies = augmented.bilstm_copies(spec, examples, tokenizer, seed)
-    if not copies:
-        return
-    # Their masked words are one token each.
-    tokenizer.special_tokens_in_strings = True
-    try:
-        few = encoded(copies)
-    finally:
-        tokenizer.special_tokens_in_strings = False
-    yield few
+    if copies:
+        yield encoder.masked(copies)
