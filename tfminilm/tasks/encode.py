@@ -40,7 +40,8 @@ class Encoded:
     labels: dict[str, np.ndarray]
     pad_id: int
     is_cut: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
-    teacher: "Encoded | None" = dataclasses.field(default=None, kw_only=True)
+    # `Any`, as mypy would take the arrays of `**arrays` for it.
+    teacher: Any = dataclasses.field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         """Return the number of sequences."""

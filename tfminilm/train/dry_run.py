@@ -81,8 +81,11 @@ def check_vocabularies(runs: Mapping[str, Recipe]) -> dict[str, Vocabularies]:
         teacher = by_key["teacher"]
         student = by_key.get("student.tokenizer", teacher)
         start = by_key.get("student.init_from", teacher)
-        is_own = "student.tokenizer" in by_key
-        if not is_own and _words(start) != _words(teacher):
+        if "student.tokenizer" in by_key:
+            read[name] = Vocabularies(student, teacher, start)
+        elif _words(start) == _words(teacher):
+            read[name] = Vocabularies(teacher, teacher, teacher)
+        else:
             source = run.student.init_from
             raise UserError(
                 f"{_name(name)}: {source} (student.init_from) and "
@@ -91,7 +94,6 @@ def check_vocabularies(runs: Mapping[str, Recipe]) -> dict[str, Vocabularies]:
                 f"student.tokenizer={source} and a method that compares whole "
                 "texts"
             )
-        read[name] = Vocabularies(student, teacher, start)
         tokenizers[name] = student
     return read
 

@@ -32,7 +32,7 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
     student = _student(stage.student)
     for key in ("init_from", "tokenizer"):
         if getattr(student, key) not in stages:
-            student = dataclasses.replace(student, **{key: ""})
+            student = dataclasses.replace(student, **{key: ""})  # type: ignore
     masked_lm = teachers.TINY + families.DEFAULT.tokens.tiny
     data = dataclasses.replace(
         stage.data,
