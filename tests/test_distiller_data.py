@@ -166,7 +166,7 @@ def test_says_what_texts_need(make_head, make_distiller):
         make_distiller().fit(TEXTS, LABELS, verbose=0)
     assert "\n" not in str(error.value)
     other = of_texts(make_head, [*WORDS[:5], *WORDS[:4:-1]])
-    distiller = compiled(other, of_texts(make_head), SoftTargets())
+    distiller = compiled(other, of_texts(make_head), TinyBERT())
     with pytest.raises(tfminilm.UserError, match="different vocabularies"):
         distiller.fit(TEXTS, LABELS, verbose=0)
 

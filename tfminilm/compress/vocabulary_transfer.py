@@ -6,8 +6,9 @@ than its teacher, or one of another language, and need not begin at random.
 """
 
 import dataclasses
+import unicodedata
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from tfminilm.data import masking, packing
 from tfminilm.errors import UserError
 from tfminilm.tasks import heads
+from tfminilm.tokenizer import Exact
 from tfminilm.typing import Tokenizer
 
 # In front of SentencePiece's pieces that begin a word.
@@ -170,17 +172,24 @@ class _Pieces:
         )
         unknown = packing.unknown_id(self._tokenizer)
         spelled = []
-        for (_, starts), document in zip(pieces, documents, strict=True):
+        for (text, starts), document in zip(pieces, documents, strict=True):
             ids = document.token_ids.tolist()
-            if unknown in ids:
-                ids = []
-            inner = [] if starts else self._inside("".join(self._plain(ids)))
-            spelled.append(inner or ids)
+            inner = [] if starts else self._inside(self._normal(text))
+            spelled.append(inner or ([] if unknown in ids else ids))
         return spelled
 
-    def _plain(self, ids: Sequence[int]) -> list[str]:
-        """Return the texts of ids, as the tokenizer normalises them."""
-        return [self.texts[index][0] for index in ids]
+    def _normal(self, text: str) -> str:
+        """Return a text as the tokenizer sees it before it cuts it."""
+        tokenizer: Any = self._tokenizer
+        if isinstance(tokenizer, Exact):
+            normal = tokenizer.engine.normalizer
+            return normal.normalize_str(text).strip() if normal else text
+        if getattr(tokenizer, "lowercase", False):
+            text = text.lower()
+        if getattr(tokenizer, "strip_accents", False):
+            letters = unicodedata.normalize("NFD", text)
+            text = "".join(x for x in letters if not unicodedata.combining(x))
+        return text
 
     def _inside(self, text: str) -> list[int]:
         """Cut the rest of a word into the longest pieces, from its left."""
