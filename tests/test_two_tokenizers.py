@@ -120,7 +120,7 @@ def test_tokens_of_one_are_not_given_to_the_other(models):
     batch = models[1].preprocessor(TEXTS)
     batch = {name: np.asarray(value) for name, value in batch.items()}
     with pytest.raises(
-        tfminilm.UserError, match="12 and 9 tokens.*add teacher_"
+        tfminilm.UserError, match=r"12 and 9 tokens.*add teacher_"
     ):
         test(models, SoftTargets(), batch, LABELS)
     # Without a teacher, no tokens of it are missed.

@@ -124,7 +124,7 @@ def test_pieces_of_sentencepiece_and_of_bytes(xlm_roberta):
     result, _ = transferred_table(vectors, xlm_roberta, bpe)
     np.testing.assert_allclose(result[5], vectors[ids].mean(0), rtol=1e-6)
     np.testing.assert_allclose(result[6], rows["y"], rtol=1e-6)
-    french, counts = transferred_table(
+    french, _ = transferred_table(
         table(bpe), bpe, wordpiece(["é", "play", "##y"])
     )
     np.testing.assert_allclose(french[6], table(bpe)[5], rtol=1e-6)

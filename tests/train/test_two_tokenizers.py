@@ -1,0 +1,207 @@
+"""Runs whose teacher cuts texts by a tokenizer of its own."""
+
+import json
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+from tfminilm import teachers
+from tfminilm.commands import main
+from tfminilm.tasks import heads
+from tfminilm.tasks.settings import Settings
+from tfminilm.tasks.task import get_task
+from tfminilm.train.progress import StepBar
+
+RECIPE = """
+from tfminilm import methods
+from tfminilm.train import recipe
+
+def get_config(kind):
+    on_task = kind in ("task", "minilm")
+    return recipe.Recipe(
+        name="two", teacher={head!r} if on_task else {teacher!r},
+        student=recipe.StudentSpec(
+            num_layers=1, hidden_dim=16, num_heads=2, intermediate_dim=32,
+            max_sequence_length=32, init="bottom" if on_task else "random",
+            tokenizer={words!r},
+        ),
+        method=dict(
+            task=methods.SoftTargets(), minilm=methods.MiniLM(),
+            masked=methods.MLMKD(), text=methods.SentenceEmbedding(),
+        )[kind],
+        data=recipe.DataSpec(
+            source="task:sst2" if on_task else {text!r},
+            folder={task!r} if on_task else "", sentences=kind == "text",
+            sequence_length=16, held_out_fraction=0.2,
+        ),
+        train=recipe.TrainSpec(
+            steps=12, batch_size=8, learning_rate=1e-2, warmup_steps=2,
+            precision="float32", log_every=4, evaluate_every=6,
+            checkpoint_every=5, held_out_sequences=16,
+        ),
+    ).config()
+"""
+# A third of the teacher's words, and others; letters spell the rest.
+WORDS = ["there", "an", "house", "was", *"abcdefghijklmnopqrstuvwxyz."]
+WORDS += [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+
+
+@pytest.fixture(scope="module")
+def recipe(tiny, save_bert, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    paths = {name: folder / name for name in ("task", "head", "words")}
+    tokenizer = teachers.load_tokenizer(tiny.teacher)
+    words = [w for w in tokenizer.get_vocabulary() if w.isalpha()]
+    paths["task"].mkdir()
+    random = np.random.default_rng(0)
+    for name, count in (("train", 96), ("dev", 24)):
+        rows = ["sentence\tlabel"]
+        for index in range(count):
+            text = " ".join(random.choice(words[index % 2 :: 2], 5))
+            rows.append(f"{text}\t{index % 2}")
+        (paths["task"] / f"{name}.tsv").write_text("\n".join(rows) + "\n")
+    task = get_task("sst2")
+    keras.utils.set_random_seed(0)
+    head = heads.build_head(task, teachers.load_backbone(tiny.teacher))
+    head.save_to_preset(str(paths["head"]))
+    tokenizer.save_to_preset(str(paths["head"]))
+    Settings("sst2", task.kind, task.labels, 16).save(paths["head"])
+    special = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
+    save_bert(
+        paths["words"], [*special, *WORDS], {}, num_layers=1, num_heads=2,
+        hidden_dim=16, intermediate_dim=16,
+    )  # fmt: skip
+    paths |= {"teacher": tiny.teacher, "text": tiny.text}
+    path = folder / "two.py"
+    path.write_text(RECIPE.format(**{k: str(v) for k, v in paths.items()}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def two(recipe):
+    def run(kind, workdir, *flags):
+        given = [f"--config={recipe}:{kind}", f"--workdir={workdir}"]
+        return main(["distill", *given, *flags])
+
+    return run
+
+
+def logits(folder, texts):
+    """What a model's head gives for texts, one by one, by its tokenizer."""
+    head = heads.load_head(folder)
+    tokenizer = teachers.load_tokenizer(folder)
+    start, end = tokenizer.cls_token_id, tokenizer.sep_token_id
+    rows = []
+    for text in texts:
+        ids = [start, *map(int, tokenizer(text)), end]
+        ids = np.array([[*ids[:15], end] if len(ids) > 16 else ids], "int32")
+        given = {"token_ids": ids, "segment_ids": 0 * ids}
+        given["padding_mask"] = 1 + 0 * ids
+        rows.append(np.asarray(head(given, training=False))[0])
+    return np.array(rows, "float64")
+
+
+def test_the_loss_is_of_each_ones_own_tokens(
+    two, recipe, rows, tmp_path, capfd
+):
+    folder = tmp_path / "run"
+    flags = ("learning_rate=0.0", "held_out_sequences=24")
+    assert two("task", folder, *(f"--config.train.{x}" for x in flags)) == 0
+    # 5 special tokens, "there", "an" and "was" are the teacher's; letters are
+    # but "a" no words of it.
+    said = capfd.readouterr().err
+    assert "vocabulary of 61 pieces: 10 taken over, 0 as means" in said
+    lines = (recipe.parent / "task" / "dev.tsv").read_text().splitlines()[1:]
+    texts, labels = zip(*(line.split("\t") for line in lines), strict=True)
+    models = (recipe.parent / "head", folder / "student")
+    teacher, student = (logits(model, texts) for model in models)
+    first, second = (log_softmax(x / 2, -1) for x in (teacher, student))
+    soft = 4 * np.mean(np.sum(np.exp(first) * (first - second), -1))
+    hard = -np.mean(log_softmax(student, -1)[range(24), np.array(labels, int)])
+    *_, last = [row for row in rows(folder) if row["split"] == "held_out"]
+    assert last["soft_targets"] == pytest.approx(soft, rel=1e-4)
+    assert last["hard_labels"] == pytest.approx(hard, rel=1e-4)
+    # What was taken over is there, and the student reads its own pieces.
+    tokenizers = [teachers.load_tokenizer(model) for model in models]
+    tables = [
+        np.asarray(teachers.load_backbone(model).token_embedding.embeddings)
+        for model in models
+    ]
+    for word in ("was", "[CLS]", "[PAD]"):
+        old, new = (
+            table[tokenizer.token_to_id(word)]
+            for table, tokenizer in zip(tables, tokenizers, strict=True)
+        )
+        np.testing.assert_array_equal(old, new)
+    assert tables[1].shape[0] == 61
+
+
+@pytest.mark.parametrize(
+    "kind", ["task", pytest.param("text", marks=pytest.mark.slow)]
+)
+def test_it_learns_and_stopped_it_ends_the_same(
+    two, rows, state, tmp_path, monkeypatch, kind
+):
+    update = StepBar.update
+
+    def updated(bar, done, loss):
+        update(bar, done, loss)
+        if done == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert two(kind, tmp_path / "whole") == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(StepBar, "update", updated)
+        assert two(kind, tmp_path / "run") == 75
+    assert two(kind, tmp_path / "run") == 0
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+    assert state(tmp_path / "run") == state(tmp_path / "whole")
+    first, *_, last = [
+        row for row in rows(tmp_path / "run") if row["split"] == "held_out"
+    ]
+    assert last["loss"] < first["loss"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "said"),
+    [
+        ("minilm", [], "MiniLM compares token by token, but teacher and stu"),
+        ("masked", [], "MLMKD compares token by token, but teacher and stud"),
+        ("text", ["data.sentences=False"], "set data.sentences=True, or data"),
+        (
+            "task",
+            ["student.init=pruned"],
+            "student.init is pruned, which keeps",
+        ),
+        ("task", ["student.tokenizer=nowhere"], "no model 'nowhere'"),
+        ("task", ["data.teacher_length=64"], "the teacher's position table en"),
+        ("task", ["data.teacher_length=-1"], "is -1, expected 0 or more"),
+        (
+            "task",
+            ["student.tokenizer=", "data.teacher_length=8"],
+            "the teacher reads the student's tokens: expected 0",
+        ),
+    ],
+)
+def test_refused(two, tmp_path, capfd, kind, flags, said):
+    capfd.readouterr()
+    given = [f"--config.{flag}" for flag in flags]
+    assert two(kind, tmp_path / "run", *given) in (1, 2)
+    *_, line = capfd.readouterr().err.splitlines()
+    assert said in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_runs_from_before_the_keys_go_on(tmp_path, two):
+    folder = tmp_path / "run"
+    flag = "--config.train.steps=4"
+    assert two("text", folder, flag, "--config.student.tokenizer=") == 0
+    path = folder / "recipe.json"
+    content = json.loads(path.read_text())
+    del content["student"]["tokenizer"], content["data"]["teacher_length"]
+    path.write_text(json.dumps(content))
+    assert two("text", folder, flag, "--config.student.tokenizer=") == 0
