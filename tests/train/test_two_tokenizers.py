@@ -1,6 +1,5 @@
 """Runs whose teacher cuts texts by a tokenizer of its own."""
 
-import json
 import os
 import signal
 
@@ -13,6 +12,8 @@ from tfminilm import teachers
 from tfminilm.commands import main
 from tfminilm.errors import UserError
 from tfminilm.methods import MLMKD
+from tfminilm.report import held_out, quality
+from tfminilm.report.evaluate import evaluate_run
 from tfminilm.tasks import heads
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task
@@ -145,7 +146,7 @@ def test_the_loss_is_of_each_ones_own_tokens(
 
 
 @pytest.mark.parametrize(
-    "kind", ["task", pytest.param("text", marks=pytest.mark.slow)]
+    "kind", ["text", pytest.param("task", marks=pytest.mark.slow)]
 )
 def test_stopped_it_ends_the_same(
     two, rows, state, tmp_path, monkeypatch, kind
@@ -206,12 +207,43 @@ def test_refused(two, tmp_path, capfd, kind, flags, said):
     assert not (tmp_path / "run").exists()
 
 
-def test_runs_from_before_the_keys_go_on(tmp_path, two):
-    folder = tmp_path / "run"
-    flag = "--config.train.steps=4"
-    assert two("text", folder, flag, "--config.student.tokenizer=") == 0
-    path = folder / "recipe.json"
-    content = json.loads(path.read_text())
-    del content["student"]["tokenizer"], content["data"]["teacher_length"]
-    path.write_text(json.dumps(content))
-    assert two("text", folder, flag, "--config.student.tokenizer=") == 0
+def test_reports_give_each_model_its_own_tokens(recipe, tiny):
+    folders = tiny.teacher, recipe.parent / "words"
+    teacher, student = map(teachers.load_tokenizer, folders)
+    texts = ["an was there", "was", "there house an"]
+    [batch] = held_out.sentence_batches(
+        texts, student, 16, teacher_tokenizer=teacher
+    )
+    # Sorted by the student's length.
+    for row, text in enumerate([texts[1], texts[0], texts[2]]):
+        for prefix, tokenizer in (("", student), ("teacher_", teacher)):
+            ids = batch[prefix + "token_ids"][row]
+            mask = batch[prefix + "padding_mask"][row]
+            expected = list(map(int, tokenizer(text)))
+            assert ids[mask > 0].tolist()[1:-1] == expected
+
+    def reader(name):
+        # The one token of "was" tells whose ids they are.
+        def read(given):
+            read_ids.setdefault(name, given["token_ids"][0, 1])
+            states = given["token_ids"][..., None] ** [0.0, 1.0]
+            return quality.Reading(None, None, None, states)
+
+        return read
+
+    read_ids = {}
+    quality.compare(reader("teacher"), [reader("student")], [], [batch])
+    assert read_ids == {
+        "teacher": int(teacher("was")[0]),
+        "student": int(student("was")[0]),
+    }
+
+
+@pytest.mark.slow  # Converts and times three files.
+def test_a_report_leaves_out_what_compares_tokens(two, tmp_path):
+    assert two("text", tmp_path / "run") == 0
+    content = evaluate_run(tmp_path / "run")
+    assert content["attention_example"] is None
+    _, student, *_ = content["rows"]
+    assert student["attention_kl"] is None
+    assert -1 <= student["rank_correlation"] <= 1

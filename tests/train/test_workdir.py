@@ -13,7 +13,7 @@ from tfminilm import files
 from tfminilm.errors import UserError
 from tfminilm.train import scalars
 from tfminilm.train.checkpoint import Checkpoints
-from tfminilm.train.recipe import Recipe, TrainSpec
+from tfminilm.train.recipe import Recipe, StudentSpec, TrainSpec
 from tfminilm.train.workdir import Workdir
 
 RECIPE = Recipe(name="a")
@@ -59,6 +59,17 @@ def test_run_of_another_recipe(begun):
         f"{begun} holds the run of another recipe (train.steps is 400000 "
         "there, 5 here): use another --workdir, or remove it"
     )
+
+
+def test_run_from_before_a_key_was_there(begun):
+    path = begun / "recipe.json"
+    content = json.loads(path.read_text())
+    del content["student"]["tokenizer"], content["data"]["teacher_length"]
+    path.write_text(json.dumps(content))
+    Workdir(begun, RECIPE)
+    other = dataclasses.replace(RECIPE, student=StudentSpec(tokenizer="a"))
+    with pytest.raises(UserError, match="tokenizer is None there, 'a' here"):
+        Workdir(begun, other)
 
 
 @pytest.mark.parametrize("content", ['{"name": "a"', "[1]", "\x00\x00"])

@@ -37,6 +37,7 @@ class _Models:
     teacher: Any
     student: Any
     tokenizer: Any
+    teacher_tokenizer: Any
     teacher_layer: int
     student_layer: int
 
@@ -87,7 +88,10 @@ def evaluate_run(
         "machine": machine(),
         "rows": rows,
         "start": _start(_first(run)),
-        "attention_example": _example(readers, sentences, models.tokenizer),
+        # Between tokens that both read.
+        "attention_example": None
+        if models.teacher_tokenizer
+        else _example(readers, sentences, models.tokenizer),
     }
     files.write_json(run.workdir / "evaluation.json", evaluation)
     return evaluation
@@ -103,11 +107,16 @@ def is_current(workdir: str | os.PathLike) -> bool:
 
 def _load(workdir: pathlib.Path, recipe: Recipe) -> _Models:
     from tfminilm.teachers import load_backbone, load_tokenizer
+    from tfminilm.train.vocabularies import are_same
 
+    source, tokenizer = _teacher(workdir, recipe), load_tokenizer(workdir)
+    # A student of several stages may have trimmed the pieces of one of them.
+    own = load_tokenizer(source) if recipe.student.tokenizer else None
     return _Models(
-        teacher=load_backbone(_teacher(workdir, recipe), dtype="float32"),
+        teacher=load_backbone(source, dtype="float32"),
         student=load_backbone(workdir, dtype="float32"),
-        tokenizer=load_tokenizer(workdir),
+        tokenizer=tokenizer,
+        teacher_tokenizer=None if own and are_same(own, tokenizer) else own,
         teacher_layer=getattr(recipe.method, "teacher_layer", -1),
         student_layer=getattr(recipe.method, "student_layer", -1),
     )
@@ -227,11 +236,16 @@ def _add_quality(
 ) -> None:
     from tfminilm.teachers.embedding import embedding_of
 
+    own, texts = models.teacher_tokenizer, []
+    if own is None:
+        texts = held_out.text_batches(sentences, models.tokenizer, length)
     qualities = quality.compare(
         readers[0],
         readers[1:],
-        held_out.text_batches(sentences, models.tokenizer, length),
-        held_out.sentence_batches(sentences, models.tokenizer, length),
+        texts,
+        held_out.sentence_batches(
+            sentences, models.tokenizer, length, teacher_tokenizer=own
+        ),
         pooling=embedding_of(models.student).pooling,
     )
     rows[0] |= {"attention_kl": None, "value_kl": None, "rank_correlation": 1.0}

@@ -37,16 +37,37 @@ def sentence_batches(
     tokenizer: Tokenizer,
     length: int,
     batch_size: int = 32,
+    teacher_tokenizer: Tokenizer | None = None,
 ) -> list[Batch]:
     """Return batches of one sentence a row, sorted by length and truncated.
 
+    Args:
+        sentences: held-out text.
+        tokenizer: the student's.
+        length: tokens of the longest row.
+        batch_size: rows.
+        teacher_tokenizer: the teacher's, if it is another.
+
     Returns:
         Dicts of `token_ids`, `segment_ids` and `padding_mask`, int32
-        `[rows, tokens of the longest]`.
+        `[rows, tokens of the longest]`; with those of the teacher beside them
+        if it has a tokenizer of its own.
     """
-    rows = sorted(token_ids(sentences, tokenizer, length), key=len)
+    from tfminilm.inputs import TEACHER
+
+    rows = token_ids(sentences, tokenizer, length)
+    order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+    columns = {"": rows}
+    if teacher_tokenizer is not None:
+        columns[TEACHER] = token_ids(sentences, teacher_tokenizer, length)
     return [
-        _padded(rows[i : i + batch_size])
+        {
+            prefix + name: array
+            for prefix, few in columns.items()
+            for name, array in _padded(
+                [few[index] for index in order[i : i + batch_size]]
+            ).items()
+        }
         for i in range(0, len(rows), batch_size)
     ]
 

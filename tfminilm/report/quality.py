@@ -117,7 +117,8 @@ def compare(
     Args:
         teacher: reads the teacher.
         students: read one student each.
-        texts: batches of held-out text, for the divergences.
+        texts: batches of held-out text, for the divergences; none if the
+            models read different tokens.
         sentences: batches of one held-out sentence a row, for the rank
             correlation; two rows or more altogether.
         done: called after each batch.
@@ -126,6 +127,7 @@ def compare(
     Returns:
         One `Quality` for each student.
     """
+    from tfminilm.inputs import teacher_columns
     from tfminilm.tasks.similarity import pool
 
     divergences: list[list[tuple[float, float] | None]] = [[] for _ in students]
@@ -139,9 +141,11 @@ def compare(
         done()
     embeddings: list[list[np.ndarray]] = [[] for _ in (teacher, *students)]
     for batch in sentences:
-        mask = batch["padding_mask"]
-        for rows, reader in zip(embeddings, (teacher, *students), strict=True):
-            rows.append(pool(reader(batch).states, mask, pooling))
+        read = [teacher_columns(batch), *[batch] * len(students)]
+        readers = (teacher, *students)
+        for rows, reader, each in zip(embeddings, readers, read, strict=True):
+            states = reader(each).states
+            rows.append(pool(states, each["padding_mask"], pooling))
         done()
     pooled = [np.concatenate(rows) for rows in embeddings]
     return [
