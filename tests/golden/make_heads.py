@@ -70,8 +70,9 @@ CASES = {
         imports.MOBILE | SCORE,
     ),
     "mobilebert_span": ("MobileBertForQuestionAnswering", imports.MOBILE),
-    # These are not read.
+    # In `make_token_heads.py` there are more.
     "bert_tokens": ("BertForTokenClassification", imports.SIZES),
+    # These are not read.
     "bert_choices": ("BertForMultipleChoice", imports.SIZES),
     "bert_several": (
         "BertForSequenceClassification",

@@ -127,7 +127,6 @@ def test_rates_of_dropout(case):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("bert_tokens", "is a BertForTokenClassification, whose head is not"),
         ("bert_choices", "is a BertForMultipleChoice, whose head is not"),
         ("bert_several", "problem_type is 'multi_label_classification'"),
     ],

@@ -161,10 +161,12 @@ def _keras(
 
 
 def _task(flags: flags.FlagValues, labels: Sequence[str] | None) -> Any:
-    """Return the task; the classes of csv:FILE are those of the model."""
-    is_csv = flags.task[:4] == "csv:"
+    """Return the task; the classes of a user's file are the model's."""
+    from tfminilm.tasks.task import OWN_FILES
+
+    is_own = flags.task.startswith(OWN_FILES)
     return task_flags.parse(
-        flags, "evaluate", labels or None if is_csv else None
+        flags, "evaluate", labels or None if is_own else None
     )
 
 

@@ -114,6 +114,7 @@ def _examples(flags: flags.FlagValues, settings: "Settings | None") -> Any:
         UserError: it was fine-tuned on another task.
     """
     from tfminilm.export.bundle.evaluate import TaskExamples
+    from tfminilm.tasks.task import OWN_FILES
     from tfminilm.train import score
 
     if settings is None:
@@ -121,7 +122,7 @@ def _examples(flags: flags.FlagValues, settings: "Settings | None") -> Any:
             f"export: --task={flags.task} expects a model for a task, such as "
             f"finetune writes; {flags.model} is exported as an encoder"
         )
-    labels = settings.labels if flags.task.startswith("csv:") else None
+    labels = settings.labels if flags.task.startswith(OWN_FILES) else None
     task = task_flags.parse(flags, "export", labels)
     score.require_labels(task, settings, flags.model)
     _require_task(task.name, settings.task, flags.model)
@@ -135,7 +136,9 @@ def _require_task(name: str, model_task: str, model: str) -> None:
         UserError: the task is neither the model's, nor trained on the same
             data, nor a file of the user's.
     """
-    is_file = name.startswith("csv:")
+    from tfminilm.tasks.task import OWN_FILES
+
+    is_file = name.startswith(OWN_FILES)
     if not is_file and _trained_on(name) != _trained_on(model_task):
         raise UserError(
             f"{model} was fine-tuned on {model_task}, not for {name}: expected "
@@ -145,9 +148,9 @@ def _require_task(name: str, model_task: str, model: str) -> None:
 
 def _trained_on(name: str) -> str:
     """Return the task on whose examples a task is trained: XNLI on MNLI."""
-    from tfminilm.tasks.task import get_task
+    from tfminilm.tasks.task import OWN_FILES, get_task
 
-    if name.startswith("csv:"):
+    if name.startswith(OWN_FILES):
         return name
     return get_task(name).train_task or name
 

@@ -14,7 +14,8 @@ def define(flags: flags.FlagValues) -> None:
         "task",
         None,
         "A benchmark, such as sst2, stsb, mnli, squad_v2 or xnli; or "
-        "csv:FILE for labelled text of your own (.csv or .tsv).",
+        "csv:FILE for labelled text of your own (.csv or .tsv), conll:FILE "
+        "for words with tags, spans:FILE for texts with entities (.jsonl).",
     )
     flags.DEFINE_string(
         "data_dir",
@@ -59,10 +60,14 @@ def _define_own_file(flags: flags.FlagValues) -> None:
     flags.DEFINE_list(
         "text_columns",
         None,
-        "For csv:FILE: the column of the text, or the two columns.",
+        "For csv:FILE: the column of the text, or the two columns. For "
+        "conll:FILE: the number of the words' column (1).",
     )
     flags.DEFINE_string(
-        "label_column", None, "For csv:FILE: the column to predict."
+        "label_column",
+        None,
+        "For csv:FILE: the column to predict. For conll:FILE: the number of "
+        "the tags' column (the last).",
     )
     flags.DEFINE_enum(
         "kind",
@@ -73,7 +78,7 @@ def _define_own_file(flags: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "eval_file",
         None,
-        "For csv:FILE: score on this, not on a tenth of FILE.",
+        "For a FILE of your own: score on this, not on a tenth of FILE.",
     )
 
 
@@ -85,18 +90,28 @@ def parse(
     Args:
         flags: the command's flags.
         command: the command's name, for messages.
-        labels: the classes of csv:FILE, if they are known.
+        labels: the classes of a file of the user's, if they are known.
 
     Raises:
         UsageError: a flag is missing.
         UserError: there is no such task or file.
     """
+    from tfminilm.tasks.readers import tagged
     from tfminilm.tasks.readers.csv_file import csv_task
     from tfminilm.tasks.task import get_task
 
     if not flags.task:
         raise UsageError(f"{command}: expected --task=, such as sst2")
     prefix, colon, path = flags.task.partition(":")
+    if prefix in tagged.READERS and colon:
+        words, *more = flags.text_columns or [""]
+        if more:
+            raise UsageError(
+                f"{command}: --text_columns={','.join(flags.text_columns)}: "
+                f"expected the number of one column of {path}"
+            )
+        columns = (words, flags.label_column or "")
+        return tagged.tagged_task(flags.task, columns, labels, flags.eval_file)
     if prefix != "csv" or not colon:
         return get_task(flags.task)
     if not flags.text_columns or not flags.label_column:

@@ -89,6 +89,20 @@ class QuestionAnswering:
     ]
 
 
+@dataclasses.dataclass(frozen=True)
+class TokenClassification:
+    """Describe how the tags of tokens become entities."""
+
+    scheme: Annotated[
+        str,
+        Rule(
+            choices=("bio", "bilou", "bioes"),
+            description="What the tags among the labels begin with. A word's "
+            "tag is that of its first token.",
+        ),
+    ]
+
+
 _OF_WORDS = ("kind", "wordpiece")
 _OF_PIECES = ("kind", "sentencepiece")
 
@@ -320,6 +334,10 @@ class Identity:
             "called logits is that already, so that nothing is left to do. "
             "Given where the model says so, as cross-encoders do.",
         ),
+    ] = None
+    token_classification: Annotated[
+        TokenClassification | None,
+        Rule(is_optional=True, when=("task", "token_classification")),
     ] = None
     target: str
     precision: str

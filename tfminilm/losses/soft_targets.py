@@ -7,7 +7,7 @@ from typing import Any
 
 from keras import ops
 
-from tfminilm.losses.means import weighted_mean
+from tfminilm.losses.means import masked_mean, weighted_mean
 from tfminilm.losses.pretraining import cross_entropy
 from tfminilm.typing import Tensor
 
@@ -17,6 +17,7 @@ def soft_targets(
     student_logits: Tensor,
     temperature: float = 1.0,
     sample_weight: Tensor | None = None,
+    mask: Tensor | None = None,
 ) -> Any:
     """Compute T² KL(softmax(teacher / T) || softmax(student / T)).
 
@@ -31,6 +32,8 @@ def soft_targets(
             `None`; or, for logits `[batch, length, classes]`, weights of
             tokens `[batch, length]`, of which those of weight 0 do not
             count: with a padding mask this is the mean over real tokens.
+        mask: `[batch, length]`, nonzero at the tokens that count, of logits
+            `[batch, length, classes]`; then the weights are of examples.
 
     Returns:
         A float32 scalar, in nats: the mean over examples, weighted as in
@@ -47,11 +50,14 @@ def soft_targets(
     log_p = ops.log_softmax(ops.stop_gradient(teacher), axis=-1)
     log_q = ops.log_softmax(student, axis=-1)
     divergence = ops.sum(ops.exp(log_p) * (log_p - log_q), axis=-1)
-    return temperature**2 * weighted_mean(divergence, sample_weight)
+    return temperature**2 * _mean(divergence, sample_weight, mask)
 
 
 def hard_labels(
-    labels: Tensor, student_logits: Tensor, sample_weight: Tensor | None = None
+    labels: Tensor,
+    student_logits: Tensor,
+    sample_weight: Tensor | None = None,
+    mask: Tensor | None = None,
 ) -> Any:
     """Compute the cross-entropy of the true classes, at temperature 1.
 
@@ -60,18 +66,21 @@ def hard_labels(
             probabilities of the shape of the logits, such as one-hot labels.
         student_logits: `[..., classes]`.
         sample_weight: as in `soft_targets`.
+        mask: as in `soft_targets`.
 
     Returns:
         A float32 scalar, in nats: the (weighted) mean over examples; NaN
         where a label of weight is no class.
     """
-    return weighted_mean(cross_entropy(student_logits, labels), sample_weight)
+    entropy = cross_entropy(student_logits, labels)
+    return _mean(entropy, sample_weight, mask)
 
 
 def logits_mse(
     teacher_logits: Tensor,
     student_logits: Tensor,
     sample_weight: Tensor | None = None,
+    mask: Tensor | None = None,
 ) -> Any:
     """Compute the mean squared distance of the logits themselves.
 
@@ -82,6 +91,7 @@ def logits_mse(
         teacher_logits: `[..., classes]`.
         student_logits: the same shape.
         sample_weight: as in `soft_targets`.
+        mask: as in `soft_targets`.
 
     Returns:
         A float32 scalar: the mean over classes and (weighted) examples.
@@ -89,4 +99,12 @@ def logits_mse(
     teacher = ops.stop_gradient(ops.cast(teacher_logits, "float32"))
     student = ops.cast(student_logits, "float32")
     per_example = ops.mean(ops.square(student - teacher), axis=-1)
-    return weighted_mean(per_example, sample_weight)
+    return _mean(per_example, sample_weight, mask)
+
+
+def _mean(
+    values: Tensor, sample_weight: Tensor | None, mask: Tensor | None
+) -> Any:
+    if mask is None:
+        return weighted_mean(values, sample_weight)
+    return masked_mean(values, mask, sample_weight)

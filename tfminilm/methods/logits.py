@@ -2,8 +2,10 @@
 
 The form of the loss follows from the shape of the output: scores of classes
 `[..., classes]`; a distribution over the positions of a text
-`[batch, length]`, without padding; or a number `[batch, 1]`. Heads that end in
-a softmax, or in a sigmoid over one number, are compared by their logits.
+`[batch, length]`, without padding; or a number `[batch, 1]`. Scores of each
+token's classes are compared at real tokens; a batch with weights `[batch,
+length]` says which of them count. Heads that end in a softmax, or in a sigmoid
+over one number, are compared by their logits.
 """
 
 import functools
@@ -28,6 +30,10 @@ from tfminilm.typing import Tensor
 
 # The output for next-sentence prediction, which learns from labels only.
 NEXT_SENTENCE = "next_sentence_logits"
+# The output of each token's classes, `[batch, length, classes]`.
+TOKENS = "token_logits"
+# Marks tokens without a label, as in PyTorch and Hugging Face's data sets.
+IGNORED = -100
 # A logit whose probability is 0, far from the largest float32.
 _HIDDEN_LOGIT = -1e9
 
@@ -40,7 +46,9 @@ def soft_terms(
     A single number is no distribution: there it is the squared distance.
     """
 
-    def loss(width: int | None) -> Callable[..., Any]:
+    def loss(name: str, width: int | None) -> Callable[..., Any]:
+        if name == TOKENS:
+            return functools.partial(_soft_of_tokens, temperature=temperature)
         if width == 1:
             return _squared
         return functools.partial(
@@ -53,7 +61,9 @@ def soft_terms(
 def mse_terms(student: keras.Model, weight: float) -> list[Term]:
     """Return the squared distances of the outputs themselves."""
 
-    def loss(width: int | None) -> Callable[..., Any]:
+    def loss(name: str, width: int | None) -> Callable[..., Any]:
+        if name == TOKENS:
+            return _squared_of_tokens
         return _squared_over_tokens if width is None else _squared
 
     return _terms("logits_mse", student, loss, weight)
@@ -67,7 +77,9 @@ def hard_terms(
     Of an output that is a single number it is the squared distance.
     """
 
-    def loss(width: int | None) -> Callable[..., Any]:
+    def loss(name: str, width: int | None) -> Callable[..., Any]:
+        if name == TOKENS:
+            return _hard_of_tokens
         if width == 1:
             return _squared_labels
         return functools.partial(_hard, is_over_tokens=width is None)
@@ -176,7 +188,7 @@ def _num_classes(name: str, output: Tensor) -> int | None:
 def _terms(
     name: str,
     student: keras.Model,
-    loss: Callable[[int | None], Callable[..., Any]],
+    loss: Callable[[str, int | None], Callable[..., Any]],
     weight: float,
     is_hard: bool = False,
 ) -> list[Term]:
@@ -188,7 +200,7 @@ def _terms(
         terms.append(
             Term(
                 name if len(outputs) == 1 else f"{name}_{label}",
-                loss(_num_classes(output, tensor)),
+                loss(output, _num_classes(output, tensor)),
                 teacher=None if is_hard else (output, -1),
                 student=(output, -1),
                 weight=weight / len(outputs),
@@ -231,6 +243,61 @@ def _hard(
     if is_over_tokens:
         student = _without_padding(student, padding_mask)
     return losses.hard_labels(labels, student, sample_weight)
+
+
+def _soft_of_tokens(
+    teacher: Tensor,
+    student: Tensor,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
+    *,
+    temperature: float,
+) -> Any:
+    _check_shapes(teacher, student)
+    weight, mask = _weight_and_mask(sample_weight, padding_mask)
+    return losses.soft_targets(teacher, student, temperature, weight, mask)
+
+
+def _squared_of_tokens(
+    teacher: Tensor,
+    student: Tensor,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
+) -> Any:
+    _check_shapes(teacher, student)
+    weight, mask = _weight_and_mask(sample_weight, padding_mask)
+    return losses.logits_mse(teacher, student, weight, mask)
+
+
+def _hard_of_tokens(
+    labels: Tensor,
+    student: Tensor,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
+) -> Any:
+    labels = ops.convert_to_tensor(labels)
+    weight, mask = _weight_and_mask(sample_weight, padding_mask)
+    if len(labels.shape) == 2:
+        is_labelled = labels != IGNORED
+        labels = ops.where(is_labelled, labels, 0)
+        if mask is None:
+            weight = ops.cast(weight, "float32")
+            weight = ops.where(is_labelled, weight, 0.0)
+        else:
+            mask = ops.where(is_labelled, ops.cast(mask, "int32"), 0)
+    labels = label_forms.classes(
+        labels, student, weight if mask is None else mask
+    )
+    return losses.hard_labels(labels, student, weight, mask)
+
+
+def _weight_and_mask(
+    sample_weight: Tensor | None, padding_mask: Tensor
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return weights of examples and the real tokens, or weights of tokens."""
+    if sample_weight is None or len(sample_weight.shape) == 1:
+        return sample_weight, padding_mask
+    return sample_weight, None
 
 
 def _next_sentence(

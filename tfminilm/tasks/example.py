@@ -1,7 +1,9 @@
 """Define the examples of tasks."""
 
 import dataclasses
-from typing import TypeAlias
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 # A class' index, a score, or a number for each class.
 Label: TypeAlias = int | float | tuple[float, ...]
@@ -54,3 +56,51 @@ class QAExample:
     def sentences(self) -> tuple[str]:
         """The texts that may stand alone: the question, no long context."""
         return (self.question,)
+
+
+@dataclasses.dataclass(frozen=True)
+class TaggedText:
+    """A text and the tags of its words.
+
+    Attributes:
+        id: the text's name within its split.
+        text: as the data has it, or its words with blanks between them.
+        words: the first character of each word, and the one behind its last.
+        tags: of the words, such as "B-PER" and "O"; None where the data gives
+            none.
+    """
+
+    id: str
+    text: str
+    words: tuple[tuple[int, int], ...]
+    tags: tuple[str, ...] | None
+
+    @property
+    def texts(self) -> tuple[str]:
+        """Return what a model reads."""
+        return (self.text,)
+
+    @property
+    def sentences(self) -> tuple[str]:
+        """The texts that may stand alone."""
+        return (self.text,)
+
+    @classmethod
+    def of_words(
+        cls, id: str, words: Sequence[str], tags: tuple[str, ...] | None
+    ) -> "TaggedText":
+        """Put words together, with a blank between two."""
+        sizes = [len(word) for word in words]
+        starts = [0, *itertools.accumulate(size + 1 for size in sizes)]
+        spans = tuple(
+            (start, start + size)
+            for start, size in zip(starts, sizes, strict=False)
+        )
+        return cls(id, " ".join(words), spans, tags)
+
+
+class PlacedText(NamedTuple):
+    """A text, and where it stands: the file and the line."""
+
+    place: str
+    example: TaggedText

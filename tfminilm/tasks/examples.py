@@ -6,7 +6,15 @@ from typing import Any
 from tfminilm.errors import UserError
 from tfminilm.tasks.example import Example, QAExample
 from tfminilm.tasks.kinds import kind_of
-from tfminilm.tasks.readers import csv_file, imdb, paths, squad, tfds, tsv
+from tfminilm.tasks.readers import (
+    csv_file,
+    imdb,
+    paths,
+    squad,
+    tagged,
+    tfds,
+    tsv,
+)
 from tfminilm.tasks.task import Task
 
 __all__ = ["Example", "QAExample", "read"]
@@ -25,14 +33,16 @@ def read(
         split: one of `task.splits`, as TFDS calls them.
         data_dir: the folder of the original files (of GLUE's, the one that
             holds the tasks' folders, or a task's own); TFDS is read if None.
-            A task of `csv_task` knows its file and needs neither.
+            A task of `csv_task` or `tagged_task` knows its file and needs
+            neither.
         language: one of `task.languages`, the first if None. MLQA also takes
             a pair, the context's language first: "de-en".
         skip_bad_answers: leave out the answers that do not stand at their
             offset, and questions that have no other, and log how many.
 
     Returns:
-        A list of `Example`, or of `QAExample` for a task of kind "qa".
+        A list of `Example`; of `QAExample` for a task of kind "qa", and of
+        `TaggedText` for one of kind "token_classification".
 
     Raises:
         UserError: the data is missing, cut, or not the task's. The message is
@@ -48,6 +58,8 @@ def read(
     language = _language(task, language)
     if task.files[0].reader == "csv":
         return csv_file.read(task, split)
+    if task.files[0].reader in tagged.READERS:
+        return tagged.read(task, split)
     if data_dir is None:
         return tfds.read(task, split, language, skip_bad_answers)
     path, layout = paths.find(task, split, data_dir, language)

@@ -1,9 +1,9 @@
 """Define the heads that answer a task, on top of a backbone.
 
 Classes and scores come from KerasHub's own text classifiers where it has one
-for the backbone. `FirstTokenClassifier` serves the others, and `SpanFinder`
-finds answers in a text on any of them. All are `keras_hub.models.Task`s: they
-save as KerasHub presets.
+for the backbone. `FirstTokenClassifier` serves the others. `SpanFinder` finds
+answers in a text on any of them, and `TokenClassifier` gives tags to words.
+All are `keras_hub.models.Task`s: they save as KerasHub presets.
 """
 
 import pathlib
@@ -13,8 +13,8 @@ import keras
 import keras_hub
 from keras import ops
 
-from tfminilm import families, json_files
-from tfminilm.typing import Tensors
+from tfminilm import families, json_files, losses
+from tfminilm.typing import Tensor, Tensors
 
 families.register()  # KerasHub loads backbones by their names.
 _INITIALIZER_STDDEV = 0.02
@@ -129,6 +129,63 @@ class SpanFinder(_Head):
         x = x + (1.0 - mask)[:, :, None] * _NEVER
         logits = {"start_logits": x[:, :, 0], "end_logits": x[:, :, 1]}
         super().__init__(backbone, logits, dropout, **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="tfminilm")
+class TokenClassifier(_Head):
+    """Class logits of every token, from its state.
+
+    Args:
+        backbone: a KerasHub encoder.
+        num_classes: outputs of a token.
+        dropout: rate in training, on the backbone's output.
+
+    Call arguments:
+        inputs: what `backbone` reads.
+
+    Returns:
+        A dict of `token_logits`, `[batch, length, num_classes]` float32, of
+        which those at padding mean nothing.
+    """
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        num_classes: int,
+        dropout: float = 0.1,
+        **kwargs: Any,
+    ):
+        x = token_states(backbone)
+        x = _dropout(backbone, dropout, "token_dropout")(x)
+        x = _dense(backbone, num_classes, "token_classifier")(x)
+        logits = {"token_logits": ops.cast(x, "float32")}
+        super().__init__(backbone, logits, dropout, **kwargs)
+        self.num_classes = num_classes
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"num_classes": self.num_classes}
+
+
+@keras.saving.register_keras_serializable(package="tfminilm")
+class TokenCrossEntropy(keras.losses.Loss):
+    """The mean cross-entropy of the tokens that weigh something.
+
+    Call arguments:
+        y_true: class numbers `[batch, length]`.
+        y_pred: logits `[batch, length, classes]`.
+        sample_weight: `[batch, length]`; those of weight 0 do not count.
+    """
+
+    def __call__(
+        self,
+        y_true: Tensor,
+        y_pred: Tensor,
+        sample_weight: Tensor | None = None,
+    ) -> Any:
+        return losses.hard_labels(y_true, y_pred, sample_weight)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Any:
+        return losses.hard_labels(y_true, y_pred)
 
 
 def text_classifier(

@@ -14,6 +14,7 @@ from tfminilm.tasks.head_models import (
     SHAPE,
     FirstTokenClassifier,
     SpanFinder,
+    TokenClassifier,
     last_dense,
     token_states,
 )
@@ -26,6 +27,7 @@ from tfminilm.teachers.heads import Head, find_head, load_with_head
 __all__ = [
     "FirstTokenClassifier",
     "SpanFinder",
+    "TokenClassifier",
     "build_head",
     "check_head",
     "load_head",
@@ -48,7 +50,7 @@ def build_head(
 
     Returns:
         Class logits `[batch, classes]`, a score `[batch, 1]`, or a
-        `SpanFinder`'s dict.
+        `SpanFinder`'s or a `TokenClassifier`'s dict.
 
     Raises:
         UserError: the task has two texts, and the backbone cannot tell them

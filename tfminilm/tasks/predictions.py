@@ -58,6 +58,38 @@ class AnswerPrediction:
     is_truncated: bool = False
 
 
+@dataclasses.dataclass(frozen=True)
+class EntityPrediction:
+    """Hold a part of a text that has a name.
+
+    Attributes:
+        text: as it stands there.
+        label: the type, such as "PER".
+        score: the mean probability of its words' tags.
+        start: its first character.
+        end: the one behind its last.
+    """
+
+    text: str
+    label: str
+    score: float
+    start: int
+    end: int
+
+
+@dataclasses.dataclass(frozen=True)
+class EntitiesPrediction:
+    """Hold the entities of a text, all of which is read, however long.
+
+    Attributes:
+        entities: in their order.
+        is_truncated: never.
+    """
+
+    entities: tuple[EntityPrediction, ...]
+    is_truncated: bool = False
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class EmbeddingPrediction:
     """Hold the embedding of a text.

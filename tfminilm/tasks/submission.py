@@ -1,5 +1,6 @@
 """Write predictions as the leaderboards of GLUE and SQuAD take them."""
 
+import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -121,4 +122,17 @@ def _squad(
     return path
 
 
-_FORMATS = {"glue": _glue, "squad": _squad}
+def _spans(
+    task: Task, split: str, result: Result, folder: pathlib.Path
+) -> pathlib.Path:
+    """Write the entities of each text, a line of JSON each."""
+    path = folder / f"{split}-predictions.jsonl"
+    lines = [
+        json.dumps({"id": name, "spans": [one._asdict() for one in entities]})
+        for name, entities in zip(result.ids, result.predictions, strict=True)
+    ]
+    files.write_text(path, "".join(f"{line}\n" for line in lines))
+    return path
+
+
+_FORMATS = {"glue": _glue, "squad": _squad, "spans": _spans}

@@ -15,8 +15,10 @@ class Files:
         names: for each split the patterns (as of `glob`) under which its file
             may lie in the data folder, the best first. "{language}",
             "{context}" and "{question}" stand for language codes.
-        reader: "tsv", "squad" (JSON), "imdb" (a folder of files) or "csv".
-        columns: the names of a TSV file's columns if it has no header line.
+        reader: "tsv", "squad" (JSON), "imdb" (a folder of files), "csv",
+            "conll" or "spans".
+        columns: the names of a TSV file's columns if it has no header line;
+            of CoNLL's the numbers of the word's and the tag's, or "".
     """
 
     names: Mapping[str, tuple[str, ...]]
@@ -31,7 +33,7 @@ class Task:
     Attributes:
         name: what `--task` calls it.
         kind: the name of one of `tfminilm.tasks.kinds.KINDS`:
-            "classification", "regression" or "qa".
+            "classification", "regression", "qa" or "token_classification".
         metrics: names of its metrics, the one that papers report first; none
             for a task that has no public labels.
         labels: the classes' names by index, in the order of TFDS.
@@ -351,6 +353,10 @@ _TABLE = (
 TASKS: dict[str, Task] = {task.name: task for task in _TABLE}
 
 
+# What the names of tasks begin with that are files of a user's own.
+OWN_FILES = ("csv:", "conll:", "spans:")
+
+
 def get_task(name: str) -> Task:
     """Return the benchmark called `name`.
 
@@ -363,5 +369,5 @@ def get_task(name: str) -> Task:
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UserError(
         f"no task is called {name!r}; {hint}there are {', '.join(TASKS)}, and "
-        "csv:FILE for data of your own"
+        "csv:FILE, conll:FILE and spans:FILE for data of your own"
     )

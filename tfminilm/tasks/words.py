@@ -4,6 +4,10 @@ import bisect
 import functools
 from typing import Any
 
+_WITHOUT_BLANKS = "Han Hiragana Katakana Hangul Thai Lao Khmer Myanmar".split()
+_SCRIPTS = "".join(rf"\p{{Script={name}}}" for name in _WITHOUT_BLANKS)
+_WORD = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_SCRIPTS}]]+"
+
 
 class Words:
     """The words of a text, which an answer takes whole.
@@ -48,12 +52,28 @@ class Words:
         return start, end
 
 
+def words_and_marks(text: str) -> tuple[tuple[int, int], ...]:
+    """Return the parts of a text that have a tag each.
+
+    They are the words of `Words`, and every other character that is no blank.
+
+    Returns:
+        The first character of each, and the one behind its last.
+    """
+    return tuple(match.span() for match in _parts().finditer(text))
+
+
 @functools.cache
 def _pattern() -> Any:
+    return _compiled(_WORD)
+
+
+@functools.cache
+def _parts() -> Any:
+    return _compiled(rf"{_WORD}|\S")
+
+
+def _compiled(pattern: str) -> Any:
     import regex
 
-    without = "Han Hiragana Katakana Hangul Thai Lao Khmer Myanmar".split()
-    scripts = "".join(rf"\p{{Script={name}}}" for name in without)
-    return regex.compile(
-        rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{scripts}]]+", regex.VERSION1
-    )
+    return regex.compile(pattern, regex.VERSION1)

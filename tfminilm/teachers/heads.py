@@ -1,4 +1,4 @@
-"""Heads of Hugging Face folders: classes, a score, or an answer's place."""
+"""Heads of Hugging Face folders: classes, a score, a place or tags."""
 
 import os
 import pathlib
@@ -21,10 +21,15 @@ from tfminilm.teachers.load import is_hugging_face
 from tfminilm.typing import Policy
 
 # By what stands behind "For" in the name of a model's class.
-_READ = _CLASSES, _ANSWERS = "SequenceClassification", "QuestionAnswering"
+_READ = _CLASSES, _ANSWERS, _TOKENS = (
+    "SequenceClassification",
+    "QuestionAnswering",
+    "TokenClassification",
+)
 # What an encoder was pretrained with, if anything, which no task asks for.
 _PRETRAINED = ("", "MaskedLM", "PreTraining", "NextSentencePrediction")
 _SPANS = {"span_logits": "qa_outputs"}
+_OF_TOKENS = {"token_classifier": "classifier"}
 # As many classes as a column of labels may have.
 _MOST = 1_000
 _MADE_UP = re.compile(r"LABEL_\d+")
@@ -37,7 +42,8 @@ class Head(NamedTuple):
     """Hold what a folder says of a head.
 
     Attributes:
-        kind: "classification", "regression" or "qa", as of a `Task`.
+        kind: "classification", "regression", "qa" or
+            "token_classification", as of a `Task`.
         labels: of the classes, in the order of the logits.
         dropout: rate in training.
         task: the name of what it was fine-tuned on, if it is said.
@@ -124,8 +130,13 @@ def _head(checkpoint: Checkpoint) -> Head | None:
         dropout = _dropout(checkpoint, "qa_dropout")
         length = min(_QUESTION_LENGTH, positions)
         return Head("qa", (), dropout, task, 2, length, _SPANS)
-    kind = "classification"
     labels = _labels(path, config)
+    if name == _TOKENS:
+        dropout = _dropout(checkpoint)
+        length = min(_LENGTH, positions)
+        kind = "token_classification"
+        return Head(kind, labels, dropout, task, 1, length, _OF_TOKENS)
+    kind = "classification"
     problem = config.get("problem_type")
     pair = cross_encoders.find_cross_encoder(path, config, len(labels))
     score_activation = ""

@@ -14,7 +14,7 @@ from tfminilm.teachers.heads import Head
 
 _AGAIN = "save the model again"
 _OF_CLASSES, _OF_FIRST_TOKEN = "TextClassifier", "FirstTokenClassifier"
-_OF_ANSWERS = "SpanFinder"
+_OF_ANSWERS, _OF_TOKENS = "SpanFinder", "TokenClassifier"
 # What an encoder was pretrained with, which no task asks for.
 _PRETRAINED = "MaskedLM"
 # What the output of the last layer goes through, and what that makes of it.
@@ -57,7 +57,7 @@ def find_preset_head(folder: pathlib.Path) -> Head | None:
     if name == _OF_ANSWERS:
         return Head("qa", (), dropout, "", 2, length, {})
     own = [cls.__name__ for cls in families.own_text_classifiers()]
-    if not name.endswith((_OF_CLASSES, _OF_FIRST_TOKEN, *own)):
+    if not name.endswith((_OF_CLASSES, _OF_FIRST_TOKEN, _OF_TOKENS, *own)):
         raise UserError(
             f"{path}: the model is a {name}, whose head is not read here: "
             "expected a text classifier of KerasHub, such as "
@@ -68,6 +68,9 @@ def find_preset_head(folder: pathlib.Path) -> Head | None:
         raise UserError(
             f"{path}: num_classes is {count}, expected 1 or more; {_AGAIN}"
         )
+    if name == _OF_TOKENS:
+        kind = "token_classification"
+        return Head(kind, (), dropout, "", 1, length, {}, "", "", count)
     # A FirstTokenClassifier's is that of the layer in front of the logits.
     activation = config.get("activation") if name != _OF_FIRST_TOKEN else None
     choices = tuple(_SCORE) if count == 1 else _ONE_OF_SEVERAL

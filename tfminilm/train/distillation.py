@@ -227,8 +227,8 @@ def select_job(
         is_encoder = families.of_student(student).is_encoder
         if kind_of(task).reads_all_tokens and not is_encoder:
             raise UserError(
-                f"recipe: a {student} finds no answers in texts, as {source} "
-                "asks: expected a task of classes or scores"
+                f"recipe: a {student} finds no answers or entities in texts, "
+                f"as {source} asks: expected a task of classes or scores"
             )
         teacher = (done or {}).get(recipe.teacher, recipe.teacher)
         settings = dataclasses.replace(

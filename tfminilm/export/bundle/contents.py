@@ -19,11 +19,18 @@ from tfminilm.export.manifest import (
     QuestionAnswering,
     Signature,
     Tensor,
+    TokenClassification,
 )
 from tfminilm.export.target import Target
 from tfminilm.families.counts import vocabulary_size
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings
+
+# What the manifest says of a kind of task alone, by the kind's name there.
+_PARTS: dict[str, Any] = {
+    "question_answering": QuestionAnswering,
+    "token_classification": TokenClassification,
+}
 
 
 def identity(
@@ -55,13 +62,15 @@ def identity(
             "two segments there; or the format hugging_face, which may have one"
         )
     task, name = ENCODER, None
-    labels = part = None
+    labels = None
+    parts: dict[str, Any] = {"question_answering": None}
     num_texts, score = 1, None
     if settings is not None:
         kind = kind_of(settings)
         task, name = kind.manifest_name, task_name(settings.task)
         labels = tuple(settings.labels) or None
-        part = kind.manifest_part(settings, target.lengths)
+        if part := kind.manifest_part(settings, target.lengths):
+            parts[task] = _PARTS[task](**part)
         num_texts = 2 if kind.reads_pairs(settings.num_texts) else 1
         score = settings.score_activation or None
     return Identity(
@@ -71,12 +80,12 @@ def identity(
         task_name=name,
         num_texts=num_texts,
         labels=labels,
-        question_answering=QuestionAnswering(**part) if part else None,
         score_activation=score,
         target=target.name,
         precision=target.precision,
         layers=dict(target.layers),
         model=sizes,
+        **parts,
     )
 
 

@@ -6,6 +6,7 @@ what several of them must agree on. The app has the same rules
 `tests/export/manifest_cases.json`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -88,14 +89,13 @@ def _require_signatures(manifest: Manifest) -> None:
         raise ValueError("signatures has one length twice")
     for name, signature in manifest.signatures.items():
         _require_inputs(f"signatures.{name}.inputs", signature)
-        widths = _widths(manifest, signature.length)
+        shapes = _shapes(manifest, signature.length)
         for output in OUTPUTS[manifest.task]:
             place = f"signatures.{name}.outputs.{output}"
             if output not in signature.outputs:
                 raise ValueError(f"{place} is missing")
-            shape = (1, widths[output])
             tensor = signature.outputs[output]
-            _require_tensor(place, tensor, "float32", shape)
+            _require_tensor(place, tensor, "float32", shapes[output])
 
 
 def _require_inputs(place: str, signature: Signature) -> None:
@@ -111,7 +111,7 @@ def _require_inputs(place: str, signature: Signature) -> None:
 
 
 def _require_tensor(
-    place: str, tensor: Tensor, dtype: str, shape: tuple[int, int]
+    place: str, tensor: Tensor, dtype: str, shape: tuple[int, ...]
 ) -> None:
     if tensor.dtype != dtype:
         raise ValueError(f"{place}.dtype is not {dtype}")
@@ -120,17 +120,18 @@ def _require_tensor(
         raise ValueError(f"{place}.shape is {shape_text}, expected {[*shape]}")
 
 
-def _widths(manifest: Manifest, length: int) -> dict[str, int]:
-    """Return how many numbers each output has for `length` tokens."""
+def _shapes(manifest: Manifest, length: int) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each output for `length` tokens."""
     first = next(iter(manifest.signatures.values())).outputs
     embedding = first.get("sentence_embedding")
+    width = max(1, *embedding.shape[-1:], 1) if embedding else 1
+    classes = len(manifest.labels or [""])
     return {
-        "logits": len(manifest.labels or [""]),
-        "start_logits": length,
-        "end_logits": length,
-        "sentence_embedding": max(1, *embedding.shape[-1:], 1)
-        if embedding
-        else 1,
+        "logits": (1, classes),
+        "start_logits": (1, length),
+        "end_logits": (1, length),
+        "token_logits": (1, length, classes),
+        "sentence_embedding": (1, width),
     }
 
 
@@ -183,12 +184,13 @@ def _require_answers(
     expected = OUTPUTS[manifest.task]
     if {*outputs} != {*expected}:
         raise ValueError(f"{place}.outputs are not {' and '.join(expected)}")
-    widths = _widths(manifest, size)
+    shapes = _shapes(manifest, size)
     for name, values in outputs.items():
-        if len(values) != widths[name]:
+        count = math.prod(shapes[name])
+        if len(values) != count:
             raise ValueError(
                 f"{place}.outputs.{name} has {len(values)} numbers, expected "
-                f"{widths[name]}"
+                f"{count}"
             )
 
 

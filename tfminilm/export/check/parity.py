@@ -26,6 +26,7 @@ _BATCH = 16
 _SHOWN = 80
 _CLASSES = "logits"
 _PLACES = ("start_logits", "end_logits")
+_TOKENS = "token_logits"
 
 
 class Encoder(Protocol):
@@ -53,8 +54,8 @@ class Difference:
     that is above 1: states that no norm bounds may be of any size. `cosine`
     is the lowest over the output's vectors; of a task's logits, which may be
     a single number near 0, it is that of all texts' logits in a row. `agrees`
-    says whether the answer is the same: the class, or the place where an
-    answer starts or ends; None for what is no answer.
+    is the share of the answers that are the same: the class, the place where
+    an answer starts or ends, or the tokens' tags; None for what is no answer.
     """
 
     output: str
@@ -63,7 +64,7 @@ class Difference:
     maximum: float
     mean: float
     cosine: float
-    agrees: bool | None = None
+    agrees: float | None = None
 
     def excess(self, target: Target) -> float:
         """Return the share of the target's tolerance; up to 1 is within."""
@@ -127,7 +128,8 @@ def require(differences: Sequence[Difference], target: Target) -> None:
     if answers and np.mean(answers) < target.min_agreement:
         raise UserError(
             f"{runtime} and Keras disagree: {worst.output} gives another "
-            f"answer in {answers.count(False)} of {len(answers)} cases, such "
+            f"answer in {len(answers) - answers.count(1)} of "
+            f"{len(answers)} cases, such "
             f"as {_shown(worst)}; {allowed} {1 - target.min_agreement:.0%}"
         )
 
@@ -141,7 +143,7 @@ def worst_of(differences: Sequence[Difference], target: Target) -> Difference:
     worst = max(differences, key=lambda row: row.excess(target))
     if worst.excess(target) <= 1:
         for row in differences:
-            if row.agrees is not False:
+            if row.agrees in (None, 1):
                 continue
             answers = _answers(differences, row.output)
             if np.mean(answers) < target.min_agreement:
@@ -204,7 +206,8 @@ class _Pair:
         gap = np.abs(got - expected) / scale
         agrees = None
         if _is_answer(self.output) and expected.size > 1:
-            agrees = bool(got.argmax() == expected.argmax())
+            same = got.argmax(axis=-1) == expected.argmax(axis=-1)
+            agrees = float(np.mean(same))
         return Difference(
             output=self.output,
             length=length,
@@ -269,24 +272,24 @@ def keras_outputs(
 
 def _real(name: str, values: np.ndarray, real: int) -> np.ndarray:
     """Leave out the rows or places of padding."""
-    if name == "sequence_output" or name in _PLACES:
+    if name in ("sequence_output", _TOKENS, *_PLACES):
         values = values[:real]
     return values.astype(np.float64)
 
 
-def _answers(differences: Sequence[Difference], output: str) -> list[bool]:
-    """List for an output's answers whether they are Keras'."""
+def _answers(differences: Sequence[Difference], output: str) -> list[float]:
+    """List for an output's answers the share of them that are Keras'."""
     rows = (row for row in differences if row.output == output)
     return [row.agrees for row in rows if row.agrees is not None]
 
 
 def _is_answer(name: str) -> bool:
-    return name == _CLASSES or name in _PLACES
+    return name in (_CLASSES, _TOKENS, *_PLACES)
 
 
 def _cosine_of_all(rows: Sequence[_Pair]) -> float:
-    got = np.concatenate([row.got for row in rows])
-    expected = np.concatenate([row.expected for row in rows])
+    got = np.concatenate([row.got.ravel() for row in rows])
+    expected = np.concatenate([row.expected.ravel() for row in rows])
     return float(cosines(got, expected))
 
 

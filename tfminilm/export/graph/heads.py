@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfminilm import families
 from tfminilm.errors import UserError
 from tfminilm.export.graph import blocks, weights
-from tfminilm.tasks.head_models import SpanFinder
+from tfminilm.tasks.head_models import SpanFinder, TokenClassifier
 from tfminilm.tasks.kinds import kind_of_head
 
 _ACTIVATIONS = {
@@ -78,11 +78,29 @@ class SpanHead(tf.Module):
         }
 
 
+class TokenHead(tf.Module):
+    """Compute class logits from the state of each token."""
+
+    outputs = ("token_logits",)
+
+    def __init__(self, head: TokenClassifier):
+        super().__init__()
+        layer = head.get_layer("token_classifier")
+        self._dense = blocks.Dense(
+            weights.dense(layer, head.backbone.hidden_dim), layer.name
+        )
+
+    def __call__(self, encoder, first, states, mask):
+        """Compute logits `[1, length, classes]`; padding's mean nothing."""
+        return {"token_logits": self._dense(states)}
+
+
+_Head = FirstTokenHead | SpanHead | TokenHead
 # By the name that a task's kind declares.
-_HEADS = {cls.__name__: cls for cls in (FirstTokenHead, SpanHead)}
+_HEADS = {cls.__name__: cls for cls in (FirstTokenHead, SpanHead, TokenHead)}
 
 
-def mobile_head(model: keras.Model) -> FirstTokenHead | SpanHead | None:
+def mobile_head(model: keras.Model) -> _Head | None:
     """Return the head of a model; None if the model is a backbone.
 
     Raises:
@@ -94,7 +112,7 @@ def mobile_head(model: keras.Model) -> FirstTokenHead | SpanHead | None:
     if kind is None:
         raise UserError(
             f"cannot export a {type(model).__name__}: expected a text "
-            "classifier, a SpanFinder or a backbone"
+            "classifier, a SpanFinder, a TokenClassifier or a backbone"
         )
     return _HEADS[kind.mobile_head](model)
 

@@ -16,6 +16,7 @@ _LENGTH_AXIS = {
     "sequence_output": 1,
     "start_logits": 1,
     "end_logits": 1,
+    "token_logits": 1,
     "queries": 2,
     "keys": 2,
     "values": 2,

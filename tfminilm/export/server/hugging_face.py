@@ -155,12 +155,8 @@ def _classifier_head(
     model: keras_hub.models.Task, labels: Sequence[str], family: HuggingFace
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     _require_plain(model)
-    names = labels or [f"LABEL_{i}" for i in range(model.num_classes)]
-    settings: dict[str, Any] = {
-        "id2label": {str(i): name for i, name in enumerate(names)},
-        "label2id": {name: i for i, name in enumerate(names)},
-        family.classifier_dropout[0]: model.dropout,
-    }
+    settings = _names(model, labels)
+    settings[family.classifier_dropout[0]] = model.dropout
     modules = {
         module: model.get_layer(name)
         for name, module in family.classifier.items()
@@ -170,6 +166,17 @@ def _classifier_head(
     if isinstance(model, FirstTokenClassifier):
         settings["classifier_activation"] = True  # The pooler is tanh.
     return settings, modules
+
+
+def _names(
+    model: keras_hub.models.Task, labels: Sequence[str]
+) -> dict[str, Any]:
+    """Return the names of classes as a configuration has them."""
+    names = labels or [f"LABEL_{i}" for i in range(model.num_classes)]
+    return {
+        "id2label": {str(i): name for i, name in enumerate(names)},
+        "label2id": {name: i for i, name in enumerate(names)},
+    }
 
 
 def _require_plain(model: keras_hub.models.Task) -> None:
@@ -195,11 +202,20 @@ def _answering_head(
     return {"qa_dropout": model.dropout}, modules
 
 
+def _tagging_head(
+    model: keras_hub.models.Task, labels: Sequence[str], family: HuggingFace
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    settings = _names(model, labels)
+    settings[family.classifier_dropout[0]] = model.dropout
+    return settings, {"classifier": model.get_layer("token_classifier")}
+
+
 # The settings of heads, and their layers by PyTorch's names; by the class
 # that a task's kind declares.
 _HEADS = {
     _CLASSIFIER: _classifier_head,
     "ForQuestionAnswering": _answering_head,
+    "ForTokenClassification": _tagging_head,
 }
 
 

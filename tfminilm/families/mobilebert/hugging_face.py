@@ -202,6 +202,8 @@ def _may_pool(checkpoint: Checkpoint) -> bool:
     """Return whether a pooler is due: a head over tokens has none saved."""
     names = checkpoint.shapes
     over_tokens = any(n.startswith(("cls.", "qa_outputs.")) for n in names)
+    classes = str(checkpoint.settings.get("architectures"))
+    over_tokens |= "ForTokenClassification" in classes
     return not over_tokens or any("pooler" in name for name in names)
 
 

@@ -11,6 +11,7 @@ from tfminilm.tasks.kinds.classification import Classification
 from tfminilm.tasks.kinds.extractive_qa import ExtractiveQA
 from tfminilm.tasks.kinds.kind import Kind, Result, Scale
 from tfminilm.tasks.kinds.regression import Regression
+from tfminilm.tasks.kinds.token_classification import TokenClassification
 
 if TYPE_CHECKING:
     import keras
@@ -26,7 +27,13 @@ __all__ = [
 ]
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (Classification(), Regression(), ExtractiveQA())
+    kind.name: kind
+    for kind in (
+        Classification(),
+        Regression(),
+        ExtractiveQA(),
+        TokenClassification(),
+    )
 }
 
 # The kinds whose labels fit into a column of a user's own file.

@@ -68,8 +68,8 @@ def csv_task(
     else:
         _check_classes(path, labels)
     file = os.fspath(path)
-    held_out = file if eval_path is None else os.fspath(eval_path)
-    names = {"train": (file,), "validation": (held_out,), "all": (file,)}
+    validation = file if eval_path is None else os.fspath(eval_path)
+    names = {"train": (file,), "validation": (validation,), "all": (file,)}
     return Task(
         name=f"csv:{file}",
         kind=kind,
@@ -106,11 +106,11 @@ def read(task: Task, split: str) -> list[Example]:
         )
     ]
     if split != "all" and names["train"] == names["validation"]:
-        held_out = _held_out(len(examples))
+        rows = held_out(len(examples))
         examples = [
             example
             for index, example in enumerate(examples)
-            if (index in held_out) == (split == "validation")
+            if (index in rows) == (split == "validation")
         ]
     if not examples:
         raise UserError(
@@ -136,7 +136,7 @@ def _check_columns(
         )
 
 
-def _held_out(rows: int) -> set[int]:
+def held_out(rows: int) -> set[int]:
     """Draw the rows to validate on.
 
     They are drawn at random: in files where classes take turns, every tenth

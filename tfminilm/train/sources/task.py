@@ -11,9 +11,10 @@ from tfminilm.errors import UserError
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.evaluate import evaluate
 from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.readers import tagged
 from tfminilm.tasks.readers.csv_file import csv_task
 from tfminilm.tasks.settings import Settings
-from tfminilm.tasks.task import Task, get_task
+from tfminilm.tasks.task import OWN_FILES, Task, get_task
 from tfminilm.train import smoke
 from tfminilm.train.models import Cut, Models
 from tfminilm.train.progress import Progress
@@ -34,10 +35,16 @@ def task_of(spec: DataSpec) -> Task:
         UserError: there is no such benchmark, or the file is not as it
             should be.
     """
-    path = spec.task.removeprefix("csv:")
-    if path == spec.task:
+    if not spec.task.startswith(OWN_FILES):
         return get_task(spec.task)
+    path = spec.task.removeprefix("csv:")
     columns = [name.strip() for name in spec.text_columns.split(",") if name]
+    if spec.task.partition(":")[0] in tagged.READERS:
+        return tagged.tagged_task(
+            spec.task,
+            (",".join(columns), spec.label_column),
+            eval_path=spec.eval_file or None,
+        )
     if not columns:
         raise UserError(
             f"recipe: data.source is {spec.source}: expected the columns of "
