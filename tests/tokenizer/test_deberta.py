@@ -8,12 +8,14 @@ import json
 import pathlib
 import shutil
 
+import keras
 import keras_hub
 import numpy as np
 import pytest
 import sentencepiece
 
 from tfminilm import UserError
+from tfminilm.compress.vocabulary import trim_vocabulary, used_ids
 from tfminilm.tasks import encode
 from tfminilm.tasks.spans import span_tokenizer
 from tfminilm.teachers import load_tokenizer
@@ -137,3 +139,28 @@ def test_an_engine_with_the_rules_of_sentencepiece(ids_of, lines):
     # between equal pieces otherwise.
     assert set(differ) <= {1, 3, 5, 12}
     assert np.concatenate(found).max() < engine.get_vocab_size() - 1
+
+
+@pytest.mark.parametrize("source", ["spm.model", "tokenizer_5.json"])
+def test_a_trimmed_vocabulary(source, folder, ids_of, lines):
+    """The mask, which is no piece of the model, stays the last token."""
+    name = source.replace("tokenizer_5", "tokenizer").replace(".", "__")
+    tokenizer = load_tokenizer(folder(**{name: source}))
+    rows = tokenizer.vocabulary_size() + 7
+    sizes = dict.fromkeys(["num_layers", "num_heads"], 1)
+    model = keras_hub.models.DebertaV3Backbone(
+        rows, hidden_dim=2, intermediate_dim=2, bucket_size=4,
+        max_sequence_length=64, **sizes,
+    )  # fmt: skip
+    text = lines[0]
+    used = used_ids(tokenizer, [text])
+    smaller, trimmed = trim_vocabulary(model, tokenizer, used)
+    assert smaller.vocabulary_size == trimmed.vocabulary_size() < rows - 7
+    assert trimmed.mask_token_id == trimmed.vocabulary_size() - 1
+    (old,), (new,) = ids_of(tokenizer, [text]), ids_of(trimmed, [text])
+    tables = [one.token_embedding.embeddings for one in (model, smaller)]
+    tables = [keras.ops.convert_to_numpy(x) for x in tables]
+    np.testing.assert_array_equal(tables[0][old], tables[1][new])
+    np.testing.assert_array_equal(
+        tables[0][tokenizer.mask_token_id], tables[1][-1]
+    )

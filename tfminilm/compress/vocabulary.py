@@ -33,8 +33,8 @@ def trim_vocabulary(
 
     Args:
         model: an encoder, or one with a head for a task.
-        tokenizer: its tokenizer, a WordPiece or SentencePiece one (as XLM-R's
-            and ALBERT's).
+        tokenizer: its tokenizer, a WordPiece or SentencePiece one (as XLM-R's,
+            ALBERT's and DeBERTa's).
         used: token ids that occur, such as `np.unique` of a corpus' ids; see
             `used_ids`.
 
@@ -135,7 +135,7 @@ def _sentencepiece(
     """Return the ids that a SentencePiece tokenizer keeps, and its model.
 
     An id is the index of its piece in the model. XLM-R's ids are one higher,
-    and their first and last ids are special tokens.
+    and their first and last ids are special tokens; so is DeBERTa's last.
     """
     from sentencepiece import sentencepiece_model_pb2
 
@@ -158,5 +158,8 @@ def _sentencepiece(
     proto.pieces.extend(pieces[i] for i in kept_pieces)
     ids = [i + shifts for i in kept_pieces]
     if shifts:
-        ids = [0, *ids, tokenizer.vocabulary_size() - 1]
+        ids = [0, *ids]
+    if shifts or tokenizer.vocabulary_size() > len(pieces):
+        # The mask's, which is no piece: always XLM-R's, and DeBERTa's mostly.
+        ids.append(tokenizer.vocabulary_size() - 1)
     return ids, proto.SerializeToString()

@@ -286,7 +286,9 @@ def trimmed(engine: "tokenizers.Tokenizer", kept_ids: Sequence[int]) -> Any:
             word: new[old] for word, old in model["vocab"].items() if old in new
         }
     else:
-        model["vocab"] = [model["vocab"][old] for old in new]
+        # Added tokens may have ids behind those of the pieces.
+        size = len(model["vocab"])
+        model["vocab"] = [model["vocab"][old] for old in new if old < size]
         model["unk_id"] = new[model["unk_id"]]
     content["added_tokens"] = [
         token | {"id": new[token["id"]]}
