@@ -16,6 +16,7 @@ from tfminilm.families.hugging_face.checkpoint import (
     Checkpoint,
     open_checkpoint,
 )
+from tfminilm.private.deferred import made_with_values
 from tfminilm.teachers import cross_encoders
 from tfminilm.teachers.load import is_hugging_face
 from tfminilm.typing import Policy
@@ -109,13 +110,14 @@ def load_with_head(
     if head is None:
         raise UserError(f"{folder} holds an encoder without a head for a task")
     family, reader = families.of_checkpoint(checkpoint)
-    return reader.load_with_head(
-        checkpoint,
-        family,
-        head.layers,
-        lambda backbone: build(head, backbone),
-        dtype,
-    )
+    with made_with_values():
+        return reader.load_with_head(
+            checkpoint,
+            family,
+            head.layers,
+            lambda backbone: build(head, backbone),
+            dtype,
+        )
 
 
 def _head(checkpoint: Checkpoint) -> Head | None:

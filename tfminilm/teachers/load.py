@@ -19,6 +19,7 @@ from tfminilm.families.hugging_face.checkpoint import (
     weight_map,
 )
 from tfminilm.families.room import require_preset_room
+from tfminilm.private.deferred import made_with_values
 from tfminilm.teachers import embedding, tiny
 from tfminilm.typing import Policy, Source
 
@@ -73,7 +74,8 @@ def load_backbone(
     if is_foreign(folder):
         checkpoint = open_checkpoint(pathlib.Path(folder))
         family, reader = families.of_checkpoint(checkpoint)
-        backbone = reader.load_backbone(checkpoint, family, dtype)
+        with made_with_values():
+            backbone = reader.load_backbone(checkpoint, family, dtype)
     else:
         require_preset_room(folder)
         options = {} if dtype is None else {"dtype": dtype}

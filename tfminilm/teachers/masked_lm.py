@@ -12,6 +12,7 @@ from tfminilm.families.hugging_face.checkpoint import open_checkpoint
 from tfminilm.families.room import require_preset_room
 from tfminilm.layers.factorised_head import FactorisedMaskedLMHead
 from tfminilm.layers.tied_head import TiedMaskedLMHead
+from tfminilm.private.deferred import made_with_values
 from tfminilm.private.encoders import head_parts
 from tfminilm.teachers import tiny
 from tfminilm.teachers.load import (
@@ -91,7 +92,8 @@ def load_masked_lm(
     if is_foreign(folder):
         checkpoint = open_checkpoint(pathlib.Path(folder))
         family, reader = families.of_checkpoint(checkpoint)
-        model = reader.load_masked_lm(checkpoint, family, dtype)
+        with made_with_values():
+            model = reader.load_masked_lm(checkpoint, family, dtype)
     elif preset_utils.check_file_exists(folder, "task.json"):
         task = preset_utils.load_json(folder, "task.json")
         if task["class_name"].endswith("MaskedLM"):

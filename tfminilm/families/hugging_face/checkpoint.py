@@ -16,6 +16,7 @@ import numpy as np
 
 from tfminilm import json_files
 from tfminilm.errors import UserError, in_one_line
+from tfminilm.private import deferred
 
 _TF1_SETTINGS = ("bert_config.json", "config.json")
 # What a training run leaves beside its weights, and constants.
@@ -69,10 +70,15 @@ class Slot(NamedTuple):
         shape = self.matrix or tuple(self.variable.shape)
         return shape[::-1] if self.is_transposed else shape
 
-    def assign(self, value: np.ndarray) -> None:
-        """Give the variable the value that the file has."""
-        value = value.T if self.is_transposed else value
-        self.variable.assign(np.reshape(value, tuple(self.variable.shape)))
+    def assign(self, read: Callable[[str], np.ndarray]) -> None:
+        """Give the variable its value, which `read` gives by its name."""
+
+        def value() -> np.ndarray:
+            stored = read(self.name)
+            stored = stored.T if self.is_transposed else stored
+            return np.reshape(stored, tuple(self.variable.shape))
+
+        deferred.assign(self.variable, value)
 
 
 def layer_slots(module: str, layer: keras.layers.Layer) -> list[Slot]:
@@ -222,7 +228,7 @@ def fill(
             f"{AGAIN}"
         )
     for slot in slots:
-        slot.assign(checkpoint.read(slot.name))
+        slot.assign(checkpoint.read)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -246,7 +252,8 @@ def _open_safetensors(folder: pathlib.Path) -> Any:
     for name in names:
         if not (folder / name).is_file():
             raise UserError(f"{index}: {name} is not beside it; {AGAIN}")
-        file = safetensors.safe_open(folder / name, framework="np")
+        path = folder / name
+        file = safetensors.safe_open(path, framework="np")
         keys = set(file.keys())
         if lost := {k for k, x in indexed.items() if x == name} - keys:
             raise UserError(
@@ -257,17 +264,19 @@ def _open_safetensors(folder: pathlib.Path) -> Any:
             tensor = file.get_slice(key)
             if tensor.get_dtype() not in _DTYPES and not _is_constant(key):
                 raise UserError(
-                    f"{folder / name}: {key} is {tensor.get_dtype()}, expected "
+                    f"{path}: {key} is {tensor.get_dtype()}, expected "
                     f"one of {', '.join(_DTYPES)}"
                 )
             name_today = _todays_name(key)
             name_today = key if name_today in keys else name_today
             shapes[name_today] = tuple(tensor.get_shape())
-            where[name_today] = file, key
+            where[name_today] = path, key
 
     def read(name: str) -> np.ndarray:
-        file, key = where[name]
-        return file.get_tensor(key)
+        path, key = where[name]
+        # An open file's pages would count as memory until it is closed.
+        with safetensors.safe_open(path, framework="np") as file:
+            return file.get_tensor(key)
 
     return shapes, read
 
