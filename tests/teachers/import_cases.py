@@ -219,7 +219,7 @@ REFUSED = [
     *(
         ("bert", {"model_type": kind}, None,
          f"model_type is {kind!r}, expected one of albert, bert")
-        for kind in ("deberta", "modernbert", "bart", "esm", 1)
+        for kind in ("deberta", "nomic_bert", "bart", "esm", 1)
     ),
     ("bert", {}, without("LayerNorm.bias"),
      "missing embeddings.LayerNorm.bias, encoder.layer.0.attention.output"),

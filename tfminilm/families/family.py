@@ -100,7 +100,11 @@ class Tokens:
 
 
 class Reader(Protocol):
-    """A module that reads a family's models from other libraries' folders."""
+    """A module that reads a family's models from other libraries' folders.
+
+    It is called in `private.deferred.made_with_values`, where no optimizer can
+    be made: models of KerasHub's are built with `compile=False`.
+    """
 
     def load_backbone(
         self, checkpoint: Checkpoint, family: Family, dtype: Policy = None

@@ -14,6 +14,7 @@ from tfminilm import json_files
 from tfminilm.errors import UserError
 from tfminilm.families.hugging_face.checkpoint import AGAIN
 from tfminilm.files import megabytes
+from tfminilm.private.deferred import made_with_values
 
 _WEIGHTS = ("*.safetensors", "*.h5", "*.data-*")
 # No encoder has more, and building them one by one would take minutes.
@@ -49,6 +50,39 @@ def require_room(
     counts = dict(_whole_numbers(sizes))
     if sum(counts.values()) < _SMALL:
         return
+    held = _require_sizes(path, counts)
+    _require(path, counts, _size(build), held)
+
+
+def build_in_room(
+    path: pathlib.Path,
+    sizes: Mapping[str, Any],
+    build: Callable[[], keras.Model],
+) -> Any:
+    """Build a model whose size `require_room` would pass.
+
+    It is built once, and in `made_with_values` its weights are not made.
+
+    Args:
+        path: the file of the settings.
+        sizes: the numbers in it, by the names that KerasHub's classes have.
+        build: makes the model.
+
+    Raises:
+        UserError: as `require_room`.
+    """
+    counts = dict(_whole_numbers(sizes))
+    if sum(counts.values()) < _SMALL:
+        return build()
+    held = _require_sizes(path, counts)
+    with made_with_values():
+        model = build()
+        _require(path, counts, _num_weights(model), held)
+    return model
+
+
+def _require_sizes(path: pathlib.Path, counts: Mapping[str, int]) -> int:
+    """Refuse sizes that no model has; return the bytes of the weights."""
     files = [file for kind in _WEIGHTS for file in path.parent.glob(kind)]
     held = sum(file.stat().st_size for file in files)
     layers = math.prod(counts.get(name, 1) for name in _REPEATED)
@@ -58,10 +92,15 @@ def require_room(
             f"{_MOST_LAYERS:,}; {AGAIN}"
         )
     # No side of an array is longer than all of them together.
+    _require(path, counts, max(counts.values()), held)
+    return held
+
+
+def _require(
+    path: pathlib.Path, counts: Mapping[str, int], asked: int, held: int
+) -> None:
+    """Refuse a model of more numbers than the weights have bytes."""
     name = max(counts, key=counts.__getitem__)
-    asked = counts[name]
-    if asked <= held:
-        asked = _size(build)
     if asked > held:
         raise UserError(
             f"{path}: describes a model of {asked:,} numbers or more "
@@ -97,6 +136,10 @@ def _whole_numbers(sizes: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
             yield name, value
 
 
+def _num_weights(model: keras.Model) -> int:
+    return sum(math.prod(one.shape) for one in model.weights)
+
+
 def _size(build: Callable[[], keras.Model]) -> int:
     """Count the numbers of a model's weights, of which none is made.
 
@@ -111,7 +154,7 @@ def _size(build: Callable[[], keras.Model]) -> int:
         try:
             with keras.StatelessScope(initialize_variables=False):
                 model = build()
-            size = sum(math.prod(one.shape) for one in model.weights)
+            size = _num_weights(model)
         except Exception:  # KerasHub has many kinds; it is built again.
             return
 

@@ -5,6 +5,7 @@ than reading its weights from a file, and holds them until they are replaced.
 """
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -51,7 +52,7 @@ def made_with_values() -> Iterator[None]:
     for variable in waiting:
         if id(variable) in values:
             value = values.pop(id(variable))
-            variable._initializer = _Value(lambda value=value: value)
+            variable._initializer = _Value(itertools.repeat(value).__next__)
         variable._deferred_initialize()
         variable = value = None  # Before the next one is read.
     # Nothing that was assigned may be lost.

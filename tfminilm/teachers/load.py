@@ -172,8 +172,7 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
             raise UserError(
                 f"{folder} has no vocab.txt: put {other.title}'s there"
             )
-        cls = getattr(keras_hub.models, other.tokens.tokenizer) if other else 0
-        if cls and (made := from_rules.make(cls, path)):
+        if other and (made := from_rules.make(other.tokens.tokenizer, path)):
             return made
     if _is_ours(folder):
         # KerasHub would look for a tokenizer class of this kind of backbone.

@@ -94,6 +94,8 @@ def load_masked_lm(
         family, reader = families.of_checkpoint(checkpoint)
         with made_with_values():
             model = reader.load_masked_lm(checkpoint, family, dtype)
+        if model is not None:
+            model.compile()
     elif preset_utils.check_file_exists(folder, "task.json"):
         task = preset_utils.load_json(folder, "task.json")
         if task["class_name"].endswith("MaskedLM"):

@@ -29,11 +29,11 @@ _UNIGRAM = {
 _FIRST, _LAST = ["<s>", "<pad>", "</s>", "<unk>"], "<mask>"
 
 
-def make(cls: Any, folder: pathlib.Path) -> Any | None:
+def make(name: str, folder: pathlib.Path) -> Any | None:
     """Make a tokenizer of KerasHub's class from a folder's `tokenizer.json`.
 
     Args:
-        cls: the class of the folder's family.
+        name: of the class that the folder's family has.
         folder: of `transformers`.
 
     Returns:
@@ -44,7 +44,9 @@ def make(cls: Any, folder: pathlib.Path) -> Any | None:
         UserError: the file is damaged, or another one beside it has another
             vocabulary.
     """
-    path = folder / JSON
+    import keras_hub
+
+    path, cls = folder / JSON, getattr(keras_hub.models, name)
     content = json_files.read(path, dict, _AGAIN) if path.is_file() else {}
     model = content.get("model")
     kind = model.get("type") if isinstance(model, dict) else None

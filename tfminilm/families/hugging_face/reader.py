@@ -25,7 +25,7 @@ from tfminilm.families.hugging_face.checkpoint import (
 )
 from tfminilm.families.hugging_face.modules import modules
 from tfminilm.families.hugging_face.names import EPSILON, Names
-from tfminilm.families.room import require_room
+from tfminilm.families.room import build_in_room
 from tfminilm.private.encoders import head_parts
 from tfminilm.typing import Policy
 
@@ -73,7 +73,7 @@ def load_masked_lm(
             "whose head is not read: load_backbone reads the encoder below it"
         )
     backbone = _build(checkpoint, family, dtype, masked_lm=True)
-    model = cls(backbone)
+    model = cls(backbone, compile=False)
     head = model.masked_lm_head
     bias, copy = f"{logits}.bias", f"{names.decoder}.bias"
     slots = [
@@ -168,8 +168,7 @@ def _build(
         options |= more
     else:
         cls = getattr(keras_hub.models, family.backbone)
-    require_room(path, options, lambda: cls(**options))
-    return cls(**options, dtype=dtype)
+    return build_in_room(path, options, lambda: cls(**options, dtype=dtype))
 
 
 def _options(

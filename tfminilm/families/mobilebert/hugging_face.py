@@ -6,6 +6,7 @@ They come as a Hugging Face folder (`config.json`, `model.safetensors`,
 model with the same words.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -26,7 +27,7 @@ from tfminilm.families.hugging_face.settings import (
     check,
     huggingface_activation,
 )
-from tfminilm.families.room import require_room
+from tfminilm.families.room import build_in_room
 from tfminilm.layers.bottleneck import BottleneckEncoder
 from tfminilm.layers.factorised_head import FactorisedMaskedLMHead
 from tfminilm.typing import Policy
@@ -100,7 +101,8 @@ def load_masked_lm(
 
     if not any(re.match(_HEAD, name) for name in checkpoint.shapes):
         return None
-    model = MobileBertMaskedLM(_build(checkpoint, dtype, masked_lm=True))
+    backbone = _build(checkpoint, dtype, masked_lm=True)
+    model = MobileBertMaskedLM(backbone, compile=False)
     slots = _slots(checkpoint, model.backbone)
     slots += _head_slots(checkpoint, model.masked_lm_head)
     fill(checkpoint, slots, f"{_TIED}|{_OTHER_HEADS}")
@@ -185,8 +187,8 @@ def _build(
     elif settings["key_query_shared_bottleneck"]:
         attention_input = "shared"
     sizes = {name: settings[setting] for name, setting in _SETTINGS.items()}
-    require_room(path, sizes, lambda: MobileBertBackbone(**sizes))
-    return MobileBertBackbone(
+    build = functools.partial(
+        MobileBertBackbone,
         **sizes,
         attention_input=attention_input,
         activation=activation,
@@ -196,6 +198,7 @@ def _build(
         pooler=settings["classifier_activation"] and _may_pool(checkpoint),
         dtype=dtype,
     )
+    return build_in_room(path, sizes, build)
 
 
 def _may_pool(checkpoint: Checkpoint) -> bool:

@@ -81,7 +81,8 @@ def load_masked_lm(
     if "head" not in parts or "classifier" in parts:
         return None
     _require_plain_head(checkpoint)
-    model = ModernBertMaskedLM(_build(checkpoint, dtype, masked_lm=True))
+    backbone = _build(checkpoint, dtype, masked_lm=True)
+    model = ModernBertMaskedLM(backbone, compile=False)
     head = model.masked_lm_head
     slots = [
         *_slots(checkpoint, model.backbone),
