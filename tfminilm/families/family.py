@@ -146,6 +146,12 @@ class HuggingFace:
             there counts.
         base: the prefix of tensor names where the model has a head and no
             `names`; that of `model_type` if empty.
+        classifier_pooling: the setting that says what a text classifier
+            reads; empty if all read the same.
+        spans: PyTorch's names of the layers that find answers, as those of
+            `classifier`.
+        spans_dropout: the setting of their dropout.
+        tokens: PyTorch's names of the layers that classify tokens.
     """
 
     model_type: str
@@ -168,6 +174,14 @@ class HuggingFace:
         "hidden_dropout_prob",
     )
     base: str = ""
+    classifier_pooling: str = ""
+    spans: Mapping[str, str] = dataclasses.field(
+        default_factory=lambda: {"span_logits": "qa_outputs"}
+    )
+    spans_dropout: str = "qa_dropout"
+    tokens: Mapping[str, str] = dataclasses.field(
+        default_factory=lambda: {"token_classifier": "classifier"}
+    )
 
     @property
     def model_types(self) -> tuple[str, ...]:
@@ -205,6 +219,8 @@ class Family:
             has none.
         predicts_next_sentence: whether that model has such a head.
         text_classifier: gives this package's classifier, if KerasHub has none.
+        head_states: gives, from a backbone, the layers that all heads of the
+            family have between states and logits; `None` if there are none.
         classifier_pools: whether KerasHub's classifier reads the backbone's
             pooled output, and not the first token's state.
         hugging_face: how `transformers` keeps its models, if it has any.
@@ -232,6 +248,7 @@ class Family:
     masked_lm: Callable[[], Any] | None = None
     predicts_next_sentence: bool = False
     text_classifier: Callable[[], Any] | None = None
+    head_states: Callable[[Any], Callable[[Any], Any]] | None = None
     classifier_pools: bool = False
     hugging_face: HuggingFace | None = None
     mobile_graph: str = ""

@@ -121,7 +121,7 @@ class SpanFinder(_Head):
     def __init__(
         self, backbone: keras.Model, dropout: float = 0.1, **kwargs: Any
     ):
-        x = token_states(backbone)
+        x = _head_states(backbone)
         x = _dropout(backbone, dropout, "span_dropout")(x)
         x = _dense(backbone, 2, "span_logits")(x)
         x = ops.cast(x, "float32")
@@ -155,7 +155,7 @@ class TokenClassifier(_Head):
         dropout: float = 0.1,
         **kwargs: Any,
     ):
-        x = token_states(backbone)
+        x = _head_states(backbone)
         x = _dropout(backbone, dropout, "token_dropout")(x)
         x = _dense(backbone, num_classes, "token_classifier")(x)
         logits = {"token_logits": ops.cast(x, "float32")}
@@ -220,6 +220,14 @@ def token_states(backbone: keras.Model) -> Any:
     """Return a backbone's symbolic output of all tokens."""
     output = backbone.output
     return output["sequence_output"] if isinstance(output, dict) else output
+
+
+def _head_states(backbone: keras.Model) -> Any:
+    """Return what stands in front of the logits of each token."""
+    family, states = families.of_backbone(backbone), token_states(backbone)
+    if family is None or family.head_states is None:
+        return states
+    return family.head_states(backbone)(states)
 
 
 def _dropout(

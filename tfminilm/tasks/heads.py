@@ -117,6 +117,10 @@ def _as_said(head: Head, backbone: keras.Model) -> keras.Model:
     """Put the head on a backbone that a Hugging Face folder tells of."""
     task = Task(head.task, head.kind, (), (), head.labels)
     model = kind_of(task).build_head(task, backbone, head.dropout)
+    if head.pooling:
+        return type(model)(
+            backbone, model.num_classes, head.dropout, pooling=head.pooling
+        )
     if not isinstance(model, FirstTokenClassifier):
         return model
     return FirstTokenClassifier(

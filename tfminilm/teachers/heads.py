@@ -29,8 +29,6 @@ _READ = _CLASSES, _ANSWERS, _TOKENS = (
 )
 # What an encoder was pretrained with, if anything, which no task asks for.
 _PRETRAINED = ("", "MaskedLM", "PreTraining", "NextSentencePrediction")
-_SPANS = {"span_logits": "qa_outputs"}
-_OF_TOKENS = {"token_classifier": "classifier"}
 # As many classes as a column of labels may have.
 _MOST = 1_000
 _MADE_UP = re.compile(r"LABEL_\d+")
@@ -57,6 +55,7 @@ class Head(NamedTuple):
             logit; empty if nothing is said of it.
         num_classes: as many as the model gives logits, if its folder does not
             name them in `labels`.
+        pooling: what a classifier reads; empty if its class says so.
     """
 
     kind: str
@@ -69,6 +68,7 @@ class Head(NamedTuple):
     activation: str = "tanh"
     score_activation: str = ""
     num_classes: int = 0
+    pooling: str = ""
 
 
 def find_head(folder: str | os.PathLike) -> Head | None:
@@ -127,17 +127,17 @@ def _head(checkpoint: Checkpoint) -> Head | None:
         return None
     task = config.get("finetuning_task")
     task = task if isinstance(task, str) else ""
-    positions = _positions(checkpoint)
+    positions, written = _positions(checkpoint), _hugging_face(checkpoint)
     if name == _ANSWERS:
-        dropout = _dropout(checkpoint, "qa_dropout")
+        dropout = _dropout(checkpoint, written.spans_dropout)
         length = min(_QUESTION_LENGTH, positions)
-        return Head("qa", (), dropout, task, 2, length, _SPANS)
+        return Head("qa", (), dropout, task, 2, length, written.spans)
     labels = _labels(path, config)
     if name == _TOKENS:
         dropout = _dropout(checkpoint)
         length = min(_LENGTH, positions)
         kind = "token_classification"
-        return Head(kind, labels, dropout, task, 1, length, _OF_TOKENS)
+        return Head(kind, labels, dropout, task, 1, length, written.tokens)
     kind = "classification"
     problem = config.get("problem_type")
     pair = cross_encoders.find_cross_encoder(path, config, len(labels))
@@ -151,7 +151,6 @@ def _head(checkpoint: Checkpoint) -> Head | None:
             "expected single_label_classification with two or more, or "
             "regression with one: give a model that was trained so"
         )
-    written = _hugging_face(checkpoint)
     width = checkpoint.shapes.get(f"{written.classifier['logits']}.weight")
     count = len(labels) or 1
     if width is not None and width[0] != count:
@@ -170,7 +169,21 @@ def _head(checkpoint: Checkpoint) -> Head | None:
         written.classifier,
         written.classifier_activation,
         score_activation,
+        pooling=_pooling(path, config, written),
     )
+
+
+def _pooling(
+    path: pathlib.Path, config: Mapping[str, Any], written: HuggingFace
+) -> str:
+    """Return what a classifier reads, of a family that has the choice."""
+    name, poolings = written.classifier_pooling, ("cls", "mean")
+    pooling = config.get(name, "cls") if name else ""
+    if name and pooling not in poolings:
+        raise UserError(
+            f"{path}: {name} is {pooling!r}, expected {' or '.join(poolings)}"
+        )
+    return pooling
 
 
 def _hugging_face(checkpoint: Checkpoint) -> HuggingFace:

@@ -23,7 +23,11 @@ _ACTIVATIONS = {
 
 
 class FirstTokenHead(tf.Module):
-    """Class logits, or a score, from the first token's state."""
+    """Class logits, or a score, from the first token's state.
+
+    Attributes:
+        reads_mean: whether it is given the mean state of real tokens instead.
+    """
 
     outputs = ("logits",)
 
@@ -40,37 +44,29 @@ class FirstTokenHead(tf.Module):
             and family is not None
             and family.classifier_pools
         )
-        self._layers = []
-        width = head.backbone.hidden_dim
-        for layer in _dense_layers(head):
-            dense = blocks.Dense(weights.dense(layer, width), layer.name)
-            self._layers.append((dense, _activation(layer)))
-            width = layer.units
+        self.reads_mean = getattr(head, "pooling", "") == "mean"
+        self._layers = _Layers(head)
 
     def __call__(self, encoder, first, states, mask):
         """Compute logits `[1, classes]` from the first state `[1, dim]`."""
         x = encoder.pool(first) if self._is_on_pooler else first
-        for dense, activation in self._layers:
-            x = activation(dense(x))
-        return {"logits": x}
+        return {"logits": self._layers(x)}
 
 
 class SpanHead(tf.Module):
     """Score where an answer starts and ends, from the states of all tokens."""
 
     outputs = ("start_logits", "end_logits")
+    reads_mean = False
 
     def __init__(self, head: SpanFinder):
         super().__init__()
-        layer = head.get_layer("span_logits")
-        self._dense = blocks.Dense(
-            weights.dense(layer, head.backbone.hidden_dim), layer.name
-        )
+        self._layers = _Layers(head)
 
     def __call__(self, encoder, first, states, mask):
         """Compute both outputs `[1, length]`; padding gets a low value."""
         shape = [1, states.shape[1]]
-        sides = tf.split(self._dense(states), 2, axis=-1)
+        sides = tf.split(self._layers(states), 2, axis=-1)
         mask = tf.reshape(mask, shape)
         return {
             name: tf.reshape(side, shape) + mask
@@ -82,17 +78,15 @@ class TokenHead(tf.Module):
     """Compute class logits from the state of each token."""
 
     outputs = ("token_logits",)
+    reads_mean = False
 
     def __init__(self, head: TokenClassifier):
         super().__init__()
-        layer = head.get_layer("token_classifier")
-        self._dense = blocks.Dense(
-            weights.dense(layer, head.backbone.hidden_dim), layer.name
-        )
+        self._layers = _Layers(head)
 
     def __call__(self, encoder, first, states, mask):
         """Compute logits `[1, length, classes]`; padding's mean nothing."""
-        return {"token_logits": self._dense(states)}
+        return {"token_logits": self._layers(states)}
 
 
 _Head = FirstTokenHead | SpanHead | TokenHead
@@ -117,14 +111,26 @@ def mobile_head(model: keras.Model) -> _Head | None:
     return _HEADS[kind.mobile_head](model)
 
 
-def _dense_layers(head: keras_hub.models.Task) -> list[keras.layers.Dense]:
-    """Return the head's dense layers, in the order in which they run."""
-    return [
-        layer
-        for layer in head.layers
-        if isinstance(layer, keras.layers.Dense)
-        and layer not in head.backbone.layers
-    ]
+class _Layers(tf.Module):
+    """The dense layers and norms of a head, in the order in which they run."""
+
+    def __init__(self, head: keras_hub.models.Task):
+        super().__init__()
+        self._layers: list[Any] = []
+        width = head.backbone.hidden_dim
+        own = [x for x in head.layers if x not in head.backbone.layers]
+        for layer in own:
+            if isinstance(layer, keras.layers.LayerNormalization):
+                self._layers.append(blocks.Norm(weights.norm(layer)))
+            if isinstance(layer, keras.layers.Dense):
+                dense = blocks.Dense(weights.dense(layer, width), layer.name)
+                self._layers += [dense, _activation(layer)]
+                width = layer.units
+
+    def __call__(self, x):
+        for layer in self._layers:
+            x = layer(x)
+        return x
 
 
 def _activation(layer: keras.layers.Dense) -> Any:

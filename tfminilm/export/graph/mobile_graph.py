@@ -159,7 +159,10 @@ class MobileGraph(tf.Module):
         for layer in lower:
             x, _ = layer(x, added)
             states.append(x)
-        rows = 1 if _OF_FIRST_TOKEN.issuperset(self.outputs) else None
+        is_short = _OF_FIRST_TOKEN.issuperset(self.outputs)
+        if self._head is not None:
+            is_short = is_short and not self._head.reads_mean
+        rows = 1 if is_short else None
         x, parts = last(x, added, rows)
         made = dict(zip(ATTENTION_OUTPUTS, parts, strict=True))
         made |= dict(zip(self._states(), [*states, x], strict=True))
@@ -167,7 +170,10 @@ class MobileGraph(tf.Module):
         # A slice that drops an axis is one XNNPACK does not take.
         first = tf.reshape(x[:, :1], [1, self._hidden_dim])
         if self._head is not None:
-            made |= self._head(self._encoder, first, x, mask)
+            read = first
+            if self._head.reads_mean:
+                read = _mean_of_real(x, real, length)
+            made |= self._head(self._encoder, read, x, mask)
         if "pooled_output" in self.outputs:
             made["pooled_output"] = self._encoder.pool(first)
         if "sentence_embedding" in self.outputs:

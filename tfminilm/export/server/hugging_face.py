@@ -1,7 +1,7 @@
 """Write a folder that `transformers` reads."""
 
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -157,10 +157,9 @@ def _classifier_head(
     _require_plain(model)
     settings = _names(model, labels)
     settings[family.classifier_dropout[0]] = model.dropout
-    modules = {
-        module: model.get_layer(name)
-        for name, module in family.classifier.items()
-    }
+    modules = _modules(model, family.classifier)
+    if family.classifier_pooling:
+        settings[family.classifier_pooling] = model.pooling
     if model.num_classes == 1:
         settings["problem_type"] = "regression"
     if isinstance(model, FirstTokenClassifier):
@@ -198,8 +197,15 @@ def _require_plain(model: keras_hub.models.Task) -> None:
 def _answering_head(
     model: keras_hub.models.Task, labels: Sequence[str], family: HuggingFace
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    modules = {"qa_outputs": model.get_layer("span_logits")}
-    return {"qa_dropout": model.dropout}, modules
+    settings = {family.spans_dropout: model.dropout}
+    return settings, _modules(model, family.spans)
+
+
+def _modules(
+    model: keras_hub.models.Task, names: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return layers by PyTorch's names, which `names` has by Keras'."""
+    return {module: model.get_layer(name) for name, module in names.items()}
 
 
 def _tagging_head(
@@ -207,7 +213,7 @@ def _tagging_head(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     settings = _names(model, labels)
     settings[family.classifier_dropout[0]] = model.dropout
-    return settings, {"classifier": model.get_layer("token_classifier")}
+    return settings, _modules(model, family.tokens)
 
 
 # The settings of heads, and their layers by PyTorch's names; by the class

@@ -1,6 +1,7 @@
 """ModernBERT: rotary positions, local attention, gates and no biases."""
 
 import pathlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tfminilm.families import post_norm
@@ -16,7 +17,7 @@ from tfminilm.families.modernbert.build import modernbert
 if TYPE_CHECKING:
     import keras
 
-    from tfminilm.typing import Tokenizer
+    from tfminilm.typing import Tensor, Tokenizer
 
 
 def _exposure() -> Exposure:
@@ -44,6 +45,20 @@ def _read_tokenizer(folder: pathlib.Path) -> "Tokenizer":
     return tokenizer.read(folder)
 
 
+def _text_classifier() -> type:
+    from tfminilm.families.modernbert.classifier import (
+        ModernBertTextClassifier,
+    )
+
+    return ModernBertTextClassifier
+
+
+def _head_states(backbone: "keras.Model") -> Callable[["Tensor"], Any]:
+    from tfminilm.families.modernbert.classifier import head_states
+
+    return head_states(backbone)
+
+
 def _flops(backbone: "keras.Model", length: int) -> int:
     """Count what is computed: local layers multiply all pairs of tokens too."""
     hidden = backbone.hidden_dim
@@ -68,6 +83,8 @@ def _contents(
     return hugging_face.settings_of(backbone), modules
 
 
+# In front of the logits of each head.
+_HEAD = {"head_dense": "head.dense", "head_norm": "head.norm"}
 FAMILY = Family(
     name="modernbert",
     title="ModernBERT",
@@ -83,12 +100,20 @@ FAMILY = Family(
     arguments=post_norm.arguments,
     exposure=_exposure,
     masked_lm=_masked_lm,
+    text_classifier=_text_classifier,
+    head_states=_head_states,
     hugging_face=HuggingFace(
         "modernbert",
         "ModernBert",
         reader=_reader,
         contents=_contents,
         base="model.",
+        classifier=_HEAD | {"logits": "classifier"},
+        classifier_dropout=("classifier_dropout",),
+        classifier_pooling="classifier_pooling",
+        spans=_HEAD | {"span_logits": "classifier"},
+        spans_dropout="classifier_dropout",
+        tokens=_HEAD | {"token_classifier": "classifier"},
     ),
     mobile_graph="gated",
     flops=_flops,
