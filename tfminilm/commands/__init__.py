@@ -21,6 +21,7 @@ COMMANDS = (
     "evaluate",
     "predict",
     "export",
+    "publish",
     "benchmark",
     "describe",
     "report",

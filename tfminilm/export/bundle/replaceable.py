@@ -19,7 +19,7 @@ _WRITTEN = {
     "tfminilm-bundle": r"model\.tflite|vocab\.txt|sentencepiece\.model",
     "tfminilm-onnx": r"model\.onnx|vocab\.txt|sentencepiece\.model",
     "tfminilm-hugging_face": (
-        r"(config|tfminilm)\.json|model\.safetensors"
+        r"(config|tfminilm)\.json|model\.safetensors|README\.md"
         r"|vocab\.(txt|json)|merges\.txt|sentencepiece\.(bpe\.)?model"
         r"|(1_Pooling|2_Normalize)/config\.json"
         r"|(modules|sentence_bert_config|config_sentence_transformers)\.json"

@@ -6,7 +6,7 @@ Beside what a runtime reads lie the tokenizer and a `manifest.json`.
 import functools
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import keras_hub
@@ -41,6 +41,7 @@ def export_folder(
     texts: Sequence[str] | Sequence[calibration.Texts] = calibration.SENTENCES,
     settings: Settings | None = None,
     description: str = "",
+    write_more: Callable[[pathlib.Path], None] | None = None,
 ) -> Manifest:
     """Write ONNX, a SavedModel or a Hugging Face folder.
 
@@ -55,6 +56,7 @@ def export_folder(
             two texts of each of a task's examples.
         settings: how a model with a head was fine-tuned.
         description: a sentence on the model, for people.
+        write_more: writes other files into the folder, such as a card.
 
     Returns:
         The manifest; `typed_json.to_json` gives what is in the file.
@@ -94,6 +96,8 @@ def export_folder(
             target,
             functools.partial(_export_states, target.format, folder),
         )
+        if write_more is not None:
+            write_more(folder)
         parts = vars(identity) | {"format": f"tfminilm-{target.format}"}
         manifest = Manifest(
             **parts,

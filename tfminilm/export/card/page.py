@@ -1,0 +1,205 @@
+"""Write the page of a model: README.md of a folder for the Hugging Face Hub."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Sequence
+
+from tfminilm import files, json_files
+from tfminilm.export.card import usage
+from tfminilm.export.card.facts import Facts, Score, name_of
+from tfminilm.export.card.options import CardOptions
+from tfminilm.export.card.text import front_matter, markdown, table
+from tfminilm.tasks.settings import Settings
+from tfminilm.teachers.embedding import MODULES
+from tfminilm.typing import Json
+
+CARD = "README.md"
+_CONFIG = {"architectures": [str], "model_type": str}
+_ENCODER = "Model"
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """Hold what a card is about.
+
+    Attributes:
+        folder: a Hugging Face folder of the model.
+        description: a sentence on it.
+        settings: how it reads its task; `None` for an encoder.
+        max_length: tokens that it has positions for.
+        has_bundle: whether a phone can run it.
+    """
+
+    folder: pathlib.Path
+    description: str
+    settings: Settings | None
+    max_length: int
+    has_bundle: bool
+
+    @property
+    def head(self) -> str:
+        """Return the end of the name of its class in `transformers`."""
+        content = json_files.read(self.folder / "config.json", _CONFIG)
+        _, for_, rest = content["architectures"][0].partition("For")
+        return for_ + rest if for_ else _ENCODER
+
+    @property
+    def embeds(self) -> bool:
+        """Tell whether sentence-transformers reads the folder."""
+        return (self.folder / MODULES).is_file()
+
+
+def write(subject: Subject, facts: Facts, options: CardOptions) -> None:
+    """Write the card into the model's folder.
+
+    Args:
+        subject: the model.
+        facts: how it came about, and what was measured.
+        options: what a person says of it.
+    """
+    name = _name(facts, options)
+    parts = [
+        front_matter(_data(name, subject, facts, options)),
+        f"# {markdown(name)}",
+        f"{markdown(subject.description)}. Made with tfminilm.",
+        *_section("What it is for", markdown(options.intended_use)),
+        *_section("How to use it", usage.text(subject, options)),
+        *_section("How it was made", _made(facts)),
+        *_section("What was measured", _measured(facts)),
+        *_section("Limits", _limits(subject, facts, options)),
+        *_section("Licence", _license(options)),
+    ]
+    files.write_text(subject.folder / CARD, "\n\n".join(parts) + "\n")
+
+
+def _section(title: str, text: str) -> list[str]:
+    return [f"## {title}", text] if text else []
+
+
+def _name(facts: Facts, options: CardOptions) -> str:
+    if options.repository:
+        return options.repository.split("/")[1]
+    return facts.made.get("recipe") or "tfminilm student"
+
+
+def _data(
+    name: str, subject: Subject, facts: Facts, options: CardOptions
+) -> dict[str, Json]:
+    """Return what the Hub reads of the card."""
+    kind = usage.KINDS[subject.head]
+    tags = ["tfminilm", "keras", "knowledge-distillation"]
+    if subject.embeds:
+        tags += ["sentence-transformers", "sentence-similarity"]
+    metrics = dict.fromkeys(score.metric for score in facts.scores)
+    return {
+        "language": list(options.languages),
+        "license": options.license,
+        "library_name": "sentence-transformers"
+        if subject.embeds
+        else "transformers",
+        "pipeline_tag": kind.pipeline,
+        "base_model": options.base_model or _hub_name(facts.teachers),
+        "datasets": list(options.datasets),
+        "metrics": list(metrics),
+        "tags": tags,
+        "model-index": _index(name, kind.pipeline, facts.scores),
+    }
+
+
+def _hub_name(teachers: Sequence[str]) -> str:
+    """Return the name on the Hub of a model that came from there."""
+    return next(
+        (
+            source.removeprefix("hf://")
+            for source in teachers
+            if source.startswith("hf://")
+        ),
+        "",
+    )
+
+
+def _index(name: str, pipeline: str, scores: Iterable[Score]) -> list[Json]:
+    """Return the scores as the Hub reads them."""
+    by_data: dict[tuple[str, str], list[Score]] = {}
+    for score in scores:
+        by_data.setdefault((score.data, score.split), []).append(score)
+    results = [
+        {
+            "task": {"type": pipeline},
+            "dataset": {"name": data, "type": data, "split": split},
+            "metrics": [
+                {"type": each.metric, "value": each.value, "name": each.metric}
+                for each in group
+            ],
+        }
+        for (data, split), group in by_data.items()
+    ]
+    return [{"name": name, "results": results}] if results else []
+
+
+def _made(facts: Facts) -> str:
+    if not facts.made:
+        return "The folder that it was written from does not say."
+    return table(("", ""), list(facts.made.items()))
+
+
+def _measured(facts: Facts) -> str:
+    """Return tables of scores and of losses on what was held out."""
+    parts = []
+    if facts.scores:
+        rows = [
+            (
+                score.data,
+                score.split,
+                score.metric,
+                f"{score.value:.4f}"
+                + (f" ± {score.spread:.4f}" if score.spread else ""),
+                score.note,
+            )
+            for score in facts.scores
+        ]
+        titles = ("data", "split", "metric", "value", "of")
+        parts.append(table(titles, rows))
+    if facts.losses:
+        parts.append(
+            "At the last step of training, on what it was not trained on "
+            f"({markdown(facts.losses[0].data)}):"
+        )
+        rows = [(each.metric, f"{each.value:.4g}") for each in facts.losses]
+        parts.append(table(("measure", "value"), rows))
+    return "\n\n".join(parts) or "Nothing was measured."
+
+
+def _limits(subject: Subject, facts: Facts, options: CardOptions) -> str:
+    settings = subject.settings
+    length = settings.max_length if settings else subject.max_length
+    items = [f"It reads up to {length} tokens; what is longer is cut."]
+    if settings and settings.labels:
+        names = ", ".join(map(markdown, settings.labels))
+        items.append(
+            f"It knows {len(settings.labels)} labels, {names}, and gives one "
+            "of them to any text."
+        )
+    if options.languages:
+        items.append(f"Its texts are in: {', '.join(options.languages)}.")
+    if facts.teachers:
+        learned = ", ".join(markdown(name_of(x)) for x in facts.teachers)
+        items.append(
+            f"What {learned} gets wrong, and its bias, it may have learned."
+        )
+    items.append(
+        "It was not tested on other data than what is measured above, nor for "
+        "harm to people."
+        if facts.scores
+        else "It was not scored on any task, nor tested for harm to people."
+    )
+    if options.limits:
+        items.append(markdown(options.limits))
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _license(options: CardOptions) -> str:
+    return (
+        f"{markdown(options.license)}. The licences of the models and data "
+        "that it learned from may ask for more."
+    )
