@@ -138,15 +138,14 @@ def _distilled(recipe: Mapping[str, Json]) -> dict[str, str]:
     how = [f"{k}={v}" for k, v in method.items() if k != "name"]
     start = str(student.get("init", ""))
     if start not in ("", "random"):
-        start += (
-            f", of {name_of(student.get('init_from') or recipe['teacher'])}"
-        )
+        source = student.get("init_from") or recipe.get("teacher", "")
+        start += f", of {name_of(source)}"
     values: dict[str, Any] = {
         "recipe": recipe.get("name"),
         "teacher": name_of(recipe.get("teacher", "")),
         "method": ", ".join([str(method.get("name", "")), *how]),
         "first weights": start,
-        "tokenizer": name_of(student.get("tokenizer") or recipe["teacher"]),
+        "tokenizer": name_of(student.get("tokenizer", "")),
         "data": name_of(str(data.get("source", ""))),
         "tokens of a text": data.get("sequence_length"),
         "steps": train.get("steps"),

@@ -86,23 +86,24 @@ def _data(
     name: str, subject: Subject, facts: Facts, options: CardOptions
 ) -> dict[str, Json]:
     """Return what the Hub reads of the card."""
-    kind = usage.KINDS[subject.head]
-    tags = ["tfminilm", "keras", "knowledge-distillation"]
+    library, pipeline = "transformers", usage.KINDS[subject.head].pipeline
+    tags = ["tfminilm", "keras"]
+    if "method" in facts.made:
+        tags.append("knowledge-distillation")
     if subject.embeds:
-        tags += ["sentence-transformers", "sentence-similarity"]
+        library, pipeline = "sentence-transformers", "sentence-similarity"
+        tags += [library, "feature-extraction"]
     metrics = dict.fromkeys(score.metric for score in facts.scores)
     return {
         "language": list(options.languages),
         "license": options.license,
-        "library_name": "sentence-transformers"
-        if subject.embeds
-        else "transformers",
-        "pipeline_tag": kind.pipeline,
+        "library_name": library,
+        "pipeline_tag": pipeline,
         "base_model": options.base_model or _hub_name(facts.teachers),
         "datasets": list(options.datasets),
         "metrics": list(metrics),
         "tags": tags,
-        "model-index": _index(name, kind.pipeline, facts.scores),
+        "model-index": _index(name, pipeline, facts.scores),
     }
 
 
@@ -165,8 +166,8 @@ def _measured(facts: Facts) -> str:
             "At the last step of training, on what it was not trained on "
             f"({markdown(facts.losses[0].data)}):"
         )
-        rows = [(each.metric, f"{each.value:.4g}") for each in facts.losses]
-        parts.append(table(("measure", "value"), rows))
+        losses = [(each.metric, f"{each.value:.4g}") for each in facts.losses]
+        parts.append(table(("measure", "value"), losses))
     return "\n\n".join(parts) or "Nothing was measured."
 
 
@@ -177,8 +178,7 @@ def _limits(subject: Subject, facts: Facts, options: CardOptions) -> str:
     if settings and settings.labels:
         names = ", ".join(map(markdown, settings.labels))
         items.append(
-            f"It knows {len(settings.labels)} labels, {names}, and gives one "
-            "of them to any text."
+            f"It knows {len(settings.labels)} labels and no others: {names}."
         )
     if options.languages:
         items.append(f"Its texts are in: {', '.join(options.languages)}.")
@@ -200,6 +200,6 @@ def _limits(subject: Subject, facts: Facts, options: CardOptions) -> str:
 
 def _license(options: CardOptions) -> str:
     return (
-        f"{markdown(options.license)}. The licences of the models and data "
+        f"{options.license}. The licences of the models and data "
         "that it learned from may ask for more."
     )
