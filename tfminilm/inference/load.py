@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfminilm import quiet
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def load(
-    source: str | os.PathLike, max_length: int | None = None
+    source: str | os.PathLike,
+    max_length: int | None = None,
+    part: str = "",
+    labels: Sequence[str] = (),
 ) -> "TextModel":
     """Open a model that takes texts as they are.
 
@@ -24,6 +28,9 @@ def load(
             it), an ONNX folder or a SavedModel.
         max_length: tokens of the longest sequence, the special ones included;
             by default what the model was fine-tuned or exported with.
+        part: "encoder" for the encoder below a head, whose states embed texts;
+            "task" where there has to be a head; empty for all that is there.
+        labels: what the model's classes are called, if it does not say so.
 
     Returns:
         A model with `predict`, `embed`, `similarity` and `search`.
@@ -41,21 +48,24 @@ def load(
         raise UserError(f"max_length is {max_length}, expected 1 or more")
     parts = exported.open_export(name, max_length)
     if parts is None:
-        parts = _open_keras(name, max_length)
+        parts = _open_keras(name, max_length, part, labels)
+    elif part or labels:
+        raise UserError(
+            f"{name} is what export wrote, so that part= and labels= have no "
+            "effect: give them where it is exported"
+        )
     return TextModel(name, *parts)
 
 
-def _open_keras(name: str, max_length: int | None) -> "Parts":
+def _open_keras(
+    name: str, max_length: int | None, part: str, labels: Sequence[str]
+) -> "Parts":
     """Open a Keras model: a run's, a preset's or a Hugging Face folder's."""
-    from tfminilm import teachers
+    from tfminilm.export.source import load_exportable
     from tfminilm.inference.parts import Parts, limited
     from tfminilm.inference.runtimes import KerasRuntime
-    from tfminilm.tasks import heads
-    from tfminilm.tasks.settings import SETTINGS, Settings
     from tfminilm.tasks.similarity import embedding_model
     from tfminilm.teachers.embedding import embedding_of
-    from tfminilm.teachers.heads import find_head
-    from tfminilm.teachers.load import hugging_face_folder
     from tfminilm.train.score import LONGEST_TEXT
 
     source = _single_run(name)
@@ -63,21 +73,13 @@ def _open_keras(name: str, max_length: int | None) -> "Parts":
         from tfminilm.train import at_step
 
         source = at_step.folder_of(source)
-    folder = source
-    if not teachers.is_tiny(source):
-        folder = hugging_face_folder(teachers.resolve(source))
-    tokenizer = teachers.load_tokenizer(source)
-    settings: Settings | None = None
-    is_fine_tuned = pathlib.Path(folder, SETTINGS).is_file()
-    if is_fine_tuned or find_head(folder) is not None:
-        settings = Settings.load(folder)
-        model = outputs = heads.load_head(folder)
-        longest = settings.max_length
-    else:
-        model = teachers.load_backbone(source, dtype="float32")
+    model, tokenizer, settings, _ = load_exportable(source, part, labels)
+    if settings is None:
         embedding = embedding_of(model)
         outputs = embedding_model(model, embedding)
         longest = embedding.max_length or LONGEST_TEXT
+    else:
+        outputs, longest = model, settings.max_length
     backbone = getattr(model, "backbone", model)
     most = getattr(backbone, "max_sequence_length", None)
     settings, longest = limited(name, settings, longest, max_length, most)

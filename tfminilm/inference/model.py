@@ -77,7 +77,12 @@ class TextModel:
         self.max_length = max_length
         self._runtime = runtime
         self._settings = settings
-        self._kind = None if settings is None else kind_of(settings)
+        self._kind = self._task = None
+        if settings is not None:
+            self._kind = kind_of(settings)
+            self._task = Task(
+                settings.task, settings.kind, (), (), settings.labels, texts=()
+            )
 
     @property
     def model(self) -> Any:
@@ -240,11 +245,10 @@ class TextModel:
             vectors = self._run(encoded, progress)
             cuts = encoded.cut_rows.tolist()
             return list(map(EmbeddingPrediction, vectors, cuts))
-        task = Task(settings.task, kind.name, (), (), settings.labels, texts=())
         examples = [
             kind.example_of(str(number), row) for number, row in enumerate(rows)
         ]
-        encoded = kind.encode(task, examples, self.tokenizer, settings)
+        encoded = kind.encode(self._task, examples, self.tokenizer, settings)
         outputs = self._run(encoded, progress)
         return kind.predictions(settings, examples, encoded, outputs)
 

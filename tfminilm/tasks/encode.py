@@ -15,6 +15,8 @@ from tfminilm.data import cache, packing
 from tfminilm.errors import UserError
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import Task
+from tfminilm.tokenizer import Exact
+from tfminilm.tokenizer.exact import FEW
 from tfminilm.typing import Tokenizer
 
 
@@ -208,7 +210,7 @@ def encode(
     texts = [example.texts for example in examples]
     arrays = cached(
         cache_dir,
-        {
+        lambda: {
             "source": digest(text for row in texts for text in (*row, "\0")),
             "tokenizer": cache.tokenizer_identity(tokenizer),
             "max_length": max_length,
@@ -243,18 +245,19 @@ def encode_texts(
 
 def cached(
     cache_dir: str | os.PathLike | None,
-    identity: dict[str, Any],
+    identify: Callable[[], dict[str, Any]],
     build: Callable[[], dict[str, np.ndarray]],
 ) -> dict[str, np.ndarray]:
     """Return the arrays of `build()`, from the cache if they are there.
 
     Args:
         cache_dir: the cache's folder; without one `build` is called.
-        identity: all that the arrays depend on.
+        identify: returns all that the arrays depend on.
         build: makes the arrays.
     """
     if cache_dir is None:
         return build()
+    identity = identify()
     entry = cache.load(cache_dir, identity)
     if entry is not None:
         return entry[0]
@@ -277,6 +280,8 @@ def tokens_of(
     texts: Sequence[str], tokenizer: Tokenizer
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the token ids of texts in a row, and each text's count."""
+    if len(texts) <= FEW and isinstance(tokenizer, Exact):
+        return tokenizer.encode(texts)  # Threads would cost more.
     documents = list(packing.encode([[text] for text in texts], tokenizer))
     return (
         np.concatenate([document.token_ids for document in documents]),

@@ -85,7 +85,7 @@ def make_windows(
         raise UserError(f"doc stride is {doc_stride}, expected 1 or more")
     arrays = encode.cached(
         cache_dir,
-        {
+        lambda: {
             "source": encode.digest(_parts(examples)),
             "tokenizer": cache.tokenizer_identity(tokenizer),
             "max_length": max_length,

@@ -42,6 +42,8 @@ _ALIKE = re.compile(
 )
 # Words that may have over 100 bytes: only then do KerasHub and BERT differ.
 _LONG = re.compile("[^ ]{51}")
+# Up to so many texts, TensorFlow's own cost is more than it saves.
+FEW = 32
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -173,6 +175,8 @@ class Exact:
         Returns:
             int32 `[tokens]` and int64 `[texts]`.
         """
+        if len(texts) <= FEW:
+            return self._encode(texts)
         is_fast = self.has_bert_rules and not self._reads_special()
         is_plain = [is_fast and _is_plain(text) for text in texts]
         if not any(is_plain):

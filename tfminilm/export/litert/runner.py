@@ -54,21 +54,26 @@ class LiteRTEncoder:
         """
         self.interpreter = open_interpreter(path, num_threads)
         self._runners = {}
+        # Asking for them takes as long as padding a text.
+        self._inputs = {}
         for name in self.interpreter.get_signature_list():
             runner = self.interpreter.get_signature_runner(name)
-            shape = runner.get_input_details().get("token_ids", {}).get("shape")
+            details = runner.get_input_details()
+            shape = details.get("token_ids", {}).get("shape")
             if shape is not None and len(shape) == 2:
                 self._runners[int(shape[1])] = runner
+                self._inputs[int(shape[1])] = details
         if not self._runners:
             raise UserError(
                 f"{path} is no encoder: expected a signature with an input "
                 "token_ids [1, length]"
             )
+        self._lengths = tuple(sorted(self._runners))
 
     @property
     def lengths(self) -> tuple[int, ...]:
         """The lengths of the signatures, shortest first."""
-        return tuple(sorted(self._runners))
+        return self._lengths
 
     def __call__(
         self,
@@ -102,9 +107,10 @@ class LiteRTEncoder:
             np.ones(count) if padding_mask is None else padding_mask
         )
         ids.require(inputs)
-        runner = self.runner(self._fitting(count, length))
+        length = self._fitting(count, length)
+        padded = _padded(inputs, self._inputs[length])
         with ids.explained(inputs, "LiteRT"):
-            outputs = runner(**_padded(inputs, runner.get_input_details()))
+            outputs = self.runner(length)(**padded)
         return {
             name: _cut(value, _LENGTH_AXIS.get(name), count)
             for name, value in outputs.items()
