@@ -20,7 +20,7 @@ def require(batch: Mapping[str, np.ndarray]) -> None:
         UserError: one of them holds no whole number, or one out of its range.
     """
     for name, most in _MOST.items():
-        values = np.asarray(batch.get(name, 0))
+        values = np.asarray(batch.get(name, ()))
         if not values.size:
             continue
         least, largest = values.min(), values.max()

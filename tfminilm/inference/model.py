@@ -1,14 +1,13 @@
 """Define the model that a caller asks: texts in, predictions out."""
 
-import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.inference.runtimes import Count, Runtime
+from tfminilm.inference.runtimes import Runtime
 from tfminilm.inference.texts import Row, Texts, rows_of
 from tfminilm.tasks.encode import Encoded, encode_texts
 from tfminilm.tasks.kinds import kind_of
@@ -239,8 +238,8 @@ class TextModel:
         return hits[0] if isinstance(query, str) else hits
 
     def _predict(self, rows: Sequence[Row], progress: bool) -> list[Any]:
-        kind, settings = self._kind, self._settings
-        if kind is None or settings is None:
+        kind, task, settings = self._kind, self._task, self._settings
+        if kind is None or task is None or settings is None:
             encoded = self._encode(rows)
             vectors = self._run(encoded, progress)
             cuts = encoded.cut_rows.tolist()
@@ -248,7 +247,7 @@ class TextModel:
         examples = [
             kind.example_of(str(number), row) for number, row in enumerate(rows)
         ]
-        encoded = kind.encode(self._task, examples, self.tokenizer, settings)
+        encoded = kind.encode(task, examples, self.tokenizer, settings)
         outputs = self._run(encoded, progress)
         return kind.predictions(settings, examples, encoded, outputs)
 
@@ -256,20 +255,15 @@ class TextModel:
         return encode_texts(rows, self.tokenizer, self.max_length)
 
     def _run(self, encoded: Encoded, progress: bool) -> list[Any]:
-        with _counting(len(encoded), progress) as count:
-            return self._runtime.run(encoded, count)
+        if not progress or len(encoded) < _WORTH_SHOWING:
+            return self._runtime.run(encoded, lambda done: None)
+        total = len(encoded)
+        with Progress() as bars, bars.pieces("sequences") as show:
+            return self._runtime.run(
+                encoded, lambda done: show("predicting", done, total)
+            )
 
 
 def _many(texts: Texts) -> Texts:
     """Return a tuple as a list: an encoder reads no two texts together."""
     return [*texts] if isinstance(texts, tuple) else texts
-
-
-@contextlib.contextmanager
-def _counting(total: int, progress: bool) -> Iterator[Count]:
-    """Show how many sequences are done, if there are many."""
-    if not progress or total < _WORTH_SHOWING:
-        yield lambda done: None
-        return
-    with Progress() as bars, bars.pieces("sequences") as show:
-        yield lambda done: show("predicting", done, total)

@@ -54,15 +54,18 @@ class LiteRTEncoder:
         """
         self.interpreter = open_interpreter(path, num_threads)
         self._runners = {}
-        # Asking for them takes as long as padding a text.
-        self._inputs = {}
+        # Shapes and dtypes of inputs: asking takes as long as padding a text.
+        self._inputs: dict[int, dict[str, tuple[tuple[int, ...], Any]]] = {}
         for name in self.interpreter.get_signature_list():
             runner = self.interpreter.get_signature_runner(name)
             details = runner.get_input_details()
             shape = details.get("token_ids", {}).get("shape")
             if shape is not None and len(shape) == 2:
                 self._runners[int(shape[1])] = runner
-                self._inputs[int(shape[1])] = details
+                self._inputs[int(shape[1])] = {
+                    key: (tuple(map(int, detail["shape"])), detail["dtype"])
+                    for key, detail in details.items()
+                }
         if not self._runners:
             raise UserError(
                 f"{path} is no encoder: expected a signature with an input "
@@ -100,15 +103,13 @@ class LiteRTEncoder:
         """
         inputs: dict[str, np.ndarray] = {"token_ids": np.asarray(token_ids)}
         count = inputs["token_ids"].shape[0]
-        inputs["segment_ids"] = np.asarray(
-            np.zeros(count) if segment_ids is None else segment_ids
-        )
-        inputs["padding_mask"] = np.asarray(
-            np.ones(count) if padding_mask is None else padding_mask
-        )
+        if segment_ids is not None:
+            inputs["segment_ids"] = np.asarray(segment_ids)
+        if padding_mask is not None:
+            inputs["padding_mask"] = np.asarray(padding_mask)
         ids.require(inputs)
         length = self._fitting(count, length)
-        padded = _padded(inputs, self._inputs[length])
+        padded = _padded(inputs, count, self._inputs[length])
         with ids.explained(inputs, "LiteRT"):
             outputs = self.runner(length)(**padded)
         return {
@@ -156,16 +157,21 @@ def open_interpreter(
 
 
 def _padded(
-    inputs: Mapping[str, np.ndarray], details: Mapping[str, Mapping]
+    inputs: Mapping[str, np.ndarray],
+    count: int,
+    shapes: Mapping[str, tuple[tuple[int, ...], Any]],
 ) -> dict[str, np.ndarray]:
     """Pad the inputs that a signature reads, to its shapes.
 
     By name: a signature's inputs come in alphabetical order, not in ours.
     """
     padded = {}
-    for name, detail in details.items():
-        padded[name] = np.zeros(detail["shape"], detail["dtype"])
-        padded[name][0, : inputs[name].shape[0]] = inputs[name]
+    for name, (shape, dtype) in shapes.items():
+        padded[name] = np.zeros(shape, dtype)
+        if name in inputs:
+            padded[name][0, :count] = inputs[name]
+        elif name == "padding_mask":
+            padded[name][0, :count] = 1
     return padded
 
 

@@ -1,5 +1,6 @@
 """Classification: one of several classes for a text, or for two."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -75,20 +76,21 @@ class Classification(LabelledTexts):
         encoded: Encoded,
         outputs: Sequence[Any],
     ) -> list[Prediction]:
-        logits = np.stack(outputs).astype(np.float64)
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares = exponentials / exponentials.sum(axis=1, keepdims=True)
+        cuts = encoded.cut_rows.tolist()
         return [
-            Prediction(
-                settings.labels[best],
-                row[best],
-                dict(zip(settings.labels, row, strict=True)),
-                is_cut,
-            )
-            for best, row, is_cut in zip(
-                logits.argmax(axis=1).tolist(),
-                shares.tolist(),
-                encoded.cut_rows.tolist(),
-                strict=True,
-            )
+            _prediction(settings.labels, logits.tolist(), is_cut)
+            for logits, is_cut in zip(outputs, cuts, strict=True)
         ]
+
+
+def _prediction(
+    labels: Sequence[str], logits: Sequence[float], is_cut: bool
+) -> Prediction:
+    """Apply a softmax: for a few numbers NumPy would take longer."""
+    most = max(logits)
+    exponentials = [math.exp(value - most) for value in logits]
+    total = sum(exponentials)
+    shares = [value / total for value in exponentials]
+    best = logits.index(most)
+    scores = dict(zip(labels, shares, strict=True))
+    return Prediction(labels[best], shares[best], scores, is_cut)
