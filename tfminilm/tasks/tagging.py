@@ -72,7 +72,7 @@ def tag(
         raise UserError(f"max length is {max_length}, expected 3 or more")
     arrays = encode.cached(
         cache_dir,
-        {
+        lambda: {
             "source": encode.digest(
                 part
                 for example in examples
