@@ -289,12 +289,6 @@ def test_keras_hubs_settings_are_what_we_say():
         assert {norm.epsilon for norm in norms} == {epsilon}
 
 
-def test_a_tokenizer_that_is_not_read(case):
-    folder, _, _ = case("camembert")
-    text = refusal(teachers.load_tokenizer, folder)
-    assert "the tokenizer of model_type 'camembert' is not read" in text
-
-
 def test_what_stands_on_an_imported_backbone(case, tmp_path):
     """Heads and inner tensors are of the model's own activation."""
     folder, settings, tensors = case("bert_relu")

@@ -135,7 +135,8 @@ def _sentencepiece(
     """Return the ids that a SentencePiece tokenizer keeps, and its model.
 
     An id is the index of its piece in the model. XLM-R's ids are one higher,
-    and their first and last ids are special tokens; so is DeBERTa's last.
+    and CamemBERT's four; the ids in front and the last are special tokens. So
+    is DeBERTa's last.
     """
     from sentencepiece import sentencepiece_model_pb2
 
@@ -148,7 +149,8 @@ def _sentencepiece(
             "cannot trim a SentencePiece model of merges, each of which may "
             "need the others: expected a unigram model, as XLM-R's"
         )
-    shifts = isinstance(tokenizer, keras_hub.models.XLMRobertaTokenizer)
+    is_xlm_r = isinstance(tokenizer, keras_hub.models.XLMRobertaTokenizer)
+    shifts = getattr(tokenizer, "id_offset", int(is_xlm_r))
     pieces = list(proto.pieces)
     needed = {i for i, piece in enumerate(pieces) if piece.type != piece.NORMAL}
     needed |= {index - shifts for index in used}
@@ -156,10 +158,8 @@ def _sentencepiece(
     kept_pieces = [i for i in range(len(pieces)) if i in needed]
     del proto.pieces[:]
     proto.pieces.extend(pieces[i] for i in kept_pieces)
-    ids = [i + shifts for i in kept_pieces]
-    if shifts:
-        ids = [0, *ids]
+    ids = [*range(shifts), *(i + shifts for i in kept_pieces)]
     if shifts or tokenizer.vocabulary_size() > len(pieces):
-        # The mask's, which is no piece: always XLM-R's, and DeBERTa's mostly.
+        # The mask's, which is no piece: DeBERTa's mostly, the others' always.
         ids.append(tokenizer.vocabulary_size() - 1)
     return ids, proto.SerializeToString()

@@ -23,7 +23,13 @@ from tfminilm.families import (
     roberta,
     xlm_roberta,
 )
-from tfminilm.families.family import Exposure, Family, Reader
+from tfminilm.families.family import (
+    Exposure,
+    Family,
+    Reader,
+    Relative,
+    Tokens,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -123,30 +129,41 @@ def of_tokenizer(tokenizer: "Tokenizer") -> Family | None:
     return _of_class(type(tokenizer), {f.tokens.tokenizer: f for f in FAMILIES})
 
 
-def require_tokenizer(model_type: str, folder: str) -> None:
-    """Refuse a folder of a family whose layers alone are read.
+def tokens_of_model_type(name: str) -> Tokens | None:
+    """Return what a model reads that `transformers` calls so, if it is known.
 
-    Args:
-        model_type: what its `config.json` says.
-        folder: its name in the error.
-
-    Raises:
-        UserError: it is of such a family.
+    A relative of a family has tokens of its own.
     """
-    family = of_model_type(model_type)
-    kept = family.hugging_face if family else None
-    if kept and model_type in kept.without_tokenizer:
-        raise UserError(
-            f"{folder}: the tokenizer of model_type {model_type!r} is not read "
-            f"here, its model alone: expected a folder of {kept.model_type!r}, "
-            "or token ids that transformers made for load_backbone's model"
-        )
+    family = of_model_type(name)
+    if family is None or family.hugging_face is None:
+        return None
+    relatives = {r.model_type: r.tokens for r in family.hugging_face.relatives}
+    return relatives.get(name, family.tokens)
+
+
+def relative(family: Family, tokenizer: "Tokenizer") -> Relative | None:
+    """Return the relative of a family that has such a tokenizer, if any."""
+    kept = family.hugging_face
+    names = [base.__name__ for base in type(tokenizer).__mro__]
+    for one in kept.relatives if kept else ():
+        if one.tokens.tokenizer in names:
+            return one
+    return None
+
+
+def tokens_of(tokenizer: "Tokenizer") -> Tokens | None:
+    """Return the tokens of such a tokenizer, if they are known."""
+    for family in FAMILIES:
+        if one := relative(family, tokenizer):
+            return one.tokens
+    found = of_tokenizer(tokenizer)
+    return found.tokens if found else None
 
 
 def separators(tokenizer: "Tokenizer") -> int:
     """Count the end tokens between two texts that are read together."""
-    family = of_tokenizer(tokenizer)
-    return 1 if family is None else family.tokens.separators
+    tokens = tokens_of(tokenizer)
+    return 1 if tokens is None else tokens.separators
 
 
 def tiny_models() -> dict[str, Family]:

@@ -99,6 +99,20 @@ class Tokens:
         return getattr(keras_hub.models, self.tokenizer)
 
 
+class Relative(NamedTuple):
+    """A model of `transformers` with a family's layers and tokens of its own.
+
+    Attributes:
+        model_type: what `config.json` calls it.
+        class_name: what its classes begin with.
+        tokens: what it reads.
+    """
+
+    model_type: str
+    class_name: str
+    tokens: Tokens
+
+
 class Reader(Protocol):
     """A module that reads a family's models from other libraries' folders.
 
@@ -130,8 +144,7 @@ class HuggingFace:
         model_type: what `config.json` calls the family.
         class_name: what its classes begin with, such as `Bert` in `BertModel`.
         names: of the settings and tensors of KerasHub's post-norm encoders.
-        without_tokenizer: what it calls others with the same layers, whose
-            tokenizers are not read.
+        relatives: others with the same layers.
         reader: gives the module that reads its folders; `None` if none does.
         reads_tf1: whether that reads TensorFlow 1's checkpoints as well.
         contents: gives, from `names` and a backbone, what its folder holds:
@@ -157,7 +170,7 @@ class HuggingFace:
     model_type: str
     class_name: str
     names: Names | None = None
-    without_tokenizer: tuple[str, ...] = ()
+    relatives: tuple[Relative, ...] = ()
     reader: Callable[[], Reader] | None = None
     reads_tf1: bool = False
     contents: (
@@ -186,7 +199,7 @@ class HuggingFace:
     @property
     def model_types(self) -> tuple[str, ...]:
         """Everything that `config.json` may call such a model."""
-        return (self.model_type, *self.without_tokenizer)
+        return (self.model_type, *(one.model_type for one in self.relatives))
 
     @property
     def prefix(self) -> str:

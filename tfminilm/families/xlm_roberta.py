@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tfminilm.families import post_norm, tiny
+from tfminilm.families import camembert, post_norm, tiny
 from tfminilm.families.family import Family, HuggingFace, Tokens
 from tfminilm.families.hugging_face import names
 from tfminilm.families.roberta import NAMES, contents
@@ -72,8 +72,7 @@ FAMILY = Family(
         "xlm-roberta",
         "XLMRoberta",
         names=NAMES,
-        # CamemBERT's layers are RoBERTa's; its pieces have ids of their own.
-        without_tokenizer=("camembert",),
+        relatives=(camembert.RELATIVE,),
         reader=post_norm.reader,
         contents=contents,
         classifier=names.CLASSIFIER,

@@ -141,9 +141,6 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
     from tfminilm.tokenizer.pieces import words_fault
 
     path = pathlib.Path(folder)
-    if is_hugging_face(folder):
-        kind = _read_json(path / "config.json")["model_type"]
-        families.require_tokenizer(str(kind), folder)
     config = path / "tokenizer_config.json"
     settings = _read_json(config) if config.is_file() else {}
     lowercase = settings.get("do_lower_case", True)
@@ -164,14 +161,16 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
             raise _cannot_load("tokenizer", source, error) from error
     if is_foreign(folder):
         other = _family(folder)
-        if other and other.tokens.read:
-            return other.tokens.read(path)
+        tokens = families.tokens_of_model_type(_model_type(folder))
+        if tokens and tokens.read:
+            return tokens.read(path)
         # KerasHub would not know where to look for a vocabulary.
         if other and not hasattr(keras_hub.models, other.backbone):
             raise UserError(
                 f"{folder} has no vocab.txt: put {other.title}'s there"
             )
-        if other and (made := from_rules.make(other.tokens.tokenizer, path)):
+        cls = tokens.tokenizer_class() if tokens else None
+        if cls and (made := from_rules.make(cls, path)):
             return made
     if _is_ours(folder):
         # KerasHub would look for a tokenizer class of this kind of backbone.
@@ -187,12 +186,14 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
 
 def _family(folder: str) -> families.Family | None:
     """Return the family of a folder that is no preset, if it is known."""
-    config = pathlib.Path(folder, "config.json")
-    if is_tf1(config.parent):
+    if is_tf1(pathlib.Path(folder)):
         return families.of_tf1()
-    if not config.is_file():
-        return None
-    return families.of_model_type(str(_read_json(config).get("model_type")))
+    return families.of_model_type(_model_type(folder))
+
+
+def _model_type(folder: str) -> str:
+    config = pathlib.Path(folder, "config.json")
+    return str(_read_json(config).get("model_type")) if config.is_file() else ""
 
 
 def _word_piece_class(family: families.Family) -> Any:

@@ -6,7 +6,7 @@ pieces are there, and the tokens that were added to them.
 
 import base64
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tfminilm import files, json_files
@@ -29,11 +29,11 @@ _UNIGRAM = {
 _FIRST, _LAST = ["<s>", "<pad>", "</s>", "<unk>"], "<mask>"
 
 
-def make(name: str, folder: pathlib.Path) -> Any | None:
+def make(cls: Any, folder: pathlib.Path) -> Any | None:
     """Make a tokenizer of KerasHub's class from a folder's `tokenizer.json`.
 
     Args:
-        name: of the class that the folder's family has.
+        cls: the class that the folder's family has.
         folder: of `transformers`.
 
     Returns:
@@ -44,9 +44,7 @@ def make(name: str, folder: pathlib.Path) -> Any | None:
         UserError: the file is damaged, or another one beside it has another
             vocabulary.
     """
-    import keras_hub
-
-    path, cls = folder / JSON, getattr(keras_hub.models, name)
+    path = folder / JSON
     content = json_files.read(path, dict, _AGAIN) if path.is_file() else {}
     model = content.get("model")
     kind = model.get("type") if isinstance(model, dict) else None
@@ -103,14 +101,15 @@ def _pieces(cls: Any, content: Mapping[str, Any], folder: pathlib.Path) -> Any:
 
     messages: Any = sentencepiece_model_pb2
     is_xlm = issubclass(cls, keras_hub.models.XLMRobertaTokenizer)
+    first = getattr(cls, "first_words", _FIRST if is_xlm else ())
     names = "sentencepiece.bpe.model", "spiece.model", "spm.model"
     paths = [folder / name for name in names if (folder / name).is_file()]
     if paths:
         proto = messages.ModelProto.FromString(files.read_bytes(paths[0]))
     else:
-        proto = _proto(messages, content, is_xlm, folder)
-    if is_xlm:
-        # It runs its model itself, which knows no tokens that were added.
+        proto = _proto(messages, content, first, folder)
+    if first:
+        # Its model, by whose numbers ids are told, has no tokens behind.
         return cls(proto=proto.SerializeToString())
     added = {i: word for word, i in _added(content).items()}
     for index in range(len(proto.pieces), 1 + max(added, default=0)):
@@ -126,7 +125,7 @@ def _pieces(cls: Any, content: Mapping[str, Any], folder: pathlib.Path) -> Any:
 def _proto(
     messages: Any,
     content: Mapping[str, Any],
-    is_xlm: bool,
+    first: Sequence[str],
     folder: pathlib.Path,
 ) -> Any:
     """Build the SentencePiece model that such a vocabulary came from."""
@@ -134,15 +133,16 @@ def _proto(
     unknown = content["model"]["unk_id"]
     words = [word for word, _ in vocabulary]
     control = {t["content"] for t in content["added_tokens"] if t["special"]}
-    if is_xlm:
-        if words[: len(_FIRST)] != _FIRST or words[-1] != _LAST:
+    if first:
+        size = len(first)
+        if words[:size] != [*first] or words[-1] != _LAST:
             raise UserError(
                 f"{folder / JSON}: the vocabulary begins with "
-                f"{', '.join(words[:4])} and ends with {words[-1]!r}, expected "
-                f"{', '.join(_FIRST)} and {_LAST!r}, as XLM-R's does"
+                f"{', '.join(words[:size])} and ends with {words[-1]!r}, "
+                f"expected {', '.join(first)} and {_LAST!r}; {_AGAIN}"
             )
         ends = [(word, 0.0) for word in ("<unk>", "<s>", "</s>")]
-        vocabulary = ends + vocabulary[len(_FIRST) : -1]
+        vocabulary = ends + vocabulary[size:-1]
         unknown, control = 0, {"<s>", "</s>"}
     proto = messages.ModelProto()
     spec, rules = proto.trainer_spec, proto.normalizer_spec

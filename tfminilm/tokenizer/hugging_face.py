@@ -74,7 +74,8 @@ def of_family(
     """Give a KerasHub tokenizer the rules that its family was trained with.
 
     WordPiece gets BERT's rules, ALBERT's SentencePiece gets ALBERT's, and
-    byte-level BPE gets RoBERTa's. Others stay as they are: KerasHub runs
+    byte-level BPE gets RoBERTa's; a class of this package has its own
+    `family_engine`. Others stay as they are: KerasHub runs
     XLM-R's and DeBERTa's models with SentencePiece itself, by which they were
     trained.
 
@@ -108,6 +109,8 @@ def of_family(
             special,
             bool(tokenizer.add_prefix_space),
         )
+    elif hasattr(tokenizer, "family_engine"):
+        engine = tokenizer.family_engine()
     else:
         return tokenizer
     return exact.with_engine(tokenizer, engine)
@@ -165,7 +168,7 @@ def is_known(tokenizer: object) -> bool:
     """Return whether `tokenizers` can cut texts for this class."""
     import keras_hub
 
-    return isinstance(
+    return hasattr(tokenizer, "family_engine") or isinstance(
         tokenizer,
         keras_hub.tokenizers.WordPieceTokenizer
         | keras_hub.tokenizers.BytePairTokenizer

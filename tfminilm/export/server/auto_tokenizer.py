@@ -43,6 +43,11 @@ def require_writable(tokenizer: Tokenizer, family: Family) -> None:
         UserError: it is of another kind than the family's, or cuts texts by
             rules that `transformers` does not have.
     """
+    if families.relative(family, tokenizer) and rules_of(tokenizer) not in (
+        BERT,
+        KERAS_HUB,
+    ):
+        return
     kind = tokenizer_class = family.tokens.tokenizer_class()
     words = keras_hub.tokenizers.WordPieceTokenizer
     if issubclass(tokenizer_class, words) and not family.tokens.own_class:
@@ -90,6 +95,10 @@ def write(
         engine, settings = _unigrams(tokenizer)
     elif isinstance(tokenizer, keras_hub.tokenizers.BytePairTokenizer):
         engine, settings = _byte_pairs(tokenizer, folder)
+    elif isinstance(tokenizer, keras_hub.tokenizers.SentencePieceTokenizer):
+        files.write_bytes(folder / PIECES, tokenizer.proto)
+        engine = _copy(tokenizer.engine)
+        settings = _settings() | {"unk_token": "<unk>"}
     else:
         family = families.of_backbone(backbone) or families.DEFAULT
         tokens = family.tokens
@@ -199,7 +208,8 @@ def _id(item: tuple[str, int]) -> int:
 def foreign_settings(tokenizer: Any) -> TokenizerSettings:
     """Return what a folder's manifest says of a tokenizer of another kind.
 
-    A bundle for phones has no byte-level tokenizer, and no DeBERTa's.
+    A bundle for phones has no byte-level tokenizer, and of SentencePiece's
+    XLM-R's alone.
     """
     start, end, between = encode.special_ids(tokenizer)
     is_bytes = isinstance(tokenizer, keras_hub.tokenizers.BytePairTokenizer)

@@ -128,8 +128,9 @@ def _write_vocabulary(
     """Write words or pieces, and return what the manifest says of them."""
     if not is_hugging_face:
         return vocabulary.write(tokenizer, backbone, folder)
-    kinds = keras_hub.tokenizers.BytePairTokenizer
-    if isinstance(tokenizer, kinds | keras_hub.models.DebertaV3Tokenizer):
+    words = keras_hub.tokenizers.WordPieceTokenizer
+    of_phones = words | keras_hub.models.XLMRobertaTokenizer
+    if not isinstance(tokenizer, of_phones):
         vocabulary.require_rows(tokenizer, backbone)
         return auto_tokenizer.foreign_settings(tokenizer)
     pieces = auto_tokenizer.PIECES

@@ -74,9 +74,11 @@ def write(
     if score_activation:
         function = cross_encoders.torch_name(score_activation)
         settings[cross_encoders.SETTING] = {cross_encoders.FUNCTION: function}
+    # With the tokens of a relative it is the relative.
+    written = families.relative(family, tokenizer) or kept
     settings |= {
-        "model_type": kept.model_type,
-        "architectures": [kept.class_name + suffix],
+        "model_type": written.model_type,
+        "architectures": [written.class_name + suffix],
         "pad_token_id": pad,
         "dtype": "float32",
     }
