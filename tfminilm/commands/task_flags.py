@@ -76,6 +76,25 @@ def _define_own_file(flags: flags.FlagValues) -> None:
         "For csv:FILE: the kind of the labels.",
     )
     flags.DEFINE_string(
+        "label_separator",
+        ",",
+        "For csv:FILE of --kind=multi_label: what stands between the names of "
+        "a text's labels in --label_column.",
+    )
+    flags.DEFINE_list(
+        "label_columns",
+        None,
+        "For csv:FILE: a column for each class, of that name, with its "
+        "probability; of --kind=multi_label also 1 and 0. Beside "
+        "--label_column they are what is learned, and that is scored.",
+    )
+    flags.DEFINE_enum(
+        "soft_labels",
+        "probabilities",
+        ["probabilities", "logits"],
+        "What the numbers in --label_columns are.",
+    )
+    flags.DEFINE_string(
         "eval_file",
         None,
         "For a FILE of your own: score on this, not on a tenth of FILE.",
@@ -98,7 +117,7 @@ def parse(
     """
     from tfminilm.tasks.readers import tagged
     from tfminilm.tasks.readers.csv_file import csv_task
-    from tfminilm.tasks.task import get_task
+    from tfminilm.tasks.task import LabelColumns, get_task
 
     if not flags.task:
         raise UsageError(f"{command}: expected --task=, such as sst2")
@@ -114,10 +133,11 @@ def parse(
         return tagged.tagged_task(flags.task, columns, labels, flags.eval_file)
     if prefix != "csv" or not colon:
         return get_task(flags.task)
-    if not flags.text_columns or not flags.label_column:
+    has_labels = flags.label_column or flags.label_columns
+    if not flags.text_columns or not has_labels:
         raise UsageError(
             f"{command}: --task={flags.task} expects --text_columns=A[,B] "
-            "and --label_column=C"
+            "and --label_column=C, or --label_columns=C,D"
         )
     return csv_task(
         path,
@@ -126,4 +146,9 @@ def parse(
         flags.kind,
         labels,
         flags.eval_file,
+        LabelColumns(
+            flags.label_separator,
+            tuple(flags.label_columns or ()),
+            flags.soft_labels == "logits",
+        ),
     )

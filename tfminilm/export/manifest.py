@@ -8,6 +8,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Annotated
 
+from tfminilm.export.manifest_parts import (
+    MOST_REAL,
+    Length,
+    MultiLabelClassification,
+    QuestionAnswering,
+    TokenClassification,
+)
 from tfminilm.tasks.kinds import KINDS
 from tfminilm.tokenizer import BERT, KERAS_HUB
 from tfminilm.typed_json import Rule
@@ -31,12 +38,9 @@ _WITH_CLASSES = tuple(
     kind.manifest_name for kind in KINDS.values() if kind.has_classes
 )
 SCORE_ACTIVATIONS = ("linear", "sigmoid")
-_MOST_TOKENS = 1_000_000
-_MOST_REAL = 1e30  # A float32 holds it.
 
-Length = Annotated[int, Rule(minimum=1, maximum=_MOST_TOKENS)]
 Size = Annotated[int, Rule(minimum=1)]
-Real = Annotated[float, Rule(minimum=-_MOST_REAL, maximum=_MOST_REAL)]
+Real = Annotated[float, Rule(minimum=-MOST_REAL, maximum=MOST_REAL)]
 Gap = Annotated[float, Rule(minimum=0)]
 TokenIds = Annotated[
     tuple[Annotated[int, Rule(minimum=0)], ...], Rule(min_size=1)
@@ -61,46 +65,6 @@ class ModelSizes:
     num_heads: Size
     hidden_dim: Size
     parameters: Annotated[int, Rule(minimum=1, maximum=10**15)]
-
-
-@dataclasses.dataclass(frozen=True)
-class QuestionAnswering:
-    """Describe how a long text is cut into windows, and which answers count."""
-
-    document_stride: Annotated[
-        int,
-        Rule(
-            minimum=1,
-            maximum=_MOST_TOKENS,
-            description="Tokens from a window's start to the next one's.",
-        ),
-    ]
-    max_question_tokens: Length
-    max_answer_tokens: Length
-    null_threshold: Annotated[
-        float | None,
-        Rule(
-            minimum=-_MOST_REAL,
-            maximum=_MOST_REAL,
-            description="No answer is given where the score of the first "
-            "token exceeds that of the best answer by more than this; null "
-            "where every question has an answer.",
-        ),
-    ]
-
-
-@dataclasses.dataclass(frozen=True)
-class TokenClassification:
-    """Describe how the tags of tokens become entities."""
-
-    scheme: Annotated[
-        str,
-        Rule(
-            choices=("bio", "bilou", "bioes"),
-            description="What the tags among the labels begin with. A word's "
-            "tag is that of its first token.",
-        ),
-    ]
 
 
 _OF_WORDS = ("kind", "wordpiece")
@@ -240,7 +204,7 @@ class ProbeRow:
 class Probe:
     """Known answers, by which a right runtime is told from a wrong one."""
 
-    tolerance: Annotated[float, Rule(above=0, maximum=_MOST_REAL)]
+    tolerance: Annotated[float, Rule(above=0, maximum=MOST_REAL)]
     rows: Annotated[
         tuple[ProbeRow, ...],
         Rule(
@@ -325,6 +289,10 @@ class Identity:
     question_answering: Annotated[
         QuestionAnswering | None, Rule(when=("task", "question_answering"))
     ]
+    multi_label_classification: Annotated[
+        MultiLabelClassification | None,
+        Rule(is_optional=True, when=("task", "multi_label_classification")),
+    ] = None
     score_activation: Annotated[
         str | None,
         Rule(

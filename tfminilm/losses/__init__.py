@@ -13,6 +13,10 @@ from tfminilm.losses.hidden import (
 from tfminilm.losses.minilm import attention_transfer, value_relation
 from tfminilm.losses.minilmv2 import relation
 from tfminilm.losses.pretraining import masked_lm, next_sentence
+from tfminilm.losses.several_labels import (
+    hard_several_labels,
+    soft_several_labels,
+)
 from tfminilm.losses.soft_targets import hard_labels, logits_mse, soft_targets
 
 __all__ = [
@@ -20,12 +24,14 @@ __all__ = [
     "attention_transfer",
     "cosine_distance",
     "hard_labels",
+    "hard_several_labels",
     "hidden_mse",
     "logits_mse",
     "masked_lm",
     "next_sentence",
     "patient",
     "relation",
+    "soft_several_labels",
     "soft_targets",
     "value_relation",
 ]

@@ -47,6 +47,22 @@ def classes(
     return labels
 
 
+def several(labels: Tensor, outputs: Tensor) -> Any:
+    """Return the labels of texts that may have several, 1 or 0 for each.
+
+    Raises:
+        UserError: they have another shape than the outputs.
+    """
+    labels = _numeric(labels)
+    shape, expected = tuple(labels.shape), tuple(outputs.shape)
+    if len(shape) != len(expected) or shape[-1] != expected[-1]:
+        raise UserError(
+            f"labels have the shape {shape}, expected one number for each "
+            f"label: {expected}"
+        )
+    return ops.cast(labels, "float32")
+
+
 def numbers(labels: Tensor, outputs: Tensor) -> Any:
     """Return labels that are scores, in the shape `[batch, 1]` of the outputs.
 

@@ -5,7 +5,8 @@ The form of the loss follows from the shape of the output: scores of classes
 `[batch, length]`, without padding; or a number `[batch, 1]`. Scores of each
 token's classes are compared at real tokens; a batch with weights `[batch,
 length]` says which of them count. Heads that end in a softmax, or in a sigmoid
-over one number, are compared by their logits.
+over one number, are compared by their logits; so are those that end in a
+sigmoid for each of several labels, each a question of its own.
 """
 
 import functools
@@ -13,11 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import ops
 
-from tfminilm import losses
 from tfminilm.errors import UserError
-from tfminilm.methods import labels as label_forms
+from tfminilm.methods import head_losses
 from tfminilm.methods.terms import Term
 from tfminilm.teachers.expose import head_outputs
 from tfminilm.teachers.logits import (
@@ -32,10 +31,6 @@ from tfminilm.typing import Tensor
 NEXT_SENTENCE = "next_sentence_logits"
 # The output of each token's classes, `[batch, length, classes]`.
 TOKENS = "token_logits"
-# Marks tokens without a label, as in PyTorch and Hugging Face's data sets.
-IGNORED = -100
-# A logit whose probability is 0, far from the largest float32.
-_HIDDEN_LOGIT = -1e9
 
 
 def soft_terms(
@@ -48,14 +43,21 @@ def soft_terms(
 
     def loss(name: str, width: int | None) -> Callable[..., Any]:
         if name == TOKENS:
-            return functools.partial(_soft_of_tokens, temperature=temperature)
+            return functools.partial(
+                head_losses.soft_of_tokens, temperature=temperature
+            )
         if width == 1:
-            return _squared
+            return head_losses.squared
         return functools.partial(
-            _soft, temperature=temperature, is_over_tokens=width is None
+            head_losses.soft,
+            temperature=temperature,
+            is_over_tokens=width is None,
         )
 
-    return _terms("soft_targets", student, loss, weight)
+    of_labels = functools.partial(
+        head_losses.soft_of_labels, temperature=temperature
+    )
+    return _terms("soft_targets", student, loss, weight, of_labels=of_labels)
 
 
 def mse_terms(student: keras.Model, weight: float) -> list[Term]:
@@ -63,8 +65,12 @@ def mse_terms(student: keras.Model, weight: float) -> list[Term]:
 
     def loss(name: str, width: int | None) -> Callable[..., Any]:
         if name == TOKENS:
-            return _squared_of_tokens
-        return _squared_over_tokens if width is None else _squared
+            return head_losses.squared_of_tokens
+        return (
+            head_losses.squared_over_tokens
+            if width is None
+            else head_losses.squared
+        )
 
     return _terms("logits_mse", student, loss, weight)
 
@@ -79,19 +85,19 @@ def hard_terms(
 
     def loss(name: str, width: int | None) -> Callable[..., Any]:
         if name == TOKENS:
-            return _hard_of_tokens
+            return head_losses.hard_of_tokens
         if width == 1:
-            return _squared_labels
-        return functools.partial(_hard, is_over_tokens=width is None)
+            return head_losses.squared_labels
+        return functools.partial(head_losses.hard, is_over_tokens=width is None)
 
-    return _terms(name, student, loss, weight, is_hard=True)
+    return _terms(name, student, loss, weight, True, head_losses.hard_of_labels)
 
 
 def next_sentence_terms(weight: float) -> list[Term]:
     """Return the cross-entropy of next-sentence prediction."""
     term = Term(
         "next_sentence",
-        _next_sentence,
+        head_losses.next_sentence,
         teacher=None,
         student=(NEXT_SENTENCE, -1),
         weight=weight,
@@ -122,7 +128,7 @@ def check_heads(
                 "teacher, fine-tune it first"
             )
         outputs_by_model.append(
-            {n: _num_classes(n, x) for n, x in outputs.items()}
+            {name: _in_words(x) for name, x in outputs.items()}
         )
     *teacher_outputs, student_outputs = outputs_by_model
     expected = teacher_outputs[0] if teacher_outputs else student_outputs
@@ -174,15 +180,27 @@ def _answers(model: keras.Model) -> dict[str, Any]:
     return outputs
 
 
-def _num_classes(name: str, output: Tensor) -> int | None:
-    """Return the number of classes, or `None` if they are a text's tokens."""
-    if ending_of(output) == SIGMOID and output.shape[-1] != 1:
+def _are_labels(output: Tensor) -> bool:
+    """Tell whether an output ends in a sigmoid for each of several labels.
+
+    Raises:
+        UserError: it does so for each token, or for each place in a text.
+    """
+    if ending_of(output) != SIGMOID or output.shape[-1] == 1:
+        return False
+    if len(output.shape) != 2 or output.shape[-1] is None:
         raise UserError(
-            f"{name} ends in a sigmoid for each of {output.shape[-1]} labels, "
-            "expected a softmax, one sigmoid, or logits: the losses here are "
-            "between classes of which one is true"
+            f"an output of the shape {tuple(output.shape)} ends in a sigmoid "
+            "for each number, expected a softmax, or logits: several labels "
+            "are those of a whole text here"
         )
-    return num_classes(output)
+    return True
+
+
+def _in_words(output: Tensor) -> str:
+    each = "labels, each for itself" if _are_labels(output) else "classes"
+    width = num_classes(output)
+    return "over tokens" if width is None else f"of {width} {each}"
 
 
 def _terms(
@@ -191,8 +209,12 @@ def _terms(
     loss: Callable[[str, int | None], Callable[..., Any]],
     weight: float,
     is_hard: bool = False,
+    of_labels: Callable[..., Any] | None = None,
 ) -> list[Term]:
-    """Build a term for each output; their weights sum to `weight`."""
+    """Build a term for each output; their weights sum to `weight`.
+
+    `of_labels` is the loss of several labels, if it is another.
+    """
     outputs = _answers(student)
     terms = []
     for output, tensor in outputs.items():
@@ -200,7 +222,9 @@ def _terms(
         terms.append(
             Term(
                 name if len(outputs) == 1 else f"{name}_{label}",
-                loss(output, _num_classes(output, tensor)),
+                of_labels
+                if of_labels is not None and _are_labels(tensor)
+                else loss(output, num_classes(tensor)),
                 teacher=None if is_hard else (output, -1),
                 student=(output, -1),
                 weight=weight / len(outputs),
@@ -212,163 +236,8 @@ def _terms(
 
 def _is_per_text(name: str, output: Tensor) -> bool:
     """Tell whether an output scores whole texts, not tokens or positions."""
-    return len(output.shape) == 2 and _num_classes(name, output) is not None
+    return len(output.shape) == 2 and num_classes(output) is not None
 
 
-def _soft(
-    teacher: Tensor,
-    student: Tensor,
-    padding_mask: Tensor,
-    sample_weight: Tensor | None = None,
-    *,
-    temperature: float,
-    is_over_tokens: bool,
-) -> Any:
-    _check_shapes(teacher, student)
-    if is_over_tokens:
-        teacher = _without_padding(teacher, padding_mask)
-        student = _without_padding(student, padding_mask)
-    return losses.soft_targets(teacher, student, temperature, sample_weight)
-
-
-def _hard(
-    labels: Tensor,
-    student: Tensor,
-    padding_mask: Tensor,
-    sample_weight: Tensor | None = None,
-    *,
-    is_over_tokens: bool,
-) -> Any:
-    labels = label_forms.classes(labels, student, sample_weight)
-    if is_over_tokens:
-        student = _without_padding(student, padding_mask)
-    return losses.hard_labels(labels, student, sample_weight)
-
-
-def _soft_of_tokens(
-    teacher: Tensor,
-    student: Tensor,
-    padding_mask: Tensor,
-    sample_weight: Tensor | None = None,
-    *,
-    temperature: float,
-) -> Any:
-    _check_shapes(teacher, student)
-    weight, mask = _weight_and_mask(sample_weight, padding_mask)
-    return losses.soft_targets(teacher, student, temperature, weight, mask)
-
-
-def _squared_of_tokens(
-    teacher: Tensor,
-    student: Tensor,
-    padding_mask: Tensor,
-    sample_weight: Tensor | None = None,
-) -> Any:
-    _check_shapes(teacher, student)
-    weight, mask = _weight_and_mask(sample_weight, padding_mask)
-    return losses.logits_mse(teacher, student, weight, mask)
-
-
-def _hard_of_tokens(
-    labels: Tensor,
-    student: Tensor,
-    padding_mask: Tensor,
-    sample_weight: Tensor | None = None,
-) -> Any:
-    labels = ops.convert_to_tensor(labels)
-    weight, mask = _weight_and_mask(sample_weight, padding_mask)
-    if len(labels.shape) == 2:
-        is_labelled = labels != IGNORED
-        labels = ops.where(is_labelled, labels, 0)
-        if mask is None:
-            weight = ops.cast(weight, "float32")
-            weight = ops.where(is_labelled, weight, 0.0)
-        else:
-            mask = ops.where(is_labelled, ops.cast(mask, "int32"), 0)
-    labels = label_forms.classes(
-        labels, student, weight if mask is None else mask
-    )
-    return losses.hard_labels(labels, student, weight, mask)
-
-
-def _weight_and_mask(
-    sample_weight: Tensor | None, padding_mask: Tensor
-) -> tuple[Tensor | None, Tensor | None]:
-    """Return weights of examples and the real tokens, or weights of tokens."""
-    if sample_weight is None or len(sample_weight.shape) == 1:
-        return sample_weight, padding_mask
-    return sample_weight, None
-
-
-def _next_sentence(
-    labels: Tensor,
-    student: Tensor,
-    padding_mask: Tensor,
-    sample_weight: Tensor | None = None,
-) -> Any:
-    # Weights `[batch, masked]` belong to masked tokens, not to pairs.
-    is_of_pairs = sample_weight is not None and len(sample_weight.shape) == 1
-    weights = sample_weight if is_of_pairs else None
-    labels = label_forms.classes(labels, student, weights)
-    return losses.next_sentence(student, labels, weights)
-
-
-def _squared(
-    teacher: Tensor,
-    student: Tensor,
-    padding_mask: Tensor,
-    sample_weight: Tensor | None = None,
-) -> Any:
-    _check_shapes(teacher, student)
-    return losses.logits_mse(teacher, student, sample_weight)
-
-
-def _squared_over_tokens(
-    teacher: Tensor,
-    student: Tensor,
-    padding_mask: Tensor,
-    sample_weight: Tensor | None = None,
-) -> Any:
-    mask = ops.cast(padding_mask, "bool")
-    teacher, student = (
-        ops.where(mask, ops.cast(x, "float32"), 0.0) for x in (teacher, student)
-    )
-    # Scaled so that the mean over all positions becomes one over real ones.
-    real = ops.mean(ops.cast(mask, "float32"), axis=-1, keepdims=True)
-    scale = ops.rsqrt(ops.maximum(real, 1e-9))
-    return losses.logits_mse(teacher * scale, student * scale, sample_weight)
-
-
-def _squared_labels(
-    labels: Tensor,
-    student: Tensor,
-    padding_mask: Tensor,
-    sample_weight: Tensor | None = None,
-) -> Any:
-    labels = label_forms.numbers(labels, student)
-    return _squared(labels, student, padding_mask, sample_weight)
-
-
-def _without_padding(logits: Tensor, padding_mask: Tensor) -> Any:
-    mask = ops.cast(padding_mask, "bool")
-    return ops.where(mask, ops.cast(logits, "float32"), _HIDDEN_LOGIT)
-
-
-def _check_shapes(teacher: Tensor, student: Tensor) -> None:
-    """Raise `UserError` if the known parts of the shapes differ."""
-    teacher_shape, student_shape = (tuple(x.shape) for x in (teacher, student))
-    if (
-        len(teacher_shape) != len(student_shape)
-        or teacher_shape[-1] != student_shape[-1]
-    ):
-        raise UserError(
-            f"the teacher's logits have the shape {teacher_shape}, the "
-            f"student's {student_shape}: expected the same classes"
-        )
-
-
-def _describe(outputs: dict[str, int | None]) -> str:
-    return ", ".join(
-        name + (f" of {width} classes" if width else " over tokens")
-        for name, width in outputs.items()
-    )
+def _describe(outputs: dict[str, str]) -> str:
+    return ", ".join(f"{name} {words}" for name, words in outputs.items())

@@ -59,6 +59,30 @@ def evaluate(
     )
 
 
+def tuned(
+    task: Task,
+    head: keras.Model,
+    tokenizer: Tokenizer,
+    examples: Sequence[Any],
+    settings: Settings,
+) -> Settings:
+    """Return the settings with which a model scores best.
+
+    Args:
+        task: says what the model predicts.
+        head: a model of `heads.build_head`.
+        tokenizer: the model's.
+        examples: that it was not trained on.
+        settings: as it was trained.
+    """
+    kind = kind_of(task)
+    encoded = kind.encode(task, examples, tokenizer, settings)
+    outputs = predict(head, Batches(encoded, BATCH_SIZE))
+    return kind.tune(
+        settings, examples, kind.decode(examples, encoded, outputs)
+    )
+
+
 def evaluate_with(
     run: Callable[[Encoded], list[Any]],
     task: Task,

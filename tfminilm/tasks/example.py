@@ -20,11 +20,14 @@ class Example:
         label: the class' index in `Task.labels`, the score of a regression, a
             number for each class, or None where the data gives none, as in
             GLUE's test files.
+        soft: the probability of each class, from a model or from votes, to
+            learn in place of the label.
     """
 
     id: str
     texts: tuple[str, ...]
     label: Label | None
+    soft: tuple[float, ...] | None = None
 
     @property
     def sentences(self) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ from tfminilm.typing import Tensor, Tensors
 families.register()  # KerasHub loads backbones by their names.
 _INITIALIZER_STDDEV = 0.02
 SHAPE = {"class_name": str, "config": dict}
+# Of several labels at once, each for itself.
+SIGMOID = "sigmoid"
 # A softmax makes 0 of it, and it is far from float32's limits.
 _NEVER = -1e9
 
@@ -68,6 +70,7 @@ class FirstTokenClassifier(_Head):
         num_classes: outputs.
         dropout: rate in training, on both sides of the dense layer.
         activation: of the dense layer, as Keras names it.
+        output_activation: of the logits; none by default.
 
     Call arguments:
         inputs: what `backbone` reads.
@@ -82,22 +85,27 @@ class FirstTokenClassifier(_Head):
         num_classes: int,
         dropout: float = 0.1,
         activation: str = "tanh",
+        output_activation: str | None = None,
         **kwargs: Any,
     ):
         x = token_states(backbone)[:, 0, :]
         x = _dropout(backbone, dropout, "pooled_dropout")(x)
         x = _dense(backbone, x.shape[-1], "pooled_dense", activation)(x)
         x = _dropout(backbone, dropout, "classifier_dropout")(x)
-        logits = _dense(backbone, num_classes, "logits")(x)
+        ending = _dense(backbone, num_classes, "logits", output_activation)
+        logits = ending(x)
         super().__init__(backbone, logits, dropout, **kwargs)
         self.num_classes = num_classes
         self.activation = activation
+        self.output_activation = output_activation
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
+        config = super().get_config() | {
             "num_classes": self.num_classes,
             "activation": self.activation,
         }
+        ending = {"output_activation": self.output_activation}
+        return config | (ending if self.output_activation else {})
 
 
 @keras.saving.register_keras_serializable(package="tfminilm")
@@ -189,7 +197,10 @@ class TokenCrossEntropy(keras.losses.Loss):
 
 
 def text_classifier(
-    backbone: keras.Model, num_outputs: int, dropout: float
+    backbone: keras.Model,
+    num_outputs: int,
+    dropout: float,
+    activation: str | None = None,
 ) -> keras.Model:
     """Put a new head with outputs for the whole text on a backbone.
 
@@ -197,6 +208,7 @@ def text_classifier(
         backbone: a KerasHub encoder.
         num_outputs: classes, or 1 for a score.
         dropout: rate in training, at the head.
+        activation: of the logits, such as `SIGMOID` of several labels.
 
     Returns:
         KerasHub's own text classifier where it has one for the backbone, else
@@ -204,10 +216,22 @@ def text_classifier(
     """
     classifier = families.text_classifiers().get(type(backbone))
     if classifier is None:
-        return FirstTokenClassifier(backbone, num_outputs, dropout)
+        return FirstTokenClassifier(
+            backbone, num_outputs, dropout, output_activation=activation
+        )
     return classifier(
-        backbone, num_classes=num_outputs, dropout=dropout, compile=False
+        backbone,
+        num_classes=num_outputs,
+        dropout=dropout,
+        activation=activation,
+        compile=False,
     )
+
+
+def gives_several_labels(model: keras.Model) -> bool:
+    """Tell whether a text classifier ends in a sigmoid for each label."""
+    function = last_dense(model).activation
+    return model.num_classes > 1 and function is keras.activations.sigmoid
 
 
 def last_dense(head: keras.Model) -> keras.layers.Dense:

@@ -15,6 +15,7 @@ from tfminilm.tasks.head_models import (
     FirstTokenClassifier,
     SpanFinder,
     TokenClassifier,
+    gives_several_labels,
     last_dense,
     token_states,
 )
@@ -105,10 +106,11 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
 
 
 def _with_logits(head: keras.Model) -> keras.Model:
-    """Take the activation of a text classifier's logits away."""
+    """Take the activation of logits away, unless it says what they are."""
     linear = keras.activations.linear
     is_plain = getattr(head, "activation", linear) is linear
-    if isinstance(head, keras_hub.models.TextClassifier) and not is_plain:
+    is_own = isinstance(head, keras_hub.models.TextClassifier)
+    if is_own and not is_plain and not gives_several_labels(head):
         last_dense(head).activation = head.activation = linear
     return head
 
@@ -124,7 +126,11 @@ def _as_said(head: Head, backbone: keras.Model) -> keras.Model:
     if not isinstance(model, FirstTokenClassifier):
         return model
     return FirstTokenClassifier(
-        backbone, model.num_classes, head.dropout, head.activation
+        backbone,
+        model.num_classes,
+        head.dropout,
+        head.activation,
+        model.output_activation,
     )
 
 

@@ -25,6 +25,21 @@ class Prediction:
 
 
 @dataclasses.dataclass(frozen=True)
+class LabelsPrediction:
+    """Hold the labels of a text, or of two, of which there may be several.
+
+    Attributes:
+        labels: the names of those above their threshold, in the model's order.
+        scores: the probability of each label, by its name.
+        is_truncated: whether the text was too long, and its end was not read.
+    """
+
+    labels: tuple[str, ...]
+    scores: Mapping[str, float]
+    is_truncated: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class ScorePrediction:
     """Hold the score of a text, or of how two go together.
 

@@ -25,9 +25,10 @@ _SHAPE = {
     "null_threshold?": (float, None),
     "num_texts?": int,
     "score_activation?": str,
+    "thresholds?": [float],
 }
 # Left out where they are empty: they came later.
-_LATER = ("score_activation",)
+_LATER = ("score_activation", "thresholds")
 _ANY_LABEL = "LABEL_0"
 # What `tfminilm export` wrote beside a head before there was `SETTINGS`.
 _MANIFEST = "manifest.json"
@@ -49,7 +50,9 @@ class Settings:
     `null_threshold` is SQuAD 2.0's: an answer that is this much less likely
     than "no answer" is not given. `None` where every question has one.
     `score_activation`, "linear" or "sigmoid", makes a cross-encoder's score of
-    its logit; empty where the logit is the score.
+    its logit; empty where the logit is the score. `thresholds` has for each
+    of several labels the probability from which on it is given; 0.5 where it
+    is empty.
     """
 
     task: str
@@ -60,6 +63,7 @@ class Settings:
     null_threshold: float | None = None
     num_texts: int = 1
     score_activation: str = ""
+    thresholds: tuple[float, ...] = ()
 
     @classmethod
     def of(
@@ -136,7 +140,9 @@ class Settings:
                 if field.name in content
             }
             | {"labels": tuple(content["labels"])}
+            | {"thresholds": tuple(content.get("thresholds", ()))}
         )
+        _require_thresholds(settings, path)
         of_task = settings.kind, settings.labels
         if head and (head.kind, head.labels) != of_task:
             raise UserError(
@@ -167,6 +173,16 @@ def has_head(folder: str | os.PathLike) -> bool:
     if all((path / name).is_file() for name in (SETTINGS, "task.json")):
         return True
     return (find_head(path) or find_preset_head(path)) is not None
+
+
+def _require_thresholds(settings: Settings, path: pathlib.Path) -> None:
+    count, labels = len(settings.thresholds), len(settings.labels)
+    is_right = all(0 <= value <= 1 for value in settings.thresholds)
+    if count not in (0, labels) or not is_right:
+        raise UserError(
+            f"{path}: the thresholds are {settings.thresholds}, expected a "
+            f"number from 0 to 1 for each of {labels} labels"
+        )
 
 
 def _in_words(model: "Settings | Head") -> str:

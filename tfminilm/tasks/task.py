@@ -27,6 +27,23 @@ class Files:
 
 
 @dataclasses.dataclass(frozen=True)
+class LabelColumns:
+    """Say how a user's own file writes labels other than one name a row.
+
+    Attributes:
+        separator: between the names of a text's labels in one column.
+        columns: one for each class, by its name. They hold probabilities; of
+            several labels also 1 and 0.
+        are_logits: whether these numbers stand before the softmax, or before
+            the sigmoid of each of several labels.
+    """
+
+    separator: str = ","
+    columns: tuple[str, ...] = ()
+    are_logits: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Task:
     """One benchmark.
 
@@ -39,6 +56,7 @@ class Task:
         labels: the classes' names by index, in the order of TFDS.
         texts: the columns of the original files that hold the texts.
         label: the column of the original files that holds the label.
+        label_columns: how a user's own file writes other labels.
         file_labels: the classes as the original files write them, by index;
             `labels` unless given.
         score_range: the least and the greatest score of a regression.
@@ -67,6 +85,7 @@ class Task:
     labels: tuple[str, ...] = ()
     texts: tuple[str, ...] = ("sentence1", "sentence2")
     label: str = "label"
+    label_columns: LabelColumns = LabelColumns()
     file_labels: tuple[str, ...] = ()
     score_range: tuple[float, float] | None = None
     train_split: str | None = "train"

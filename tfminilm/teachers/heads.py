@@ -18,6 +18,7 @@ from tfminilm.families.hugging_face.checkpoint import (
 )
 from tfminilm.private.deferred import made_with_values
 from tfminilm.teachers import cross_encoders
+from tfminilm.teachers.cross_encoders import SIGMOID
 from tfminilm.teachers.load import is_hugging_face
 from tfminilm.typing import Policy
 
@@ -33,6 +34,7 @@ _PRETRAINED = ("", "MaskedLM", "PreTraining", "NextSentencePrediction")
 _MOST = 1_000
 _MADE_UP = re.compile(r"LABEL_\d+")
 _ONE_LABEL = "single_label_classification"
+_LABELS = "multi_label_classification"
 # In tokens, where nothing says how long a model's texts were.
 _LENGTH, _QUESTION_LENGTH = 128, 384
 
@@ -41,8 +43,7 @@ class Head(NamedTuple):
     """Hold what a folder says of a head.
 
     Attributes:
-        kind: "classification", "regression", "qa" or
-            "token_classification", as of a `Task`.
+        kind: such as "classification", "regression" or "qa", as of a `Task`.
         labels: of the classes, in the order of the logits.
         dropout: rate in training.
         task: the name of what it was fine-tuned on, if it is said.
@@ -145,12 +146,14 @@ def _head(checkpoint: Checkpoint) -> Head | None:
     if problem in (None, "regression") and len(labels) == 1:
         kind, labels = "regression", ()
         score_activation = pair.activation if pair else ""
-    elif problem not in (None, _ONE_LABEL) or len(labels) < 2:
+    elif problem not in (None, _ONE_LABEL, _LABELS) or len(labels) < 2:
         raise UserError(
             f"{path}: problem_type is {problem!r} with {len(labels)} labels, "
-            "expected single_label_classification with two or more, or "
+            f"expected {_ONE_LABEL} or {_LABELS} with two or more, or "
             "regression with one: give a model that was trained so"
         )
+    elif problem == _LABELS or (pair and pair.activation == SIGMOID):
+        kind = "multi_label"
     width = checkpoint.shapes.get(f"{written.classifier['logits']}.weight")
     count = len(labels) or 1
     if width is not None and width[0] != count:

@@ -18,7 +18,9 @@ _OF_ANSWERS, _OF_TOKENS = "SpanFinder", "TokenClassifier"
 # What an encoder was pretrained with, which no task asks for.
 _PRETRAINED = "MaskedLM"
 # What the output of the last layer goes through, and what that makes of it.
-_ONE_OF_SEVERAL = (None, "linear", "softmax")
+_KINDS = dict.fromkeys((None, "linear", "softmax"), "classification") | {
+    "sigmoid": "multi_label"
+}
 _SCORE = {None: "", "linear": "", "sigmoid": SIGMOID}
 # In tokens, where no preprocessor says how long texts were.
 _LENGTH = 128
@@ -27,6 +29,7 @@ _SHAPE = {
     "config": {
         "num_classes?": int,
         "activation?": object,
+        "output_activation?": object,
         "dropout?": float,
         "backbone?": {"config?": {"max_sequence_length?": (int, None)}},
         "preprocessor?": ({"config?": {"sequence_length?": (int, None)}}, None),
@@ -71,15 +74,16 @@ def find_preset_head(folder: pathlib.Path) -> Head | None:
     if name == _OF_TOKENS:
         kind = "token_classification"
         return Head(kind, (), dropout, "", 1, length, {}, "", "", count)
-    # A FirstTokenClassifier's is that of the layer in front of the logits.
-    activation = config.get("activation") if name != _OF_FIRST_TOKEN else None
-    choices = tuple(_SCORE) if count == 1 else _ONE_OF_SEVERAL
+    # A FirstTokenClassifier has one in front of the logits, too.
+    is_first = name == _OF_FIRST_TOKEN
+    activation = config.get("output_activation" if is_first else "activation")
+    choices = tuple(_SCORE if count == 1 else _KINDS)
     if activation not in choices:
         raise UserError(
             f"{path}: activation is {str(activation)[:60]!r} of {count} "
             f"classes, expected {' or '.join(map(str, choices))}"
         )
-    kind = "regression" if count == 1 else "classification"
+    kind = "regression" if count == 1 else _KINDS[activation]
     score = _SCORE[activation] if count == 1 else ""
     return Head(
         kind, (), dropout, "", 1, length, {}, "", score, count * (count > 1)

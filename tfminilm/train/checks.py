@@ -14,6 +14,7 @@ from tfminilm.train.stage import (
     LABEL_KINDS,
     OPTIMIZERS,
     PRECISIONS,
+    SOFT_LABELS,
     SPARSITY_SCHEDULES,
     Stage,
     StudentSpec,
@@ -89,6 +90,7 @@ def check_ranges(stage: Stage, prefix: str) -> None:
         ("student.attention_input", ATTENTION_INPUTS),
         ("data.augmentation", AUGMENTATIONS),
         ("data.label_kind", LABEL_KINDS),
+        ("data.soft_labels", SOFT_LABELS),
         ("compress.sparsity_schedule", SPARSITY_SCHEDULES),
     ):
         expected = " or ".join(filter(None, choices))

@@ -13,7 +13,7 @@ from tfminilm.private import optimizers, trainers
 from tfminilm.tasks import windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded
-from tfminilm.tasks.evaluate import evaluate
+from tfminilm.tasks.evaluate import evaluate, tuned
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task, get_task
@@ -150,7 +150,8 @@ class FineTuningJob:
         _require_length(self.spec, backbone)
         head = self.kind.attach_head(backbone)
         fast = faster(head)
-        return Models(OnTask(fast.input, fast.output), head, tokenizer)
+        output = kind_of(self.task).trained_output(fast)
+        return Models(OnTask(fast.input, output), head, tokenizer)
 
     def open_data(
         self, models: Models, folder: Workdir, progress: Progress
@@ -186,6 +187,10 @@ class FineTuningJob:
                 self.cache,
             ).metrics
 
+        def tune(head: keras.Model, tokenizer: Tokenizer) -> Settings:
+            examples = dev[task.eval_splits[0]]
+            return tuned(task, head, tokenizer, examples, settings)
+
         return TrainingData(
             batches=lambda first, count: batches.dataset(first, count).map(
                 as_read
@@ -196,6 +201,7 @@ class FineTuningJob:
             whole_numbers=encoded.whole_numbers,
             # The last step's model is always scored, once it is saved.
             score=score if kind.is_scored_in_training and dev else None,
+            tune=tune if kind.is_tuned and dev else None,
             batches_per_epoch=len(batches),
             label_scale=scale,
         )

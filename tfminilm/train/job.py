@@ -12,7 +12,7 @@ import keras
 from tfminilm import files
 from tfminilm.compress import fake_quantization
 from tfminilm.train.distributed import DistributedContext
-from tfminilm.train.models import ModelKind, Models
+from tfminilm.train.models import ModelKind, Models, TaskHead
 from tfminilm.train.precision import resolve_precision
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import TrainSpec
@@ -134,7 +134,7 @@ def run_job(job: Job, folder: Workdir, progress: Progress) -> keras.Model:
         )
         trained = job.train(models, trainer, progress)
         if context.is_chief:
-            _save(trained, job.kind, folder)
+            _save(trained, _tuned(job.kind, trained, data), folder)
             folder.log_event("finished", spec.steps)
     context.barrier()
     return trained.student
@@ -148,6 +148,14 @@ def _note_head(job: Job, data: TrainingData, folder: Workdir) -> None:
         facts["labels"] = list(settings.labels)
         folder.pin(SETTINGS_OF_HEAD, lambda: facts)
         folder.pin(SCALE, lambda: [*data.label_scale])
+
+
+def _tuned(kind: ModelKind, trained: Trained, data: TrainingData) -> ModelKind:
+    """Return the kind with the settings that suit the trained model best."""
+    if data.tune is None or not isinstance(kind, TaskHead):
+        return kind
+    settings = data.tune(trained.student, trained.tokenizer)
+    return dataclasses.replace(kind, settings=settings)
 
 
 def _save(trained: Trained, kind: ModelKind, folder: Workdir) -> None:

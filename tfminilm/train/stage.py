@@ -15,6 +15,7 @@ OPTIMIZERS = ("adamw", "lamb")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 AUGMENTATIONS = ("bilstm", "tinybert")
 LABEL_KINDS = COLUMN_KINDS
+SOFT_LABELS = ("", "probabilities", "logits")
 SPARSITY_SCHEDULES = ("polynomial", "constant")
 TASK = "task:"
 # Instead of a masked language model: word vectors do all of its work.
@@ -137,8 +138,11 @@ class DataSpec(tfminilm.config.Typed):
     label and always the same ones (0: all; of `sentences`, of the whole text).
     "task:csv:FILE" is labelled text of your own: `text_columns` names its
     column of text or two, with a comma between, and `label_column` what to
-    predict, a class or, by `label_kind` "regression", a number; a tenth of its
-    rows is held out, or else `eval_file` is.
+    predict, a class or, by `label_kind` "regression", a number, or by
+    "multi_label" names with `label_separator` (by default a comma) between
+    them. `label_columns` names a column for each class instead, or besides,
+    with the probabilities to learn, or by `soft_labels` "logits". A tenth of
+    the rows is held out, or else `eval_file` is.
 
     `augment_copies` adds so many changed copies of each, without labels, as a
     paper makes them. `augmentation` "bilstm" masks and cuts, and with
@@ -162,6 +166,9 @@ class DataSpec(tfminilm.config.Typed):
     text_columns: str = ""
     label_column: str = ""
     label_kind: str = "classification"
+    label_separator: str = ""
+    label_columns: str = ""
+    soft_labels: str = ""
     eval_file: str = ""
     augment_copies: int = 0
     augmentation: str = AUGMENTATIONS[0]

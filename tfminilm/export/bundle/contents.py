@@ -16,9 +16,12 @@ from tfminilm.export.manifest import (
     File,
     Identity,
     ModelSizes,
-    QuestionAnswering,
     Signature,
     Tensor,
+)
+from tfminilm.export.manifest_parts import (
+    MultiLabelClassification,
+    QuestionAnswering,
     TokenClassification,
 )
 from tfminilm.export.target import Target
@@ -30,6 +33,7 @@ from tfminilm.tasks.settings import Settings
 _PARTS: dict[str, Any] = {
     "question_answering": QuestionAnswering,
     "token_classification": TokenClassification,
+    "multi_label_classification": MultiLabelClassification,
 }
 
 

@@ -53,6 +53,7 @@ def read(content: Mapping[str, Any]) -> Manifest:
     _require_signatures(manifest)
     _require_room_for_text(manifest)
     _require_probe(manifest)
+    _require_thresholds(manifest)
     return manifest
 
 
@@ -192,6 +193,16 @@ def _require_answers(
                 f"{place}.outputs.{name} has {len(values)} numbers, expected "
                 f"{count}"
             )
+
+
+def _require_thresholds(manifest: Manifest) -> None:
+    part = manifest.multi_label_classification
+    labels = manifest.labels or ()
+    if part is not None and len(part.thresholds) != len(labels):
+        raise ValueError(
+            f"multi_label_classification.thresholds has "
+            f"{len(part.thresholds)} numbers, expected {len(labels)}"
+        )
 
 
 def _require_row(place: str, index: int, rows: int) -> None:

@@ -12,6 +12,7 @@ from tfminilm.export.check import calibration
 from tfminilm.export.check.compare import cosines
 from tfminilm.export.manifest import OutputParity, Parity
 from tfminilm.export.target import Target
+from tfminilm.tasks.head_models import gives_several_labels
 from tfminilm.tasks.similarity import pool, unit
 from tfminilm.teachers.embedding import embedding_of
 from tfminilm.typing import Tokenizer
@@ -199,13 +200,16 @@ class _Pair:
     sentence: str
     got: np.ndarray
     expected: np.ndarray
+    are_labels: bool = False
 
     def difference(self, length: int, cosine: float | None) -> Difference:
         got, expected = self.got, self.expected
         scale = max(1.0, float(np.sqrt(np.mean(np.square(expected)))))
         gap = np.abs(got - expected) / scale
         agrees = None
-        if _is_answer(self.output) and expected.size > 1:
+        if self.are_labels:
+            agrees = float(((got >= 0.5) == (expected >= 0.5)).all())
+        elif _is_answer(self.output) and expected.size > 1:
             same = got.argmax(axis=-1) == expected.argmax(axis=-1)
             agrees = float(np.mean(same))
         return Difference(
@@ -230,6 +234,8 @@ def _compared(
 ) -> Iterable[_Pair]:
     """Yield the outputs of both for each text, cut to its real tokens."""
     shown, encoded = calibration.encode(tokenizer, texts, length)
+    is_task = hasattr(model, "num_classes")
+    are_labels = is_task and gives_several_labels(model)
     for start in range(0, len(encoded), _BATCH):
         numbers = np.arange(start, min(start + _BATCH, len(encoded)))
         batch = encoded.padded(numbers, length)
@@ -245,6 +251,7 @@ def _compared(
                         shown[number],
                         _real(name, got[name][0], real),
                         _real(name, values[index], real),
+                        are_labels,
                     )
 
 

@@ -14,7 +14,10 @@ from tfminilm.export.graph import weights
 from tfminilm.export.server import auto_tokenizer, sentence_transformers
 from tfminilm.families.family import Family, HuggingFace
 from tfminilm.families.hugging_face.checkpoint import num_units, pytorch_name
-from tfminilm.tasks.head_models import FirstTokenClassifier
+from tfminilm.tasks.head_models import (
+    FirstTokenClassifier,
+    gives_several_labels,
+)
 from tfminilm.tasks.kinds import kind_of_head
 from tfminilm.teachers import cross_encoders
 from tfminilm.typing import Tokenizer
@@ -164,6 +167,8 @@ def _classifier_head(
         settings[family.classifier_pooling] = model.pooling
     if model.num_classes == 1:
         settings["problem_type"] = "regression"
+    elif gives_several_labels(model):
+        settings["problem_type"] = "multi_label_classification"
     if isinstance(model, FirstTokenClassifier):
         settings["classifier_activation"] = True  # The pooler is tanh.
     return settings, modules
@@ -186,7 +191,9 @@ def _require_plain(model: keras_hub.models.Task) -> None:
     activation = model.get_layer("logits").activation
     if width != model.backbone.hidden_dim:
         fault = f"hidden_dim={width}, expected {model.backbone.hidden_dim}"
-    elif activation is not keras.activations.linear:
+    elif activation is not keras.activations.linear and (
+        not gives_several_labels(model)
+    ):
         fault = "an activation of the logits, expected none"
     else:
         return

@@ -123,6 +123,7 @@ class BiLSTMClassifier(keras_hub.models.TextClassifier):
         num_classes: outputs.
         dropout: rate in training, before the logits.
         preprocessor: as other KerasHub tasks have it, or `None`.
+        activation: of the logits, as Keras names it; none by default.
 
     Call arguments:
         inputs: what `backbone` reads.
@@ -139,6 +140,7 @@ class BiLSTMClassifier(keras_hub.models.TextClassifier):
         num_classes: int,
         dropout: float = 0.0,
         preprocessor: keras_hub.models.Preprocessor | None = None,
+        activation: str | None = None,
         **kwargs: Any,
     ):
         self.backbone = backbone
@@ -147,7 +149,10 @@ class BiLSTMClassifier(keras_hub.models.TextClassifier):
             dropout, dtype=backbone.dtype_policy, name="output_dropout"
         )
         self.output_dense = layers.Dense(
-            num_classes, dtype=backbone.dtype_policy, name="logits"
+            num_classes,
+            activation=activation,
+            dtype=backbone.dtype_policy,
+            name="logits",
         )
         features = self.output_dropout(backbone(backbone.input))
         logits = self.output_dense(features)
@@ -155,9 +160,12 @@ class BiLSTMClassifier(keras_hub.models.TextClassifier):
         super().__init__(inputs=backbone.input, outputs=logits, **kwargs)
         self.num_classes = num_classes
         self.dropout = dropout
+        self.activation = activation
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
+        config = super().get_config() | {
             "num_classes": self.num_classes,
             "dropout": self.dropout,
         }
+        ending = {"activation": self.activation} if self.activation else {}
+        return config | ending

@@ -10,6 +10,7 @@ from tfminilm.errors import UserError
 from tfminilm.tasks.kinds.classification import Classification
 from tfminilm.tasks.kinds.extractive_qa import ExtractiveQA
 from tfminilm.tasks.kinds.kind import Kind, Result, Scale
+from tfminilm.tasks.kinds.multi_label import MultiLabel
 from tfminilm.tasks.kinds.regression import Regression
 from tfminilm.tasks.kinds.token_classification import TokenClassification
 
@@ -33,6 +34,7 @@ KINDS: dict[str, Kind] = {
         Regression(),
         ExtractiveQA(),
         TokenClassification(),
+        MultiLabel(),
     )
 }
 

@@ -8,10 +8,12 @@ import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.kinds import label_rows
 from tfminilm.tasks.kinds.labelled import LabelledTexts
 from tfminilm.tasks.predictions import Prediction
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
+from tfminilm.typing import Tensor
 
 if TYPE_CHECKING:
     import keras
@@ -36,6 +38,13 @@ class Classification(LabelledTexts):
             )
         return names.index(written)
 
+    def parse_numbers(
+        self, task: Task, values: np.ndarray, where: str
+    ) -> tuple[int, tuple[float, ...]]:
+        are_logits = task.label_columns.are_logits
+        shares = label_rows.one_of_several(values, are_logits, where)
+        return int(values.argmax()), shares
+
     def written_label(self, task: Task, label: int | float) -> str:
         names = task.file_labels or task.labels
         if label not in range(len(names)):
@@ -54,12 +63,23 @@ class Classification(LabelledTexts):
     def describe_outputs(self, task: Task) -> str:
         return f"{len(task.labels)} ({', '.join(task.labels)})"
 
+    def is_head_of(self, task: Task, model: "keras.Model") -> bool:
+        from tfminilm.tasks.head_models import gives_several_labels
+
+        is_right = super().is_head_of(task, model)
+        return is_right and not gives_several_labels(model)
+
     def losses(self, model: "keras.Model") -> dict[str, Any]:
         import keras
 
-        return {
-            "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        }
+        def loss(labels: Tensor, logits: Tensor) -> Any:
+            is_soft = labels.shape[-1:] == logits.shape[-1:]
+            function = keras.losses.sparse_categorical_crossentropy
+            if is_soft and len(labels.shape) == len(logits.shape):
+                function = keras.losses.categorical_crossentropy
+            return function(labels, logits, from_logits=True)
+
+        return {"loss": loss}
 
     def decode(
         self,

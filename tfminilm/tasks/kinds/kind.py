@@ -14,6 +14,7 @@ from tfminilm.typing import Tokenizer
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +78,9 @@ class Kind(abc.ABC):
     compares_texts: ClassVar[bool] = False
     """Whether the cosine of two texts' embeddings is a prediction."""
 
+    is_tuned: ClassVar[bool] = False
+    """Whether examples that were held out choose some of the settings."""
+
     is_augmentable: ClassVar[bool] = True
     """Whether a text with some words changed is still an example."""
 
@@ -114,6 +118,29 @@ class Kind(abc.ABC):
             NotImplementedError: the labels are no fields of a table.
         """
         raise NotImplementedError(f"{self.name}: a label is no field of a row")
+
+    def names_of(self, task: Task, written: str | Sequence[str]) -> list[str]:
+        """Return the names of the classes in a field of a user's own file."""
+        return [written.strip()] if isinstance(written, str) else [*written]
+
+    def parse_numbers(
+        self, task: Task, values: "np.ndarray", where: str
+    ) -> tuple[Label, tuple[float, ...] | None]:
+        """Read a row of numbers, one for each class.
+
+        Args:
+            task: says what the classes and the numbers are.
+            values: float64 `[classes]`.
+            where: what the error calls its place.
+
+        Returns:
+            The label, and the probabilities of classes of which one is true.
+
+        Raises:
+            UserError: they are no such numbers.
+            NotImplementedError: there are no classes.
+        """
+        raise NotImplementedError(f"{self.name} has no classes")
 
     def written_label(self, task: Task, label: int | float) -> str:
         """Write a label or a prediction as the task's own files do.
@@ -206,6 +233,10 @@ class Kind(abc.ABC):
             teacher: another one, which is trained.
         """
 
+    def trained_output(self, model: "keras.Model") -> Any:
+        """Return the symbolic output that `losses` are for."""
+        return model.output
+
     @abc.abstractmethod
     def losses(self, model: "keras.Model") -> dict[str, Any]:
         """Return the loss of fine-tuning, as arguments of `compile`.
@@ -265,6 +296,21 @@ class Kind(abc.ABC):
             NotImplementedError: the kind has none yet.
         """
         raise NotImplementedError(f"{self.name} has no predictions to read")
+
+    def tune(
+        self,
+        settings: Settings,
+        examples: Sequence[Any],
+        decoded: Sequence[Any],
+    ) -> Settings:
+        """Return the settings that score best; by default as they are.
+
+        Args:
+            settings: of a trained model.
+            examples: that were held out.
+            decoded: of `decode`.
+        """
+        return settings
 
     @abc.abstractmethod
     def score(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfminilm.tasks import encode, metrics
 from tfminilm.tasks.encode import Encoded
-from tfminilm.tasks.example import Example
+from tfminilm.tasks.example import Example, Label
 from tfminilm.tasks.kinds.kind import Kind, Result
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
@@ -36,7 +36,7 @@ class LabelledTexts(Kind):
     labels_are_a_column = True
 
     @abc.abstractmethod
-    def made_up_label(self, task: Task, index: int) -> int | float:
+    def made_up_label(self, task: Task, index: int) -> Label:
         """Return the label of the example number `index`."""
 
     def made_up_example(self, task: Task, index: int) -> Example:

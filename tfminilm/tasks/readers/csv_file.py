@@ -1,19 +1,22 @@
 """Read a user's own labelled text from a .csv or .tsv file with a header."""
 
 import collections
+import dataclasses
+import functools
 import math
 import os
 import pathlib
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from tfminilm.errors import UserError
-from tfminilm.tasks.example import Example
-from tfminilm.tasks.kinds import COLUMN_KINDS, KINDS, kind_of
-from tfminilm.tasks.readers import paths
+from tfminilm.tasks.example import Example, Label
+from tfminilm.tasks.kinds import COLUMN_KINDS, KINDS, kind_of, label_rows
+from tfminilm.tasks.readers import json_rows, paths
 from tfminilm.tasks.readers.delimited import quoted, tab_separated
-from tfminilm.tasks.task import Files, Task
+from tfminilm.tasks.task import Files, LabelColumns, Task
 
 # Without a file to validate on, one row in this many is kept for validation.
 _HELD_OUT = 10
@@ -21,6 +24,7 @@ _HELD_OUT = 10
 _MOST_CLASSES = 1_000
 _FEW_CLASSES = 20
 _MOST_NAME = 100
+_ONE_NAME = LabelColumns()
 _WHOLE = re.compile(r"-?\d{1,18}")
 
 
@@ -31,12 +35,15 @@ def csv_task(
     kind: str = "classification",
     labels: Sequence[str] | None = None,
     eval_path: str | os.PathLike | None = None,
+    label_columns: LabelColumns = _ONE_NAME,
 ) -> Task:
     """Make a task of a user's own file.
 
     The file is UTF-8 with a header line, fields parted by commas (by tabs if
     it is called *.tsv) and quoted where needed, as spreadsheets write them;
     the quotes of a *.tsv may also be part of its texts, as GLUE's are.
+    If it is called *.jsonl, each line is an object of JSON, whose keys are the
+    columns; a list holds a text's several labels.
     The task's splits are "train" and "validation", and "all" for every row of
     `path`. Validation is `eval_path`, or else a tenth of the rows of `path`,
     always the same ones, which "train" then leaves out.
@@ -46,10 +53,13 @@ def csv_task(
         text_columns: the names of the one or two columns of text.
         label_column: the name of the column to predict; None if the file is
             only to be predicted on, and then classes need `labels`.
-        kind: "classification" or "regression".
+        kind: "classification", "multi_label" or "regression".
         labels: the classes by index; if None, those found in `path`, sorted
             (as numbers if they all are whole numbers).
         eval_path: a file of the same columns.
+        label_columns: how labels are written that are not one name a row. Its
+            `columns` are the classes; with a label column as well, that is
+            the label to be scored, and they are what is learned.
 
     Raises:
         UserError: there are fewer than two classes, or `path`, which is only
@@ -60,11 +70,19 @@ def csv_task(
         raise UserError(
             f"kind {kind!r}: expected one of {', '.join(COLUMN_KINDS)}"
         )
-    _check_columns(text_columns, label_column)
+    _check_columns(text_columns, label_column, label_columns.columns)
     if not KINDS[kind].has_classes:
+        _require_no_columns(kind, label_columns)
         labels = ()
+    elif label_columns.columns:
+        labels = _named_columns(path, label_columns.columns, labels)
+        label_columns = dataclasses.replace(label_columns, columns=labels)
     elif labels is None:
-        labels = _classes(path, text_columns, label_column)
+        names_of = functools.partial(
+            KINDS[kind].names_of,
+            Task("", kind, (), (), label_columns=label_columns),
+        )
+        labels = _classes(path, text_columns, label_column, names_of)
     else:
         _check_classes(path, labels)
     file = os.fspath(path)
@@ -78,6 +96,7 @@ def csv_task(
         labels=tuple(labels),
         texts=tuple(text_columns),
         label=label_column or "",
+        label_columns=label_columns,
         test_splits=("all",),
     )
 
@@ -92,18 +111,12 @@ def read(task: Task, split: str) -> list[Example]:
     """
     names = task.files[0].names
     path = names[split][0]
-    kind = kind_of(task)
+    columns = (*task.texts, task.label, *task.label_columns.columns)
     examples = [
         Example(
-            id=str(index),
-            texts=tuple(row[name] for name in task.texts),
-            label=kind.parse_label(task, row[task.label].strip(), where)
-            if task.label
-            else None,
+            str(index), _texts(task, row, where), *_labels(task, row, where)
         )
-        for index, (where, row) in enumerate(
-            _rows(path, (*task.texts, task.label))
-        )
+        for index, (where, row) in enumerate(_rows(path, columns))
     ]
     if split != "all" and names["train"] == names["validation"]:
         rows = held_out(len(examples))
@@ -120,14 +133,73 @@ def read(task: Task, split: str) -> list[Example]:
     return examples
 
 
+def _texts(task: Task, row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    texts = tuple(row[name] for name in task.texts)
+    if not all(isinstance(text, str) for text in texts):
+        raise UserError(
+            f"{where}: a text is a list, expected a text in "
+            f"{' and '.join(task.texts)}"
+        )
+    return texts
+
+
+def _labels(
+    task: Task, row: Mapping[str, Any], where: str
+) -> tuple[Label | None, tuple[float, ...] | None]:
+    """Return an example's label, and the probabilities to learn instead."""
+    kind, columns = kind_of(task), task.label_columns.columns
+    label: Label | None = None
+    soft = None
+    if columns:
+        values = label_rows.numbers({n: row[n] for n in columns}, where)
+        if values is not None:
+            label, soft = kind.parse_numbers(task, values, where)
+        elif not task.label:
+            raise UserError(
+                f"{where}: no numbers in {', '.join(columns)}; give the row "
+                "some, or remove it"
+            )
+    if task.label:
+        written = row[task.label]
+        if isinstance(written, str):
+            written = written.strip()
+        label = kind.parse_label(task, written, where)
+    return label, soft
+
+
+def _require_no_columns(kind: str, label_columns: LabelColumns) -> None:
+    if label_columns.columns:
+        raise UserError(
+            f"the label columns are {', '.join(label_columns.columns)}, and "
+            f"--kind={kind} has no classes: name one column to predict"
+        )
+
+
+def _named_columns(
+    path: str | os.PathLike,
+    columns: Sequence[str],
+    labels: Sequence[str] | None,
+) -> tuple[str, ...]:
+    """Return the columns in the order of the classes, if that is known."""
+    if labels is not None and {*labels} != {*columns}:
+        raise UserError(
+            f"{path}: the label columns are {', '.join(columns)}, expected "
+            f"one for each of {', '.join(labels)}"
+        )
+    _check_classes(path, columns)
+    return tuple(labels or columns)
+
+
 def _check_columns(
-    text_columns: Sequence[str], label_column: str | None
+    text_columns: Sequence[str],
+    label_column: str | None,
+    more: Sequence[str] = (),
 ) -> None:
     if len(text_columns) not in (1, 2):
         raise UserError(
             f"{len(text_columns)} text columns are named; expected one or two"
         )
-    columns = [*text_columns, *filter(None, [label_column])]
+    columns = [*text_columns, *filter(None, [label_column]), *more]
     if len(set(columns)) < len(columns) or not all(text_columns):
         raise UserError(
             f"columns {', '.join(map(repr, columns))}: expected the text's "
@@ -154,20 +226,23 @@ def _check_classes(path: str | os.PathLike, names: Sequence[str]) -> None:
 
 
 def _classes(
-    path: str | os.PathLike, text_columns: Sequence[str], column: str | None
+    path: str | os.PathLike,
+    text_columns: Sequence[str],
+    column: str | None,
+    names_of: Callable[[Any], list[str]],
 ) -> list[str]:
     """Return the distinct labels of a file, sorted."""
     if not column:
         raise UserError(f"{path}: name the label's column, or the labels")
     counts: collections.Counter[str] = collections.Counter()
     for where, row in _rows(path, (*text_columns, column)):
-        label = row[column].strip()
-        if not label:
+        names = names_of(row[column])
+        if "" in names:
             raise UserError(
                 f"{where}: no label in column {column!r}; give the row one, or "
                 "remove it"
             )
-        counts[label] += 1
+        counts.update(names)
     _check_names(counts, f"{path}, column {column!r}")
     _check_classes(path, list(counts))
     if all(map(_WHOLE.fullmatch, counts)):
@@ -213,9 +288,12 @@ def _is_fraction(label: str) -> bool:
 
 def _rows(
     path: str | os.PathLike, wanted: Sequence[str]
-) -> Iterator[tuple[str, dict[str, str]]]:
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows below the header, each with its place in the file."""
     path = pathlib.Path(path).expanduser()
+    if path.suffix.lower() == ".jsonl":
+        yield from json_rows.rows(path, [*filter(None, wanted)])
+        return
     content = paths.text(path)
     is_tsv = path.suffix.lower() == ".tsv"
     table = tab_separated(path, content) if is_tsv else quoted(path, content)

@@ -12,10 +12,12 @@ from tfminilm.errors import UserError
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encode import Encoded, join
 from tfminilm.tasks.sample import sample
+from tfminilm.tasks.settings import Settings
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe
 from tfminilm.train.sources.training_data import TrainingData
 from tfminilm.train.workdir import Workdir
+from tfminilm.typing import Tokenizer
 
 _MOST_SENTENCES = 256
 
@@ -32,6 +34,7 @@ class Examples:
         copies: gives changed copies of the training examples, encoded, some
             at a time.
         score: gives a model's metrics on what is held out, or `None`.
+        tune: gives the settings with which a model scores best on these.
         needs_labels: whether there is nothing to learn without labels.
     """
 
@@ -41,6 +44,7 @@ class Examples:
     encode: Callable[[Sequence[Any]], Encoded]
     copies: Iterable[Encoded] = ()
     score: Callable[[keras.Model], dict[str, float]] | None = None
+    tune: Callable[[keras.Model, Tokenizer], Settings] | None = None
     needs_labels: bool = False
 
 
@@ -99,6 +103,7 @@ def example_data(
         held_out_name="held-out examples",
         sentences=_sentences(examples.held_out, recipe.seed),
         score=examples.score,
+        tune=examples.tune,
         batches_per_epoch=len(batches),
     )
 

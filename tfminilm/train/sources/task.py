@@ -9,12 +9,12 @@ import keras
 from tfminilm import teachers
 from tfminilm.errors import UserError
 from tfminilm.tasks.encode import Encoded
-from tfminilm.tasks.evaluate import evaluate
+from tfminilm.tasks.evaluate import evaluate, tuned
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.readers import tagged
 from tfminilm.tasks.readers.csv_file import csv_task
 from tfminilm.tasks.settings import Settings
-from tfminilm.tasks.task import OWN_FILES, Task, get_task
+from tfminilm.tasks.task import OWN_FILES, LabelColumns, Task, get_task
 from tfminilm.train import smoke
 from tfminilm.train.models import Cut, Models
 from tfminilm.train.progress import Progress
@@ -25,7 +25,7 @@ from tfminilm.train.sources.encoder import Encoder
 from tfminilm.train.sources.examples import Examples, example_data
 from tfminilm.train.sources.training_data import TrainingData
 from tfminilm.train.workdir import Workdir
-from tfminilm.typing import Source
+from tfminilm.typing import Source, Tokenizer
 
 
 def task_of(spec: DataSpec) -> Task:
@@ -38,13 +38,18 @@ def task_of(spec: DataSpec) -> Task:
     if not spec.task.startswith(OWN_FILES):
         return get_task(spec.task)
     path = spec.task.removeprefix("csv:")
-    columns = [name.strip() for name in spec.text_columns.split(",") if name]
+    columns = _names(spec.text_columns)
     if spec.task.partition(":")[0] in tagged.READERS:
         return tagged.tagged_task(
             spec.task,
             (",".join(columns), spec.label_column),
             eval_path=spec.eval_file or None,
         )
+    labels = LabelColumns(
+        spec.label_separator or ",",
+        tuple(_names(spec.label_columns)),
+        spec.soft_labels == "logits",
+    )
     if not columns:
         raise UserError(
             f"recipe: data.source is {spec.source}: expected the columns of "
@@ -56,9 +61,16 @@ def task_of(spec: DataSpec) -> Task:
         columns,
         spec.label_column or None,
         # Without labels a class and a score are one.
-        spec.label_kind if spec.label_column else "regression",
+        spec.label_kind
+        if spec.label_column or labels.columns
+        else "regression",
         eval_path=spec.eval_file or None,
+        label_columns=labels,
     )
+
+
+def _names(written: str) -> list[str]:
+    return [name.strip() for name in written.split(",") if name]
 
 
 def check_task(spec: DataSpec, task: Task) -> None:
@@ -136,6 +148,9 @@ def task_examples(
 
     encoder = Encoder.of(models, settings.max_length, encoded)
 
+    def tune(student: keras.Model, tokenizer: Tokenizer) -> Settings:
+        return tuned(task, student, tokenizer, held_out, settings)
+
     examples = Examples(
         task.name,
         train,
@@ -143,6 +158,7 @@ def task_examples(
         encoder,
         _copies(recipe, train, teacher, encoder, folder, progress),
         score=score if learns_labels and kind.is_scored_in_training else None,
+        tune=tune if learns_labels and kind.is_tuned else None,
         # The copies have none.
         needs_labels=learns_labels and not recipe.data.augment_copies,
     )

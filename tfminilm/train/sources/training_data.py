@@ -9,6 +9,8 @@ import keras
 import numpy as np
 
 from tfminilm.tasks.kinds import Scale
+from tfminilm.tasks.settings import Settings
+from tfminilm.typing import Tokenizer
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -39,6 +41,8 @@ class TrainingData:
         sentences: texts that are not trained on; `None` if they are not kept.
         score: gives the metrics of a model on what is not trained on, beside
             its losses; `None` if there are none.
+        tune: gives the settings with which a model, and its tokenizer, score
+            best on what is not trained on; `None` if nothing is to choose.
         batches_per_epoch: how many batches show every example once; 0 for
             text, whose batches may begin in one epoch and end in the next.
         label_scale: how the labels were standardised.
@@ -54,6 +58,7 @@ class TrainingData:
     held_out_name: str = ""
     sentences: list[str] | None = None
     score: Callable[[keras.Model], dict[str, float]] | None = None
+    tune: Callable[[keras.Model, Tokenizer], Settings] | None = None
     batches_per_epoch: int = 0
     label_scale: Scale = dataclasses.field(default_factory=Scale)
 

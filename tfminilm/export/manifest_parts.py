@@ -1,0 +1,65 @@
+"""Define what a manifest says of one kind of task alone."""
+
+import dataclasses
+from typing import Annotated
+
+from tfminilm.typed_json import Rule
+
+MOST_TOKENS = 1_000_000
+MOST_REAL = 1e30  # A float32 holds it.
+
+Length = Annotated[int, Rule(minimum=1, maximum=MOST_TOKENS)]
+
+
+@dataclasses.dataclass(frozen=True)
+class QuestionAnswering:
+    """Describe how a long text is cut into windows, and which answers count."""
+
+    document_stride: Annotated[
+        int,
+        Rule(
+            minimum=1,
+            maximum=MOST_TOKENS,
+            description="Tokens from a window's start to the next one's.",
+        ),
+    ]
+    max_question_tokens: Length
+    max_answer_tokens: Length
+    null_threshold: Annotated[
+        float | None,
+        Rule(
+            minimum=-MOST_REAL,
+            maximum=MOST_REAL,
+            description="No answer is given where the score of the first "
+            "token exceeds that of the best answer by more than this; null "
+            "where every question has an answer.",
+        ),
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenClassification:
+    """Describe how the tags of tokens become entities."""
+
+    scheme: Annotated[
+        str,
+        Rule(
+            choices=("bio", "bilou", "bioes"),
+            description="What the tags among the labels begin with. A word's "
+            "tag is that of its first token.",
+        ),
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiLabelClassification:
+    """Describe which of several labels a text gets."""
+
+    thresholds: Annotated[
+        tuple[Annotated[float, Rule(minimum=0, maximum=1)], ...],
+        Rule(
+            min_size=1,
+            description="A label is given from this probability on, in the "
+            "order of labels; the output called logits is probabilities.",
+        ),
+    ]

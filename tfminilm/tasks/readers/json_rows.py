@@ -1,0 +1,45 @@
+"""Read a user's own labelled text from a .jsonl file, an object a line."""
+
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tfminilm import json_files
+from tfminilm.errors import UserError
+from tfminilm.tasks.readers import paths
+
+_SHAPE = {str: (str, int, float, bool, None, [str])}
+
+
+def rows(
+    path: pathlib.Path, wanted: Sequence[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the objects of a file, each with its place there.
+
+    Args:
+        path: the file.
+        wanted: the keys that each object has to have.
+
+    Returns:
+        The values as `csv_file` has them: texts, of a list its texts, and
+        numbers as they are written; "" for null.
+
+    Raises:
+        UserError: the file cannot be read, a line is no such object, or a key
+            is not there.
+    """
+    example = ", ".join(f'"{name}": ...' for name in wanted)
+    remedy = f"expected an object such as {{{example}}}"
+    for number, line in paths.lines(path):
+        where = f"{path}, line {number}"
+        row = json_files.parse(line, where, _SHAPE, remedy)
+        for name in wanted:
+            if name not in row:
+                raise UserError(f"{where}: no key {name!r}; {remedy}")
+        yield where, {name: _as_written(row[name]) for name in wanted}
+
+
+def _as_written(value: Any) -> str | list[str]:
+    if isinstance(value, str | list):
+        return value
+    return "" if value is None else str(value)
