@@ -314,10 +314,29 @@ def test_refuses_weights_of_another_shape(shape):
     assert "\n" not in str(error.value)
 
 
-def test_refuses_a_sigmoid_for_each_label():
-    models = [classifier(i, "sigmoid") for i in range(2)]
-    with pytest.raises(tfminilm.UserError, match="a sigmoid for each of 3"):
+SEVERAL = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0], [0, 0, 1]])
+
+
+def test_several_labels_are_keras_binary_cross_entropy():
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    plain = compiled(classifier(1), loss)
+    expected = fit(plain, y=SEVERAL, sample_weight=WEIGHTS)
+    student = classifier(1, "sigmoid")
+    model = distiller(student, HARD, classifier(0, "sigmoid"))
+    losses = fit(model, y=SEVERAL, sample_weight=WEIGHTS)
+    np.testing.assert_allclose(losses["loss"], expected["loss"], rtol=1e-5)
+    for ours, theirs in zip(student.weights, plain.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_several_labels_are_not_classes():
+    models = [classifier(0, "sigmoid"), classifier(1)]
+    told = "logits of 3 labels, each for itself, the student logits of 3 cla"
+    with pytest.raises(tfminilm.UserError, match=told):
         tfminilm.Distiller(*models, SoftTargets())
+    model = distiller(classifier(1, "sigmoid"), HARD, models[0])
+    with pytest.raises(tfminilm.UserError, match="one number for each label"):
+        model.train_on_batch(IDS, LABELS)
 
 
 def test_refuses_a_subclassed_model_where_it_cannot_learn_of_it():

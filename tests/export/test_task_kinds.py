@@ -69,7 +69,7 @@ def trained(kind, task, encoded, make_backbone):
     steps = steps.map(lambda x, y, weights: (x, y.get("labels", y), weights))
     optimizer = keras.optimizers.SGD(0.01)  # Goes down, if it is short.
     fast = faster(head)
-    model = keras.Model(fast.input, fast.output)
+    model = keras.Model(fast.input, kind.trained_output(fast))
     model.compile(optimizer, **kind.losses(model), jit_compile=False)
     run = model.fit(
         steps, epochs=3, steps_per_epoch=1, shuffle=False, verbose=0

@@ -197,3 +197,36 @@ def test_zero_vectors_and_empty_batches_stay_finite():
     assert float(losses.cosine_distance(zeros, zeros, MASK)) == 1.0
     assert float(losses.patient(zeros, zeros)) == 0.0
     assert float(losses.hidden_mse(zeros, zeros + 1, nothing)) == 0.0
+
+
+def sigmoid(x):
+    return scipy.special.expit(x.astype("float64"))
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 10.0])
+@pytest.mark.parametrize("weights", [None, np.array([0.5, 0.0, 3.0])])
+def test_soft_targets_of_several_labels(temperature, weights):
+    teacher, student = 4 * normal(3, 7), 4 * normal(3, 7, seed=1)
+    p, q = sigmoid(teacher / temperature), sigmoid(student / temperature)
+    both = [np.stack([x, 1 - x], axis=-1) for x in (p, q)]
+    expected = temperature**2 * weighted(kl(*both).mean(1), weights)
+    result = losses.soft_several_labels(teacher, student, temperature, weights)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
+    with pytest.raises(ValueError, match="temperature is 0"):
+        losses.soft_several_labels(teacher, student, 0)
+
+
+@pytest.mark.parametrize("weights", [None, np.array([0.5, 0.0, 3.0])])
+def test_hard_targets_of_several_labels(weights):
+    student, labels = 4 * normal(3, 7), normal(3, 7, seed=1) > 0
+    q = sigmoid(student)
+    rows = -np.log(np.where(labels, q, 1 - q)).mean(1)
+    result = losses.hard_several_labels(labels, student, weights)
+    np.testing.assert_allclose(result, weighted(rows, weights), rtol=1e-5)
+
+
+def test_logits_that_float32_has_no_sigmoid_of():
+    student = np.array([[200.0, -200.0]], "float32")
+    labels = np.array([[1.0, 1.0]])
+    result = losses.hard_several_labels(labels, student)
+    np.testing.assert_allclose(result, 100.0)

@@ -128,7 +128,6 @@ def test_rates_of_dropout(case):
     ("name", "text"),
     [
         ("bert_choices", "is a BertForMultipleChoice, whose head is not"),
-        ("bert_several", "problem_type is 'multi_label_classification'"),
     ],
 )
 def test_heads_that_are_not_read(name, text, case):
@@ -138,6 +137,22 @@ def test_heads_that_are_not_read(name, text, case):
             read(folder)
     # The encoder below is.
     teachers.load_backbone(folder)
+
+
+def test_several_labels_are_sigmoids(golden, case):
+    folder, settings, _ = case("bert_several")
+    assert Settings.load(folder).kind == "multi_label"
+    model = heads.load_head(folder)
+    logits = golden["bert_several/logits"].astype("float64")
+    outputs = compute(model, made.imports.batch(settings))["logits"]
+    assert np.abs(outputs - 1 / (1 + np.exp(-logits))).max() < 1e-5
+    assert np.array_equal(
+        compute(heads.plain(model), made.imports.batch(settings))["logits"],
+        outputs,
+    )
+    change(folder, id2label={"0": "one"})
+    with pytest.raises(UserError, match="with 1 labels"):
+        heads.load_head(folder)
 
 
 NAMES = '{"0": "negative", "1": "positive"}'
