@@ -379,18 +379,10 @@ def fit(lengths: np.ndarray, room: int) -> np.ndarray:
     return np.stack([kept, np.minimum(second, room - kept)], axis=1)
 
 
-def _soft(task: Task, example: Example) -> tuple[float, ...] | None:
-    """Return the probabilities of classes; of a class alone it is certain."""
-    if example.soft is not None or example.label is None:
-        return example.soft
-    count = len(task.labels)
-    return tuple(float(place == example.label) for place in range(count))
-
-
 def _labels(task: Task, examples: Sequence[Example]) -> dict[str, np.ndarray]:
     labels = [example.label for example in examples]
     if any(example.soft is not None for example in examples):
-        labels = [_soft(task, example) for example in examples]
+        labels = [one.shares(len(task.labels)) for one in examples]
     if any(label is None for label in labels):
         return {}
     # Classes; scores, or a row of numbers each.

@@ -29,6 +29,16 @@ class Example:
     label: Label | None
     soft: tuple[float, ...] | None = None
 
+    def shares(self, count: int) -> tuple[float, ...] | None:
+        """Return the probability of each class; of a label it is certain.
+
+        Args:
+            count: of the classes.
+        """
+        if self.soft is not None or self.label is None:
+            return self.soft
+        return tuple(float(place == self.label) for place in range(count))
+
     @property
     def sentences(self) -> tuple[str, ...]:
         """The texts that may stand alone: all of them."""
