@@ -6,9 +6,14 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfminilm import teachers
+from tfminilm.export.graph.mobile_graph import MobileGraph
+from tfminilm.export.litert import profile
+from tfminilm.export.litert.convert import convert
 from tfminilm.tasks import encode, heads
+from tfminilm.teachers.faster import faster
 
 _PATH = pathlib.Path(__file__).parents[1] / "golden/make_deberta_folders.py"
 _spec = importlib.util.spec_from_file_location(_PATH.stem, _PATH)
@@ -78,3 +83,55 @@ def test_a_pair(folders, golden):
     first, second = (read(text).tolist() for text in made.PAIR)
     wanted = [start, *first, *[end] * between, *second, end]
     assert wanted == golden["classes/pair"].tolist()
+
+
+@pytest.mark.parametrize("name", made.CLASSES)
+def test_a_phone_computes_the_same(name):
+    model = made.build(name)[0]
+    graph, wanted = MobileGraph(model), outputs(model)
+    call = graph.signature(9)
+    ids, mask = (x.astype("int32") for x in made.batch())
+    for row, length in enumerate((9, 5, 1)):
+        found = call(
+            token_ids=tf.constant(ids[row : row + 1]),
+            padding_mask=tf.constant(mask[row : row + 1]),
+        )
+        for key, value in wanted.items():
+            usual = "sequence_output" if name == "bare" else "logits"
+            got, real = found[key or usual].numpy()[0], value[row]
+            if name in ("bare", "span"):
+                got, real = got[:length], real[:length]
+            np.testing.assert_allclose(got, real, atol=1e-5)
+
+
+def test_one_token():
+    model = made.build("bare")[0]
+    found = MobileGraph(model).signature(1)(
+        token_ids=tf.constant([[7]]), padding_mask=tf.constant([[1]])
+    )
+    inputs = {"token_ids": [[7]], "padding_mask": [[1]]}
+    # KerasHub's own softmax warns of a single score.
+    wanted = faster(model)({k: np.array(x) for k, x in inputs.items()})
+    np.testing.assert_allclose(found["sequence_output"], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [
+        ("bare", "float32"),
+        ("bare", "static_wi8_ai8"),
+        ("classes", "dynamic_wi8_afp32"),
+        ("classes", "static_wi8_ai8"),
+        ("span", "float32"),
+    ],
+)
+def test_a_file_is_one_partition(name, precision, tmp_path):
+    path = tmp_path / "model.tflite"
+    ids, mask = (np.pad(x, ((0, 0), (0, 7))) for x in made.batch())
+    texts = {"token_ids": ids, "padding_mask": mask}
+    texts = {key: x.astype("int32") for key, x in texts.items()}
+    model = made.build(name)[0]
+    file = convert(model, precision, (16,), batch=lambda length: texts)
+    path.write_bytes(file)
+    assert profile.partitions(path) == {"encode_16": 1}
+    assert profile.custom_operators(path) == []

@@ -203,4 +203,5 @@ FAMILY = Family(
     ),
     exposure=_exposure,
     computes_with=("gelu", 1e-7),
+    mobile_graph="disentangled",
 )

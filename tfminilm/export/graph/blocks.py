@@ -114,6 +114,9 @@ class Attention(tf.Module):
     The scale of the scores sits in the query's weights.
     """
 
+    # Of the sum that a score is, each as large as a product of two heads.
+    _num_terms = 1
+
     def __init__(
         self,
         num_heads: int,
@@ -124,7 +127,8 @@ class Attention(tf.Module):
         super().__init__()
         self._num_heads = num_heads
         self._head_dim = query.kernel.shape[1] // num_heads
-        scale = self._head_dim**-0.5
+        self._unscale = (self._num_terms * self._head_dim) ** 0.5
+        scale = 1 / self._unscale
         self._query = Dense(
             weights.Dense(query.kernel * scale, query.bias * scale), "query"
         )
@@ -152,12 +156,16 @@ class Attention(tf.Module):
         values = self._heads(self._value(attended))
         if mask.shape[2] > 1:
             mask = mask if rows is None else mask[:, :, :rows]
-        scores = tf.matmul(queries, keys, transpose_b=True) + mask
+        scores = self._scores(queries, keys) + mask
         mixed = tf.matmul(tf.nn.softmax(scores), values)
         units = self._num_heads * self._head_dim
         mixed = tf.transpose(mixed, [0, 2, 1, 3])
         mixed = tf.reshape(mixed, [1, asking_rows.shape[1], units])
-        return mixed, (queries * self._head_dim**0.5, keys, values)
+        return mixed, (queries * self._unscale, keys, values)
+
+    def _scores(self, queries, keys):
+        """Compute scores from scaled queries: `[1, heads, rows, length]`."""
+        return tf.matmul(queries, keys, transpose_b=True)
 
     def _placed(self, x):
         """Return queries or keys as they are: they know their positions."""

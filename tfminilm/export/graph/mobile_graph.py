@@ -17,7 +17,13 @@ import tensorflow as tf
 
 from tfminilm import families
 from tfminilm.errors import UserError
-from tfminilm.export.graph import blocks, gated, mobilebert, transformer
+from tfminilm.export.graph import (
+    blocks,
+    disentangled,
+    gated,
+    mobilebert,
+    transformer,
+)
 from tfminilm.export.graph.heads import mobile_head
 from tfminilm.teachers.embedding import embedding_of
 
@@ -29,6 +35,7 @@ HIDDEN_STATES = "hidden_states"
 # By what a family says of itself in `mobile_graph`.
 _ENCODERS: dict[str, Any] = {
     "bottleneck": mobilebert.MobileBert,
+    "disentangled": disentangled.Disentangled,
     "gated": gated.GatedTransformer,
     "post_norm": transformer.Transformer,
 }

@@ -26,10 +26,17 @@ class Transformer(tf.Module):
             )
         self._position_bias = encoder.position_bias
         keeps_heads = encoder.position_bias is not None
-        self.layers = [
-            _Layer(layer, encoder.num_heads, f"layer_{index}", keeps_heads)
-            for index, layer in enumerate(encoder.layers)
-        ]
+        self.layers = []
+        for index, layer in enumerate(encoder.layers):
+            num_heads = encoder.num_heads
+            if not keeps_heads:
+                layer, num_heads = weights.without_silent_heads(
+                    layer, num_heads
+                )
+            attention = blocks.Attention(
+                num_heads, layer.query, layer.key, layer.value
+            )
+            self.layers.append(Layer(layer, attention, f"layer_{index}"))
         self._pooler = None
         if encoder.pooler is not None:
             self._pooler = blocks.Dense(encoder.pooler, "pooler")
@@ -60,17 +67,18 @@ class Transformer(tf.Module):
         return first if self._pooler is None else tf.tanh(self._pooler(first))
 
 
-class _Layer(tf.Module):
+class Layer(tf.Module):
     """One transformer layer on `[1, length, hidden_dim]`."""
 
-    def __init__(self, layer, num_heads, name, keeps_heads):
+    def __init__(
+        self,
+        layer: weights.EncoderLayer,
+        attention: blocks.Attention,
+        name: str,
+    ):
         super().__init__(name)
         self._activation = blocks.ACTIVATIONS[layer.activation]
-        if not keeps_heads:
-            layer, num_heads = weights.without_silent_heads(layer, num_heads)
-        self._attention = blocks.Attention(
-            num_heads, layer.query, layer.key, layer.value
-        )
+        self._attention = attention
         self._output = blocks.Dense(layer.output, "attention_output")
         self._attention_norm = blocks.Norm(layer.attention_norm)
         self._intermediate = blocks.Dense(layer.intermediate, "intermediate")

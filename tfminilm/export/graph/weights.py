@@ -105,7 +105,9 @@ def read_encoder(backbone: keras.Model) -> Encoder:
         positions=array(embeddings.position_embedding.position_embeddings),
         segments=segments,
         embeddings_norm=norm(backbone.embeddings_layer_norm),
-        layers=tuple(_layer(layer, backbone.hidden_dim) for layer in layers),
+        layers=tuple(
+            encoder_layer(layer, backbone.hidden_dim) for layer in layers
+        ),
         pooler=pooler,
         projection=projection,
         position_bias=_position_bias(backbone),
@@ -147,7 +149,10 @@ def _position_bias(backbone: keras.Model) -> np.ndarray | None:
     return table[keras.ops.convert_to_numpy(index)].T
 
 
-def _layer(layer: keras.layers.Layer, hidden_dim: int) -> EncoderLayer:
+def encoder_layer(
+    layer: keras.layers.Layer, hidden_dim: int
+) -> EncoderLayer:
+    """Read one of KerasHub's encoder layers."""
     parts = encoder_parts(layer)
     attention = parts.attention
     return EncoderLayer(
