@@ -116,16 +116,18 @@ def test_masked_language_models(name, golden, case):
         teachers.load_masked_lm(folder)
 
 
-@pytest.mark.parametrize("name", ["classes", "score", "span"])
+@pytest.mark.parametrize("name", ["classes", "score", "span", "tokens"])
 def test_heads(name, golden, case, tmp_path):
     folder, settings, _ = case(name)
     model = heads.load_head(folder)
     inputs = inputs_of(name, settings)
-    real = inputs["padding_mask"] > 0 if name == "span" else slice(None)
+    is_of_tokens = name in ("span", "tokens")
+    real = inputs["padding_mask"] > 0 if is_of_tokens else slice(None)
+    usual = {"": "logits", "token_logits": "logits"}
     for key, value in compute(model, inputs).items():
-        assert_close(value, golden[f"{name}/{key or 'logits'}"], real)
+        assert_close(value, golden[f"{name}/{usual.get(key, key)}"], real)
     for key, value in compute(faster(model), inputs).items():
-        assert_close(value, golden[f"{name}/{key or 'logits'}"], real)
+        assert_close(value, golden[f"{name}/{usual.get(key, key)}"], real)
     model.save_to_preset(tmp_path / "preset")
     again = heads.load_head(tmp_path / "preset")
     assert type(again) is type(model)

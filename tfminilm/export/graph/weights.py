@@ -149,9 +149,7 @@ def _position_bias(backbone: keras.Model) -> np.ndarray | None:
     return table[keras.ops.convert_to_numpy(index)].T
 
 
-def encoder_layer(
-    layer: keras.layers.Layer, hidden_dim: int
-) -> EncoderLayer:
+def encoder_layer(layer: keras.layers.Layer, hidden_dim: int) -> EncoderLayer:
     """Read one of KerasHub's encoder layers."""
     parts = encoder_parts(layer)
     attention = parts.attention
