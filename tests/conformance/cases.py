@@ -121,6 +121,7 @@ METHODS = {
 STUDENTS = {
     "bert": bert,
     "bilstm": lambda: students.bilstm(VOCABULARY, 8, 6, 10, dropout=0.0),
+    "deberta_v3": lambda: students.deberta_v3(1, 8, **SHAPE),
     "distilbert": lambda: students.distilbert(1, 8, **SHAPE),
     "electra": lambda: students.electra(1, 8, embedding_dim=4, **SHAPE),
     "ib_bert": lambda: mobilebert("ib_bert"),
@@ -146,9 +147,7 @@ FAMILIES = {
     ),
     "bert": bert,
     "bilstm": lambda n: students.bilstm(VOCABULARY, 8, 6, 10, dropout=0.0),
-    "deberta_v3": lambda n: keras_hub_backbone(
-        "DebertaV3Backbone", n, bucket_size=4
-    ),
+    "deberta_v3": lambda n: students.deberta_v3(n, 8, **SHAPE),
     "distilbert": lambda n: students.distilbert(n, 8, **SHAPE),
     "electra": lambda n: students.electra(n, 8, embedding_dim=4, **SHAPE),
     "mobilebert": lambda n: mobilebert(num_layers=n),

@@ -9,7 +9,7 @@ import keras_hub
 import numpy as np
 import pytest
 
-from tfminilm import UserError, families, teachers
+from tfminilm import UserError, families, students, teachers
 from tfminilm.families import backbones
 from tfminilm.layers import disentangled
 from tfminilm.private.encoders import Buckets, kerashub_buckets
@@ -317,3 +317,38 @@ def test_rows_are_those_of_the_published_formula(sizes):
     is_exact = disentangled.is_exact(*sizes)
     assert is_exact == np.array_equal(plain, found)
     assert is_exact == (sizes != (128, 256))
+
+
+def test_students(tmp_path, case):
+    """Of any size, they are right in the folder that `transformers` reads."""
+    far = students.deberta_v3(
+        1, 4, 2, vocabulary_size=9, max_sequence_length=256
+    )
+    ours = backbones.variants(families.of_backbone(far)).backbone
+    assert type(far) is ours
+    assert far.bucket_size == 128
+    near = students.deberta_v3(1, 4, 2, vocabulary_size=9)
+    assert type(near) is keras_hub.models.DebertaV3Backbone
+    assert (near.bucket_size, near.max_sequence_length) == (256, 512)
+    contents = families.of_backbone(far).hugging_face.contents
+    names = families.of_backbone(far).hugging_face.names
+    for model in (far, near):
+        settings, _ = contents(names, model)
+        assert settings["position_buckets"] == model.bucket_size
+    sizes = near.get_config() | {"bucket_size": 128, "max_sequence_length": 256}
+    plain = keras_hub.models.DebertaV3Backbone.from_config(sizes)
+    with pytest.raises(UserError, match="sorts its farthest distances other"):
+        contents(names, plain)
+
+
+def test_it_is_as_large_as_published():
+    """183.8 million, counted by transformers of deberta-v3-base's settings."""
+    width, inner, layers, rows = 768, 3072, 12, 128_100
+    layer = 4 * (width * width + width) + 2 * width * inner + inner + width
+    layer += 2 * 2 * width
+    wanted = rows * width + 2 * width + 512 * width + 2 * width
+    wanted += layers * layer
+    assert wanted == 183_831_552
+    model = students.deberta_v3(1, width)
+    one = model.count_params()
+    assert one == wanted - (layers - 1) * layer

@@ -93,6 +93,14 @@ def sort_exactly(encoder: keras.layers.Layer) -> None:
     sort_with(encoder, sort)
 
 
+def sorts_exactly(encoder: keras.layers.Layer) -> bool:
+    """Tell whether a layer of DeBERTa sorts distances by `log_buckets`."""
+    size, farthest, _ = buckets_of(encoder)
+    reach = np.arange(-farthest, farthest + 1, dtype="int32")
+    exact = np.clip(log_buckets(reach, size, farthest) + size, 0, 2 * size - 1)
+    return np.array_equal(rows_of_distances(buckets_of(encoder)), exact)
+
+
 def is_exact(num_buckets: int, farthest: int) -> bool:
     """Tell whether KerasHub's layers of these sizes sort by `log_buckets`."""
     reach = np.arange(-farthest, farthest + 1, dtype="int32")

@@ -2,6 +2,7 @@
 
 from tfminilm.families.bert import bert
 from tfminilm.families.bilstm.build import bilstm
+from tfminilm.families.deberta_v3 import deberta_v3
 from tfminilm.families.distilbert import distilbert
 from tfminilm.families.electra import electra
 from tfminilm.families.mobilebert.build import (
@@ -19,6 +20,7 @@ from tfminilm.students.init import init_from_teacher
 __all__ = [
     "bert",
     "bilstm",
+    "deberta_v3",
     "distilbert",
     "electra",
     "ib_bert",

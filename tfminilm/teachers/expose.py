@@ -30,14 +30,15 @@ def expose(
 
     Args:
         model: a KerasHub encoder backbone: BERT, RoBERTa, XLM-R, DistilBERT,
-            ALBERT, ELECTRA or MPNet; a model with a head on one, such as a
-            KerasHub text classifier; or a student of this package.
+            ALBERT, ELECTRA, MPNet or DeBERTa-v3; a model with a head on one,
+            such as a KerasHub text classifier; or a student of this package.
         outputs: tensor names mapped to layer indices, for example
             `{"queries": [-1], "hidden_states": [0, 4]}`. Names are
             "queries", "keys", "values" `[batch, heads, length, head_dim]`
-            (ModernBERT's first two turned by their positions),
-            "attention_scores" (scaled, before mask and softmax; MPNet's with
-            its bias of relative positions) and "attention_probs" (after both)
+            (ModernBERT's first two turned by their positions, DeBERTa's those
+            of the tokens), "attention_scores" (scaled, before mask and
+            softmax; MPNet's with its bias of relative positions, DeBERTa's
+            with both terms of distances) and "attention_probs" (after both)
             `[batch, heads, length, length]` float32, and "hidden_states"
             `[batch, length, hidden_dim]`, where index 0 is the embedding
             output and index i the output of the i-th layer, the last one's

@@ -48,8 +48,9 @@ def load_backbone(
     Args:
         source: a workdir (its student), a KerasHub preset folder or name, a
             Hugging Face folder (`config.json`, `model.safetensors`) of a
-            BERT, RoBERTa, XLM-R, CamemBERT, DistilBERT, ALBERT, ELECTRA or
-            MobileBERT, MPNet, a MobileBERT that TensorFlow 1 saved,
+            BERT, RoBERTa, XLM-R, CamemBERT, DistilBERT, ALBERT, ELECTRA,
+            MPNet, ModernBERT, DeBERTa-v3 or MobileBERT, a MobileBERT that
+            TensorFlow 1 saved,
             `package:NAME/FOLDER`, such a folder inside an installed package,
             or `tiny:bert` or `tiny:xlm_roberta`, a small random one.
         dtype: the dtype or dtype policy to compute in.

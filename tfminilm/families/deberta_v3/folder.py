@@ -1,4 +1,4 @@
-"""DeBERTa-v3: distances between tokens instead of places, in each layer."""
+"""Read and write what is DeBERTa-v3's own in a Hugging Face folder."""
 
 import pathlib
 from collections.abc import Mapping
@@ -7,40 +7,18 @@ from typing import TYPE_CHECKING, Any
 from tfminilm import files, json_files
 from tfminilm.errors import UserError, in_one_line
 from tfminilm.families import post_norm
-from tfminilm.families.family import Exposure, Family, HuggingFace, Tokens
 from tfminilm.families.hugging_face import names, settings
 
 if TYPE_CHECKING:
+    import keras
+
     from tfminilm.typing import Tokenizer
 
 # Files of its tokenizer.
 _PIECES, _CONFIG = "spm.model", "tokenizer_config.json"
-# What `transformers` takes for granted describes DeBERTa-v2, another model.
-_DEFAULTS = {
-    "hidden_act": "gelu",
-    "layer_norm_eps": 1e-7,
-    "hidden_dropout_prob": 0.1,
-    "relative_attention": False,
-    "share_att_key": False,
-    "position_biased_input": True,
-    "norm_rel_ebd": "none",
-    "pos_att_type": None,
-}
-# Of all models of the third version: distances count in each layer, through
-# the tokens' own projections, and places do not.
-_WRITTEN = {
-    "relative_attention": True,
-    "share_att_key": True,
-    "position_biased_input": False,
-    "norm_rel_ebd": "layer_norm",
-    "pos_att_type": ["p2c", "c2p"],
-    "max_relative_positions": -1,
-    "type_vocab_size": 0,
-    "pooler_hidden_act": "gelu",
-}
 
 
-def _require(path: pathlib.Path, config: Mapping[str, Any]) -> None:
+def require(path: pathlib.Path, config: Mapping[str, Any]) -> None:
     """Refuse a DeBERTa that is built otherwise, such as most of version 2.
 
     Raises:
@@ -96,14 +74,7 @@ def _normal(value: Any) -> Any:
     return value
 
 
-def _suits(sizes: Mapping[str, Any]) -> bool:
-    """Tell whether KerasHub's class sorts distances as DeBERTa does."""
-    from tfminilm.layers.disentangled import is_exact
-
-    return is_exact(sizes["bucket_size"], sizes["max_sequence_length"])
-
-
-def _read_tokenizer(folder: pathlib.Path) -> "Tokenizer":
+def read_tokenizer(folder: pathlib.Path) -> "Tokenizer":
     """Make the tokenizer of a Hugging Face folder, with KerasHub's rules.
 
     Raises:
@@ -143,65 +114,24 @@ def _read_tokenizer(folder: pathlib.Path) -> "Tokenizer":
         ) from error
 
 
-def _exposure() -> Exposure:
-    from tfminilm.layers.disentangled import (
-        DisentangledParts,
-        ExposedDisentangled,
-    )
-    from tfminilm.private.encoders import disentangled_encoder
+def contents(
+    names: names.Names, backbone: "keras.Model"
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a folder's settings and its layers by PyTorch's modules.
 
-    return Exposure(
-        disentangled_encoder(), ExposedDisentangled, DisentangledParts
-    )
+    Raises:
+        UserError: KerasHub sorts distances of the model's sizes otherwise
+            than `transformers` does.
+    """
+    from tfminilm.layers import disentangled
 
-
-NAMES = names.Names(
-    prefix="deberta.",
-    sizes=names.SIZES | {"bucket_size": "position_buckets"},
-    defaults=_DEFAULTS,
-    layer=(
-        "attention.self.query_proj",
-        "attention.self.key_proj",
-        "attention.self.value_proj",
-        *names.LAYER[3:],
-    ),
-    masked_lm=(
-        "cls.predictions.transform.dense",
-        "cls.predictions.transform.LayerNorm",
-        "cls.predictions",
-    ),
-    new_masked_lm=(
-        "lm_predictions.lm_head.dense",
-        "lm_predictions.lm_head.LayerNorm",
-        "lm_predictions.lm_head",
-    ),
-    decoder="cls.predictions.decoder",
-    is_masked_lm=r"(cls|lm)[._]predictions\.",
-    # Its generator's and its discriminator's heads come with the published
-    # one, and a table of places that nothing reads.
-    is_other=r"((cls\.|lm_|mask_)predictions|pooler)\.|"
-    rf"(deberta\.)?embeddings\.position_embeddings\.|{names.OTHER}",
-    written=_WRITTEN,
-    require=_require,
-    suits=_suits,
-)
-FAMILY = Family(
-    name="deberta_v3",
-    title="DeBERTa-v3",
-    backbone="DebertaV3Backbone",
-    tokens=Tokens("DebertaV3Tokenizer", 128_100, read=_read_tokenizer),
-    hugging_face=HuggingFace(
-        "deberta-v2",
-        "DebertaV2",
-        names=NAMES,
-        reader=post_norm.reader,
-        contents=post_norm.contents,
-        classifier={"pooled_dense": "pooler.dense", "logits": "classifier"},
-        classifier_activation="gelu",
-        # KerasHub's has the backbone's rate behind its dense layer.
-        classifier_dropout=("pooler_dropout",),
-    ),
-    exposure=_exposure,
-    computes_with=("gelu", 1e-7),
-    mobile_graph="disentangled",
-)
+    if not all(map(disentangled.sorts_exactly, backbone.transformer_layers)):
+        raise UserError(
+            f"cannot write a {type(backbone).__name__} with bucket_size="
+            f"{backbone.bucket_size} and max_sequence_length="
+            f"{backbone.max_sequence_length} as a Hugging Face folder: "
+            "KerasHub's class sorts its farthest distances otherwise than "
+            "transformers; expected a model that students.deberta_v3 builds, "
+            "or other sizes, such as 256 and 512"
+        )
+    return post_norm.contents(names, backbone)
