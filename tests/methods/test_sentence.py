@@ -86,6 +86,21 @@ def test_refuses_another_width(models, make_encoder, refusal):
 def test_refuses_to_pool_otherwise_than_the_teacher(make_encoder, refusal):
     teacher, student = make_encoder(num_layers=1), make_encoder(num_layers=1)
     set_embedding(teacher, TextEmbedding("cls"))
-    text = refusal(SentenceEmbedding(), teacher, student)
+    text = refusal(SentenceEmbedding("mean"), teacher, student)
     assert "the teacher's folder says 'cls': set pooling='cls'" in text
     tfminilm.Distiller(teacher, student, SentenceEmbedding(pooling="cls"))
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_pools_as_the_teacher_if_nothing_is_said(
+    pooling, models, make_batch, evaluate
+):
+    teacher, student = models
+    batch = make_batch(teacher)
+    wanted = evaluate(SentenceEmbedding(pooling), teacher, student, batch)
+    set_embedding(teacher, TextEmbedding(pooling))
+    try:
+        found = evaluate(SentenceEmbedding(), teacher, student, batch)
+    finally:
+        set_embedding(teacher, None)
+    assert found == pytest.approx(wanted, rel=1e-6)

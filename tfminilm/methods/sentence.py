@@ -10,7 +10,7 @@ from keras import ops
 from tfminilm import losses
 from tfminilm.errors import UserError
 from tfminilm.methods.terms import Term, require
-from tfminilm.teachers.embedding import POOLINGS, known_embedding
+from tfminilm.teachers.embedding import POOLINGS, embedding_of, known_embedding
 from tfminilm.teachers.expose import encoder_calls
 from tfminilm.typing import Tensor
 
@@ -35,8 +35,9 @@ class SentenceEmbedding:
     needs pairs of translations, which batches do not hold here.
 
     Attributes:
-        pooling: "mean" over real tokens, or "cls", the first token; take the
-            one that the teacher was trained with.
+        pooling: "mean" over real tokens, or "cls", the first token; empty
+            for what the teacher's folder says, and the mean if it says
+            nothing.
         loss: "mse" or "cosine". Take "cosine" if the embeddings are
             normalised in use, as those of all-MiniLM are.
         project: whether to learn a map from the student's width to the
@@ -45,13 +46,14 @@ class SentenceEmbedding:
 
     reads: ClassVar = "text"
 
-    pooling: str = "mean"
+    pooling: str = ""
     loss: str = "mse"
     project: bool = False
 
     def __post_init__(self) -> None:
         poolings = " or ".join(POOLINGS)
-        require(self, "pooling", self.pooling in POOLINGS, poolings)
+        is_one = self.pooling in ("", *POOLINGS)
+        require(self, "pooling", is_one, poolings)
         require(self, "loss", self.loss in _LOSSES, " or ".join(_LOSSES))
 
     def terms(
@@ -59,6 +61,7 @@ class SentenceEmbedding:
     ) -> tuple[Term, ...]:
         """Return one term, on the last hidden states."""
         states = ("hidden_states", -1)
+        pooling = self.pooling or embedding_of(teacher).pooling
         term = Term(
             f"embedding_{self.loss}",
             _LOSSES[self.loss],
@@ -66,7 +69,7 @@ class SentenceEmbedding:
             student=states,
             projection="embedding_projection" if self.project else "",
             per_text=True,
-            pool=functools.partial(pooled, pooling=self.pooling),
+            pool=functools.partial(pooled, pooling=pooling),
         )
         return (term,)
 
@@ -77,12 +80,13 @@ class SentenceEmbedding:
             UserError: widths differ and there is no projection, or the
                 teacher's folder says that it pools in another way.
         """
-        embedding = known_embedding(teacher)
-        if embedding is not None and embedding.pooling != self.pooling:
+        embedding = embedding_of(teacher)
+        is_known = known_embedding(teacher) is not None
+        if is_known and self.pooling not in ("", embedding.pooling):
             raise UserError(
                 f"SentenceEmbedding: pooling is {self.pooling!r}, but the "
                 f"teacher's folder says {embedding.pooling!r}: set "
-                f"pooling={embedding.pooling!r}"
+                f"pooling={embedding.pooling!r}, or leave it out"
             )
         teacher_width, student_width = (
             encoder_calls(model)[0].inputs.shape[-1]

@@ -224,7 +224,11 @@ def _require_plain_text(folder: pathlib.Path) -> None:
     config = _read(path, shape)
     name = config.get("default_prompt_name")
     if name and (prompt := (config.get("prompts") or {}).get(name)):
-        raise _refused(path, f"every text gets {prompt!r}", "expected none")
+        raise _refused(
+            path,
+            f"every text gets {prompt!r} by default_prompt_name",
+            "expected null there, and the texts with it in front",
+        )
 
 
 def _model_type(folder: pathlib.Path) -> str:
