@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tfminilm import layers, losses, methods, students, teachers
     from tfminilm.distiller import Distiller
     from tfminilm.inference.load import load
+    from tfminilm.pipeline.make import make
     from tfminilm.teachers.expose import expose
 
 __version__ = "0.1.0"
@@ -20,6 +21,7 @@ __all__ = [
     "layers",
     "load",
     "losses",
+    "make",
     "methods",
     "students",
     "teachers",
@@ -29,6 +31,7 @@ _NAMES = {
     "Distiller": "tfminilm.distiller",
     "expose": "tfminilm.teachers.expose",
     "load": "tfminilm.inference.load",
+    "make": "tfminilm.pipeline.make",
 }
 
 

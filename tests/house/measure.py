@@ -42,6 +42,7 @@ LAYERS = (
     ("export",),
     ("inference",),
     ("report",),
+    ("pipeline",),
     ("commands",),
 )
 QUESTIONS = {"how", "of", "that", "those", "what", "where", "whether", "which"}

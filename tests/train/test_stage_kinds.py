@@ -161,6 +161,23 @@ def test_what_is_held_out_is_learnt_too(whole, rows, kind, terms):
     assert json.loads((whole / kind / "held_out.json").read_text())["sentences"]
 
 
+def test_a_task_is_learnt_from_texts_without_labels(
+    staged, rows, tmp_path, capfd
+):
+    (tmp_path / "more").mkdir()
+    lines = [f"there is number {number}\n\n" for number in range(40)]
+    (tmp_path / "more" / "a.txt").write_text("".join(lines[:30]))
+    (tmp_path / "more" / "b.txt").write_text("".join(lines[30:]))
+    folder = f"--config.stages.task.data.unlabeled={tmp_path / 'more'}"
+    alone = "--config.stages.task.method.alpha=1.0"
+    assert staged("task", tmp_path / "run", folder, alone) == 0
+    # 96 of the task's own.
+    assert "sst2: 136 sequences" in capfd.readouterr().err
+    assert "soft_targets" in held_out(rows, tmp_path / "run" / "task")[-1]
+    assert staged("task", tmp_path / "labels", folder) == 1
+    assert "data.unlabeled add has none" in capfd.readouterr().err
+
+
 def test_all_stages_hold_out_the_same_text(whole):
     masked, sentences = (
         json.loads((whole / kind / "held_out.json").read_text())["sentences"]
@@ -262,7 +279,7 @@ def test_stopped_it_ends_the_same(
         (
             "task",
             ["data.augment_copies=1", "data.replace_words=False"],
-            "SoftTargets compares with labels, and the copies of data.augme",
+            "SoftTargets compares with labels, and what data.augment_copies",
         ),
         (
             "bilstm",

@@ -15,6 +15,7 @@ from tfminilm.commands.recipes import Definer, keys, take_config
 from tfminilm.errors import Interrupted, UsageError, UserError
 
 COMMANDS = (
+    "make",
     "prepare",
     "distill",
     "finetune",

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfminilm import files
-from tfminilm.report import measures, page_code, plots, run_files
+from tfminilm.report import measures, page_code, plots, run_files, svg
 from tfminilm.report.run_files import Run, is_number
 
 
@@ -243,8 +243,8 @@ def _curves(run: Run) -> str:
     charts = []
     for title, key in measures.terms(run).items():
         lines = [
-            plots.Series("training", "train", _points(run.train, key)),
-            plots.Series(
+            svg.Series("training", "train", _points(run.train, key)),
+            svg.Series(
                 "held out", "held-out", _points(run.held_out, key), dots=True
             ),
         ]
@@ -279,7 +279,7 @@ def _pace(run: Run) -> str:
     )
 
 
-def _points(rows: Sequence[Mapping[str, Any]], key: str) -> list[plots.Point]:
+def _points(rows: Sequence[Mapping[str, Any]], key: str) -> list[svg.Point]:
     return [
         (row["step"], row[key] if is_number(row[key]) else math.nan)
         for row in rows

@@ -247,8 +247,8 @@ def resolve(source: str | os.PathLike) -> str:
 def run_folder(workdir: str | os.PathLike) -> pathlib.Path:
     """Find where a workdir's student is made: in its last stage's folder.
 
-    That is the workdir itself, if its run has no stages; so is a folder that
-    is no workdir.
+    A stage of `tfminilm make` may have stages, too. A workdir without stages
+    is that folder itself; so is a folder that is no workdir.
 
     Raises:
         UserError: its `recipe.json` is damaged, or names a stage elsewhere.
@@ -264,7 +264,7 @@ def run_folder(workdir: str | os.PathLike) -> pathlib.Path:
             f"{recipe}: the stage {last!r} is no folder in {folder}; expected "
             "the recipe that `tfminilm distill` wrote"
         )
-    return folder / last
+    return run_folder(folder / last)
 
 
 def is_hugging_face(folder: str) -> bool:

@@ -307,11 +307,11 @@ def build_distiller(
     needs_labels = any(term.teacher is None for term in distiller.terms)
     if needs_labels:
         _require_scores(job)
-    if needs_labels and recipe.data.augment_copies:
+    if needs_labels and recipe.data.has_unlabelled:
         raise UserError(
             f"recipe: {type(recipe.method).__name__} compares with labels, "
-            "and the copies of data.augment_copies have none: set it to 0, or "
-            "leave that term out"
+            "and what data.augment_copies and data.unlabeled add has none: "
+            "leave them out, or that term"
         )
     return distiller
 

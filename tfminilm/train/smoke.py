@@ -42,6 +42,7 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
         teacher_length=0,
         max_tokens=20_000,
         max_examples=64,
+        unlabeled="",
         augment_copies=min(stage.data.augment_copies, 1),
         replace_words=False,
         masked_lm=stage.data.masked_lm and masked_lm,

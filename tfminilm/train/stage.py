@@ -144,6 +144,10 @@ class DataSpec(tfminilm.config.Typed):
     with the probabilities to learn, or by `soft_labels` "logits". A tenth of
     the rows is held out, or else `eval_file` is.
 
+    `unlabeled` adds texts without labels to a task of single texts: a .txt
+    file or a folder of them, or several with commas between, with a text on
+    each line.
+
     `augment_copies` adds so many changed copies of each, without labels, as a
     paper makes them. `augmentation` "bilstm" masks and cuts, and with
     `replace_words` puts words of the same part of speech for some, which takes
@@ -170,11 +174,17 @@ class DataSpec(tfminilm.config.Typed):
     label_columns: str = ""
     soft_labels: str = ""
     eval_file: str = ""
+    unlabeled: str = ""
     augment_copies: int = 0
     augmentation: str = AUGMENTATIONS[0]
     replace_words: bool = True
     masked_lm: str = ""
     word_vectors: str = ""
+
+    @property
+    def has_unlabelled(self) -> bool:
+        """Tell whether some examples to learn from have no labels."""
+        return bool(self.augment_copies or self.unlabeled)
 
     @property
     def task(self) -> str:

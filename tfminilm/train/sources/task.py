@@ -1,6 +1,8 @@
 """Open a task's examples: their texts alone, or with labels to learn."""
 
 import dataclasses
+import itertools
+import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,8 +12,9 @@ from tfminilm import teachers
 from tfminilm.errors import UserError
 from tfminilm.tasks.encode import Encoded
 from tfminilm.tasks.evaluate import evaluate, tuned
+from tfminilm.tasks.example import Example
 from tfminilm.tasks.kinds import kind_of
-from tfminilm.tasks.readers import tagged
+from tfminilm.tasks.readers import paths, tagged
 from tfminilm.tasks.readers.csv_file import csv_task
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import OWN_FILES, LabelColumns, Task, get_task
@@ -156,11 +159,13 @@ def task_examples(
         train,
         held_out,
         encoder,
-        _copies(recipe, train, teacher, encoder, folder, progress),
+        itertools.chain(
+            _unlabelled(recipe.data, task, encoder),
+            _copies(recipe, train, teacher, encoder, folder, progress),
+        ),
         score=score if learns_labels and kind.is_scored_in_training else None,
         tune=tune if learns_labels and kind.is_tuned else None,
-        # The copies have none.
-        needs_labels=learns_labels and not recipe.data.augment_copies,
+        needs_labels=learns_labels and not recipe.data.has_unlabelled,
     )
     return example_data(examples, recipe, folder, progress)
 
@@ -170,6 +175,36 @@ def _read(spec: DataSpec, task: Task, split: str) -> list[Any]:
         return smoke.examples(task)
     source = Data(spec.folder or None, None, spec.max_examples)
     return source.read(task, split)
+
+
+def _unlabelled(
+    spec: DataSpec, task: Task, encoder: Encoder
+) -> Iterator[Encoded]:
+    """Yield the lines of `spec.unlabeled` as examples without labels."""
+    if not spec.unlabeled:
+        return
+    if len(task.texts) != 1 or not kind_of(task).is_augmentable:
+        raise UserError(
+            f"recipe: data.unlabeled is {spec.unlabeled}, but {task.name} does "
+            "not ask about single texts: leave it out"
+        )
+    files: list[pathlib.Path] = []
+    for name in spec.unlabeled.split(","):
+        path = pathlib.Path(name).expanduser()
+        few = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
+        if not few:
+            raise UserError(
+                f"recipe: data.unlabeled names {path}, which holds no text: "
+                "expected a .txt file or a folder of them"
+            )
+        files += few
+    lines = [line for file in files for _, line in paths.lines(file)]
+    yield encoder(
+        [
+            Example(f"unlabeled-{number}", (line,), None)
+            for number, line in enumerate(lines)
+        ]
+    )
 
 
 def _copies(

@@ -1,0 +1,108 @@
+"""`tfminilm make` from a file to a bundle, stopped and gone on with."""
+
+import csv
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import tfminilm
+from tfminilm.errors import UserError
+from tfminilm.pipeline.make import make
+
+WORDS = {"where": "delivery", "money": "refund", "broken": "fault"}
+FILLERS = ("my", "the", "new", "old", "small", "parcel", "was", "und", "Grüße")
+SMALL = {"teacher": "tiny:bert", "epochs": 2, "max_length": 16, "seed": 3}
+
+
+def write(path):
+    draw = random.Random(0)
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["message", "intent", "id"])
+        for number in range(240):
+            word = draw.choice(list(WORDS))
+            text = [*draw.choices(FILLERS, k=3), word, *draw.choices(FILLERS)]
+            rows.writerow([" ".join(text), WORDS[word], number])
+        rows.writerow(["", "fault", 240])
+        rows.writerow(["no label <b>", "", 241])
+
+
+def run(path, **options):
+    return make(
+        path, "message", "intent", path.parent / "made", **SMALL | options
+    )
+
+
+@pytest.mark.slow
+def test_from_a_file_to_a_bundle(tmp_path, capfd):
+    write(tmp_path / "support.csv")
+    model = run(tmp_path / "support.csv", max_drop=100.0)
+    assert list(model.labels) == sorted(WORDS.values())
+    assert model.predict("my new parcel money").label in WORDS.values()
+    made = tmp_path / "made"
+    student = tfminilm.load(made)
+    assert student.labels == model.labels
+    said = capfd.readouterr().err
+    assert "without text, left out" in said
+    assert "3 classes" in said
+    facts = json.loads((made / "evidence.json").read_text())
+    assert set(facts["models"]) == {
+        "teacher",
+        "student",
+        "labels alone",
+        "bundle",
+    }
+    counts = facts["models"]["bundle"]["confusion"]
+    assert sum(map(sum, counts)) == facts["examples"]
+    page = (made / "report.html").read_text()
+    assert "support.csv" in page
+    # All is done: nothing is made again.
+    times = {p: p.stat().st_mtime_ns for p in made.glob("*/**/*.h5")}
+    assert times
+    run(tmp_path / "support.csv", max_drop=100.0)
+    assert times == {p: p.stat().st_mtime_ns for p in made.glob("*/**/*.h5")}
+    with pytest.raises(UserError, match=r"another recipe .*options\.epochs"):
+        run(tmp_path / "support.csv", epochs=3)
+
+
+@pytest.mark.slow
+def test_a_stopped_run_goes_on_to_the_same_model(tmp_path):
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "support.csv")
+    run(tmp_path / "whole" / "support.csv", max_drop=100.0)
+    command = [
+        *(sys.executable, "-m", "tfminilm.commands", "make"),
+        f"--data={tmp_path / 'cut' / 'support.csv'}",
+        *("--text=message", "--label=intent", "--max_drop=100"),
+        f"--output={tmp_path / 'cut' / 'made'}",
+        *(f"--{name}={value}" for name, value in SMALL.items()),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    events = tmp_path / "cut" / "made" / "distilled" / "task" / "metrics.jsonl"
+    while process.poll() is None and not events.is_file():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run(tmp_path / "cut" / "support.csv", max_drop=100.0)
+    models = [
+        (tmp_path / name / "made" / "bundle" / "model.tflite").read_bytes()
+        for name in ("whole", "cut")
+    ]
+    assert models[0] == models[1]
+
+
+def test_refusals_write_nothing(tmp_path):
+    write(tmp_path / "support.csv")
+    with pytest.raises(UserError, match="no column 'label'"):
+        make(tmp_path / "support.csv", "message", output=tmp_path / "made")
+    with pytest.raises(UserError, match="--budget_mb is 0"):
+        run(tmp_path / "support.csv", budget_mb=0)
+    with pytest.raises(UserError, match=r"--unlabeled=.*does not exist"):
+        run(tmp_path / "support.csv", unlabeled=tmp_path / "no.txt")
+    assert not (tmp_path / "made").exists()

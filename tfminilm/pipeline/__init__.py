@@ -1,0 +1,1 @@
+"""From labelled text to a checked bundle: the steps of `tfminilm make`."""

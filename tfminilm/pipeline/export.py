@@ -1,0 +1,143 @@
+"""Export a student in the smallest precision that keeps its answers."""
+
+import dataclasses
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tfminilm import files, teachers
+from tfminilm.errors import UserError
+from tfminilm.export.bundle import description, reader, writer
+from tfminilm.export.check import calibration, search
+from tfminilm.export.target import Target
+from tfminilm.pipeline.options import Options
+from tfminilm.pipeline.outputs import SPLIT, outputs
+from tfminilm.tasks import evidence, heads
+from tfminilm.tasks.examples import read
+from tfminilm.tasks.head_models import last_dense
+from tfminilm.tasks.sample import sample
+from tfminilm.tasks.settings import Settings
+from tfminilm.tasks.task import Task
+from tfminilm.teachers.load import run_folder
+
+# The smallest first.
+_PRECISIONS = ("dynamic_wi8_afp32", "weight_only_wi8_afp32", "float16")
+_LENGTHS = (16, 32, 64, 128)
+_COMPARED = 64
+
+
+def export(
+    student: pathlib.Path,
+    tasks: Mapping[str, Task],
+    max_length: int,
+    options: Options,
+    output: pathlib.Path,
+    say: Callable[[str], None],
+) -> None:
+    """Write the bundle of a student, unless it is there.
+
+    The first precision is taken whose file is within the budget and whose
+    accuracy on the validation texts is at most `max_drop` points below
+    Keras'. Where 8 bits are too large, layers are lowered to 4. The logits
+    are divided by the temperature that suits the validation texts, so that
+    the softmax of the file's is calibrated (arXiv 1706.04599).
+
+    Args:
+        student: the workdir of its run.
+        tasks: "train" and "validation".
+        max_length: tokens of the longest text.
+        options: budget and drop.
+        output: the bundle's folder.
+        say: prints a line.
+
+    Raises:
+        UserError: no precision is within both limits.
+    """
+    if reader.is_bundle(output):
+        say(f"  already there: {output}")
+        return
+    validation = tasks["validation"]
+    labels = _labels(validation)
+    logits = outputs(student, validation)
+    before = _accuracy(logits, labels)
+    folder = run_folder(student) / "student"
+    model, settings = heads.load_head(folder), Settings.load(folder)
+    temperature = evidence.fit_temperature(logits, labels)
+    _divide(model, temperature)
+    words = (
+        f"{description.describe(model, folder)}; logits divided by "
+        f"{temperature:.3f}, so that probabilities are calibrated"
+    )
+    say(f"  logits are divided by {temperature:.2f} to calibrate them")
+    tokenizer = teachers.load_tokenizer(folder)
+    texts = calibration.of_examples(
+        sample(read(tasks["train"], SPLIT), _COMPARED)
+    )
+    lengths = (*(n for n in _LENGTHS if n < max_length), max_length)
+    tried = []
+    for target in _targets(model, tokenizer, lengths, texts, options):
+        with tempfile.TemporaryDirectory() as name:
+            beside = pathlib.Path(name, "bundle")
+            manifest = writer.export_bundle(
+                model, tokenizer, target, beside, texts, settings, words
+            )
+            size = max(x.bytes for x in manifest.files.values()) / 1e6
+            after = _accuracy(outputs(beside, validation), labels)
+            drop = 100 * (before - after)
+            tried.append(
+                f"{target.name}: {size:.1f} MB, {drop:+.2f} points lost"
+            )
+            say(f"  {tried[-1]}")
+            if size <= options.budget_mb and drop <= options.max_drop:
+                with files.new_directory(output) as place:
+                    for path in beside.iterdir():
+                        shutil.copyfile(path, place / path.name)
+                return
+    raise UserError(
+        f"no precision is within --budget_mb={options.budget_mb:g} and "
+        f"--max_drop={options.max_drop:g} ({'; '.join(tried)}): allow more, or "
+        "fewer layers by --num_layers"
+    )
+
+
+def _targets(
+    model: Any,
+    tokenizer: Any,
+    lengths: tuple[int, ...],
+    texts: Any,
+    options: Options,
+) -> Iterator[Target]:
+    """Yield what to try, the smallest files first."""
+    parameters = model.count_params()
+    loose = Target(
+        lengths=lengths,
+        max_difference=10.0,
+        min_cosine=0.9,
+        min_agreement=0.8,
+    )
+    if parameters > 1e6 * options.budget_mb:
+        budget = 1e6 * options.budget_mb
+        target, _ = search.fit(model, tokenizer, loose, texts, budget)
+        yield dataclasses.replace(target, name="4 and 8 bits")
+        return
+    for precision in _PRECISIONS:
+        yield dataclasses.replace(loose, name=precision, precision=precision)
+
+
+def _labels(task: Task) -> np.ndarray:
+    return np.array([example.label for example in read(task, SPLIT)])
+
+
+def _accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
+    return float(np.mean(logits.argmax(axis=1) == labels))
+
+
+def _divide(model: Any, temperature: float) -> None:
+    """Divide a classifier's logits, in its last layer's weights."""
+    layer = last_dense(model)
+    for weight in layer.weights:
+        weight.assign(weight / temperature)

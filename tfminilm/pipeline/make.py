@@ -1,0 +1,97 @@
+"""Make a small classifier from labelled text."""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tfminilm.errors import UserError
+from tfminilm.pipeline import survey, table
+from tfminilm.pipeline.options import Options
+
+if TYPE_CHECKING:
+    from tfminilm.inference.model import TextModel
+
+
+def make(
+    data: Any,
+    text: str | Sequence[str] = "text",
+    label: str = "label",
+    output: str | os.PathLike = "runs/made",
+    *,
+    unlabeled: str | os.PathLike | None = None,
+    group: str | None = None,
+    options: Options | None = None,
+    **chosen: Any,
+) -> "TextModel":
+    """Make a small classifier from labelled text, and a bundle of it.
+
+    A teacher is fine-tuned on the text; a student of half its layers learns
+    from it, and is compared with the same student without a teacher on texts
+    that none of them has seen. The bundle is the student within the budget.
+    Started again, it goes on where it was stopped.
+
+    Args:
+        data: as `pipeline.table.read` takes it.
+        text: the column of the text, or of the two texts.
+        label: the column of the class.
+        output: a new folder for all that is made, or that of an earlier start.
+        unlabeled: text without labels to learn from first: a .txt file or a
+            folder of them.
+        group: a column whose equal values stay in one split.
+        options: all further choices.
+        **chosen: single ones, by the names in `Options`.
+
+    Returns:
+        The bundle, opened to `predict`; it lies in `output/bundle`.
+
+    Raises:
+        UserError: the data cannot be used, the folder holds another run, or
+            a step fails.
+        Interrupted: a signal stopped it; started again it goes on.
+    """
+    from tfminilm.inference.load import load
+    from tfminilm.pipeline.steps import STUDENT, Steps
+    from tfminilm.train.workdir import Workdir
+
+    options = dataclasses.replace(options or Options(), **chosen)
+    columns = [text] if isinstance(text, str) else list(text)
+    name = table.name_of(data)
+    report = survey.look(table.read(data, columns, label, group), name)
+    folder, text_folder = pathlib.Path(output), _existing(unlabeled)
+    recipe = {
+        # Where others look for the student.
+        "stages": {STUDENT: {}},
+        "options": dataclasses.asdict(options),
+        "data": _digest(report),
+        "unlabeled": text_folder,
+    }
+    workdir = Workdir(folder, recipe)
+    with workdir.lock():
+        steps = Steps(workdir, options, report, len(columns), text_folder)
+        bundle = steps.run(name)
+    return load(bundle)
+
+
+def _digest(report: survey.Survey) -> str:
+    """Return a hash of the examples, to tell whether they have changed."""
+    digest = hashlib.sha256()
+    for row in report.examples:
+        for part in (*row.texts, row.label, row.group):
+            digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()
+
+
+def _existing(unlabeled: str | os.PathLike | None) -> str:
+    """Return the absolute path of unlabelled text; empty if there is none."""
+    if unlabeled is None:
+        return ""
+    path = pathlib.Path(unlabeled).expanduser()
+    if not path.exists():
+        raise UserError(
+            f"--unlabeled={unlabeled} does not exist; expected a .txt file or "
+            "a folder of them"
+        )
+    return os.fspath(path.absolute())

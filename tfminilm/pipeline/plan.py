@@ -1,0 +1,225 @@
+"""Choose lengths, epochs, steps and the student; say why."""
+
+import dataclasses
+import math
+import pprint
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfminilm import methods
+from tfminilm.errors import UserError
+from tfminilm.pipeline.options import Options
+from tfminilm.train.recipe import (
+    DataSpec,
+    Recipe,
+    Stage,
+    StudentSpec,
+    TrainSpec,
+)
+
+# Tokens that a text is cut to unless told otherwise: attention's cost grows
+# with the square.
+_MOST_TOKENS = 256
+_SHARE_WHOLE = 0.99
+# Fewer steps do not fit a head, more rounds do not help it.
+_FEWEST_STEPS, _MOST_EPOCHS, _FEWEST_EPOCHS = 400, 15, 3
+# The student has more to learn than the teacher: it loses layers.
+_STUDENT_ROUNDS = 2
+_TEXT_TOKENS = 2_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Hold what was chosen, and the reason of each choice by its name."""
+
+    max_length: int
+    epochs: int
+    student: dict[str, int | str]
+    student_steps: int
+    reasons: dict[str, str]
+
+    def lines(self) -> list[str]:
+        """Return each choice with its reason, one a line."""
+        student = self.student
+        shown = {
+            "max_length": self.max_length,
+            "epochs": self.epochs,
+            "student": f"{student['num_layers']} layers of "
+            f"{student['hidden_dim']}",
+            "student_steps": f"{self.student_steps:,}",
+        }
+        return [f"{k} {shown[k]}: {why}" for k, why in self.reasons.items()]
+
+
+def plan(
+    options: Options,
+    lengths: np.ndarray,
+    examples: int,
+    teacher: dict[str, Any],
+    longest: int,
+) -> Plan:
+    """Choose what the options leave open.
+
+    Args:
+        options: the user's.
+        lengths: `[examples]`, tokens of each text.
+        examples: how many there are to train on.
+        teacher: its `kind`, `num_layers`, `hidden_dim`, `num_heads` and
+            `intermediate_dim`.
+        longest: tokens that the teacher has positions for.
+
+    Raises:
+        UserError: an option is beyond what the teacher has.
+    """
+    reasons = {}
+    max_length = options.max_length
+    reasons["max_length"] = "as told"
+    if not max_length:
+        need = math.ceil(np.quantile(lengths, _SHARE_WHOLE))
+        most = min(_MOST_TOKENS, longest)
+        max_length = min(max(16, 8 * math.ceil(need / 8)), most)
+        cut = np.mean(lengths > max_length)
+        reasons["max_length"] = (
+            f"99 of 100 texts have up to {need} tokens; {cut:.1%} are cut"
+        )
+    if max_length > longest:
+        raise UserError(
+            f"--max_length is {max_length}, but the teacher has positions for "
+            f"{longest}: give {longest} or less"
+        )
+    each = math.ceil(examples / options.batch_size)
+    epochs = options.epochs
+    reasons["epochs"] = "as told"
+    if not epochs:
+        epochs = math.ceil(_FEWEST_STEPS / each)
+        epochs = min(max(epochs, _FEWEST_EPOCHS), _MOST_EPOCHS)
+        reasons["epochs"] = f"{examples:,} texts are {each} steps a round"
+    layers = options.num_layers or max(1, teacher["num_layers"] // 2)
+    if layers > teacher["num_layers"]:
+        raise UserError(
+            f"--num_layers is {layers}, but the teacher has "
+            f"{teacher['num_layers']}: give that or less"
+        )
+    reasons["student"] = (
+        "as told"
+        if options.num_layers
+        else f"half of the teacher's {teacher['num_layers']} layers"
+    )
+    steps = _STUDENT_ROUNDS * epochs * each
+    reasons["student_steps"] = f"{_STUDENT_ROUNDS} times the teacher's"
+    return Plan(
+        max_length, epochs, {**teacher, "num_layers": layers}, steps, reasons
+    )
+
+
+def within(chosen: Plan, seconds_a_step: float, seconds: float) -> Plan:
+    """Shorten the student's training to the time that is left.
+
+    Args:
+        chosen: the plan so far.
+        seconds_a_step: of the teacher's fine-tuning; the student's forward
+            and backward pass and the teacher's forward pass cost as much.
+        seconds: that are left for the student.
+    """
+    steps = max(1, int(seconds / max(seconds_a_step, 1e-9)))
+    if steps >= chosen.student_steps:
+        return chosen
+    reasons = chosen.reasons | {
+        "student_steps": f"{seconds / 60:.0f} minutes are left at "
+        f"{seconds_a_step:.2f} s a step"
+    }
+    return dataclasses.replace(chosen, student_steps=steps, reasons=reasons)
+
+
+def recipe(
+    chosen: Plan,
+    options: Options,
+    files: dict[str, str],
+    text_columns: Sequence[str],
+    teacher: str,
+) -> Recipe:
+    """Return the recipe of the student.
+
+    Args:
+        chosen: of `plan`.
+        options: the user's.
+        files: the paths of "train" and "validation"; of "text", what else to
+            learn from first; and of "unlabeled", all texts without labels,
+            with commas between.
+        text_columns: the columns of text in them.
+        teacher: the workdir of the fine-tuned teacher.
+    """
+    sizes: dict[str, Any] = dict(chosen.student)
+    unlabeled = files.get("unlabeled", "")
+    # Texts without labels have the teacher's answers alone.
+    alpha = 1.0 if unlabeled else 0.5
+    student = StudentSpec(**sizes, init="uniform", init_from=options.teacher)
+    steps = chosen.student_steps
+    task = Stage(
+        teacher=teacher,
+        student=student,
+        method=methods.SoftTargets(temperature=2.0, alpha=alpha),
+        data=DataSpec(
+            source=f"task:csv:{files['train']}",
+            sequence_length=chosen.max_length,
+            text_columns=",".join(text_columns),
+            label_column="label",
+            eval_file=files["validation"],
+            unlabeled=unlabeled,
+        ),
+        train=TrainSpec(
+            steps=steps,
+            batch_size=options.batch_size,
+            learning_rate=2 * options.learning_rate,
+            warmup_steps=steps // 10,
+            evaluate_every=max(1, steps // 8),
+            checkpoint_every=max(1, steps // 8),
+        ),
+    )
+    stages = {"task": task}
+    if "text" in files:
+        stages = {"text": _text_stage(student, options, files["text"])}
+        stages["task"] = dataclasses.replace(
+            task, student=dataclasses.replace(student, init_from="text")
+        )
+    return Recipe(name="make", seed=options.seed, stages=stages)
+
+
+def _text_stage(student: StudentSpec, options: Options, folder: str) -> Stage:
+    """Return MiniLM on unlabelled text, from the teacher before its task."""
+    return Stage(
+        teacher=options.teacher,
+        student=dataclasses.replace(student, init_from=""),
+        data=DataSpec(
+            source=folder, sequence_length=128, max_tokens=_TEXT_TOKENS
+        ),
+        train=TrainSpec(
+            steps=400,
+            batch_size=32,
+            learning_rate=5e-4,
+            warmup_steps=40,
+            evaluate_every=100,
+            checkpoint_every=100,
+            held_out_sequences=64,
+        ),
+    )
+
+
+def source_of(made: Recipe) -> str:
+    """Return a recipe as the text of a file that `--config` takes."""
+    content = pprint.pformat(made.to_dict(), indent=1, sort_dicts=False)
+    body = textwrap.indent(content, "    ").strip()
+    return (
+        '"""Recipe of the student, as tfminilm make chose it."""\n\n'
+        "import ml_collections\n\n\n"
+        'def get_config(mode: str = ""):\n'
+        '    """Return the recipe."""\n'
+        f"    values = {body}\n"
+        '    values["stages"] = ml_collections.ConfigDict(\n'
+        '        values["stages"], sort_keys=False\n'
+        "    )\n"
+        "    return ml_collections.ConfigDict(values)\n"
+    )

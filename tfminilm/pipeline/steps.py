@@ -1,0 +1,228 @@
+"""Do the steps from labelled text to a bundle, in their order."""
+
+import csv
+import io
+import math
+import os
+import pathlib
+
+from tfminilm import families, files, json_files, teachers
+from tfminilm.errors import UserError
+from tfminilm.pipeline import plan, survey
+from tfminilm.pipeline.export import export
+from tfminilm.pipeline.judge import judge
+from tfminilm.pipeline.options import Options
+from tfminilm.pipeline.page import write_page
+from tfminilm.pipeline.splits import split
+from tfminilm.tasks.examples import read
+from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.readers.csv_file import csv_task
+from tfminilm.tasks.settings import Settings
+from tfminilm.tasks.task import Task
+from tfminilm.train.build import build_student, start_student
+from tfminilm.train.distill import distill
+from tfminilm.train.fine_tuning import FineTuning
+from tfminilm.train.finetune import finetune
+from tfminilm.train.models import Backbone
+from tfminilm.train.progress import Progress
+from tfminilm.train.recipe import Recipe
+from tfminilm.train.workdir import Workdir
+
+STUDENT = "distilled"
+_STEPS = 7
+
+
+class Steps:
+    """Do the steps, each in a folder of its own; what is done is kept."""
+
+    def __init__(
+        self,
+        workdir: Workdir,
+        options: Options,
+        report: survey.Survey,
+        num_texts: int,
+        unlabeled: str,
+    ):
+        self._workdir = workdir
+        self._path = workdir.path
+        self._options = options
+        self._report = report
+        self._unlabeled = unlabeled
+        self._columns = ["text", "text2"][:num_texts]
+        self._labels = sorted(report.labels)
+        self._say = Progress().say
+
+    def run(self, name: str) -> pathlib.Path:
+        """Do all steps; return the bundle's folder."""
+        say = self._say
+        self._title(1, f"data: {name}")
+        for line in self._report.lines():
+            say(f"  {line}")
+        self._write_data()
+        self._title(2, "plan")
+        chosen = self._plan()
+        self._title(3, "teacher: fine-tuning")
+        self._train_teacher(chosen)
+        chosen = self._shorten(chosen)
+        for line in chosen.lines():
+            say(f"  {line}")
+        self._title(4, "student: learning from the teacher")
+        self._distil(chosen)
+        self._title(5, "student: learning from labels alone, to compare")
+        self._train_alone(chosen)
+        self._title(6, "bundle: rounding and checking")
+        bundle = self._path / "bundle"
+        export(
+            self._path / STUDENT,
+            {name: self._task(name) for name in ("train", "validation")},
+            chosen.max_length,
+            self._options,
+            bundle,
+            say,
+        )
+        self._title(7, "evidence: scoring on texts that no model has seen")
+        models = {
+            "teacher": self._path / "teacher",
+            "student": self._path / STUDENT,
+            "labels alone": self._path / "alone",
+            "bundle": bundle,
+        }
+        splits = {name: self._task(name) for name in ("validation", "test")}
+        evidence = judge(models, splits, say)
+        page = write_page(self._path, name, self._report, chosen, evidence)
+        say(f"page: {page}")
+        say(f"bundle: {bundle}")
+        return bundle
+
+    def _title(self, number: int, words: str) -> None:
+        self._say(f"{number}/{_STEPS} {words}")
+
+    def _file(self, name: str) -> pathlib.Path:
+        return self._path / "data" / f"{name}.csv"
+
+    def _task(self, name: str) -> Task:
+        """Return a file as a task with one split, "all"."""
+        return csv_task(
+            self._file(name), self._columns, "label", labels=self._labels
+        )
+
+    def _write_data(self) -> None:
+        """Write each split as a file that all commands read."""
+        parts = split(self._report.examples, self._options.seed)
+        for name, rows in parts.items():
+            text = io.StringIO(newline="")
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow([*self._columns, "label"])
+            writer.writerows([*row.texts, row.label] for row in rows)
+            self._file(name).parent.mkdir(parents=True, exist_ok=True)
+            if not self._file(name).is_file():
+                files.write_text(self._file(name), text.getvalue())
+        texts = [" ".join(row[0].split()) for row in self._report.unlabelled]
+        if texts and len(self._columns) == 1:
+            path = self._path / "data" / "unlabelled.txt"
+            files.write_text(path, "\n".join(texts) + "\n")
+        counts = ", ".join(f"{len(rows):,} {n}" for n, rows in parts.items())
+        self._say(f"  split by class: {counts}")
+
+    def _plan(self) -> plan.Plan:
+        """Choose, or keep to what an earlier start chose."""
+        backbone = teachers.load_backbone(self._options.teacher)
+        family = families.of_backbone(backbone)
+        if family is None or not family.students:
+            raise UserError(
+                f"--teacher={self._options.teacher} is a "
+                f"{type(backbone).__name__}, of which no student is made: "
+                f"expected one of {', '.join(families.STUDENT_KINDS)}"
+            )
+        tokenizer = teachers.load_tokenizer(self._options.teacher)
+        task = self._task("train")
+        examples = read(task, "all")
+        longest = backbone.max_sequence_length
+        encoded = kind_of(task).encode(
+            task, examples, tokenizer, Settings.of(task, longest)
+        )
+        return plan.plan(
+            self._options,
+            encoded.lengths,
+            len(examples),
+            {"kind": next(iter(family.students)), **family.sizes(backbone)},
+            longest,
+        )
+
+    def _train_teacher(self, chosen: plan.Plan) -> None:
+        model = self._options.teacher
+        self._fine_tune(model, "teacher", chosen, chosen.epochs)
+
+    def _shorten(self, chosen: plan.Plan) -> plan.Plan:
+        """Fit the student's training into the minutes that are left."""
+        rows = json_files.read_lines(
+            self._path / "teacher" / "metrics.jsonl",
+            {"step": int, "seconds?": float},
+            "",
+            skips="all",
+        )
+        *_, last = (row for row in rows if row.get("seconds"))
+        seconds = 60 * self._options.minutes - last["seconds"]
+        # The student learns twice, once without its teacher.
+        seconds = self._workdir.pin("seconds", lambda: seconds / 2)
+        each = self._workdir.pin("each", lambda: last["seconds"] / last["step"])
+        return plan.within(chosen, each, seconds)
+
+    def _recipe(self, chosen: plan.Plan) -> Recipe:
+        paths = {n: os.fspath(self._file(n)) for n in ("train", "validation")}
+        if self._unlabeled:
+            paths["text"] = self._unlabeled
+        rows = self._path / "data" / "unlabelled.txt"
+        more = [os.fspath(rows)] if rows.is_file() else []
+        more += filter(None, [self._unlabeled])
+        if len(self._columns) == 1 and more:
+            paths["unlabeled"] = ",".join(more)
+        teacher = os.fspath(self._path / "teacher")
+        return plan.recipe(chosen, self._options, paths, self._columns, teacher)
+
+    def _distil(self, chosen: plan.Plan) -> None:
+        made = self._recipe(chosen)
+        path = self._path / "recipe.py"
+        files.write_text(path, plan.source_of(made))
+        self._say(f"  recipe, for tfminilm distill --config: {path}")
+        distill(made, self._path / STUDENT)
+
+    def _train_alone(self, chosen: plan.Plan) -> None:
+        """Train the same student from the same start, on labels alone."""
+        start = self._path / "start"
+        if not start.is_dir():
+            spec = next(iter(self._recipe(chosen).stages.values())).student
+            source = teachers.load_backbone(self._options.teacher)
+            tokens = source.token_embedding.input_dim
+            student = build_student(spec, tokens, pairs=len(self._columns) == 2)
+            start_student(student, spec, source)
+            tokenizer = teachers.load_tokenizer(self._options.teacher)
+            Backbone().save(student, tokenizer, start)
+        each = math.ceil(
+            len(read(self._task("train"), "all")) / self._options.batch_size
+        )
+        epochs = max(1, round(chosen.student_steps / each))
+        self._fine_tune(os.fspath(start), "alone", chosen, epochs)
+
+    def _fine_tune(
+        self, model: str, name: str, chosen: plan.Plan, epochs: int
+    ) -> None:
+        options = self._options
+        task = csv_task(
+            self._file("train"),
+            self._columns,
+            "label",
+            labels=self._labels,
+            eval_path=self._file("validation"),
+        )
+        rate = options.learning_rate * (1 if name == "teacher" else 2)
+        spec = FineTuning(
+            model=model,
+            task=task.name,
+            seed=options.seed,
+            epochs=epochs,
+            learning_rate=rate,
+            batch_size=options.batch_size,
+            max_length=chosen.max_length,
+        )
+        finetune(task, spec, self._path / name)
