@@ -6,14 +6,18 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+import sentencepiece
 import tensorflow as tf
 
-from tfminilm import teachers
+from tfminilm import UserError, teachers
+from tfminilm.export.bundle import reader, writer
 from tfminilm.export.graph.mobile_graph import MobileGraph
 from tfminilm.export.litert import profile
 from tfminilm.export.litert.convert import convert
+from tfminilm.export.target import Target
 from tfminilm.tasks import encode, heads
 from tfminilm.teachers.faster import faster
+from tfminilm.tokenizer import pieces
 
 _PATH = pathlib.Path(__file__).parents[1] / "golden/make_deberta_folders.py"
 _spec = importlib.util.spec_from_file_location(_PATH.stem, _PATH)
@@ -135,3 +139,48 @@ def test_a_file_is_one_partition(name, precision, tmp_path):
     path.write_bytes(file)
     assert profile.partitions(path) == {"encode_16": 1}
     assert profile.custom_operators(path) == []
+
+
+def test_a_bundle(tmp_path):
+    """Its pieces are laid out as the app reads them, and cut texts alike."""
+    model, tokenizer = made.build("bare")
+    folder = tmp_path / "bundle"
+    writer.export_bundle(model, tokenizer, Target(lengths=(16,)), folder)
+    bundle = reader.open_bundle(folder)
+    settings = bundle.manifest.tokenizer
+    mask = tokenizer.mask_token_id
+    wanted = {"cls": 1, "sep": 2, "pad": 0, "mask": mask, "unk": 3}
+    assert settings.special_ids == wanted
+    assert (settings.id_offset, settings.separators_between_texts) == (0, 1)
+    lines = list(made.script("make_token_ids").LINES)
+    ids, lengths = encode.tokens_of(lines, tokenizer)
+    for one, other in zip(
+        encode.tokens_of(lines, bundle.tokenizer), (ids, lengths), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    # As the app takes a piece's number: 0 is what is unknown.
+    engine = sentencepiece.SentencePieceProcessor(
+        model_proto=(folder / "sentencepiece.model").read_bytes()
+    )
+    places = np.cumsum(lengths)[:-1]
+    for line, wanted in zip(lines, np.split(ids, places), strict=True):
+        found = [3 if i == 0 else i for i in engine.encode(line)]
+        assert sorted(found) == sorted(wanted.tolist())
+    assert 3 in ids
+
+
+def test_other_rules_in_a_bundle(tmp_path):
+    model, tokenizer = made.build("classes")
+    with pytest.raises(UserError, match=r"expected SentencePiece's, as of a m"):
+        writer.export_bundle(
+            model.backbone, tokenizer, Target(lengths=(16,)), tmp_path / "bundle"
+        )
+
+
+def test_another_layout_in_a_bundle():
+    _, tokenizer = made.build("bare")
+    proto = pieces.swapped_unknown(tokenizer.proto)
+    assert pieces.swapped_unknown(proto, 3) == tokenizer.proto
+    for damaged, place in ((proto, 4), (tokenizer.proto, 1), (b"x", None)):
+        with pytest.raises(UserError, match="not laid out as DeBERTa's"):
+            pieces.swapped_unknown(damaged, place)

@@ -59,6 +59,55 @@ def layout_fault(proto: bytes) -> str:
     return ""
 
 
+def swapped_unknown(proto: bytes, place: int | None = None) -> bytes:
+    """Swap a SentencePiece model's first piece with its unknown one.
+
+    DeBERTa's begins with the padding, and a model laid out as XLM-R's with the
+    unknown piece. No text holds either, so that texts are cut the same.
+
+    Args:
+        proto: the model.
+        place: where to put the unknown piece, if it is the first one; by
+            default it becomes the first.
+
+    Raises:
+        UserError: there is no unknown piece, or texts may hold the other one.
+    """
+    from sentencepiece import sentencepiece_model_pb2
+
+    messages: Any = sentencepiece_model_pb2
+    try:
+        model = messages.ModelProto.FromString(proto)
+        pieces = list(model.pieces)
+        kinds = [piece.type for piece in pieces]
+        unknown = kinds.index(messages.ModelProto.SentencePiece.UNKNOWN)
+        other = 0 if place is None else place
+        is_fit = kinds[other] == messages.ModelProto.SentencePiece.CONTROL
+        is_fit = (is_fit or unknown == other) and 0 in (unknown, other)
+    except Exception:  # Each version of protobuf has its own class.
+        is_fit = False
+    if not is_fit:
+        raise UserError(
+            "the SentencePiece model is not laid out as DeBERTa's: expected "
+            "one trained with pad_id=0, bos_id=1, eos_id=2, unk_id=3"
+        )
+    pieces[unknown], pieces[other] = pieces[other], pieces[unknown]
+    del model.pieces[:]
+    model.pieces.extend(pieces)
+    spec = model.trainer_spec
+    spec.unk_id, spec.pad_id = other, unknown
+    return model.SerializeToString()
+
+
+def unknown_place(proto: bytes) -> int:
+    """Return the place of a SentencePiece model's unknown piece."""
+    from sentencepiece import sentencepiece_model_pb2
+
+    messages: Any = sentencepiece_model_pb2
+    pieces = messages.ModelProto.FromString(proto).pieces
+    return next(i for i, x in enumerate(pieces) if x.type == x.UNKNOWN)
+
+
 def require_layout(tokenizer: object, source: object) -> None:
     """Refuse an XLM-R tokenizer whose model is laid out differently.
 

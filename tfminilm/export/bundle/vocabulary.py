@@ -16,15 +16,21 @@ from tfminilm.families.family import Tokens
 from tfminilm.tasks import encode
 from tfminilm.tokenizer import BERT, KERAS_HUB, rules_of
 from tfminilm.tokenizer.hugging_face import with_bert_rules
-from tfminilm.tokenizer.pieces import layout_fault, words_fault
+from tfminilm.tokenizer.pieces import (
+    layout_fault,
+    swapped_unknown,
+    unknown_place,
+    words_fault,
+)
 from tfminilm.typing import Tokenizer
 
 WORDS = "vocab.txt"
 PIECES = "sentencepiece.model"
 
 _MOST_BYTES = 2**26  # Of either file.
-# A piece's id is its number in the file and this.
-_OFFSET = 1
+# A piece's id is its number in the file and this: of XLM-R's, and of DeBERTa's,
+# whose first piece changes places with the unknown one.
+_OFFSET, _DEBERTA_OFFSET = 1, 0
 
 
 def write(
@@ -44,7 +50,9 @@ def write(
     Raises:
         UserError: the tokenizer is of another kind, or not the model's.
     """
-    if isinstance(tokenizer, keras_hub.models.XLMRobertaTokenizer):
+    models = keras_hub.models
+    kinds = models.XLMRobertaTokenizer | models.DebertaV3Tokenizer
+    if isinstance(tokenizer, kinds):
         save: Callable[[Any, pathlib.Path], TokenizerSettings]
         save = functools.partial(_write_pieces, name=pieces)
     elif isinstance(tokenizer, keras_hub.tokenizers.WordPieceTokenizer):
@@ -52,7 +60,8 @@ def write(
     else:
         raise UserError(
             f"cannot export a {type(tokenizer).__name__}: expected a WordPiece "
-            "tokenizer, such as keras_hub.models.BertTokenizer, or XLM-R's"
+            "tokenizer, such as keras_hub.models.BertTokenizer, or XLM-R's or "
+            "DeBERTa-v3's"
         )
     require_rows(tokenizer, backbone)
     return save(tokenizer, folder)
@@ -157,14 +166,20 @@ def _piece_tokenizer(
     fault = layout_fault(proto)
     if fault:
         raise _damaged(path, fault)
-    tokenizer = keras_hub.models.XLMRobertaTokenizer(proto=proto)
+    offset, models = settings.id_offset, keras_hub.models
+    if offset == _DEBERTA_OFFSET:
+        proto = swapped_unknown(proto, settings.special_ids["unk"])
+        tokenizer = models.DebertaV3Tokenizer(proto=proto)
+    elif offset == _OFFSET:
+        tokenizer = models.XLMRobertaTokenizer(proto=proto)
+    else:
+        raise _damaged(
+            path,
+            f"id_offset is {offset}, expected {_OFFSET} or {_DEBERTA_OFFSET}",
+        )
     if tokenizer.vocabulary_size() > rows:
         size = tokenizer.vocabulary_size()
         raise _damaged(path, f"it has {size} pieces for {rows} rows")
-    if settings.id_offset != _OFFSET:
-        raise _damaged(
-            path, f"id_offset is {settings.id_offset}, expected {_OFFSET}"
-        )
     _require_between(path, settings, tokenizer)
     return tokenizer
 
@@ -219,22 +234,31 @@ def _require_plain_rules(
 
 
 def _write_pieces(
-    tokenizer: keras_hub.models.XLMRobertaTokenizer,
+    tokenizer: Any,
     folder: pathlib.Path,
     name: str,
 ) -> TokenizerSettings:
-    fault = layout_fault(tokenizer.proto)
+    proto, offset = tokenizer.proto, _OFFSET
+    if isinstance(tokenizer, keras_hub.models.DebertaV3Tokenizer):
+        if rules_of(tokenizer) != KERAS_HUB:
+            raise UserError(
+                "cannot export a DebertaV3Tokenizer with rules of its own, as "
+                "a tokenizer.json has them: expected SentencePiece's, as of a "
+                "model's folder with spm.model and no tokenizer.json"
+            )
+        proto, offset = swapped_unknown(proto), _DEBERTA_OFFSET
+    fault = layout_fault(proto)
     if fault:
         raise UserError(
             f"cannot export this {type(tokenizer).__name__}: {fault}; expected "
             "a SentencePiece model trained with unk_id=0, bos_id=1, eos_id=2"
         )
-    files.write_bytes(folder / name, tokenizer.proto)
+    files.write_bytes(folder / name, proto)
     *_, between = encode.special_ids(tokenizer)
     return TokenizerSettings(
         kind="sentencepiece",
         vocabulary=name,
-        id_offset=_OFFSET,
+        id_offset=offset,
         separators_between_texts=between,
         special_ids=_special_ids(tokenizer),
     )
@@ -254,6 +278,8 @@ def _special_ids(tokenizer: Tokenizer) -> dict[str, int]:
 def _unknown_id(tokenizer: Tokenizer) -> int:
     if hasattr(tokenizer, "oov_token"):
         return int(tokenizer.token_to_id(tokenizer.oov_token))
+    if isinstance(tokenizer, keras_hub.models.DebertaV3Tokenizer):
+        return unknown_place(tokenizer.proto)
     pieces = cast(keras_hub.models.XLMRobertaTokenizer, tokenizer)
     return int(pieces.unk_token_id)
 
