@@ -173,7 +173,10 @@ def test_other_rules_in_a_bundle(tmp_path):
     model, tokenizer = made.build("classes")
     with pytest.raises(UserError, match=r"expected SentencePiece's, as of a m"):
         writer.export_bundle(
-            model.backbone, tokenizer, Target(lengths=(16,)), tmp_path / "bundle"
+            model.backbone,
+            tokenizer,
+            Target(lengths=(16,)),
+            tmp_path / "bundle",
         )
 
 
