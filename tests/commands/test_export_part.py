@@ -7,6 +7,7 @@ import keras_hub
 import numpy as np
 import pytest
 
+import tfminilm
 from tfminilm.commands import main
 from tfminilm.export.bundle.reader import open_bundle
 from tfminilm.tasks import heads
@@ -124,3 +125,17 @@ def test_a_hugging_face_folder_says_the_activation(name, tmp_path):
     ):
         np.testing.assert_array_equal(one, other)
     assert load_tokenizer(output).vocabulary_size() == 21
+
+
+@pytest.mark.parametrize("form", ["android_fp32", "server_onnx"])
+def test_what_is_loaded_gives_scores(form, tmp_path):
+    output = tmp_path / "out"
+    assert (
+        export(GOLDEN / "sigmoid", output, "--config.lengths=16", form=form)
+        == 0
+    )
+    golden = np.load(GOLDEN / "golden.npz")["sigmoid/scores"]
+    pair = ("the cat?", "a cat sat on the mat.")
+    for model in (GOLDEN / "sigmoid", output):
+        score = tfminilm.load(model).predict(pair).score
+        assert score == pytest.approx(golden[0], abs=1e-5)

@@ -144,3 +144,14 @@ def test_a_recipe_names_the_teachers_classes(tmp_path):
     for labels, text in (((), "teacher_labels=a,b"), (("a", "b"), "not for t")):
         with pytest.raises(UserError, match=text):
             TaskHead(task, settings, 0.1, labels).load_teacher(tmp_path, None)
+
+
+def test_sigmoids_are_several_labels(tmp_path):
+    model = saved(tmp_path, num_classes=3, activation="sigmoid")
+    settings = Settings.load(tmp_path, ("x", "y", "z"))
+    assert settings.kind == "multi_label"
+    head = heads.load_head(tmp_path)
+    np.testing.assert_allclose(compute(head), compute(model), atol=1e-6)
+    classes = Task("t", "classification", (), (), ("x", "y", "z"))
+    with pytest.raises(UserError, match="gives 3"):
+        heads.check_head(classes, head, "it")

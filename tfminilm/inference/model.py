@@ -141,7 +141,8 @@ class TextModel:
 
         Returns:
             One of `tasks.predictions`, or a list of them in the texts' order:
-            `Prediction`, `ScorePrediction`, `AnswerPrediction`, or the
+            `Prediction`, `LabelsPrediction`, `ScorePrediction`,
+            `AnswerPrediction`, `EntitiesPrediction`, or the
             `EmbeddingPrediction` of an encoder.
 
         Raises:

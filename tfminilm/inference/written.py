@@ -120,13 +120,24 @@ def as_dict(prediction: Any) -> dict[str, Any]:
 def _line(said: Mapping[str, Any], texts: Row) -> str:
     """Return a line: what is said in a word, and the texts."""
     words = [
-        f"{value:.4f}" if isinstance(value, float) else str(value)
-        for name, value in said.items()
-        if isinstance(value, str | float)
+        _word(value)
+        for value in said.values()
+        if isinstance(value, str | float) or _are_names(value)
     ]
     shown = [" ".join(text.split()) for text in texts]
     cut = ["(truncated)"] if said.get(_CUT) else []
     return "\t".join([*words, *shown, *cut]) + "\n"
+
+
+def _are_names(value: Any) -> bool:
+    is_tuple = isinstance(value, tuple)
+    return is_tuple and all(isinstance(part, str) for part in value)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, tuple):  # The names of several labels, or none.
+        return ", ".join(value) or "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _cell(value: Any) -> str:
