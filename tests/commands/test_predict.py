@@ -14,6 +14,7 @@ from tfminilm.commands import predict as command
 from tfminilm.tasks.predictions import (
     AnswerPrediction,
     EmbeddingPrediction,
+    LabelsPrediction,
     Prediction,
 )
 
@@ -259,3 +260,16 @@ def test_a_real_model_from_the_command_line(tmp_path, capsys):
     row = json.loads(capsys.readouterr().out)
     wanted = tfminilm.load(source).embed("a film")
     np.testing.assert_allclose(row["predicted_embedding"], wanted, atol=1e-6)
+
+
+def test_several_labels_in_a_line(model, capsys):
+    class Tagger(Reader):
+        def say(self, text):
+            labels = ("a", "b") if text == "both" else ()
+            return LabelsPrediction(labels, {"a": 0.5, "b": 0.75})
+
+    model.is_ = Tagger()
+    assert main(["predict", "--model=m", "--text=both"]) == 0
+    assert capsys.readouterr().out == "a, b\tboth\n"
+    assert main(["predict", "--model=m", "--text=none"]) == 0
+    assert capsys.readouterr().out == "-\tnone\n"

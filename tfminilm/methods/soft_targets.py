@@ -25,8 +25,10 @@ class SoftTargets:
     `loss="logits_mse"`. Both models have the same head. It may be a
     classifier; a question answerer, whose start and end positions are the
     classes and count half each (with a BERT fine-tuned on SQuAD as teacher
-    this is DistilBERT (D), arXiv 1910.01108, section 4); or a regression head
-    with one number, where both terms are squared distances.
+    this is DistilBERT (D), arXiv 1910.01108, section 4); a head that ends in a
+    sigmoid for each of several labels, which takes the softmax' place, as both
+    terms are means over the labels; or a regression head with one number, where
+    both terms are squared distances.
 
     Attributes:
         temperature: T, above 0; higher is softer.
