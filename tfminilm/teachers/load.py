@@ -50,9 +50,8 @@ def load_backbone(
             Hugging Face folder (`config.json`, `model.safetensors`) of a
             BERT, RoBERTa, XLM-R, CamemBERT, DistilBERT, ALBERT, ELECTRA,
             MPNet, ModernBERT, DeBERTa-v3 or MobileBERT, a MobileBERT that
-            TensorFlow 1 saved,
-            `package:NAME/FOLDER`, such a folder inside an installed package,
-            or `tiny:bert` or `tiny:xlm_roberta`, a small random one.
+            TensorFlow 1 saved, `package:NAME/FOLDER`, such a folder inside an
+            installed package, or `tiny:bert` or `tiny:xlm_roberta`, small ones.
         dtype: the dtype or dtype policy to compute in.
 
     Returns:
