@@ -20,6 +20,7 @@ COMMANDS = (
     "distill",
     "finetune",
     "evaluate",
+    "compare",
     "predict",
     "export",
     "publish",
@@ -87,6 +88,9 @@ def _run(name: str, arguments: list[str]) -> None:
         print(_help(name, command, values, config))
         return
     unknown = values([name, *arguments])[1:]
+    if unknown and hasattr(command, "ARGUMENTS"):
+        values[command.ARGUMENTS].value = unknown
+        unknown = []
     if unknown:
         raise UsageError(f"{name}: unexpected argument {unknown[0]!r}")
     command.run(values, *extra)

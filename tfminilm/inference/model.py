@@ -16,6 +16,7 @@ from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.similarity import unit
 from tfminilm.tasks.task import Task
 from tfminilm.train.progress import Progress
+from tfminilm.train.score import require_labels
 from tfminilm.typing import Tokenizer
 
 # Fewer sequences are done before anybody looks.
@@ -154,6 +155,49 @@ class TextModel:
         rows, is_single = rows_of(texts, self.reads_pairs)
         found = self._predict(rows, progress)
         return found[0] if is_single else found
+
+    def outputs(
+        self, task: Task, examples: Sequence[Any], progress: bool = True
+    ) -> tuple[Encoded, list[Any]]:
+        """Return a task's examples as token ids, and the outputs for each.
+
+        Args:
+            task: what the model was fine-tuned on, or a file of the same
+                labels.
+            examples: of one split.
+            progress: as `predict` takes it.
+
+        Returns:
+            The sequences, and for each an array `[outputs]` or a dict of
+            arrays, as `Kind.decode` takes them.
+
+        Raises:
+            UserError: the model is none for the task, or there are no
+                examples.
+        """
+        settings = self._settings
+        if settings is None:
+            raise UserError(
+                f"{self.source} is an encoder without a head for {task.name}: "
+                "expected what tfminilm finetune wrote"
+            )
+        require_labels(task, settings, self.source)
+        encoded = kind_of(task).encode(task, examples, self.tokenizer, settings)
+        return encoded, self._run(encoded, progress)
+
+    def score(
+        self, task: Task, examples: Sequence[Any], decoded: Sequence[Any]
+    ) -> dict[str, float]:
+        """Score decoded outputs by the task's metrics.
+
+        Args:
+            task: whose metrics.
+            examples: with labels.
+            decoded: what `Kind.decode` made of `outputs`.
+        """
+        assert self._settings is not None
+        kind = kind_of(task)
+        return kind.score(task, examples, decoded, self._settings).metrics
 
     def embed(self, texts: Texts, progress: bool = True) -> np.ndarray:
         """Return the embedding of a text, or of each of several.

@@ -156,7 +156,7 @@ def recipe(
     unlabeled = files.get("unlabeled", "")
     # Texts without labels have the teacher's answers alone.
     alpha = 1.0 if unlabeled else 0.5
-    student = StudentSpec(**sizes, init="uniform", init_from=options.teacher)
+    student = StudentSpec(**sizes, init="uniform")
     steps = chosen.student_steps
     task = Stage(
         teacher=teacher,
@@ -181,18 +181,18 @@ def recipe(
     )
     stages = {"task": task}
     if "text" in files:
-        stages = {"text": _text_stage(student, options, files["text"])}
+        stages = {"text": _text_stage(student, teacher, files["text"])}
         stages["task"] = dataclasses.replace(
             task, student=dataclasses.replace(student, init_from="text")
         )
     return Recipe(name="make", seed=options.seed, stages=stages)
 
 
-def _text_stage(student: StudentSpec, options: Options, folder: str) -> Stage:
-    """Return MiniLM on unlabelled text, from the teacher before its task."""
+def _text_stage(student: StudentSpec, teacher: str, folder: str) -> Stage:
+    """Return MiniLM on unlabelled text."""
     return Stage(
-        teacher=options.teacher,
-        student=dataclasses.replace(student, init_from=""),
+        teacher=teacher,
+        student=student,
         data=DataSpec(
             source=folder, sequence_length=128, max_tokens=_TEXT_TOKENS
         ),

@@ -188,7 +188,11 @@ class Steps:
         distill(made, self._path / STUDENT)
 
     def _train_alone(self, chosen: plan.Plan) -> None:
-        """Train the same student from the same start, on labels alone."""
+        """Train the same student on labels alone.
+
+        It starts from the layers of the teacher before its fine-tuning, as one
+        would without a fine-tuned teacher.
+        """
         start = self._path / "start"
         if not start.is_dir():
             spec = next(iter(self._recipe(chosen).stages.values())).student
