@@ -116,6 +116,13 @@ def test_what_compares_tokens_is_refused(models, make_head):
         test(alike, MiniLM(), columns(models))
 
 
+def test_answers_in_a_text_are_places_of_tokens(make_head):
+    for head, per_text in (("spans", False), ("classifier", True)):
+        model = make_head(head, num_layers=1)
+        terms = SoftTargets(alpha=1.0).terms(model, model)
+        assert {term.per_text for term in terms} == {per_text}
+
+
 def test_tokens_of_one_are_not_given_to_the_other(models):
     batch = models[1].preprocessor(TEXTS)
     batch = {name: np.asarray(value) for name, value in batch.items()}

@@ -11,15 +11,20 @@ from scipy.special import log_softmax
 from tfminilm import teachers
 from tfminilm.commands import main
 from tfminilm.errors import UserError
-from tfminilm.methods import MLMKD
+from tfminilm.methods import MLMKD, SentenceEmbedding
 from tfminilm.report import held_out, quality
 from tfminilm.report.evaluate import evaluate_run
 from tfminilm.tasks import heads
+from tfminilm.tasks.encode import encode_texts
+from tfminilm.tasks.example import Example
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task
 from tfminilm.train import vocabularies
+from tfminilm.train.distillation import select_job
+from tfminilm.train.models import Cut
 from tfminilm.train.progress import StepBar
-from tfminilm.train.recipe import Recipe
+from tfminilm.train.recipe import DataSpec, Recipe, StudentSpec
+from tfminilm.train.sources.encoder import Encoder
 
 RECIPE = """
 from tfminilm import methods
@@ -170,6 +175,63 @@ def test_stopped_it_ends_the_same(
     ]
     # Of most of the task's words the student has letters alone.
     assert last["loss"] < first["loss"] or kind == "task"
+
+
+@pytest.mark.parametrize("own_start", [True, False])
+def test_students_start_from_either_model(recipe, tiny, save_bert, own_start):
+    words = str(recipe.parent / "words")
+    spec = StudentSpec(
+        num_layers=1, hidden_dim=16, num_heads=2, intermediate_dim=16,
+        max_sequence_length=32, init="uniform", init_from=words,
+        tokenizer=words if own_start else str(tiny.teacher),
+    )  # fmt: skip
+    stage = Recipe(
+        teacher=str(tiny.teacher),
+        student=spec,
+        method=SentenceEmbedding(),
+        data=DataSpec(source="docs", sentences=True, sequence_length=16),
+    )
+    models = select_job(stage).load_models("float32", None)
+    start = teachers.load_backbone(words)
+    table = np.asarray(models.student.token_embedding.embeddings)
+    kernel = np.asarray(models.student.transformer_layers[0].weights[0])
+    np.testing.assert_array_equal(
+        kernel, np.asarray(start.transformer_layers[0].weights[0])
+    )
+    if own_start:
+        # Its own words: nothing is transferred, and the teacher reads others.
+        np.testing.assert_array_equal(table, start.token_embedding.embeddings)
+        assert models.notes == ()
+        assert models.teacher_cut.max_length == 16
+    else:
+        # The teacher's words, with the vectors of another model's letters.
+        assert table.shape[0] == models.tokenizer.vocabulary_size()
+        assert models.teacher_cut is None
+        [note] = models.notes
+        assert note.startswith(f"vocabulary of {table.shape[0]} pieces: ")
+        assert note.endswith(" 0 at random")
+
+
+def test_masked_words_are_each_ones_mask_token(tiny):
+    student = teachers.load_tokenizer(tiny.teacher)
+    teacher = teachers.load_tokenizer(tiny.teacher)
+    teacher.mask_token = "the"  # Stands for another mask token.
+    seen = []
+
+    def encoded(examples, cut):
+        seen.append([example.texts for example in examples])
+        texts = [example.texts for example in examples]
+        return encode_texts(texts, cut.tokenizer, cut.max_length)
+
+    encoder = Encoder(encoded, Cut(student, 16), Cut(teacher, 16))
+    rows = encoder.masked([Example("0", ("an [MASK] was", "[MASK]"), None)])
+    assert seen == [[("an [MASK] was", "[MASK]")], [("an the was", "the")]]
+    assert rows.token_ids.tolist().count(student.mask_token_id) == 2
+    assert not student.special_tokens_in_strings
+    assert not teacher.special_tokens_in_strings
+    teacher.mask_token = None
+    with pytest.raises(UserError, match="no mask token"):
+        encoder.masked([Example("0", ("an",), None)])
 
 
 def test_masked_text_is_refused():

@@ -61,6 +61,23 @@ class Encoded:
             return np.zeros(len(self), bool)
         return self.is_cut
 
+    def with_teacher(self, teacher: "Encoded") -> "Encoded":
+        """Return the sequences with those that a teacher reads instead.
+
+        Args:
+            teacher: the same texts in the same order, cut by the teacher's own
+                tokenizer.
+
+        Raises:
+            UserError: it has another number of sequences.
+        """
+        if len(teacher) != len(self):
+            raise UserError(
+                f"the teacher's texts are {len(teacher)}, the student's "
+                f"{len(self)}: expected the same texts, cut by both tokenizers"
+            )
+        return dataclasses.replace(self, teacher=teacher)
+
     def whole_numbers(self) -> Iterator[np.ndarray]:
         """Yield the arrays of whole numbers: token ids, offsets and classes."""
         yield from (self.token_ids, self.offsets)

@@ -84,9 +84,7 @@ class Encoder:
         encoded = self.encode(examples, self.student)
         if self.teacher is None:
             return encoded
-        return dataclasses.replace(
-            encoded, teacher=self.encode(teacher_examples, self.teacher)
-        )
+        return encoded.with_teacher(self.encode(teacher_examples, self.teacher))
 
 
 @contextlib.contextmanager
