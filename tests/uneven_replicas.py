@@ -13,6 +13,7 @@ import tensorflow as tf
 import tfminilm
 from tfminilm import losses
 from tfminilm.methods import SoftTargets
+from tfminilm.tasks.head_models import TokenCrossEntropy
 
 ROWS, LENGTH, CLASSES = 5, 4, 3
 RANDOM = np.random.default_rng(0)
@@ -55,6 +56,36 @@ def fitted(strategy):
     return [*row.values(), *held_out.values()]
 
 
+def tagger(seed):
+    tokens = keras.Input((LENGTH,), dtype="int32", name="token_ids")
+    states = keras.layers.Embedding(20, 6)(tokens)
+    logits = {"token_logits": keras.layers.Dense(CLASSES)(states)}
+    model = keras.Model(tokens, logits)
+    random = np.random.default_rng(seed)
+    for weight in model.weights:
+        weight.assign(random.normal(size=weight.shape))
+    return model
+
+
+def tagged(strategy):
+    """Losses and weights of a step, where replicas count unlike tokens."""
+    with strategy.scope():
+        distiller = tfminilm.Distiller(tagger(1), tagger(2), SoftTargets())
+        plain = tagger(2)
+        distiller.compile(keras.optimizers.SGD(0.1))
+        loss = {"token_logits": TokenCrossEntropy()}
+        plain.compile(keras.optimizers.SGD(0.1), loss=loss)
+    labels = np.arange(4 * LENGTH).reshape(4, LENGTH) % CLASSES
+    counts = np.arange(LENGTH) < np.array([[4], [2], [1], [0]])
+    batch = IDS[:4], {"token_logits": labels}, counts.astype("float32")
+    data = tf.data.Dataset.from_tensor_slices(batch).batch(4)
+    rows = []
+    for model in (distiller, plain):
+        rows += model.fit(data, verbose=0, shuffle=False).history["loss"]
+    kernels = [model.weights[1].numpy() for model in (distiller.student, plain)]
+    return [*rows, *(float(x) for x in np.ravel(kernels))]
+
+
 def of_one_example(loss, tensors, mask):
     """The loss of one example, of which the second replica gets none."""
 
@@ -82,6 +113,7 @@ def main():
     two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     cases = {
         "fit": fitted,
+        "tokens": tagged,
         "MiniLM": of_one_example(losses.attention_transfer, SCORES, MASK),
         "MiniLM's values": of_one_example(losses.value_relation, SCORES, MASK),
         "TinyBERT": of_one_example(losses.hidden_mse, STATES, MASK),

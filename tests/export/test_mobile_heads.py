@@ -11,7 +11,7 @@ from tfminilm.export.graph.mobile_graph import MobileGraph
 from tfminilm.export.litert import profile
 from tfminilm.export.litert.convert import convert
 from tfminilm.tasks import heads
-from tfminilm.tasks.head_models import FirstTokenClassifier
+from tfminilm.tasks.head_models import FirstTokenClassifier, TokenClassifier
 from tfminilm.tasks.task import get_task
 
 SIZES = {
@@ -36,6 +36,8 @@ def make(randomise):
         backbone = getattr(students, family)(**SIZES, **options)
         if task is None:
             return randomise(backbone)
+        if task == "tags":
+            return randomise(TokenClassifier(backbone, 5))
         return randomise(heads.build_head(get_task(task), backbone))
 
     return build
@@ -104,6 +106,20 @@ def test_spans(family, make, batch_for, run_graph):
         assert value[~real].max() < value[real].min() - 1e4
 
 
+@pytest.mark.parametrize("family", ["distilbert", "electra", "mobilebert"])
+def test_tokens(family, make, batch_for, run_graph):
+    model = make(family, "tags")
+    batch = batch_for(model)
+    wanted = outputs(model, batch)["token_logits"]
+    got = run_graph(MobileGraph(model), batch)
+    assert set(got) == {"token_logits"}
+    real = batch["padding_mask"].astype(bool)
+    scale = max(1.0, np.abs(wanted).max())
+    np.testing.assert_allclose(
+        got["token_logits"][real], wanted[real], atol=1e-5 * scale
+    )
+
+
 @pytest.mark.parametrize("family", ["distilbert", "xlm_roberta"])
 def test_encoders_without_segments(family, make, batch_for, run_graph):
     model = make(family)
@@ -119,7 +135,12 @@ def test_encoders_without_segments(family, make, batch_for, run_graph):
 
 @pytest.mark.parametrize(
     ("family", "task"),
-    [("distilbert", "sst2"), ("electra", "sst2"), ("bert", "squad")],
+    [
+        ("distilbert", "sst2"),
+        ("electra", "sst2"),
+        ("bert", "squad"),
+        ("bert", "tags"),
+    ],
 )
 def test_a_file_with_a_head_is_one_partition(family, task, make, tmp_path):
     path = tmp_path / "model.tflite"

@@ -104,7 +104,7 @@ def measure(name, folder):
     inputs = {
         key: torch.tensor(value) for key, value in imports.batch(saved).items()
     }
-    if saved["model_type"] == "distilbert":
+    if saved["model_type"] in ("distilbert", "mpnet"):
         del inputs["token_type_ids"]
     if name == "bert_choices":
         return found

@@ -18,6 +18,7 @@ import sys
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
+GOLDEN = HERE / "hugging_face.npz"
 WORDS = (
     "[PAD] [UNK] [CLS] [SEP] [MASK] the cat sat on a mat and ##s ##ing "
     "resume ##t ' . , ! c ##a"
@@ -182,7 +183,7 @@ def read(folder):
         found[f"{name}/digest"] = np.array(digest(folder / name))
         if model.config.id2label and name.endswith("classifier"):
             assert tuple(model.config.id2label.values()) == LABELS
-    np.savez_compressed(HERE / "hugging_face.npz", **found)
+    np.savez_compressed(GOLDEN, **found)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ CASES = {
     "distilbert": ("DistilBertForTokenClassification", imports.DISTIL | TAGS),
     "albert": ("AlbertForTokenClassification", imports.ALBERT | TAGS),
     "electra": ("ElectraForTokenClassification", imports.ELECTRA | TAGS),
+    "mpnet": ("MPNetForTokenClassification", imports.SIZES | TAGS),
     "mobilebert": ("MobileBertForTokenClassification", imports.MOBILE | TAGS),
 }
 

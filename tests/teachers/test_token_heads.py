@@ -12,11 +12,18 @@ from tfminilm.tasks import heads
 from tfminilm.tasks.settings import Settings
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-_spec = importlib.util.spec_from_file_location(
-    "make_token_heads", GOLDEN / "make_token_heads.py"
-)
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
+
+
+def load_script(name):
+    path = GOLDEN / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+made = load_script("make_token_heads")
+written = load_script("make_token_folders")
 LABELS = tuple(made.TAGS["id2label"].values())
 
 
@@ -61,3 +68,30 @@ def test_its_rate_of_dropout(golden, tmp_path):
     config = json.loads(path.read_text()) | {"classifier_dropout": 0.25}
     path.write_text(json.dumps(config))
     assert heads.load_head(tmp_path).dropout == 0.25
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("token_folders")
+    written.made.write(root)
+    return root
+
+
+@pytest.mark.parametrize("name", written.CLASSES)
+def test_transformers_reads_what_is_written(name, folders):
+    golden = np.load(written.made.GOLDEN)
+    # Otherwise it was another folder that `transformers` has read: make the
+    # golden file again.
+    digest = written.made.digest(folders / name)
+    assert digest == str(golden[f"{name}/digest"])
+    model, batch = written.student(name), written.made.batch()
+    inputs = {key: batch[key] for key in model.input}
+    wanted = np.asarray(model(inputs, training=False)["token_logits"])
+    real = batch["padding_mask"] > 0
+    got = golden[f"{name}/logits"]
+    np.testing.assert_allclose(got[real], wanted[real], atol=1e-5)
+    # In again: the same numbers, and the same names.
+    again = heads.load_head(folders / name)
+    found = again(inputs, training=False)["token_logits"]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    assert Settings.load(folders / name).labels == written.LABELS

@@ -122,22 +122,24 @@ def _line(said: Mapping[str, Any], texts: Row) -> str:
     words = [
         _word(value)
         for value in said.values()
-        if isinstance(value, str | float) or _are_names(value)
+        if isinstance(value, str | float | tuple)
     ]
     shown = [" ".join(text.split()) for text in texts]
     cut = ["(truncated)"] if said.get(_CUT) else []
     return "\t".join([*words, *shown, *cut]) + "\n"
 
 
-def _are_names(value: Any) -> bool:
-    is_tuple = isinstance(value, tuple)
-    return is_tuple and all(isinstance(part, str) for part in value)
-
-
 def _word(value: Any) -> str:
-    if isinstance(value, tuple):  # The names of several labels, or none.
-        return ", ".join(value) or "-"
+    if isinstance(value, tuple):  # Labels, or parts of the text with theirs.
+        return ", ".join(map(_part, value)) or "-"
     return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _part(value: str | Mapping[str, Any]) -> str:
+    if isinstance(value, str):
+        return value
+    text = " ".join(value["text"].split())
+    return f"{text} ({value['label']})"
 
 
 def _cell(value: Any) -> str:

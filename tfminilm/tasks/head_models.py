@@ -14,6 +14,7 @@ import keras_hub
 from keras import ops
 
 from tfminilm import families, json_files, losses
+from tfminilm.private import replicas
 from tfminilm.typing import Tensor, Tensors
 
 families.register()  # KerasHub loads backbones by their names.
@@ -190,7 +191,9 @@ class TokenCrossEntropy(keras.losses.Loss):
         y_pred: Tensor,
         sample_weight: Tensor | None = None,
     ) -> Any:
-        return losses.hard_labels(y_true, y_pred, sample_weight)
+        # Keras adds up what the replicas give: each gives its share.
+        mean = losses.hard_labels(y_true, y_pred, sample_weight)
+        return mean / replicas.count()
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Any:
         return losses.hard_labels(y_true, y_pred)

@@ -135,6 +135,8 @@ def _head(checkpoint: Checkpoint) -> Head | None:
         return Head("qa", (), dropout, task, 2, length, written.spans)
     labels = _labels(path, config)
     if name == _TOKENS:
+        module = written.tokens["token_classifier"]
+        _require_names(checkpoint, module, len(labels))
         dropout = _dropout(checkpoint)
         length = min(_LENGTH, positions)
         kind = "token_classification"
@@ -154,13 +156,7 @@ def _head(checkpoint: Checkpoint) -> Head | None:
         )
     elif problem == _LABELS or (pair and pair.activation == SIGMOID):
         kind = "multi_label"
-    width = checkpoint.shapes.get(f"{written.classifier['logits']}.weight")
-    count = len(labels) or 1
-    if width is not None and width[0] != count:
-        raise UserError(
-            f"{path}: id2label or num_labels names {count} classes, and the "
-            f"head has {width[0]} outputs: expected a name for each"
-        )
+    _require_names(checkpoint, written.classifier["logits"], len(labels) or 1)
     length = (pair.max_length or positions) if pair else _LENGTH
     return Head(
         kind,
@@ -187,6 +183,17 @@ def _pooling(
             f"{path}: {name} is {pooling!r}, expected {' or '.join(poolings)}"
         )
     return pooling
+
+
+def _require_names(checkpoint: Checkpoint, module: str, count: int) -> None:
+    """Refuse a head with more or fewer outputs than there are names."""
+    width = checkpoint.shapes.get(f"{module}.weight")
+    if width is not None and width[0] != count:
+        raise UserError(
+            f"{checkpoint.settings_file}: id2label or num_labels names {count} "
+            f"classes, and the head has {width[0]} outputs: expected a name "
+            "for each"
+        )
 
 
 def _hugging_face(checkpoint: Checkpoint) -> HuggingFace:

@@ -231,6 +231,7 @@ def select_job(
                 f"as {source} asks: expected a task of classes or scores"
             )
         teacher = (done or {}).get(recipe.teacher, recipe.teacher)
+        task = task_source.in_order_of(teacher, task)
         settings = dataclasses.replace(
             settings_of(recipe, task), score_activation=_score_of(teacher)
         )

@@ -18,6 +18,7 @@ from tfminilm.tasks.readers import paths, tagged
 from tfminilm.tasks.readers.csv_file import csv_task
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import OWN_FILES, LabelColumns, Task, get_task
+from tfminilm.teachers.load import hugging_face_folder
 from tfminilm.train import smoke
 from tfminilm.train.models import Cut, Models
 from tfminilm.train.progress import Progress
@@ -74,6 +75,31 @@ def task_of(spec: DataSpec) -> Task:
 
 def _names(written: str) -> list[str]:
     return [name.strip() for name in written.split(",") if name]
+
+
+def in_order_of(teacher: Source, task: Task) -> Task:
+    """Return a task of tagged texts with its labels as its teacher has them.
+
+    A file has no order of its own. A teacher may know tags that it lacks.
+
+    Args:
+        teacher: a model with a head; others change nothing, as whoever loads
+            them refuses them.
+        task: any task; others keep their order.
+    """
+    is_tagged = task.files[0].reader in tagged.READERS
+    if not is_tagged or teachers.is_tiny(teacher):
+        return task
+    try:
+        folder = hugging_face_folder(teachers.resolve(teacher))
+        settings = Settings.load(folder)
+    except UserError:
+        return task
+    labels = settings.labels
+    if settings.kind != task.kind or not {*task.labels} <= {*labels}:
+        return task
+    metrics = kind_of(task).metrics_of(labels)
+    return dataclasses.replace(task, labels=labels, metrics=metrics)
 
 
 def check_task(spec: DataSpec, task: Task) -> None:
