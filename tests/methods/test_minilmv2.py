@@ -5,6 +5,7 @@ import pytest
 import scipy.special
 
 import tfminilm
+from tfminilm import students
 from tfminilm.methods import MiniLMv2
 from tfminilm.teachers import expose
 
@@ -86,3 +87,24 @@ def test_relation_heads_divide_both_widths(make_encoder, refusal):
     text = refusal(MiniLMv2(16), teacher, student)
     assert "the student's width of 24" in text
     MiniLMv2(8).check(teacher, student)
+
+
+@pytest.mark.parametrize("kind", ["mobilebert", "modernbert"])
+def test_layers_that_are_not_kerashubs(kind, refusal):
+    """A MobileBERT's heads split its bottleneck."""
+    sizes = {"num_layers": 1, "num_heads": 2, "vocabulary_size": 20}
+    if kind == "mobilebert":
+        sizes |= {"bottleneck_dim": 12, "embedding_dim": 4}
+    width = 16 if kind == "mobilebert" else 12
+    model = getattr(students, kind)(
+        hidden_dim=width, intermediate_dim=8, max_sequence_length=8, **sizes
+    )
+    MiniLMv2(6).check(model, model)
+    text = refusal(MiniLMv2(8), model, model)
+    assert "do not divide the teacher's width of 12" in text
+    ids = np.arange(8, dtype="int32")[None]
+    batch = dict.fromkeys(model.input, ids) | {"padding_mask": ids * 0 + 1}
+    distiller = tfminilm.Distiller(model, model, MiniLMv2(6))
+    distiller.compile("sgd")
+    found = distiller.test_on_batch(batch, return_dict=True)
+    assert found["loss"] == pytest.approx(0, abs=1e-6)

@@ -9,10 +9,9 @@ from typing import Any, ClassVar
 
 import keras
 
-from tfminilm import losses
+from tfminilm import families, losses
 from tfminilm.errors import UserError
 from tfminilm.methods.terms import Term, require
-from tfminilm.private.encoders import encoder_parts
 from tfminilm.teachers.expose import encoder_calls
 from tfminilm.typing import Tensor
 
@@ -94,9 +93,10 @@ class MiniLMv2:
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
         """Raise `UserError` unless the relation heads divide both widths."""
         for role, model in (("teacher", teacher), ("student", student)):
-            layer = encoder_calls(model)[0].layer
-            width = encoder_parts(layer).attention.value_dense.kernel.shape[1:]
-            size = width[0] * width[1]
+            encoder_calls(model)  # Refuses what is no encoder.
+            backbone = getattr(model, "backbone", model)
+            family = families.of_backbone(backbone) or families.DEFAULT
+            size = getattr(backbone, family.split_width)
             if size % self.num_relation_heads:
                 fits = [h for h in range(1, size + 1) if size % h == 0]
                 best = min(
