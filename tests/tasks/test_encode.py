@@ -11,7 +11,8 @@ import pytest
 from tfminilm.errors import UserError
 from tfminilm.tasks import encode as encode_module
 from tfminilm.tasks.batches import Batches, best_buckets
-from tfminilm.tasks.encode import Encoded, TokenLabels, encode, fit, join
+from tfminilm.tasks.encode import encode, fit
+from tfminilm.tasks.encoded import Encoded, TokenLabels, join
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import get_task
 

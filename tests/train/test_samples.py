@@ -10,7 +10,7 @@ from tfminilm import methods
 from tfminilm.commands import main
 from tfminilm.data.text import place
 from tfminilm.tasks import heads
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task

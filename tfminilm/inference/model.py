@@ -9,7 +9,8 @@ import numpy as np
 from tfminilm.errors import UserError
 from tfminilm.inference.runtimes import Runtime
 from tfminilm.inference.texts import Row, Texts, rows_of
-from tfminilm.tasks.encode import Encoded, encode_texts
+from tfminilm.tasks.encode import encode_texts
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.predictions import EmbeddingPrediction
 from tfminilm.tasks.settings import Settings

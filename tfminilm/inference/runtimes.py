@@ -11,7 +11,7 @@ from tfminilm.export.bundle import evaluate as bundles
 from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.tasks import evaluate
 from tfminilm.tasks.batches import Batches
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.teachers.faster import faster
 
 Count = Callable[[int], None]

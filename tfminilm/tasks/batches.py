@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfminilm.inputs import TEACHER
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -14,7 +14,7 @@ import numpy as np
 from tfminilm.errors import UserError
 from tfminilm.private import gradients
 from tfminilm.tasks.batches import Batches
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.kinds import Result, kind_of
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task

@@ -12,7 +12,8 @@ from tfminilm.errors import UserError
 from tfminilm.methods.sentence import pooled
 from tfminilm.tasks import metrics
 from tfminilm.tasks.batches import Batches
-from tfminilm.tasks.encode import Encoded, encode
+from tfminilm.tasks.encode import encode
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.evaluate import BATCH_SIZE, predict
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.heads import token_states

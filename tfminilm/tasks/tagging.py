@@ -16,7 +16,7 @@ import numpy as np
 from tfminilm.data import cache
 from tfminilm.errors import UserError
 from tfminilm.tasks import encode
-from tfminilm.tasks.encode import TokenLabels
+from tfminilm.tasks.encoded import TokenLabels
 from tfminilm.tasks.entities import Entity, chunks
 from tfminilm.tasks.example import TaggedText
 from tfminilm.tasks.spans import Spans, span_tokenizer

@@ -15,7 +15,7 @@ import numpy as np
 from tfminilm.data import cache
 from tfminilm.errors import UserError
 from tfminilm.tasks import encode
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.example import QAExample
 from tfminilm.tasks.spans import Spans, span_tokenizer
 from tfminilm.tasks.words import Words

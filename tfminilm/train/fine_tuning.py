@@ -12,7 +12,7 @@ from tfminilm.errors import UserError
 from tfminilm.private import optimizers, trainers
 from tfminilm.tasks import windows
 from tfminilm.tasks.batches import Batches
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.evaluate import evaluate, tuned
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings

@@ -11,7 +11,7 @@ import numpy as np
 from tfminilm import teachers
 from tfminilm.errors import UserError
 from tfminilm.tasks import heads, similarity, submission
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.evaluate import evaluate
 from tfminilm.tasks.examples import read
 from tfminilm.tasks.kinds import Result

@@ -56,7 +56,7 @@ def test_summary():
 
 def test_tokens_of_a_step_are_its_own():
     from tfminilm.tasks.batches import Batches
-    from tfminilm.tasks.encode import Encoded
+    from tfminilm.tasks.encoded import Encoded
 
     encoded = Encoded(
         np.zeros(9, np.int32),

@@ -14,7 +14,7 @@ from tfminilm.export.bundle.reader import Bundle
 from tfminilm.export.check import calibration
 from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.export.manifest import Evaluation
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.evaluate import evaluate_with
 from tfminilm.tasks.kinds import Result
 from tfminilm.tasks.settings import Settings

@@ -6,7 +6,8 @@ from typing import cast
 import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.tasks.encode import Encoded, encode_texts, join
+from tfminilm.tasks.encode import encode_texts
+from tfminilm.tasks.encoded import Encoded, join
 from tfminilm.tasks.example import Example, QAExample
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.kinds import label_rows
 from tfminilm.tasks.kinds.labelled import LabelledTexts
 from tfminilm.tasks.predictions import Prediction

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.tasks import squad_metrics, windows
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.example import QAExample
 from tfminilm.tasks.kinds.kind import Kind, Result
 from tfminilm.tasks.kinds.labelled import made_up_text

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.example import Example, Label
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfminilm.tasks import encode, metrics
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.example import Example, Label
 from tfminilm.tasks.kinds.kind import Kind, Result
 from tfminilm.tasks.settings import Settings

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.tasks import thresholds
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.kinds import label_rows
 from tfminilm.tasks.kinds.kind import Result
 from tfminilm.tasks.kinds.labelled import LabelledTexts

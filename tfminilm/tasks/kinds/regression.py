@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.kinds.kind import Result, Scale
 from tfminilm.tasks.kinds.labelled import LabelledTexts
 from tfminilm.tasks.predictions import ScorePrediction

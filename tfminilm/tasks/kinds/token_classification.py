@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfminilm.tasks import entities, tagging
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.example import TaggedText
 from tfminilm.tasks.kinds.kind import Kind, Result
 from tfminilm.tasks.kinds.labelled import made_up_text

@@ -10,7 +10,7 @@ import numpy as np
 from tfminilm.data.text import place
 from tfminilm.errors import UserError
 from tfminilm.tasks.batches import Batches
-from tfminilm.tasks.encode import Encoded, join
+from tfminilm.tasks.encoded import Encoded, join
 from tfminilm.tasks.sample import sample
 from tfminilm.tasks.settings import Settings
 from tfminilm.train.progress import Progress

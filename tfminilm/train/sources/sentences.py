@@ -7,7 +7,8 @@ from tfminilm.data import corpus
 from tfminilm.data.sentences import is_prose
 from tfminilm.data.text import is_held_out, place
 from tfminilm.errors import UserError
-from tfminilm.tasks.encode import Encoded, encode
+from tfminilm.tasks.encode import encode
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.task import Task
 from tfminilm.train.models import Cut, Models

@@ -10,7 +10,7 @@ import keras
 
 from tfminilm import teachers
 from tfminilm.errors import UserError
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.evaluate import evaluate, tuned
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.kinds import kind_of
