@@ -41,7 +41,9 @@ def buckets(distances: Tensor) -> Any:
     Returns:
         int32 of the same shape; keys to the right have the upper half.
     """
-    is_in_next = ops.abs(distances)[..., None] >= bucket_starts()
+    distances = ops.cast(distances, "int32")
+    starts = ops.convert_to_tensor(bucket_starts(), "int32")
+    is_in_next = ops.abs(distances)[..., None] >= starts
     index = ops.sum(ops.cast(is_in_next, "int32"), -1)
     return index + _BUCKETS * ops.cast(distances > 0, "int32")
 
