@@ -103,7 +103,8 @@ def test_layers_that_are_not_kerashubs(kind, refusal):
     text = refusal(MiniLMv2(8), model, model)
     assert "do not divide the teacher's width of 12" in text
     ids = np.arange(8, dtype="int32")[None]
-    batch = dict.fromkeys(model.input, ids) | {"padding_mask": ids * 0 + 1}
+    batch = dict.fromkeys(model.input, ids // 4) | {"token_ids": ids + 1}
+    batch["padding_mask"] = np.ones_like(ids)
     distiller = tfminilm.Distiller(model, model, MiniLMv2(6))
     distiller.compile("sgd")
     found = distiller.test_on_batch(batch, return_dict=True)
