@@ -43,9 +43,10 @@ class StudentSpec(tfminilm.config.Typed):
     bert, xlm_roberta for the vocabulary of XLM-R, or bilstm, whose sizes are
     `embedding_dim`, `lstm_units` and `hidden_dim`. MobileBERT's kinds and
     ib_bert have an `embedding_dim` and a `bottleneck_dim` as well, electra
-    has an `embedding_dim`; 0
-    `num_feedforwards` and no `attention_input` stand for the paper's, and
-    `dropout` is that of attention alone, but for IB-BERT.
+    has an `embedding_dim`; a modernbert's `intermediate_dim` is that of each
+    of a block's two halves; 0 `num_feedforwards` and no `attention_input`
+    stand for the paper's, and `dropout` is that of attention alone, but for
+    IB-BERT.
 
     `init` is "uniform" (embeddings and every k-th layer of the model that it
     comes from), "bottom" (embeddings and the lowest layers), "embeddings"
