@@ -52,11 +52,11 @@ def test_an_entity_has_its_words_characters():
 @pytest.mark.parametrize(
     ("tags", "scheme", "expected"),
     [
-        ("O B-X", "bio", "O B-X"),
+        ("O B-X", "bio", "O B-X I-X"),
         ("I-X B-Y O", "bio", "O B-X I-X B-Y I-Y"),
-        ("I-X", "bio", "O I-X"),
+        ("I-X", "bio", "O B-X I-X"),
         ("B-X I-X L-X U-Y", "bilou", "O B-X I-X L-X U-X B-Y I-Y L-Y U-Y"),
-        ("S-a-b E-a-b", "bioes", "O E-a-b S-a-b"),
+        ("S-a-b E-a-b", "bioes", "O B-a-b I-a-b E-a-b S-a-b"),
     ],
 )
 def test_a_model_knows_all_tags_of_a_scheme(tags, scheme, expected):

@@ -74,7 +74,7 @@ def complete(tags: Iterable[str], where: str) -> tuple[str, ...]:
         where: what a message calls it.
 
     Returns:
-        "O", and of each type every prefix that any type has.
+        "O", and of each type every prefix of the scheme.
 
     Raises:
         UserError: as `scheme_of`; or all are "O".
@@ -86,15 +86,10 @@ def complete(tags: Iterable[str], where: str) -> tuple[str, ...]:
         raise UserError(
             f"{where}: every tag is O, expected entities to learn; {EXPECTED}"
         )
-    used = {tag[0] for tag in inside}
+    labels = sorted({tag[2:] for tag in inside})
     return (
         OUTSIDE,
-        *(
-            f"{prefix}-{label}"
-            for label in sorted({tag[2:] for tag in inside})
-            for prefix in prefixes
-            if prefix in used
-        ),
+        *(f"{prefix}-{label}" for label in labels for prefix in prefixes),
     )
 
 
