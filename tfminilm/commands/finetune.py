@@ -50,6 +50,33 @@ def define_flags(flags: flags.FlagValues) -> None:
         "weight_decay", 0.01, "Decay of all weights but norms and biases."
     )
     flags.DEFINE_float("dropout", 0.1, "Dropout rate at the head.")
+    flags.DEFINE_string(
+        "class_weights",
+        "",
+        "How much an example of a class counts: balanced (rare classes as "
+        "much as others), or as in a:2,b:0.5 (the others 1).",
+    )
+    flags.DEFINE_float(
+        "label_smoothing", 0.0, "Share of a label that all classes get alike."
+    )
+    flags.DEFINE_float(
+        "focal_gamma",
+        0.0,
+        "Exponent of the focal loss, such as 2: examples that the model is "
+        "sure of count less (0: cross-entropy).",
+    )
+    flags.DEFINE_string(
+        "best_by",
+        "",
+        "End with the best of the models that were scored after each epoch, "
+        "by this metric, such as macro_f1 (by default with the last one).",
+    )
+    flags.DEFINE_integer(
+        "patience",
+        0,
+        "Stop after so many epochs in a row that were not the best by "
+        "--best_by (0: never).",
+    )
     flags.DEFINE_enum(
         "precision",
         "auto",

@@ -127,6 +127,24 @@ class Checkpoints:
         files.write_json(self.folder / _BEST, content)
         self._prune(step)
 
+    def best_step(self) -> int:
+        """Return the step of the best one; 0 if none is marked."""
+        return self._best().get("step", 0)
+
+    def restore_best(self, variables: Sequence[keras.Variable]) -> int:
+        """Read the best checkpoint into `variables`; return its step.
+
+        Raises:
+            UserError: it is damaged, or of a model of another shape.
+        """
+        self.wait()
+        step = self.best_step()
+        path = find(self.folder, step)
+        if path is None:
+            raise UserError(f"{self.folder} has lost its best checkpoint")
+        _assign(path, variables)
+        return step
+
     def restore(
         self,
         variables: Sequence[keras.Variable],

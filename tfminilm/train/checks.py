@@ -52,7 +52,7 @@ _NOT_NEGATIVE = (
     "student.num_feedforwards data.max_tokens data.max_examples "
     "data.teacher_length "
     "data.augment_copies train.warmup_steps train.weight_decay "
-    "train.clip_norm train.learning_rate"
+    "train.clip_norm train.learning_rate train.patience"
 ).split()
 
 

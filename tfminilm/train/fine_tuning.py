@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from tfminilm import teachers
 from tfminilm.errors import UserError
 from tfminilm.private import optimizers, trainers
-from tfminilm.tasks import windows
+from tfminilm.tasks import class_weights, windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.evaluate import evaluate, tuned
@@ -46,6 +47,13 @@ class FineTuning:
     is the share of the steps in which the learning rate rises; then it falls
     to 0. `max_examples` draws so many of every split, alike by label and
     always the same ones (0: all).
+
+    `class_weights` says how much an example of a class counts: "balanced", or
+    as in "a:2,b:0.5". `label_smoothing` gives a share of each label to all
+    classes alike, and `focal_gamma` > 0 lets examples count less that the
+    model is sure of (arXiv 1708.02002). `best_by` names the metric by which
+    the best evaluated model is what the run ends with, and `patience` > 0
+    ends it after so many evaluations in a row that were not the best.
     """
 
     model: str
@@ -64,6 +72,11 @@ class FineTuning:
     precision: str = "auto"
     max_examples: int = 0
     skip_bad_answers: bool = False
+    class_weights: str = ""
+    label_smoothing: float = 0.0
+    focal_gamma: float = 0.0
+    best_by: str = ""
+    patience: int = 0
 
     def resolved(self, task: Task) -> "FineTuning":
         """Return this with the task's own numbers in place of zeros.
@@ -85,12 +98,39 @@ class FineTuning:
         _require(0 <= self.dropout < 1, self, "dropout", "0 to below 1")
         _require(self.warmup <= 1, self, "warmup", "0 to 1")
         _require(0 <= self.seed < 2**32, self, "seed", "0 to 2**32 - 1")
+        is_share = 0 <= self.label_smoothing < 1
+        _require(is_share, self, "label_smoothing", "0 to below 1")
+        _require(0 <= self.focal_gamma <= 10, self, "focal_gamma", "0 to 10")
+        self._require_classes(task)
+        self._require_metric(task)
         return dataclasses.replace(
             self,
             epochs=self.epochs or task.epochs,
             batch_size=self.batch_size or task.batch_size,
             max_length=self.max_length or task.max_length,
         )
+
+    def _require_metric(self, task: Task) -> None:
+        """Refuse to end with the best by what is not measured."""
+        _require(self.patience >= 0, self, "patience", "0 or more")
+        can_stop = bool(self.best_by) or not self.patience
+        _require(can_stop, self, "patience", "0 without --best_by=METRIC")
+        names = [*task.metrics] if kind_of(task).is_scored_in_training else []
+        is_known = self.best_by in ("", *names)
+        expected = " or ".join(names) or f"none, as {task.name} is not scored"
+        _require(is_known, self, "best_by", expected)
+
+    def _require_classes(self, task: Task) -> None:
+        """Refuse what is for classes alone, of other tasks."""
+        kind = kind_of(task)
+        can = kind.has_shaped_losses
+        for name in ("label_smoothing", "focal_gamma"):
+            expected = f"0, as {task.name} has no classes of texts"
+            _require(can or not getattr(self, name), self, name, expected)
+        one_of_several = can and not kind.is_tuned
+        is_right = one_of_several or not self.class_weights
+        expected = f"none, as {task.name} does not ask for one of several"
+        _require(is_right, self, "class_weights", f"{expected} classes")
 
 
 class OnTask(trainers.OnWorkers, keras.Model):
@@ -165,6 +205,9 @@ class FineTuningJob:
             }
             encoded = self._encode(models.tokenizer)
             encoded, scale = kind.standardise(encoded)
+            encoded = class_weights.weighted(
+                spec.class_weights, task.labels, encoded
+            )
         buckets = folder.context.buckets(spec.max_length)
         batches = Batches(encoded, spec.batch_size, spec.seed, buckets)
         progress.say(
@@ -219,6 +262,8 @@ class FineTuningJob:
             precision=precision,
             evaluate_every=each,
             checkpoint_every=min(each, _MOST_STEPS_BETWEEN_CHECKPOINTS),
+            best_by=spec.best_by,
+            patience=spec.patience,
         )
 
     def compile(
@@ -229,11 +274,16 @@ class FineTuningJob:
         context: DistributedContext,
     ) -> None:
         """Compile the model with the task's loss."""
+        shape = self.spec.label_smoothing, self.spec.focal_gamma
+        losses = None
+        if any(shape):
+            losses = kind_of(self.task).shaped_losses(*shape)
         compile_for(
             self.task,
             models.trained,
             build_optimizer(spec, precision),
             context.jit_compile(models.trained),
+            losses,
         )
 
     def train(
@@ -271,9 +321,10 @@ def compile_for(
     model: keras.Model,
     optimizer: keras.optimizers.Optimizer,
     jit_compile: bool | str = "auto",
+    losses: Mapping[str, Any] | None = None,
 ) -> None:
-    """Compile a model with the loss of a task's batches."""
-    losses = kind_of(task).losses(model)
+    """Compile a model with the loss of a task's batches, or with others."""
+    losses = losses or kind_of(task).losses(model)
     model.compile(optimizer, **losses, jit_compile=jit_compile)
     optimizers.prepare(model.optimizer, _FUSED_ELEMENTS)
     optimizer.build(model.trainable_variables)

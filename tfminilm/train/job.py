@@ -135,7 +135,7 @@ def run_job(job: Job, folder: Workdir, progress: Progress) -> keras.Model:
         trained = job.train(models, trainer, progress)
         if context.is_chief:
             _save(trained, _tuned(job.kind, trained, data), folder)
-            folder.log_event("finished", spec.steps)
+            folder.log_event("finished", trainer.step)
     context.barrier()
     return trained.student
 

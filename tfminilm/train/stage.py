@@ -207,7 +207,10 @@ class TrainSpec(tfminilm.config.Typed):
     checkpoints come between calls.
     `precision` is "float32", "mixed_bfloat16", "mixed_float16", or "auto":
     what is fastest on this machine. `keep_checkpoints` counts the newest;
-    the best on held-out data is kept beside them.
+    the best on held-out data is kept beside them: that of the lowest loss, or
+    by `best_by` of the highest value of a metric, which is then what the run
+    ends with. `patience` > 0 ends a run after so many evaluations in a row
+    that were not the best.
     """
 
     steps: int = 400_000
@@ -227,6 +230,8 @@ class TrainSpec(tfminilm.config.Typed):
     checkpoint_every: int = 1_000
     keep_checkpoints: int = 2
     held_out_sequences: int = 256
+    best_by: str = ""
+    patience: int = 0
 
     def shares(self) -> dict[str | int, float]:
         """Return `layer_rates` by "embeddings" and layers' indices.

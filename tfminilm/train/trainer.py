@@ -111,9 +111,12 @@ class Trainer:
             self._logging_failures(),
         ):
             self._evaluate()
-            while self.step < self.spec.steps:
+            while self.step < self.spec.steps and not self._is_over():
                 self._fit()
                 self._evaluate()
+            if self.spec.best_by and self.folder.context.is_chief:
+                step = self.checkpoints.restore_best(self.variables)
+                self.progress.say(f"best by {self.spec.best_by}: step {step:,}")
             if self.folder.context.any(self.signals.stop):
                 self._interrupt()
 
@@ -242,7 +245,7 @@ class Trainer:
         if self.folder.has_logged(step, self.split):
             return
         row = self._measure()
-        loss = row.get("loss")
+        loss = self._badness(row)
         if step and loss is not None and self.checkpoints.is_best(loss):
             if not self.checkpoints.has(step):
                 self._save()
@@ -253,6 +256,35 @@ class Trainer:
             f"{self.split.replace('_', ' ')} at step {step:,}: "
             + ", ".join(f"{key} {value:.4f}" for key, value in row.items())
         )
+
+    def _badness(self, row: Mapping[str, float]) -> float | None:
+        """Return by what models are compared; less is better.
+
+        Raises:
+            UserError: there is no such metric.
+        """
+        name = self.spec.best_by
+        if not name:
+            return row.get("loss")
+        if name not in row:
+            raise UserError(
+                f"best_by is {name!r}, expected one of {', '.join(row)}"
+            )
+        return row[name] if name == "loss" else -row[name]
+
+    def _is_over(self) -> bool:
+        """Tell whether the last evaluations were all worse than the best."""
+        spec = self.spec
+        since = self.step - self.checkpoints.best_step()
+        late = since >= spec.patience * spec.evaluate_every
+        is_over = bool(spec.patience) and late and self.folder.context.is_chief
+        if not self.folder.context.any(is_over):
+            return False
+        self.progress.say(
+            f"stopped at step {self.step:,}: no better in {spec.patience} "
+            "evaluations"
+        )
+        return True
 
     def _measure(self) -> dict[str, float]:
         """Return the losses on what is held out, and the task's metrics."""
@@ -357,7 +389,8 @@ class Trainer:
         return (
             self.data.score is not None
             and is_due
-            and 0 < step < self.spec.steps
+            and step > 0
+            and (step < self.spec.steps or bool(self.spec.best_by))
         )
 
     def _require_finite(self, losses: Mapping[str, float], when: str) -> None:

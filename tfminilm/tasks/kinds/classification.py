@@ -25,6 +25,7 @@ class Classification(LabelledTexts):
     name = "classification"
     manifest_name = "classification"
     has_classes = True
+    has_shaped_losses = True
 
     def num_outputs(self, task: Task) -> int:
         return len(task.labels)
@@ -78,6 +79,25 @@ class Classification(LabelledTexts):
             if is_soft and len(labels.shape) == len(logits.shape):
                 function = keras.losses.categorical_crossentropy
             return function(labels, logits, from_logits=True)
+
+        return {"loss": loss}
+
+    def shaped_losses(self, smoothing: float, gamma: float) -> dict[str, Any]:
+        import keras
+
+        def loss(labels: Tensor, logits: Tensor) -> Any:
+            if len(labels.shape) < len(logits.shape):
+                labels = keras.ops.one_hot(
+                    keras.ops.cast(labels, "int32"), logits.shape[-1]
+                )
+            return keras.losses.categorical_focal_crossentropy(
+                labels,
+                logits,
+                alpha=1.0,
+                gamma=gamma,
+                from_logits=True,
+                label_smoothing=smoothing,
+            )
 
         return {"loss": loss}
 

@@ -81,6 +81,9 @@ class Kind(abc.ABC):
     is_tuned: ClassVar[bool] = False
     """Whether examples that were held out choose some of the settings."""
 
+    has_shaped_losses: ClassVar[bool] = False
+    """Whether labels can be smoothed and hard examples count more."""
+
     is_augmentable: ClassVar[bool] = True
     """Whether a text with some words changed is still an example."""
 
@@ -244,6 +247,19 @@ class Kind(abc.ABC):
         Args:
             model: a Keras model of `build_head`.
         """
+
+    def shaped_losses(self, smoothing: float, gamma: float) -> dict[str, Any]:
+        """Return the loss of fine-tuning with smoothed labels, or focal.
+
+        Args:
+            smoothing: the share of a label that all classes get alike.
+            gamma: the exponent of the focal loss (arXiv 1708.02002); 0 for
+                the plain cross-entropy.
+
+        Raises:
+            NotImplementedError: the kind has no classes.
+        """
+        raise NotImplementedError(f"{self.name} has no classes")
 
     def standardise(self, encoded: Encoded) -> tuple[Encoded, Scale]:
         """Prepare the labels to learn from; by default leave them.

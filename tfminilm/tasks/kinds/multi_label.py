@@ -31,6 +31,7 @@ class MultiLabel(LabelledTexts):
     manifest_name = "multi_label_classification"
     has_classes = True
     is_tuned = True
+    has_shaped_losses = True
 
     def num_outputs(self, task: Task) -> int:
         return len(task.labels)
@@ -106,6 +107,15 @@ class MultiLabel(LabelledTexts):
         import keras
 
         return {"loss": keras.losses.BinaryCrossentropy(from_logits=True)}
+
+    def shaped_losses(self, smoothing: float, gamma: float) -> dict[str, Any]:
+        import keras
+
+        return {
+            "loss": keras.losses.BinaryFocalCrossentropy(
+                gamma=gamma, from_logits=True, label_smoothing=smoothing
+            )
+        }
 
     def decode(
         self,

@@ -1,0 +1,80 @@
+"""Weights of classes, and losses of smoothed labels, by their definitions."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfminilm.errors import UserError
+from tfminilm.tasks import class_weights
+from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.kinds import KINDS
+
+LABELS = ("a", "b", "c")
+
+
+def encoded(labels):
+    count = len(labels)
+    return Encoded(
+        np.zeros(count, np.int32), np.zeros(count, np.int8),
+        np.arange(count + 1), {"labels": np.array(labels)}, 0,
+    )  # fmt: skip
+
+
+def shares(written, labels):
+    return class_weights.weighted(written, LABELS, encoded(labels)).shares
+
+
+def test_each_class_counts_alike():
+    # c has no example: it takes nothing from the others.
+    weights = shares("balanced", [0, 0, 0, 1])
+    np.testing.assert_allclose(weights, [2 / 3, 2 / 3, 2 / 3, 2])
+    soft = shares("balanced", [[0.5, 0.5, 0], [1, 0, 0]])
+    np.testing.assert_allclose(soft.mean(), 1)
+
+
+def test_weights_by_name():
+    weights = shares("b:3, c:0", [0, 1, 2])
+    np.testing.assert_allclose(weights, [1, 3, 0])
+    plain = encoded([0, 1, 2])
+    assert class_weights.weighted("", LABELS, plain) is plain
+
+
+def test_a_batch_has_them():
+    rows = class_weights.weighted("b:3", LABELS, encoded([0, 1, 2]))
+    assert rows.lengths.tolist() == [1, 1, 1]
+    # A filler weighs nothing, and the others as much more.
+    weights = rows.weights(np.array([1, 0, -1]), 1)
+    np.testing.assert_allclose(weights, [4.5, 1.5, 0])
+
+
+@pytest.mark.parametrize("written", ["d:2", "b", "b:x", "b:-1", "b:inf", "b:"])
+def test_weights_that_are_none(written):
+    with pytest.raises(UserError, match=r"expected balanced, or .* as a:2"):
+        shares(written, [0])
+
+
+def softmax(x):
+    shifted = np.exp(x - x.max(-1, keepdims=True))
+    return shifted / shifted.sum(-1, keepdims=True)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_shaped_losses(smoothing, gamma):
+    random = np.random.default_rng(0)
+    logits, labels = random.normal(size=(5, 3)), np.array([0, 2, 1, 1, 0])
+    loss = KINDS["classification"].shaped_losses(smoothing, gamma)["loss"]
+    p = softmax(logits)
+    q = np.eye(3)[labels] * (1 - smoothing) + smoothing / 3
+    expected = -(q * (1 - p) ** gamma * np.log(p)).sum(-1)
+    for given in (labels, np.eye(3)[labels]):
+        given = keras.ops.convert_to_tensor(given)
+        result = loss(given, keras.ops.convert_to_tensor(logits))
+        np.testing.assert_allclose(result, expected, rtol=1e-5)
+    truth = np.eye(3)[labels]
+    loss = KINDS["multi_label"].shaped_losses(smoothing, gamma)["loss"]
+    p, q = 1 / (1 + np.exp(-logits)), truth * (1 - smoothing) + smoothing / 2
+    sure = q * p + (1 - q) * (1 - p)
+    entropy = -(q * np.log(p) + (1 - q) * np.log(1 - p))
+    expected = ((1 - sure) ** gamma * entropy).mean()
+    np.testing.assert_allclose(loss(truth, logits), expected, rtol=1e-5)
