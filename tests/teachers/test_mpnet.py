@@ -291,3 +291,25 @@ def test_a_student_starts_from_its_teacher(case):
             np.testing.assert_array_equal(
                 *map(keras.ops.convert_to_numpy, (mine, its))
             )
+
+
+def test_a_folder_as_older_versions_wrote_it(golden, tmp_path):
+    """With a list of words, a buffer of positions, and half precision."""
+    folder = shutil.copytree(SENTENCES, tmp_path / "model")
+    words = teachers.load_tokenizer(folder)
+    (folder / "tokenizer.json").unlink()
+    text = "\n".join(words.get_vocabulary()) + "\n"
+    (folder / "vocab.txt").write_text(text, "utf-8")
+    path = folder / "model.safetensors"
+    tensors = safetensors.numpy.load_file(path)
+    short = {key: x.astype("float16") for key, x in tensors.items()}
+    short["embeddings.position_ids"] = np.arange(34)[None]
+    rewrite(folder, {}, short)
+    again = teachers.load_tokenizer(folder)
+    assert type(again) is type(words)
+    lines = list(made.token_ids.LINES)
+    assert again(lines) == json.loads(str(golden["ids"]))
+    model, half = map(teachers.load_backbone, (SENTENCES, folder))
+    for one, other in zip(model.weights, half.weights, strict=True):
+        one, other = map(keras.ops.convert_to_numpy, (one, other))
+        np.testing.assert_array_equal(one.astype("float16"), other)
