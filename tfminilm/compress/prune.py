@@ -8,7 +8,8 @@ layers, so it is really smaller and faster; distillation then restores quality.
 KerasHub computes the size of a head as `hidden_dim / num_heads`, so the number
 of heads cannot change. A removed head stays in the Keras model, but its values
 and its rows of the output kernel are zero. The gradient of each is a multiple
-of the other, so training leaves both at zero; the mobile graph drops the head.
+of the other, so training leaves both at zero; the mobile graph drops the head,
+but for MPNet's, whose scores have a bias for each of all heads.
 """
 
 from collections.abc import Iterable, Mapping
@@ -54,8 +55,8 @@ def prune(
     """Return a smaller copy of a model, made of its most important parts.
 
     Args:
-        model: KerasHub's BERT, DistilBERT, RoBERTa or XLM-R, or a model with
-            a head for a task on one.
+        model: KerasHub's BERT, DistilBERT, RoBERTa or XLM-R, or an MPNet, or
+            a model with a head for a task on one.
         batches: inputs of the model, on which importance is measured; some
             hundred sequences are enough.
         num_layers: layers to keep; all of them if not given.
