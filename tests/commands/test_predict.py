@@ -14,6 +14,8 @@ from tfminilm.commands import predict as command
 from tfminilm.tasks.predictions import (
     AnswerPrediction,
     EmbeddingPrediction,
+    EntitiesPrediction,
+    EntityPrediction,
     LabelsPrediction,
     Prediction,
 )
@@ -163,6 +165,24 @@ def test_embeddings_are_written_as_lists(model, capsys):
     assert predict("--text=abc", "--format=jsonl") == 0
     row = json.loads(capsys.readouterr().out)
     assert row["predicted_embedding"] == [3.0, 0.5]
+
+
+class Tagger(Reader):
+    def say(self, text):
+        if not text.startswith("Ada"):
+            return EntitiesPrediction(())
+        names = ("Ada", "PER", 0.5, 0, 3), ("Kyiv", "LOC", 0.5, 7, 11)
+        return EntitiesPrediction(tuple(EntityPrediction(*x) for x in names))
+
+
+def test_lines_name_what_stands_in_a_text(model, capsys):
+    model.is_ = Tagger()
+    assert predict("--text=Ada in Kyiv", "--text=no") == 0
+    shown = capsys.readouterr().out
+    assert shown == "Ada (PER), Kyiv (LOC)\tAda in Kyiv\n-\tno\n"
+    assert predict("--text=Ada in Kyiv", "--format=jsonl") == 0
+    row = json.loads(capsys.readouterr().out)
+    assert [x["start"] for x in row["predicted_entities"]] == [0, 7]
 
 
 def test_blank_rows_are_left_out_if_so_wanted(model, tmp_path, error):

@@ -17,7 +17,10 @@ TASKS = {
     "bert_classifier": "sst2",
     "bert_score": "stsb",
     "bert_span": "squad",
+    "bert_pair": "stsb",
 }
+# A cross-encoder gives logits, and the sigmoid makes scores of them.
+ACTIVATIONS = {"bert_pair": "sigmoid"}
 TARGETS = {
     "bundle": "android_fp32",
     "hugging_face": "hugging_face",
@@ -46,7 +49,8 @@ def saved(randomise, tmp_path_factory):
             task = get_task(TASKS[name])
             length = int(LENGTHS[task.name].rpartition(",")[2])
             model = heads.rebuilt(
-                made.student(name), max_sequence_length=max(16, length)
+                made.student(name.replace("pair", "score")),
+                max_sequence_length=max(16, length),
             )
             # Rebuilding makes weights anew; these all count.
             randomise(model)
@@ -56,6 +60,7 @@ def saved(randomise, tmp_path_factory):
             Settings(
                 task.name, task.kind, task.labels, length, 6,
                 num_texts=len(task.texts),
+                score_activation=ACTIVATIONS.get(name, ""),
             ).save(folder)  # fmt: skip
             (folder.parent / "recipe.json").write_text("{}")
         return folder.parent

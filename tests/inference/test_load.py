@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tfminilm
+from tfminilm.commands import main
 from tfminilm.inference.model import Hit
 from tfminilm.tasks import heads
 from tfminilm.teachers.load import load_tokenizer
@@ -80,6 +81,16 @@ def test_scores_are_those_of_the_head(saved, loaded):
     wanted = logits_of(saved("bert_score"), PAIRS)[:, 0]
     found = [one.score for one in loaded("bert_score").predict(PAIRS)]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "kind", ["workdir", "hugging_face", *FORMATS[3:],
+             pytest.param("bundle", marks=pytest.mark.slow)]
+)  # fmt: skip
+def test_a_cross_encoder_scores_by_its_sigmoid_once(kind, saved, loaded):
+    logits = logits_of(saved("bert_pair"), PAIRS)[:, 0]
+    found = [one.score for one in loaded("bert_pair", kind).predict(PAIRS)]
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-logits)), atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -288,6 +299,26 @@ def test_damaged_exports_are_refused(exported, tmp_path):
                 archive.writestr(name, "{}")
         with pytest.raises(tfminilm.UserError, match=r"holds no|two files"):
             tfminilm.load(path)
+
+
+@pytest.mark.slow
+def test_a_server_folder_cuts_where_its_model_does(loaded, exported):
+    """Also an encoder's, which has no settings."""
+    assert loaded("bert_classifier", "onnx").max_length == 14
+    texts = ["cat " * 12, "cat " * 13]
+    found = loaded("bert_classifier", "saved_model").predict(texts)
+    assert [one.is_truncated for one in found] == [False, True]
+
+
+@pytest.mark.slow
+def test_an_encoder_embeds_the_same_on_a_server(tmp_path):
+    given = [f"--model={FOLDERS / 'mean'}", f"--output={tmp_path}/onnx"]
+    export = ["export", "--config=server_onnx", "--config.lengths=8", *given]
+    assert main(export) == 0
+    model = tfminilm.load(tmp_path / "onnx")
+    assert model.max_length == 8
+    wanted = tfminilm.load(FOLDERS / "mean").embed(TO_EMBED)
+    np.testing.assert_allclose(model.embed(TO_EMBED), wanted, atol=1e-5)
 
 
 @pytest.mark.slow

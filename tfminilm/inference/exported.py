@@ -128,7 +128,10 @@ def _server_settings(
         most = embedding.max_length if embedding is not None else None
         return None, most or LONGEST_TEXT
     if (folder / SETTINGS).is_file():
-        settings = Settings.load(folder)
+        whole = Settings.load(folder)
+        settings = dataclasses.replace(
+            settings, max_length=whole.max_length, doc_stride=whole.doc_stride
+        )
     return settings, settings.max_length
 
 

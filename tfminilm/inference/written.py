@@ -118,21 +118,24 @@ def as_dict(prediction: Any) -> dict[str, Any]:
 
 
 def _line(said: Mapping[str, Any], texts: Row) -> str:
-    """Return a line: what is said in a word, and the texts."""
-    words = [
-        _word(value)
-        for value in said.values()
-        if isinstance(value, str | float | tuple)
-    ]
+    """Return a line: what is said, in a word or a few, and the texts."""
+    words = [_in_words(value) for value in said.values()]
     shown = [" ".join(text.split()) for text in texts]
     cut = ["(truncated)"] if said.get(_CUT) else []
-    return "\t".join([*words, *shown, *cut]) + "\n"
+    return "\t".join([*filter(None, words), *shown, *cut]) + "\n"
 
 
-def _word(value: Any) -> str:
-    if isinstance(value, tuple):  # Labels, or parts of the text with theirs.
+def _in_words(value: Any) -> str:
+    """Return a value for people; "" for what other columns say better."""
+    if isinstance(value, str):
+        return value or "-"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, list):  # An embedding.
+        return json.dumps(value)
+    if isinstance(value, tuple):  # Several labels, or parts of a text.
         return ", ".join(map(_part, value)) or "-"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return ""
 
 
 def _part(value: str | Mapping[str, Any]) -> str:

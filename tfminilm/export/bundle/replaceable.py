@@ -17,7 +17,10 @@ _SHAPE = {
 # The files that are written for each format, beside the manifest.
 _WRITTEN = {
     "tfminilm-bundle": r"model\.tflite|vocab\.txt|sentencepiece\.model",
-    "tfminilm-onnx": r"model\.onnx|vocab\.txt|sentencepiece\.model",
+    "tfminilm-onnx": (
+        r"model\.onnx|vocab\.txt|sentencepiece\.model"
+        r"|(tfminilm|embedding)\.json"
+    ),
     "tfminilm-hugging_face": (
         r"(config|tfminilm)\.json|model\.safetensors|README\.md"
         r"|vocab\.(txt|json)|merges\.txt|sentencepiece\.(bpe\.)?model"
@@ -26,7 +29,7 @@ _WRITTEN = {
         r"|(tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json"
     ),
     "tfminilm-saved_model": (
-        r"vocab\.txt|sentencepiece\.model"
+        r"vocab\.txt|sentencepiece\.model|(tfminilm|embedding)\.json"
         r"|saved_model/(saved_model|fingerprint)\.pb"
         r"|saved_model/variables/variables\.(index|data-\d{5}-of-\d{5})"
     ),

@@ -3,6 +3,7 @@
 Beside what a runtime reads lie the tokenizer and a `manifest.json`.
 """
 
+import dataclasses
 import functools
 import os
 import pathlib
@@ -28,6 +29,7 @@ from tfminilm.export.server import (
 from tfminilm.export.target import Target
 from tfminilm.tasks.heads import load_head, with_score
 from tfminilm.tasks.settings import Settings, has_head
+from tfminilm.teachers.embedding import write_embedding
 from tfminilm.teachers.load import load_backbone
 from tfminilm.typed_json import to_json
 from tfminilm.typing import Tokenizer
@@ -151,6 +153,18 @@ def _write(
         return onnx.Runner(folder)
     saved_model.write(model, folder)
     return saved_model.Runner(folder)
+
+
+def _write_lengths(
+    backbone: keras.Model, settings: Settings | None, folder: pathlib.Path
+) -> None:
+    """Write how long the model's texts are, which the manifest does not say."""
+    if settings is None:
+        write_embedding(folder, backbone)
+        return
+    # What is written gives scores already.
+    settings = dataclasses.replace(settings, score_activation="")
+    settings.without_path().save(folder)
 
 
 def _export_states(
