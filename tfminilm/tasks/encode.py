@@ -178,15 +178,12 @@ def _tokenise_one(
     text: str, tokenizer: Tokenizer, ends: tuple[int, int], room: int
 ) -> dict[str, np.ndarray]:
     """Return what `_tokenise` does of a single text, in a third of the time."""
-    ids, _ = tokens_of([text], tokenizer)
-    kept = ids[:room]
-    token_ids = np.empty(len(kept) + 2, np.int32)
-    token_ids[0], token_ids[-1] = ends
-    token_ids[1:-1] = kept
+    ids = tokens_of([text], tokenizer)[0].tolist()
+    row = [ends[0], *ids[:room], ends[1]]
     return {
-        "token_ids": token_ids,
-        "segment_ids": np.zeros(len(token_ids), np.int8),
-        "offsets": np.array([0, len(token_ids)]),
+        "token_ids": np.array(row, np.int32),
+        "segment_ids": np.zeros(len(row), np.int8),
+        "offsets": np.array([0, len(row)]),
         "is_cut": np.array([len(ids) > room]),
     }
 
