@@ -132,7 +132,9 @@ def table(rows: list[dict], options):
         ),
     )
     for row in rows:
-        over = [x - y for x, y in zip(row["predict"], row["bare"], strict=True)]
+        over = statistics.median(row["predict"]) - statistics.median(
+            row["bare"]
+        )
         shown.add_row(
             str(row["tokens"]),
             str(row["length"]),
@@ -140,7 +142,7 @@ def table(rows: list[dict], options):
             _both(row["predict"]),
             _ratio(row["predict"], row["bare"]),
             _both(row["cutting"]),
-            _both(over),
+            f"{1e3 * over:.3f}",
         )
     return shown
 
