@@ -67,7 +67,8 @@ def test_onnx(classifier, tokenizer, sentences, make_batch, tmp_path):
     assert content["format"] == "tfminilm-onnx"
     assert content["labels"] == ["bad", "good"]
     assert content["parity"]["outputs"]["logits"]["agreement"] == 1
-    assert set(content["files"]) == {"model.onnx", "vocab.txt"}
+    written = {"model.onnx", "vocab.txt", "tfminilm.json"}
+    assert set(content["files"]) == written
     for name, file in content["files"].items():
         assert file["sha256"] == files.sha256(output / name)
     model = onnx.load(output / "model.onnx")
