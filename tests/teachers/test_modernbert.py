@@ -202,6 +202,18 @@ def test_settings_of_transformers_4(name, golden, case):
     assert_same_states(found, golden[f"{name}/last_hidden_state"])
 
 
+@pytest.mark.parametrize("every", [1, 2, 4, 5])
+def test_every_pattern_of_global_layers(every, case):
+    folder, settings, tensors = case("bare")
+    kinds = ["full_attention", *["sliding_attention"] * (every - 1)]
+    kinds = (kinds * 5)[:5]
+    rewrite(folder, settings | {"layer_types": kinds}, tensors)
+    model = teachers.load_backbone(folder)
+    assert model.global_every == every
+    found = [layer.window is None for layer in model.transformer_layers]
+    assert found == [kind == "full_attention" for kind in kinds]
+
+
 def test_settings_that_say_nothing_are_the_published_ones(case):
     folder, settings, tensors = case("bare")
     gone = ("rope_parameters", "layer_types", "local_attention", "norm_eps")
@@ -262,6 +274,9 @@ REFUSED = [
         "expected 'full_attention' for each n-th of 5 layers",
     ),
     ({"layer_types": ["full_attention"] * 4}, "of 5 layers"),
+    ({"layer_types": {"0": "full_attention"}}, "of 5 layers"),
+    ({"num_hidden_layers": 10**9}, "of 1000000000 layers"),
+    ({"num_hidden_layers": 10**9, "layer_types": None}, "expected up to 1,000"),
     (
         {"rope_parameters": {"full_attention": SCALED}},
         "for full_attention, expected rope_type 'default'",

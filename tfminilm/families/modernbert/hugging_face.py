@@ -249,7 +249,9 @@ def _global_every(path: pathlib.Path, config: Mapping[str, Any]) -> int:
     if kinds is None:
         return settings.count(path, config, "global_attn_every_n_layers")
     count = config["num_hidden_layers"]
-    for every in range(1, count + 1):
+    if isinstance(kinds, list) and len(kinds) == count:
+        has_more = _GLOBAL in kinds[1:]
+        every = kinds.index(_GLOBAL, 1) if has_more else count
         if kinds == _kinds(count, every):
             return every
     raise UserError(
