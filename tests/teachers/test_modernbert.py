@@ -401,3 +401,11 @@ def test_layers_that_attend_otherwise_are_refused():
 def test_sizes_that_do_not_fit(options, sentence):
     with pytest.raises(UserError, match=sentence):
         students.modernbert(1, 16, **SHAPE | options)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16"])
+def test_logits_are_float32_in_any_precision(policy):
+    backbone = students.modernbert(1, 16, **SHAPE, dtype=policy)
+    model = teachers.build_masked_lm(backbone)
+    given = {key: inputs()[key] for key in model.input}
+    assert keras.backend.standardize_dtype(model(given).dtype) == "float32"

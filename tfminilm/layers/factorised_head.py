@@ -77,7 +77,8 @@ class FactorisedMaskedLMHead(keras.layers.Layer):
             self.token_embedding(x[..., :narrow], reverse=True),
             ops.matmul(x[..., narrow:], kernel),
         )
-        return sum(ops.cast(part, "float32") for part in parts) + self.bias
+        every = (*parts, self.bias)
+        return sum(ops.cast(part, "float32") for part in every)
 
     def compute_output_shape(
         self, states_shape: Shape, mask_positions_shape: Shape

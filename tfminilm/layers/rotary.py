@@ -39,7 +39,7 @@ def rotate(x: Tensor, theta: float) -> Tensor:
     """
     length, size = ops.shape(x)[2], x.shape[-1]
     places = ops.cast(ops.arange(length), "float32")
-    turned = places[:, None] * _speeds(size, theta)
+    turned = places[:, None] * ops.convert_to_tensor(_speeds(size, theta))
     cosine, sine = ops.cos(turned), ops.sin(turned)
     values = ops.cast(x, "float32")
     first, second = values[..., : size // 2], values[..., size // 2 :]

@@ -58,7 +58,7 @@ class TiedMaskedLMHead(keras.layers.Layer):
         activate = activation_function(self.activation)
         x = self.norm(activate(self.dense(x)))
         logits = self.token_embedding(x, reverse=True)
-        return ops.cast(logits, "float32") + self.bias
+        return ops.cast(logits, "float32") + ops.cast(self.bias, "float32")
 
     def compute_output_shape(
         self, states_shape: Shape, mask_positions_shape: Shape
