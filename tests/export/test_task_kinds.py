@@ -1,5 +1,6 @@
 """Every kind of task, from its examples to its head on a phone."""
 
+import dataclasses
 import json
 
 import keras
@@ -110,6 +111,29 @@ def test_decodes_scores_and_writes(
     path = submission.write(task, split, result, tmp_path)
     assert path is None or path.stat().st_size
     assert path is not None or not task.submission
+
+
+def test_a_caller_is_told_the_same(
+    kind, task, examples, trained, settings, tokenizer
+):
+    """Of plain texts, as `tfminilm.load(...).predict` reads them."""
+    head, _ = trained
+    asked = [kind.example_of(str(i), x.texts) for i, x in enumerate(examples)]
+    encoded = kind.encode(task, asked, tokenizer, settings)
+    outputs = predict(head, Batches(encoded, COUNT))
+    found = kind.predictions(settings, asked, encoded, outputs)
+    assert len(found) == COUNT
+    for one in found:
+        assert dataclasses.fields(one)
+        assert one.is_truncated is False
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            one.is_truncated = True
+    short = dataclasses.replace(settings, max_length=8)
+    if kind.labels_are_a_column:  # Windows have room for all of a text.
+        encoded = kind.encode(task, asked, tokenizer, short)
+        outputs = predict(head, Batches(encoded, COUNT))
+        cut = kind.predictions(short, asked, encoded, outputs)
+        assert all(one.is_truncated for one in cut)
 
 
 def test_exports_its_head(kind, encoded, trained, run_graph):
