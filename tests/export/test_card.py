@@ -16,6 +16,7 @@ from tfminilm.commands import main
 from tfminilm.errors import UsageError
 from tfminilm.export.card import facts, text, usage
 from tfminilm.export.card.options import CardOptions
+from tfminilm.export.card.page import Subject
 from tfminilm.export.server import hugging_face
 from tfminilm.tasks import heads
 from tfminilm.tasks.settings import Settings
@@ -229,3 +230,15 @@ def test_every_head_that_is_written_has_its_use():
 def test_a_model_without_a_run_says_so(tmp_path):
     assert facts.collect("bert_base_en") == facts.Facts()
     assert facts.collect(tmp_path) == facts.Facts()
+
+
+@pytest.mark.parametrize("kind", ["classification", "multi_label"])
+def test_kotlin_is_shown_where_the_app_knows_the_task(kind, tmp_path):
+    config = {"architectures": ["BertForSequenceClassification"]}
+    config["model_type"] = "bert"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    settings = Settings("t", kind, ("a", "b"), 8)
+    subject = Subject(tmp_path, "A model", settings, 8, True)
+    options = CardOptions(license="mit", languages=("en",))
+    is_shown = "TextClassifier(" in usage.text(subject, options)
+    assert is_shown == (kind == "classification")

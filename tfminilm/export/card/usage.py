@@ -4,6 +4,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from tfminilm.export.card.options import CardOptions
+from tfminilm.tasks.kinds import kind_of
 
 if TYPE_CHECKING:
     from tfminilm.export.card.page import Subject
@@ -112,7 +113,9 @@ def text(subject: "Subject", options: CardOptions) -> str:
             use.call.format(text=given),
         ),
     ]
-    if use.kotlin and subject.has_bundle and not is_pair:
+    settings = subject.settings
+    is_in_app = settings is None or kind_of(settings).is_in_app
+    if use.kotlin and is_in_app and subject.has_bundle and not is_pair:
         parts += [
             "On Android: `tfminilm export --config=android_int8 "
             "--model=FOLDER --output=bundle` writes a bundle, which goes into "

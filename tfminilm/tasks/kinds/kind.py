@@ -78,6 +78,9 @@ class Kind(abc.ABC):
     compares_texts: ClassVar[bool] = False
     """Whether the cosine of two texts' embeddings is a prediction."""
 
+    is_in_app: ClassVar[bool] = True
+    """Whether the Android library answers such tasks."""
+
     is_tuned: ClassVar[bool] = False
     """Whether examples that were held out choose some of the settings."""
 

@@ -30,6 +30,7 @@ class MultiLabel(LabelledTexts):
     name = "multi_label"
     manifest_name = "multi_label_classification"
     has_classes = True
+    is_in_app = False
     is_tuned = True
     has_shaped_losses = True
 

@@ -27,6 +27,7 @@ class TokenClassification(Kind):
     outputs = (tagging.OUTPUT,)
     mobile_head = "TokenHead"
     transformers_head = "ForTokenClassification"
+    is_in_app = False
     submission = "spans"
     has_classes = True
     is_augmentable = False
