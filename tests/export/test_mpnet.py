@@ -13,11 +13,13 @@ from tfminilm import teachers
 from tfminilm.compress import prune
 from tfminilm.export.bundle import reader, writer
 from tfminilm.export.check import calibration, parity
+from tfminilm.export.check.ranges import activation_ranges
 from tfminilm.export.graph.mobile_graph import MobileGraph
 from tfminilm.export.litert import profile
 from tfminilm.export.litert.convert import convert
 from tfminilm.export.server import hugging_face
 from tfminilm.export.target import Target
+from tfminilm.private.encoders import encoder_parts
 from tfminilm.tasks import encode, heads
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
@@ -173,3 +175,20 @@ def test_a_bundle(tmp_path):
     assert encode.special_ids(again) == encode.special_ids(words)
     lines = list(made.token_ids.LINES)
     assert again(lines) == words(lines)
+
+
+@pytest.mark.parametrize("name", ["mpnet", "mpnet_classifier"])
+def test_ranges_inside_a_layer_know_of_the_bias(name):
+    """A layer that is called alone computes what it does in the model."""
+    model = made.student(name)
+    found = {x.tensor: x for x in activation_ranges(model, [batch()])}
+    wide = "layer 1, feed-forward layer norm's input"
+    last = getattr(model, "backbone", model).transformer_layers[1]
+    norm = encoder_parts(last).feedforward_norm
+    seen = []
+    call, norm.call = norm.call, lambda x: seen.append(x) or call(x)
+    model(batch(), training=False)
+    del norm.call
+    real = batch()["padding_mask"] > 0
+    largest = np.abs(np.array(seen[0]))[real].max()
+    assert found[wide].largest == pytest.approx(largest, rel=1e-4)
