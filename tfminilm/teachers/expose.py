@@ -30,7 +30,7 @@ def expose(
 
     Args:
         model: a KerasHub encoder backbone: BERT, RoBERTa, XLM-R, DistilBERT,
-            ALBERT, ELECTRA, MPNet or DeBERTa-v3; a model with a head on one,
+            ALBERT, ELECTRA, MPNet, ModernBERT or DeBERTa-v3; one with a head,
             such as a KerasHub text classifier; or a student of this package.
         outputs: tensor names mapped to layer indices, for example
             `{"queries": [-1], "hidden_states": [0, 4]}`. Names are
