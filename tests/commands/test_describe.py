@@ -153,6 +153,17 @@ def test_published_size_of_modernbert(described):
     assert found["flops"]["128"] == 2 * 128 * (products + attention)
 
 
+@pytest.mark.slow
+def test_published_size_of_mpnet(described):
+    """Of all-mpnet-base-v2, but for its pooler and two unused positions."""
+    found = described(kind="mpnet", **shape(12, 768) | {"num_heads": 12})
+    pooler = 768 * 768 + 768
+    assert found["parameters"] == 109_486_464 - pooler - 2 * 768
+    biases = 32 * 12
+    others = 512 * 768 + 2 * 768 + biases
+    assert found["other_parameters"] == others
+
+
 def test_the_last_stage_is_described(capsys):
     stages = {
         "wide": Stage(student=StudentSpec(num_layers=12)),
