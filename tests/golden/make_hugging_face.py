@@ -11,6 +11,7 @@ token ids that `AutoTokenizer` makes of a text, and the digest of each folder's
 weights.
 """
 
+import gzip
 import hashlib
 import pathlib
 import sys
@@ -27,8 +28,8 @@ TEXT = "The cats' résumé: cating, unknown!"
 # To be cut into pieces of letters: 日 is unknown, <s> is text.
 LETTERS = "  a  CAT\t½ <s> 日本 привет x<mask>"
 LABELS = ("bad", "good")
-SEGMENTED = ("bert", "mobilebert")
-WORD_PIECES = (*SEGMENTED, "distilbert")
+SEGMENTED = ("bert", "mobilebert", "electra", "albert")
+WORD_PIECES = ("bert", "mobilebert", "electra", "distilbert")
 CLASSES = {
     "bert": "AutoModel",
     "bert_classifier": "AutoModelForSequenceClassification",
@@ -53,6 +54,13 @@ CLASSES = {
     "mobilebert_span": "AutoModelForQuestionAnswering",
     "mobilebert_1_segment": "AutoModel",
     "mobilebert_3_segments": "AutoModel",
+    "albert": "AutoModel",
+    "albert_classifier": "AutoModelForSequenceClassification",
+    "albert_score": "AutoModelForSequenceClassification",
+    "albert_span": "AutoModelForQuestionAnswering",
+    "electra": "AutoModel",
+    "electra_classifier": "AutoModelForSequenceClassification",
+    "electra_span": "AutoModelForQuestionAnswering",
 }
 
 
@@ -93,6 +101,10 @@ def tokenizer(name="bert"):
         folder = HERE / "token_ids/roberta"
         parts = (str(folder / part) for part in ("vocab.json", "merges.txt"))
         return of_family(keras_hub.models.RobertaTokenizer(*parts), {})
+    if name.startswith("albert"):
+        packed = (HERE / "token_ids/albert/spiece.model.gz").read_bytes()
+        proto = gzip.decompress(packed)
+        return of_family(keras_hub.models.AlbertTokenizer(proto), {})
     return with_bert_rules(
         keras_hub.models.BertTokenizer(
             WORDS, lowercase=True, strip_accents=True
@@ -102,6 +114,8 @@ def tokenizer(name="bert"):
 
 def student(name):
     """The model called so in `CLASSES`: every weight of it counts."""
+    import keras_hub
+
     from tfminilm import students
     from tfminilm.tasks import heads
     from tfminilm.tasks.task import get_task
@@ -119,14 +133,27 @@ def student(name):
         size |= {"num_segments": segments(name)}
     if family == "mobilebert":
         size |= {"bottleneck_dim": 8, "embedding_dim": 8}
-    model = getattr(students, family.replace("-", "_"))(**size)
+    if family in ("albert", "electra"):
+        size |= {"embedding_dim": 8}
+    if family == "albert":
+        size |= {"num_layers": 4, "num_groups": 2, "num_inner_repetitions": 2}
+        model = keras_hub.models.AlbertBackbone(**size)
+    else:
+        if family == "electra":
+            del size["num_segments"]
+        model = getattr(students, family.replace("-", "_"))(**size)
     task = {"classifier": "sst2", "score": "stsb", "span": "squad"}.get(head)
-    if task:
+    if name == "electra_classifier":  # The activation that theirs has.
+        model = heads.FirstTokenClassifier(model, 2, activation="gelu")
+    elif task:
         model = heads.build_head(get_task(task), model)
     random = np.random.default_rng(0)
     for variable in model.weights:
         value = 0.25 * random.normal(size=variable.shape)
         variable.assign(value + (variable.name == "gamma"))
+    if family == "electra":  # Its folders have no pooler.
+        pooler = getattr(model, "backbone", model).pooled_dense
+        pooler.set_weights([np.eye(16), np.zeros(16)])
     return model
 
 

@@ -1,8 +1,15 @@
 """ALBERT: layers that share their weights, and a narrow token table."""
 
+from typing import TYPE_CHECKING, Any
+
 from tfminilm.families import post_norm
 from tfminilm.families.family import Family, HuggingFace, Tokens
 from tfminilm.families.hugging_face import names
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfminilm.families.hugging_face.names import Names
 
 NAMES = names.Names(
     prefix="albert.",
@@ -33,6 +40,18 @@ NAMES = names.Names(
     is_masked_lm=r"predictions\.",
     is_other=rf"sop_classifier\.|{names.OTHER}",
 )
+
+
+def _contents(
+    names: "Names", backbone: "keras.Model"
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a folder's settings, with the groups, and its layers."""
+    settings, layers = post_norm.contents(names, backbone)
+    settings["num_hidden_groups"] = backbone.num_groups
+    settings["inner_group_num"] = backbone.num_inner_repetitions
+    return settings, layers
+
+
 FAMILY = Family(
     name="albert",
     title="ALBERT",
@@ -43,8 +62,10 @@ FAMILY = Family(
         "Albert",
         names=NAMES,
         reader=post_norm.reader,
+        contents=_contents,
         classifier_dropout=("classifier_dropout_prob",),
     ),
     exposure=post_norm.exposure,
     computes_with=("gelu_approximate", 1e-12),
+    classifier_pools=True,
 )

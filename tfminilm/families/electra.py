@@ -95,6 +95,7 @@ FAMILY = Family(
         "Electra",
         names=NAMES,
         reader=post_norm.reader,
+        contents=post_norm.contents,
         classifier=names.CLASSIFIER,
         classifier_activation="gelu",
     ),

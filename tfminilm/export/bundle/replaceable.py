@@ -23,7 +23,7 @@ _WRITTEN = {
     ),
     "tfminilm-hugging_face": (
         r"(config|tfminilm)\.json|model\.safetensors|README\.md"
-        r"|vocab\.(txt|json)|merges\.txt|sentencepiece\.(bpe\.)?model"
+        r"|vocab\.(txt|json)|merges\.txt|(sentencepiece(\.bpe)?|spiece)\.model"
         r"|(1_Pooling|2_Normalize)/config\.json"
         r"|(modules|sentence_bert_config|config_sentence_transformers)\.json"
         r"|(tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json"

@@ -59,7 +59,11 @@ def require_writable(tokenizer: Tokenizer, family: Family) -> None:
             f"cannot write a {type(tokenizer).__name__} as a Hugging Face "
             f"folder of a {family.backbone}: expected a {kind.__name__}"
         )
-    if issubclass(kind, keras_hub.tokenizers.BytePairTokenizer):
+    with_rules = (
+        keras_hub.tokenizers.BytePairTokenizer,
+        keras_hub.models.AlbertTokenizer,
+    )
+    if issubclass(kind, with_rules):
         if rules_of(tokenizer) == KERAS_HUB:
             raise UserError(
                 "the tokenizer cuts texts by KerasHub's rules, which "
@@ -95,6 +99,8 @@ def write(
         engine, settings = _unigrams(tokenizer)
     elif isinstance(tokenizer, keras_hub.tokenizers.BytePairTokenizer):
         engine, settings = _byte_pairs(tokenizer, folder)
+    elif isinstance(tokenizer, keras_hub.models.AlbertTokenizer):
+        engine, settings = _alberts(tokenizer, folder)
     elif isinstance(tokenizer, keras_hub.tokenizers.SentencePieceTokenizer):
         files.write_bytes(folder / PIECES, tokenizer.proto)
         engine = _copy(tokenizer.engine)
@@ -118,6 +124,21 @@ def write(
         "model_max_length": backbone.max_sequence_length,
     }
     files.write_json(folder / "tokenizer_config.json", settings)
+
+
+def _alberts(
+    tokenizer: Any, folder: pathlib.Path
+) -> tuple["tokenizers.Tokenizer", dict[str, Any]]:
+    """Write ALBERT's SentencePiece model; return its rules and settings."""
+    files.write_bytes(folder / "spiece.model", tokenizer.proto)
+    settings: dict[str, Any] = {
+        "tokenizer_class": _ANY_CLASS,
+        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
+        "unk_token": "<unk>",
+    }
+    for name in ("cls", "sep", "pad", "mask"):
+        settings[f"{name}_token"] = getattr(tokenizer, f"{name}_token")
+    return _copy(tokenizer.engine), settings
 
 
 def _words(

@@ -23,8 +23,8 @@ from tfminilm.teachers import cross_encoders
 from tfminilm.typing import Tokenizer
 
 _CLASSIFIER = "ForSequenceClassification"
-# The backbone's own, in front of its pooled output.
-_POOLER = "pooler.dense"
+# The backbone's own, in front of its pooled output: ALBERT's is shorter.
+_POOLERS = "pooler.dense", "pooler"
 
 
 def write(
@@ -70,7 +70,8 @@ def write(
         settings |= head_settings
         if suffix != _CLASSIFIER or not family.classifier_pools:
             # The class has none, and would warn of it.
-            modules.pop(_POOLER, None)
+            for pooler in _POOLERS:
+                modules.pop(pooler, None)
         # Where there is a head, the encoder is a part of the model.
         modules = {f"{kept.prefix}{k}": v for k, v in modules.items()}
         modules |= head_modules
@@ -106,6 +107,11 @@ class Runner:
 
     def __init__(self, encoder: keras.Model):
         self._encoder = encoder
+        family = families.of_backbone(encoder)
+        kept = family.hugging_face if family else None
+        # Of a family whose folders have no pooler, as ELECTRA's.
+        is_lost = kept and kept.names and kept.names.pooler is None
+        self._lost = {"pooled_output"} if is_lost else set()
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return outputs by name, for int32 `[batch, length]` inputs."""
@@ -114,6 +120,7 @@ class Runner:
         if not isinstance(outputs, dict):
             is_task = isinstance(self._encoder, keras_hub.models.Task)
             outputs = {"logits" if is_task else "sequence_output": outputs}
+        outputs = {k: x for k, x in outputs.items() if k not in self._lost}
         return {
             name: keras.ops.convert_to_numpy(value)
             for name, value in outputs.items()
@@ -170,6 +177,13 @@ def _classifier_head(
     elif gives_several_labels(model):
         settings["problem_type"] = "multi_label_classification"
     if isinstance(model, FirstTokenClassifier):
+        if model.activation != family.classifier_activation:
+            raise UserError(
+                f"cannot write a {type(model).__name__} as a Hugging Face "
+                f"folder: its activation is {model.activation}, expected "
+                f"{family.classifier_activation}, which {family.class_name}'s "
+                "classifiers have"
+            )
         settings["classifier_activation"] = True  # The pooler is tanh.
     return settings, modules
 

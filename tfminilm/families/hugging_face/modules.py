@@ -37,7 +37,7 @@ def modules(names: Names, backbone: keras.Model) -> Iterator[tuple[str, Any]]:
         yield names.projection, projection
     if names.position_bias:
         yield names.position_bias, backbone.position_bias.embedding
-    for place, layer in _layers(backbone):
+    for place, layer in encoder_layers(backbone):
         attention = encoder_parts(layer).attention
         parts = (
             attention.query_dense,
@@ -53,7 +53,7 @@ def modules(names: Names, backbone: keras.Model) -> Iterator[tuple[str, Any]]:
             yield f"{names.stack}.{place}.{name}", part
 
 
-def _layers(backbone: keras.Model) -> Iterator[tuple[str, Any]]:
+def encoder_layers(backbone: keras.Model) -> Iterator[tuple[str, Any]]:
     """Yield the encoder layers; ALBERT has groups of them."""
     for index, layer in enumerate(backbone.transformer_layers):
         if isinstance(layer, list):

@@ -7,7 +7,7 @@ import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.families.activations import activation_name
-from tfminilm.families.hugging_face.modules import modules
+from tfminilm.families.hugging_face.modules import encoder_layers, modules
 from tfminilm.families.hugging_face.names import EPSILON, Names
 from tfminilm.families.hugging_face.settings import (
     ACTIVATIONS,
@@ -74,7 +74,7 @@ def identity(width: int) -> keras.layers.Dense:
 
 
 def _settings(names: Names, backbone: keras.Model) -> dict[str, Any]:
-    parts = [encoder_parts(layer) for layer in backbone.transformer_layers]
+    parts = [encoder_parts(layer) for _, layer in encoder_layers(backbone)]
     norms = [backbone.embeddings_layer_norm]
     for part in parts:
         norms += [part.attention_norm, part.feedforward_norm]
