@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
+from tfminilm.export.litert import runner as module
 from tfminilm.export.litert.runner import LiteRTEncoder
 
 
@@ -104,3 +105,17 @@ def test_a_file_of_something_else(tmp_path):
 def test_ids_without_a_row(float_file, given, words):
     with pytest.raises(UserError, match=words):
         LiteRTEncoder(float_file)(**given)
+
+
+def test_an_input_that_no_encoder_has():
+    shapes = {"token_ids": ((1, 4), np.int32), "position_ids": ((1, 4), "i4")}
+    with pytest.raises(UserError, match="reads 'position_ids', expected tok"):
+        module._padded({"token_ids": np.array([5, 6])}, 2, shapes)
+    del shapes["position_ids"]
+    shapes |= {"padding_mask": ((1, 4), "i4"), "segment_ids": ((1, 4), "i4")}
+    found = module._padded({"token_ids": np.array([5, 6])}, 2, shapes)
+    assert {name: x[0].tolist() for name, x in found.items()} == {
+        "token_ids": [5, 6, 0, 0],
+        "padding_mask": [1, 1, 0, 0],
+        "segment_ids": [0, 0, 0, 0],
+    }

@@ -133,6 +133,11 @@ def test_what_is_too_long_is_cut_and_says_so(kind, loaded):
     assert long.is_truncated
     assert not short.is_truncated
     assert long.scores == pytest.approx(short.scores, abs=1e-5)
+    # A single text takes a shorter way.
+    for text, one in (("cat " * 13, long), ("cat " * 12, short)):
+        alone = model.predict(text)
+        assert alone.is_truncated == one.is_truncated
+        assert alone.scores == pytest.approx(one.scores, abs=1e-5)
 
 
 def test_a_long_question_is_cut_and_a_long_context_is_not(loaded):

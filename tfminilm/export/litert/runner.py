@@ -169,9 +169,14 @@ def _padded(
     for name, (shape, dtype) in shapes.items():
         padded[name] = np.zeros(shape, dtype)
         if name in inputs:
-            padded[name][0, :count] = inputs[name]
+            padded[name][0, : inputs[name].shape[0]] = inputs[name]
         elif name == "padding_mask":
             padded[name][0, :count] = 1
+        elif name != "segment_ids":
+            raise UserError(
+                f"the file reads {name!r}, expected token_ids, segment_ids "
+                "and padding_mask: export the model again"
+            )
     return padded
 
 
