@@ -139,6 +139,39 @@ def test_broken_labels(content, name, told, write):
         read(several(write(content, name), separator="|"), "all")
 
 
+LISTS = '{"text": "a", "y": "yes", "no": 1, "yes": 0}\n{"text": "b", '
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ('"y": ["yes"], "no": 1, "yes": 0}', r"a list in column 'y', expected"),
+        (
+            '"y": "yes", "no": ["1"], "yes": 0}',
+            "a list in column 'no', expected",
+        ),
+        ('"y": "yes", "no": NaN, "yes": 0}', "a number is NaN"),
+        (
+            '"y": "yes", "no": true, "yes": 0}',
+            "'True' in column 'no' is no fin",
+        ),
+    ],
+)
+def test_broken_values(row, told, write):
+    path = write(LISTS + row + "\n", "mine.jsonl")
+    with pytest.raises(UserError, match=rf"mine\.jsonl, line 2.*{told}"):
+        read(soft(path, "y", labels=("no", "yes")), "all")
+
+
+def test_a_score_is_no_list(write):
+    path = write('{"text": "a", "y": [1]}\n', "mine.jsonl")
+    with pytest.raises(UserError, match=r"mine\.jsonl, line 1"):
+        read(csv_task(path, ["text"], "y", "regression"), "all")
+    path = write('{"text": "a", "y": ["1"]}\n', "mine.jsonl")
+    with pytest.raises(UserError, match="a list in column 'y'"):
+        read(csv_task(path, ["text"], "y", "regression"), "all")
+
+
 def test_labels_of_another_model(write):
     path = write("text,tags\na,food\n")
     columns = LabelColumns()

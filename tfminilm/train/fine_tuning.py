@@ -127,7 +127,7 @@ class FineTuning:
         for name in ("label_smoothing", "focal_gamma"):
             expected = f"0, as {task.name} has no classes of texts"
             _require(can or not getattr(self, name), self, name, expected)
-        one_of_several = can and not kind.is_tuned
+        one_of_several = can and not kind.has_several_labels
         is_right = one_of_several or not self.class_weights
         expected = f"none, as {task.name} does not ask for one of several"
         _require(is_right, self, "class_weights", f"{expected} classes")

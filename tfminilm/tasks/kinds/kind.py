@@ -81,6 +81,9 @@ class Kind(abc.ABC):
     is_in_app: ClassVar[bool] = True
     """Whether the Android library answers such tasks."""
 
+    has_several_labels: ClassVar[bool] = False
+    """Whether an example may have several labels, or none."""
+
     is_tuned: ClassVar[bool] = False
     """Whether examples that were held out choose some of the settings."""
 

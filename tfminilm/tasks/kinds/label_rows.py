@@ -1,6 +1,7 @@
 """Read a row of numbers, one for each class: from a model, or from votes."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from tfminilm.errors import UserError
 _ROUNDING = 0.005
 
 
-def numbers(row: Mapping[str, str], where: str) -> np.ndarray | None:
+def numbers(row: Mapping[str, Any], where: str) -> np.ndarray | None:
     """Return the numbers of a row, float64; None if all of it is blank.
 
     Args:
@@ -20,6 +21,11 @@ def numbers(row: Mapping[str, str], where: str) -> np.ndarray | None:
     Raises:
         UserError: one is no finite number.
     """
+    for name, written in row.items():
+        if not isinstance(written, str):
+            raise UserError(
+                f"{where}: a list in column {name!r}, expected a number"
+            )
     if not any(map(str.strip, row.values())):
         return None
     values = []

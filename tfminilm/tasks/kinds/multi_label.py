@@ -31,6 +31,7 @@ class MultiLabel(LabelledTexts):
     manifest_name = "multi_label_classification"
     has_classes = True
     is_in_app = False
+    has_several_labels = True
     is_tuned = True
     has_shaped_losses = True
 

@@ -163,6 +163,11 @@ def _labels(
         written = row[task.label]
         if isinstance(written, str):
             written = written.strip()
+        elif not kind.has_several_labels:
+            raise UserError(
+                f"{where}: a list in column {task.label!r}, expected one "
+                "label; several of a text are --kind=multi_label"
+            )
         label = kind.parse_label(task, written, where)
     return label, soft
 
