@@ -70,9 +70,12 @@ def test_control_characters_are_dropped(tokenizer, ids_of):
 
 
 def test_texts_of_both_ways_keep_their_order(tokenizer, ids_of):
-    texts = ["a", "ä b", "", "b c", "ü", "", "d"]
+    # A few are cut in one way only.
+    texts = ["a", "ä b", "", "b c", "ü", "", "d"] * exact.FEW
     one_by_one = [ids_of(tokenizer, [text])[0] for text in texts]
     assert ids_of(tokenizer, texts) == one_by_one
+    few = exact.FEW
+    assert ids_of(tokenizer, texts[:few]) == one_by_one[:few]
 
 
 def test_calls_give_what_keras_hubs_give(tokenizer):
@@ -113,9 +116,13 @@ def test_special_tokens_are_text_unless_wanted(tokenizer, ids_of):
 
 
 def test_half_a_pair_of_surrogates_is_no_character(tokenizer, ids_of):
-    texts = ["a\ud800b", "\udc00", "ä"]
-    whole = ["a\ufffdb", "\ufffd", "ä"]
-    assert ids_of(tokenizer, texts) == ids_of(tokenizer, whole)
+    texts = ["a\ud800b", "\udc00", "ä", "a"]
+    whole = ["a\ufffdb", "\ufffd", "ä", "a"]
+    for count in (1, exact.FEW):  # A text, a few, and many.
+        given, wanted = texts * count, whole * count
+        assert ids_of(tokenizer, given) == ids_of(tokenizer, wanted)
+    one = [ids_of(tokenizer, [text])[0] for text in texts]
+    assert one == ids_of(tokenizer, whole)
 
 
 def test_texts_in_a_matrix_are_refused(tokenizer):
