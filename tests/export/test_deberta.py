@@ -122,11 +122,16 @@ def test_one_token():
 @pytest.mark.parametrize(
     ("name", "precision"),
     [
-        ("bare", "float32"),
         ("bare", "static_wi8_ai8"),
         ("classes", "dynamic_wi8_afp32"),
-        ("classes", "static_wi8_ai8"),
-        ("span", "float32"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("bare", "float32"),
+                ("classes", "static_wi8_ai8"),
+                ("span", "float32"),
+            )
+        ),
     ],
 )
 def test_a_file_is_one_partition(name, precision, tmp_path):
