@@ -14,6 +14,8 @@ from tfminilm.methods import (
     SentenceEmbedding,
     SoftTargets,
 )
+from tfminilm.tasks.batches import Batches
+from tfminilm.tasks.encoded import Encoded, join
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = {
@@ -132,3 +134,60 @@ def test_tokens_of_one_are_not_given_to_the_other(models):
         test(models, SoftTargets(), batch, LABELS)
     # Without a teacher, no tokens of it are missed.
     assert test(models, SoftTargets(alpha=0.0), batch, LABELS)["loss"] > 0
+
+
+def encoded(rng, counts):
+    ids = [rng.integers(5, 90, count) for count in counts]
+    return Encoded(
+        token_ids=np.concatenate(ids).astype("int32"),
+        segment_ids=np.zeros(sum(counts), "int8"),
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        labels={},
+        pad_id=0,
+    )
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data")
+@pytest.mark.parametrize("buckets", [None, [12]])
+def test_batches_hold_each_ones_whole_texts_in_few_shapes(buckets):
+    rng = np.random.default_rng(0)
+    counts = rng.integers(2, 12, 200), rng.integers(2, 30, 200)
+    student, teacher = (encoded(rng, each) for each in counts)
+    both = student.with_teacher(teacher)
+    batches = Batches(both, 4, seed=0, buckets=buckets)
+    plain = Batches(student, 4, seed=0, buckets=buckets)
+    shapes = set()
+    data = batches.dataset(0, len(batches))
+    for step, (inputs, _, _) in enumerate(data.as_numpy_iterator()):
+        rows = batches.rows(step)
+        alone = plain.batch(step)[0]
+        for name, prefix, each in (
+            ("token_ids", "", student),
+            ("token_ids", PREFIX, teacher),
+        ):
+            mask = inputs[prefix + "padding_mask"] > 0
+            found = [
+                x[m] for x, m in zip(inputs[prefix + name], mask, strict=False)
+            ]
+            for row, ids in zip(rows, found, strict=True):
+                start, stop = each.offsets[row : row + 2]
+                np.testing.assert_array_equal(ids, each.token_ids[start:stop])
+        for name, column in alone.items():
+            np.testing.assert_array_equal(inputs[name], column)
+        shapes.add(
+            (inputs["token_ids"].shape, inputs[PREFIX + "token_ids"].shape)
+        )
+    # Each shape is compiled: the teacher adds none.
+    assert len(shapes) == len(plain.buckets) == len(batches.buckets)
+    static = data.element_spec[0][PREFIX + "token_ids"].shape
+    assert static == (4, max(counts[1]) if buckets else None)
+
+
+def test_texts_have_to_be_the_same():
+    rng = np.random.default_rng(0)
+    with pytest.raises(tfminilm.UserError, match="are 2, the student's 3"):
+        encoded(rng, [3, 4, 5]).with_teacher(encoded(rng, [3, 4]))
+    joined = join(
+        [encoded(rng, [3]).with_teacher(encoded(rng, [n])) for n in (4, 6)]
+    )
+    assert joined.teacher.lengths.tolist() == [4, 6]
