@@ -17,10 +17,12 @@ from tfminilm.errors import UsageError
 from tfminilm.export.card import facts, text, usage
 from tfminilm.export.card.options import CardOptions
 from tfminilm.export.card.page import Subject
+from tfminilm.export.card.publish import publish, write_beside
 from tfminilm.export.server import hugging_face
 from tfminilm.tasks import heads
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
+from tfminilm.teachers import load_backbone
 from tfminilm.teachers.embedding import (
     TextEmbedding,
     set_embedding,
@@ -215,6 +217,27 @@ def test_options_are_checked(options, said):
         CardOptions(**options)
 
 
+def test_a_runs_student_has_a_card_too(tmp_path):
+    for with_head in (True, False):
+        run = save(tmp_path / f"{with_head}", with_head)
+        student = run / "student"
+        model = (heads.load_head if with_head else load_backbone)(student)
+        write_beside(model, run)
+        card = huggingface_hub.ModelCard.load(student / "README.md")
+        assert card.data.library_name == "keras-hub"
+        assert card.data.license is None
+        assert "transformers" not in card.text
+        assert "## Limits" in card.text
+        assert "| loss | 1.25 |" in card.text
+        # The model is read as before, and a card that is there stays.
+        tfminilm.load(str(run))
+        (student / "README.md").write_text("mine")
+        write_beside(model, run)
+        assert (student / "README.md").read_text() == "mine"
+    with pytest.raises(UsageError, match="expected a license"):
+        publish(run, tmp_path / "hub", CardOptions())
+
+
 @pytest.mark.parametrize("missing", ["model", "output", "license"])
 def test_flags_are_asked_for(missing, capfd):
     given = {"model": "m", "output": "o", "license": "mit"}
@@ -234,11 +257,9 @@ def test_a_model_without_a_run_says_so(tmp_path):
 
 @pytest.mark.parametrize("kind", ["classification", "multi_label"])
 def test_kotlin_is_shown_where_the_app_knows_the_task(kind, tmp_path):
-    config = {"architectures": ["BertForSequenceClassification"]}
-    config["model_type"] = "bert"
-    (tmp_path / "config.json").write_text(json.dumps(config))
     settings = Settings("t", kind, ("a", "b"), 8)
-    subject = Subject(tmp_path, "A model", settings, 8, True)
+    head = "ForSequenceClassification"
+    subject = Subject(tmp_path, "A model", settings, 8, True, head)
     options = CardOptions(license="mit", languages=("en",))
     is_shown = "TextClassifier(" in usage.text(subject, options)
     assert is_shown == (kind == "classification")

@@ -40,6 +40,10 @@ def run(flags: flags.FlagValues) -> None:
 
     # Imported after the flags are checked, as it takes seconds.
     quiet.import_tensorflow()
+    from tfminilm.export.card.publish import write_beside
     from tfminilm.train.distill import distill
 
-    distill(recipe, flags.workdir, strategy_flags.parse(flags))
+    context = strategy_flags.parse(flags)
+    student = distill(recipe, flags.workdir, context)
+    if context.is_chief:
+        write_beside(student, flags.workdir)

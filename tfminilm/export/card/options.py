@@ -16,7 +16,8 @@ class CardOptions:
 
     Attributes:
         license: by its short name on the Hugging Face Hub, such as
-            "apache-2.0"; "other" for one without.
+            "apache-2.0"; "other" for one without. It may be missing from the
+            card beside a run's student alone.
         languages: of the texts that it reads: ISO 639 codes, such as "en".
         repository: where it will be, "OWNER/NAME".
         base_model: the model that it learned from, by its name on the Hub.
@@ -25,7 +26,7 @@ class CardOptions:
         limits: a sentence on what it is not for.
     """
 
-    license: str
+    license: str = ""
     languages: tuple[str, ...] = ()
     repository: str = ""
     base_model: str = ""
@@ -34,7 +35,7 @@ class CardOptions:
     limits: str = ""
 
     def __post_init__(self) -> None:
-        if not _LICENSE.fullmatch(self.license):
+        if self.license and not _LICENSE.fullmatch(self.license):
             raise UsageError(
                 f"the license is {self.license!r}, expected its short name on "
                 "the Hugging Face Hub, such as apache-2.0, mit, cc-by-4.0 or "

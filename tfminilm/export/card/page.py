@@ -4,18 +4,15 @@ import dataclasses
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from tfminilm import files, json_files
+from tfminilm import files
 from tfminilm.export.card import usage
 from tfminilm.export.card.facts import Facts, Score, name_of
 from tfminilm.export.card.options import CardOptions
 from tfminilm.export.card.text import front_matter, markdown, table
 from tfminilm.tasks.settings import Settings
-from tfminilm.teachers.embedding import MODULES
 from tfminilm.typing import Json
 
 CARD = "README.md"
-_CONFIG = {"architectures": [str], "model_type": str}
-_ENCODER = "Model"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,11 +20,14 @@ class Subject:
     """Hold what a card is about.
 
     Attributes:
-        folder: a Hugging Face folder of the model.
+        folder: of the model; the card goes there.
         description: a sentence on it.
         settings: how it reads its task; `None` for an encoder.
-        max_length: tokens that it has positions for.
+        max_length: tokens that it has room for; 0 if it has no limit.
         has_bundle: whether a phone can run it.
+        head: the end of the name of its class in `transformers`.
+        embeds: whether sentence-transformers reads the folder.
+        in_transformers: whether `transformers` reads the folder.
     """
 
     folder: pathlib.Path
@@ -35,18 +35,9 @@ class Subject:
     settings: Settings | None
     max_length: int
     has_bundle: bool
-
-    @property
-    def head(self) -> str:
-        """Return the end of the name of its class in `transformers`."""
-        content = json_files.read(self.folder / "config.json", _CONFIG)
-        _, for_, rest = content["architectures"][0].partition("For")
-        return for_ + rest if for_ else _ENCODER
-
-    @property
-    def embeds(self) -> bool:
-        """Tell whether sentence-transformers reads the folder."""
-        return (self.folder / MODULES).is_file()
+    head: str
+    embeds: bool = False
+    in_transformers: bool = True
 
 
 def write(subject: Subject, facts: Facts, options: CardOptions) -> None:
@@ -79,14 +70,15 @@ def _section(title: str, text: str) -> list[str]:
 def _name(facts: Facts, options: CardOptions) -> str:
     if options.repository:
         return options.repository.split("/")[1]
-    return facts.made.get("recipe") or "tfminilm student"
+    return facts.made.get("recipe") or "A student of tfminilm"
 
 
 def _data(
     name: str, subject: Subject, facts: Facts, options: CardOptions
 ) -> dict[str, Json]:
     """Return what the Hub reads of the card."""
-    library, pipeline = "transformers", usage.KINDS[subject.head].pipeline
+    library = "transformers" if subject.in_transformers else "keras-hub"
+    pipeline = usage.KINDS[subject.head].pipeline
     tags = ["tfminilm", "keras"]
     if "method" in facts.made:
         tags.append("knowledge-distillation")
@@ -174,7 +166,9 @@ def _measured(facts: Facts) -> str:
 def _limits(subject: Subject, facts: Facts, options: CardOptions) -> str:
     settings = subject.settings
     length = settings.max_length if settings else subject.max_length
-    items = [f"It reads up to {length} tokens; what is longer is cut."]
+    items = []
+    if length:
+        items.append(f"It reads up to {length} tokens; what is longer is cut.")
     if settings and settings.labels:
         names = ", ".join(map(markdown, settings.labels))
         items.append(
@@ -199,6 +193,10 @@ def _limits(subject: Subject, facts: Facts, options: CardOptions) -> str:
 
 
 def _license(options: CardOptions) -> str:
+    if not options.license:
+        return (
+            "Not said: those of the models and data that it learned from count."
+        )
     return (
         f"{options.license}. The licences of the models and data "
         "that it learned from may ask for more."

@@ -4,14 +4,21 @@ import os
 import pathlib
 from collections.abc import Sequence
 
+import keras
+
 from tfminilm import families
+from tfminilm.errors import UsageError
 from tfminilm.export.bundle import description
-from tfminilm.export.card import facts, page
+from tfminilm.export.card import facts, page, usage
 from tfminilm.export.card.options import CardOptions
 from tfminilm.export.manifest import Manifest
 from tfminilm.export.server.folder import export_folder
 from tfminilm.export.source import load_exportable
 from tfminilm.export.target import Target
+from tfminilm.tasks.kinds import kind_of_head
+from tfminilm.tasks.settings import Settings, has_head
+from tfminilm.teachers import load
+from tfminilm.teachers.embedding import MODULES
 from tfminilm.train import at_step
 from tfminilm.typing import Source
 
@@ -47,23 +54,21 @@ def publish(
         UserError: there is no such model, a Hugging Face folder cannot hold
             it, or `output_dir` holds something else. Nothing is written then.
     """
+    if not options.license:
+        raise UsageError(
+            "publish: expected a license, such as apache-2.0: those of the "
+            "model's teacher and its data count too"
+        )
     run = at_step.run_of(source)
     model, tokenizer, settings, _ = load_exportable(
         at_step.folder_of(source), "", labels
     )
-    backbone = getattr(model, "backbone", model)
-    family = families.of_backbone(backbone)
+    longest = getattr(model, "backbone", model).max_sequence_length
     sentence = sentence or description.describe(model, run)
-    longest = backbone.max_sequence_length
 
     def write_card(folder: pathlib.Path) -> None:
-        subject = page.Subject(
-            folder,
-            sentence,
-            settings,
-            longest,
-            has_bundle=family is not None and family.mobile_graph is not None,
-        )
+        embeds = (folder / MODULES).is_file()
+        subject = _subject(folder, model, settings, sentence, embeds=embeds)
         page.write(subject, facts.collect(run), options)
 
     target = Target(
@@ -79,4 +84,49 @@ def publish(
         settings=settings,
         description=sentence,
         write_more=write_card,
+    )
+
+
+def write_beside(student: keras.Model, workdir: Source) -> None:
+    """Write a card into the folder of a run's student, once.
+
+    Args:
+        student: the run's, as it was saved.
+        workdir: its run's, finished.
+
+    Raises:
+        UserError: a file of the run is damaged, or the disk is full.
+    """
+    folder = load.run_folder(workdir) / "student"
+    if (folder / page.CARD).exists():
+        return
+    settings = Settings.load(folder) if has_head(folder) else None
+    sentence = ""
+    if hasattr(getattr(student, "backbone", student), "num_layers"):
+        sentence = description.describe(student, workdir)
+    subject = _subject(
+        folder, student, settings, sentence, in_transformers=False
+    )
+    page.write(subject, facts.collect(workdir), CardOptions())
+
+
+def _subject(
+    folder: pathlib.Path,
+    model: keras.Model,
+    settings: Settings | None,
+    sentence: str,
+    **reads: bool,
+) -> page.Subject:
+    """Return what a card says of a model in a folder."""
+    backbone = getattr(model, "backbone", model)
+    family = families.of_backbone(backbone)
+    kind = kind_of_head(model)
+    return page.Subject(
+        folder,
+        sentence,
+        settings,
+        max_length=getattr(backbone, "max_sequence_length", None) or 0,
+        has_bundle=family is not None and family.mobile_graph is not None,
+        head=usage.ENCODER if kind is None else kind.transformers_head,
+        **reads,
     )

@@ -9,6 +9,8 @@ from tfminilm.tasks.kinds import kind_of
 if TYPE_CHECKING:
     from tfminilm.export.card.page import Subject
 
+# The end of the names of encoders without a head.
+ENCODER = "Model"
 # Stands where the model's name on the Hub is not known.
 _UNKNOWN = "OWNER/NAME"
 
@@ -57,7 +59,7 @@ KINDS = {
         "{text}",
         "",
     ),
-    "Model": Use(
+    ENCODER: Use(
         "feature-extraction",
         "AutoModel",
         "model.embed({text})",
@@ -79,19 +81,21 @@ def text(subject: "Subject", options: CardOptions) -> str:
     is_pair = subject.settings is not None and subject.settings.num_texts == 2
     text = f"{_TEXT}, {_TEXT}" if is_pair else _TEXT
     given = f"({text})" if is_pair else text
-    parts = [
-        "With [transformers](https://huggingface.co/docs/transformers):",
-        _block(
-            "python",
-            f"from transformers import {use.auto}, AutoTokenizer",
-            "",
-            f'tokenizer = AutoTokenizer.from_pretrained("{name}")',
-            f'model = {use.auto}.from_pretrained("{name}")',
-            f"inputs = tokenizer({use.inputs.format(text=text)}, "
-            'return_tensors="pt", truncation=True)',
-            "outputs = model(**inputs)",
-        ),
-    ]
+    parts = []
+    if subject.in_transformers:
+        parts += [
+            "With [transformers](https://huggingface.co/docs/transformers):",
+            _block(
+                "python",
+                f"from transformers import {use.auto}, AutoTokenizer",
+                "",
+                f'tokenizer = AutoTokenizer.from_pretrained("{name}")',
+                f'model = {use.auto}.from_pretrained("{name}")',
+                f"inputs = tokenizer({use.inputs.format(text=text)}, "
+                'return_tensors="pt", truncation=True)',
+                "outputs = model(**inputs)",
+            ),
+        ]
     if subject.embeds:
         parts += [
             "With [sentence-transformers](https://sbert.net), as vectors:",
