@@ -9,6 +9,7 @@ from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.entities import Entity
 from tfminilm.tasks.example import TaggedText
 from tfminilm.tasks.kinds import KINDS
+from tfminilm.tasks.spans import Spans
 from tfminilm.tasks.words import words_and_marks
 
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
@@ -67,6 +68,30 @@ def test_a_mark_without_a_piece_goes_with_the_word_before():
     logits = np.eye(5)[[0, 1, 2, 0]]
     ((scored,),) = tagging.untag([example], tagged, [logits])
     assert scored.entity == Entity(0, 5, "PER")
+
+
+def test_a_mark_at_the_end_is_part_of_the_entity():
+    text = "b a \u200d"
+    example = TaggedText("0", text, words_and_marks(text), None)
+    tagged = tagging.tag([example], TAGS, word_pieces(), 16)
+    logits = np.eye(5)[[0, 0, 3, 0]]
+    ((scored,),) = tagging.untag([example], tagged, [logits])
+    assert scored.entity == Entity(2, 5, "LOC")
+
+
+def test_words_without_a_blank_between_have_their_own_pieces():
+    text = "ab,c"
+    example = TaggedText("0", text, words_and_marks(text), None)
+    tagged = tagging.tag([example], TAGS, word_pieces(), 16)
+    # [CLS] a ##b [UNK] c [SEP]
+    assert tagged.word.tolist() == [-1, 0, -1, 1, 2, -1]
+
+
+def test_of_words_that_share_a_piece_it_is_the_first_ones():
+    """As of signs that byte pairs put together."""
+    example = TaggedText("0", 'a."', ((0, 1), (1, 2), (2, 3)), None)
+    spans = Spans(np.array([7, 8]), np.array([[0, 1], [1, 3]]))
+    assert tagging._first_pieces(example, spans).tolist() == [0, 1]
 
 
 def test_the_cache_holds_texts_and_not_tags(tmp_path):
