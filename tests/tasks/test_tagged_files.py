@@ -161,6 +161,7 @@ def test_bad_columns(content, columns, words, write):
         (row("ab", (1, 1, "X")), "span 1 to 1 is outside"),
         (row("a b", (0, 3, "X"), (2, 3, "Y")), "Y at 2 to 3 overlaps X at 0"),
         (row("ab", (0, 1, "X"), (1, 2, "Y")), "or shares a word"),
+        (row("a b", (0, 2, "X"), (1, 3, "Y")), "Y at 1 to 3 overlaps X"),
         (row("a  b", (1, 3, "X")), "span 1 to 3 holds no word"),
         (row("ab", (0, 1, " ")), "has the label ' ', expected a name"),
         (row("ab", (0, 1, 3)), "label"),
