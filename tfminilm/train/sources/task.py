@@ -96,7 +96,8 @@ def in_order_of(teacher: Source, task: Task) -> Task:
     except UserError:
         return task
     labels = settings.labels
-    if settings.kind != task.kind or not {*task.labels} <= {*labels}:
+    is_alike = kind_of(settings) is kind_of(task)
+    if not is_alike or not {*task.labels} <= {*labels}:
         return task
     metrics = kind_of(task).metrics_of(labels)
     return dataclasses.replace(task, labels=labels, metrics=metrics)
