@@ -11,7 +11,7 @@ import pytest
 from tfminilm.commands import main
 from tfminilm.report import evaluate
 from tfminilm.report.run_files import read_run
-from tfminilm.teachers import load_backbone
+from tfminilm.teachers import load_backbone, load_tokenizer
 from tfminilm.train.progress import StepBar
 from tfminilm.train.recipe import Recipe
 
@@ -262,8 +262,12 @@ def test_refused_before_anything_is_written(
     assert not run.exists()
 
 
-def test_vocabularies_differ(staged, tmp_path, save_teacher, capfd):
-    save_teacher(tmp_path / "other", more_words=("house",))
+def test_vocabularies_differ(staged, tmp_path, tiny, save_bert, capfd):
+    words = load_tokenizer(tiny.teacher).get_vocabulary()
+    save_bert(
+        tmp_path / "other", [*words, "house"], {}, num_layers=2, num_heads=2,
+        hidden_dim=16, intermediate_dim=32,
+    )  # fmt: skip
     flag = f"--config.stages.deep.teacher={tmp_path / 'other'}"
     capfd.readouterr()
     assert staged(tmp_path / "run", flag) == 1
