@@ -8,6 +8,7 @@ import regex
 
 from tfminilm.errors import UserError
 from tfminilm.pipeline.table import Row
+from tfminilm.tasks.readers.csv_file import check_names
 
 _SCRIPTS = (
     *("Latin", "Cyrillic", "Greek", "Arabic", "Hebrew", "Devanagari"),
@@ -15,7 +16,6 @@ _SCRIPTS = (
 )
 # One row of a class for each split.
 _FEWEST_ROWS = 3
-_MOST_CLASSES = 1_000
 _MOST_SHOWN = 3
 
 
@@ -170,7 +170,7 @@ def _require_classes(
             f"{name}: {labels}; expected two classes or more: name another "
             "column as the label's"
         )
-    _require_names(counts, name)
+    check_names(counts, name)
     for label, count in counts.items():
         if count < _FEWEST_ROWS:
             places = [row.where for row in examples if row.label == label]
@@ -179,27 +179,6 @@ def _require_classes(
                 f"text{'s' * (count != 1)} ({_few(places)}), expected "
                 f"{_FEWEST_ROWS} or more, one a split: add some, or remove it"
             )
-
-
-def _require_names(counts: "collections.Counter[str]", name: str) -> None:
-    """Refuse labels that are numbers to predict, or texts."""
-    is_rare = len(counts) > 20 and 2 * len(counts) > counts.total()
-    if len(counts) > _MOST_CLASSES or is_rare:
-        raise UserError(
-            f"{name}: {len(counts):,} different labels in {counts.total():,} "
-            "rows: are they numbers or texts? expected up to "
-            f"{_MOST_CLASSES:,} classes of several rows each: name another "
-            "column as the label's"
-        )
-    try:
-        values = [float(label) for label in counts]
-    except ValueError:
-        return
-    if any(not value.is_integer() for value in values):
-        raise UserError(
-            f"{name}: the labels are numbers such as {min(counts)}, expected "
-            "classes; for scores use tfminilm finetune --kind=regression"
-        )
 
 
 def _few(places: Sequence[str]) -> str:

@@ -1,7 +1,6 @@
 """Read rows of labelled text from a file, a DataFrame or an iterable."""
 
 import dataclasses
-import json
 import math
 import os
 import pathlib
@@ -9,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tfminilm.errors import UserError
-from tfminilm.tasks.readers import paths
-from tfminilm.tasks.readers.delimited import quoted, tab_separated
+from tfminilm.tasks.readers import columns
 
 _READ = ".csv, .tsv, .jsonl, .parquet"
 _NO_TEXT = ("", "nan", "null", "none", "<na>")
@@ -104,9 +102,9 @@ def records(
     if isinstance(data, str | os.PathLike):
         yield from _file(pathlib.Path(data).expanduser(), names)
         return
-    columns = getattr(data, "columns", None)
-    if columns is not None and hasattr(data, "to_dict"):
-        _require(list(columns), names, name_of(data))
+    header = getattr(data, "columns", None)
+    if header is not None and hasattr(data, "to_dict"):
+        _require(list(header), names, name_of(data))
         data = data.to_dict("records")
     elif hasattr(data, "as_numpy_iterator"):
         data = data.as_numpy_iterator()
@@ -141,49 +139,14 @@ def _file(
     path: pathlib.Path, names: Sequence[str]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     suffix = path.suffix.lower()
-    if suffix in (".csv", ".tsv"):
-        yield from _delimited(path, names)
-    elif suffix in (".jsonl", ".ndjson"):
-        yield from _json_lines(path, names)
+    if suffix in (".csv", ".tsv", ".jsonl"):
+        yield from columns.rows(path, names)
     elif suffix == ".parquet":
         yield from _parquet(path, names)
     else:
         raise UserError(
             f"{path} ends in {suffix or 'nothing'}, expected one of {_READ}"
         )
-
-
-def _delimited(
-    path: pathlib.Path, names: Sequence[str]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    content = paths.text(path)
-    is_tsv = path.suffix.lower() == ".tsv"
-    table = tab_separated(path, content) if is_tsv else quoted(path, content)
-    _, header = table[0]
-    _require(header, names, f"{path}, line 1")
-    for line, fields in table[1:]:
-        if any(map(str.strip, fields)):
-            yield (
-                f"{path}, line {line}",
-                dict(zip(header, fields, strict=True)),
-            )
-
-
-def _json_lines(
-    path: pathlib.Path, names: Sequence[str]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, line in paths.lines(path):
-        where = f"{path}, line {number}"
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise UserError(
-                f"{where}: no JSON ({error}); expected one object a line"
-            ) from error
-        if not isinstance(row, dict):
-            raise UserError(f"{where}: expected a JSON object of columns")
-        _require(list(row), names, where)
-        yield where, row
 
 
 def _parquet(

@@ -5,17 +5,15 @@ import dataclasses
 import functools
 import math
 import os
-import pathlib
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tfminilm.errors import UserError
 from tfminilm.tasks.example import Example, Label
 from tfminilm.tasks.kinds import COLUMN_KINDS, KINDS, kind_of, label_rows
-from tfminilm.tasks.readers import json_rows, paths
-from tfminilm.tasks.readers.delimited import quoted, tab_separated
+from tfminilm.tasks.readers import columns as table
 from tfminilm.tasks.task import Files, LabelColumns, Task
 
 # Without a file to validate on, one row in this many is kept for validation.
@@ -111,12 +109,12 @@ def read(task: Task, split: str) -> list[Example]:
     """
     names = task.files[0].names
     path = names[split][0]
-    columns = (*task.texts, task.label, *task.label_columns.columns)
+    wanted = (*task.texts, task.label, *task.label_columns.columns)
     examples = [
         Example(
             str(index), _texts(task, row, where), *_labels(task, row, where)
         )
-        for index, (where, row) in enumerate(_rows(path, columns))
+        for index, (where, row) in enumerate(table.rows(path, wanted))
     ]
     if split != "all" and names["train"] == names["validation"]:
         rows = held_out(len(examples))
@@ -240,7 +238,7 @@ def _classes(
     if not column:
         raise UserError(f"{path}: name the label's column, or the labels")
     counts: collections.Counter[str] = collections.Counter()
-    for where, row in _rows(path, (*text_columns, column)):
+    for where, row in table.rows(path, (*text_columns, column)):
         names = names_of(row[column])
         if "" in names:
             raise UserError(
@@ -248,15 +246,23 @@ def _classes(
                 "remove it"
             )
         counts.update(names)
-    _check_names(counts, f"{path}, column {column!r}")
+    check_names(counts, f"{path}, column {column!r}")
     _check_classes(path, list(counts))
     if all(map(_WHOLE.fullmatch, counts)):
         return sorted(counts, key=lambda label: (int(label), label))
     return sorted(counts)
 
 
-def _check_names(counts: collections.Counter[str], where: str) -> None:
-    """Refuse labels that look like scores, texts or the numbers of rows."""
+def check_names(counts: collections.Counter[str], where: str) -> None:
+    """Refuse labels that look like scores, texts or the numbers of rows.
+
+    Args:
+        counts: how many rows have each label.
+        where: what the message calls their place.
+
+    Raises:
+        UserError: they do.
+    """
     longest = max(counts, key=len, default="")
     if len(longest) > _MOST_NAME:
         raise UserError(
@@ -289,44 +295,3 @@ def _is_number(label: str) -> bool:
 
 def _is_fraction(label: str) -> bool:
     return _is_number(label) and not float(label).is_integer()
-
-
-def _rows(
-    path: str | os.PathLike, wanted: Sequence[str]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows below the header, each with its place in the file."""
-    path = pathlib.Path(path).expanduser()
-    if path.suffix.lower() == ".jsonl":
-        yield from json_rows.rows(path, [*filter(None, wanted)])
-        return
-    content = paths.text(path)
-    is_tsv = path.suffix.lower() == ".tsv"
-    table = tab_separated(path, content) if is_tsv else quoted(path, content)
-    _, header = table[0]
-    _check_header(path, header, wanted)
-    # Spreadsheets write rows of nothing but delimiters below a table.
-    rows = [
-        row
-        for row in table[1:]
-        if len(header) == 1 or any(map(str.strip, row[1]))
-    ]
-    if not rows:
-        raise UserError(
-            f"{path} has a header and no rows; expected a row for each example"
-        )
-    for line, fields in rows:
-        where = f"{path}, line {line}"
-        yield where, dict(zip(header, fields, strict=True))
-
-
-def _check_header(
-    path: pathlib.Path, header: list[str], wanted: Sequence[str]
-) -> None:
-    for name in filter(None, wanted):
-        if header.count(name) != 1:
-            fault = "two columns" if name in header else "no column"
-            raise UserError(
-                f"{path}, line 1: {fault} {name!r}; the header reads "
-                f"{', '.join(header)[:200]!r}; name columns that are there "
-                "once"
-            )
