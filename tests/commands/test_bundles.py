@@ -198,7 +198,7 @@ def test_tasks_that_are_trained_on_the_same_examples():
 def test_a_task_needs_a_head(tmp_path, error):
     given = ["--model=tiny:bert", "--task=sst2", "--config=android_fp32"]
     assert main(["export", *given, f"--output={tmp_path}/bundle"]) == 2
-    assert "tiny:bert is an encoder" in error()
+    assert "tiny:bert is exported as an encoder" in error()
 
 
 @pytest.fixture(scope="module")

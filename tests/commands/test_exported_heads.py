@@ -184,11 +184,11 @@ def test_a_head_that_is_not_read(exported, data, tmp_path, error):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     path = tmp_path / "config.json"
     settings = json.loads(path.read_text())
-    settings["architectures"] = ["BertForTokenClassification"]
+    settings["architectures"] = ["BertForMultipleChoice"]
     path.write_text(json.dumps(settings))
     given = ["--task=sst2", f"--data_dir={data}"]
     assert main(["evaluate", f"--model={tmp_path}", *given]) == 1
-    text = "BertForTokenClassification, whose head is not read here"
+    text = "BertForMultipleChoice, whose head is not read here"
     assert text in error()
     given = ["--config=hugging_face:smoke", f"--output={tmp_path / 'x'}"]
     assert main(["export", f"--model={tmp_path}", *given]) == 1

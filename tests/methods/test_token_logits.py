@@ -80,10 +80,10 @@ def test_tokens_of_weight_count_alone(models):
     both = 4 * mean(divergence(teacher / 2, student / 2), weights)
     both = (both + mean(entropy(student), weights)) / 2
     found = loss_of(models, SoftTargets(), {"token_logits": LABELS}, weights)
-    assert found == pytest.approx(both, rel=1e-5)
+    assert found == pytest.approx(both, rel=1e-4)
     # Doubled weights double the loss, as in Keras.
     found = loss_of(models, SoftTargets(), LABELS, 2 * weights)
-    assert found == pytest.approx(2 * both, rel=1e-5)
+    assert found == pytest.approx(2 * both, rel=1e-4)
 
 
 @pytest.mark.parametrize("loss", ["soft_targets", "logits_mse"])
@@ -94,13 +94,13 @@ def test_without_weights_all_real_tokens_count(models, loss):
         wanted = np.square(teacher - student).mean(-1)
     method = SoftTargets(temperature=1.0, alpha=1.0, loss=loss)
     found = loss_of(models, method, None)
-    assert found == pytest.approx(mean(wanted, MASK), rel=1e-5)
+    assert found == pytest.approx(mean(wanted, MASK), rel=1e-4)
     each = np.array([2, 1, 1, 0], "float32")
     found = loss_of(models, method, None, each)
     # As of Keras' losses, the number of examples divides; one of weight 0 and
     # of tokens is still an example.
     expected = (wanted * MASK * each[:, None]).sum() / MASK.sum()
-    assert found == pytest.approx(expected, rel=1e-5)
+    assert found == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("weights", [None, MASK.astype("float32")])
@@ -110,7 +110,7 @@ def test_labels_of_minus_100_do_not_count(models, weights):
     y = np.where(COUNTS, LABELS, -100)
     found = loss_of(models, SoftTargets(alpha=0.0), y, weights)
     wanted = mean(entropy(student), COUNTS)
-    assert found == pytest.approx(wanted, rel=1e-5)
+    assert found == pytest.approx(wanted, rel=1e-4)
 
 
 def test_a_label_that_is_no_class_is_refused(models):
@@ -143,8 +143,8 @@ def test_fine_tuning_has_the_same_mean(models):
     weights = COUNTS.astype("float32")
     found = TokenCrossEntropy()(LABELS, student.astype("float32"), weights)
     wanted = mean(entropy(student), weights)
-    assert float(found) == pytest.approx(wanted, rel=1e-5)
+    assert float(found) == pytest.approx(wanted, rel=1e-4)
     trained = keras.Model(models[1].input, models[1].output)
     trained.compile("sgd", loss={"token_logits": TokenCrossEntropy()})
     found = trained.test_on_batch(inputs(), {"token_logits": LABELS}, weights)
-    assert found == pytest.approx(wanted, rel=1e-5)
+    assert found == pytest.approx(wanted, rel=1e-4)

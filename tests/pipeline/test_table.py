@@ -83,7 +83,11 @@ def test_two_texts_and_groups():
     ("name", "content", "message"),
     [
         ("a.csv", "text,label,label\nx,y,z\n", "two columns 'label'"),
-        ("a.csv", "words,label\nx,y\n", "no column 'text'; the header reads 'words"),
+        (
+            "a.csv",
+            "words,label\nx,y\n",
+            "no column 'text'; the header reads 'words",
+        ),
         ("a.csv", "text,label\n", "no rows"),
         ("a.csv", "text,label\nx\n", "line 2: 1 columns, expected 2"),
         ("a.csv", 'text,label\n"x,y\n', "line 2.*quote"),

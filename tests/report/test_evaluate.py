@@ -192,7 +192,7 @@ def test_only_the_last_layer_is_measured_in_int8(measured, tmp_path):
     rows = [{}, {}, {}]
     _, models, _ = measured
     pair = evaluate._Models(
-        models["teacher"], models["student"], tokenizer(), -1, 0
+        models["teacher"], models["student"], tokenizer(), None, -1, 0
     )
     readers = [
         quality.keras_reader(models["teacher"]),

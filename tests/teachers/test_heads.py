@@ -210,7 +210,7 @@ def test_a_pooler_that_does_nothing(case):
 def test_settings_of_another_model(case):
     folder, _, _ = case("bert_classes")
     Settings("own", "classification", ("yes", "no"), 16).save(folder)
-    text = "is for yes, no, and config.json beside it for yes, maybe, no"
+    text = "is for classification of yes, no, and config.json beside it for "
     with pytest.raises(UserError, match=text):
         Settings.load(folder)
 

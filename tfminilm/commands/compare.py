@@ -99,7 +99,8 @@ def _print(models: list[str], title: str, result: "Comparison") -> None:
                 f"{result.same[index - 1]:.1%}" if index else "",
             )
     console = Console()
-    console.print(f"{title}, {result.examples:,} examples", markup=False)
+    line = f"{title}, {result.examples:,} examples"
+    console.print(line, markup=False, soft_wrap=True)
     for letter, model in zip(letters, models, strict=True):
         console.print(f"  {letter}  {model}", markup=False, soft_wrap=True)
     console.print(table)

@@ -186,7 +186,8 @@ def _require_thresholds(settings: Settings, path: pathlib.Path) -> None:
 
 
 def _in_words(model: "Settings | Head") -> str:
-    return ", ".join(model.labels) or model.kind
+    labels = ", ".join(model.labels)
+    return f"{model.kind} of {labels}" if labels else model.kind
 
 
 def _of_head(head: "Head", folder: pathlib.Path) -> Settings:
