@@ -8,6 +8,7 @@ from tfminilm.errors import UserError
 from tfminilm.export.bundle import contents
 from tfminilm.export.target import FORMATS, Target
 from tfminilm.tasks.settings import Settings
+from tfminilm.teachers.embedding import TextEmbedding, set_embedding
 
 MODEL = types.SimpleNamespace(
     vocabulary_size=10, num_layers=1, num_heads=1, hidden_dim=4,
@@ -49,3 +50,17 @@ def test_models_of_another_number_of_segments(count):
             continue
         with pytest.raises(UserError, match=f"num_segments=1 as {kind}: expec"):
             contents.identity(model, target, None, "")
+
+
+@pytest.mark.parametrize("embedding", [None, ("mean", True), ("cls", False)])
+def test_how_an_encoder_embeds(embedding):
+    model = types.SimpleNamespace(**vars(MODEL))
+    if embedding:
+        set_embedding(model, TextEmbedding(*embedding))
+    identity = contents.identity(model, Target(), None, "")
+    said = identity.sentence_embedding
+    assert (said.pooling, said.normalize) == (embedding or ("mean", False))
+    settings = Settings("sst2", "classification", ("bad", "good"), 128)
+    head = types.SimpleNamespace(backbone=model, **vars(MODEL))
+    identity = contents.identity(head, Target(), settings, "")
+    assert identity.sentence_embedding is None

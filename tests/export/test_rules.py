@@ -47,6 +47,18 @@ def test_a_good_one(base, manifest_faults):
     assert not manifest_faults(content)
 
 
+def test_how_an_encoder_embeds():
+    content = copy.deepcopy(KNOWN["bases"]["encoder"])
+    assert rules.read(content).sentence_embedding.pooling == "cls"
+    for name, wrong in (("pooling", "max"), ("normalize", 1)):
+        part = content["sentence_embedding"] | {name: wrong}
+        with pytest.raises(ValueError, match=f"sentence_embedding.{name}"):
+            rules.read(content | {"sentence_embedding": part})
+    # Bundles that were written before.
+    del content["sentence_embedding"]
+    assert rules.read(content).sentence_embedding is None
+
+
 @pytest.mark.parametrize(
     "case", KNOWN["cases"], ids=lambda case: f"{case['base']}: {case['name']}"
 )

@@ -13,6 +13,7 @@ from tfminilm.export.manifest_parts import (
     Length,
     MultiLabelClassification,
     QuestionAnswering,
+    SentenceEmbedding,
     TokenClassification,
 )
 from tfminilm.tasks.kinds import KINDS
@@ -286,6 +287,15 @@ class Identity:
             description="The classes in the order of the logits.",
         ),
     ]
+    sentence_embedding: Annotated[
+        SentenceEmbedding | None,
+        Rule(
+            is_optional=True,
+            description="How an encoder's output of this name was made of "
+            "its last states; nothing is left to do. Older bundles do not "
+            "say.",
+        ),
+    ] = None
     question_answering: Annotated[
         QuestionAnswering | None, Rule(when=("task", "question_answering"))
     ]

@@ -1,4 +1,4 @@
-"""Define what a manifest says of one kind of task alone."""
+"""Define what a manifest says of one kind of model alone."""
 
 import dataclasses
 from typing import Annotated
@@ -9,6 +9,22 @@ MOST_TOKENS = 1_000_000
 MOST_REAL = 1e30  # A float32 holds it.
 
 Length = Annotated[int, Rule(minimum=1, maximum=MOST_TOKENS)]
+
+
+@dataclasses.dataclass(frozen=True)
+class SentenceEmbedding:
+    """Describe how an encoder's last states become `sentence_embedding`."""
+
+    pooling: Annotated[
+        str,
+        Rule(
+            choices=("mean", "cls"),
+            description="Of the real tokens' states: their mean, or the first.",
+        ),
+    ]
+    normalize: Annotated[
+        bool, Rule(description="Whether it is scaled to length 1.")
+    ]
 
 
 @dataclasses.dataclass(frozen=True)

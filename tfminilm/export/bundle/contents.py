@@ -22,12 +22,14 @@ from tfminilm.export.manifest import (
 from tfminilm.export.manifest_parts import (
     MultiLabelClassification,
     QuestionAnswering,
+    SentenceEmbedding,
     TokenClassification,
 )
 from tfminilm.export.target import Target
 from tfminilm.families.counts import vocabulary_size
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings
+from tfminilm.teachers.embedding import embedding_of
 
 # What the manifest says of a kind of task alone, by the kind's name there.
 _PARTS: dict[str, Any] = {
@@ -69,7 +71,12 @@ def identity(
     labels = None
     parts: dict[str, Any] = {"question_answering": None}
     num_texts, score = 1, None
-    if settings is not None:
+    if settings is None:
+        embedding = embedding_of(backbone)
+        parts["sentence_embedding"] = SentenceEmbedding(
+            embedding.pooling, embedding.normalize
+        )
+    else:
         kind = kind_of(settings)
         task, name = kind.manifest_name, task_name(settings.task)
         labels = tuple(settings.labels) or None
