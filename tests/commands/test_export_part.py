@@ -54,7 +54,12 @@ def manifest(output):
 
 
 @pytest.mark.parametrize(
-    "form", ["android_fp32", "hugging_face", "server_saved_model"]
+    "form",
+    [
+        pytest.param("android_fp32", marks=pytest.mark.slow),
+        "hugging_face",
+        "server_saved_model",
+    ],
 )
 def test_a_preset_keeps_its_head(form, preset, tmp_path, error):
     output = tmp_path / "out"

@@ -77,7 +77,10 @@ def test_a_run(form, kind, teacher, tiny, distill, tmp_path):
 
 
 @pytest.mark.parametrize("method", [
-    methods.MiniLM(), methods.MiniLMv2(num_relation_heads=4),
+    methods.MiniLM(),
+    pytest.param(
+        methods.MiniLMv2(num_relation_heads=4), marks=pytest.mark.slow
+    ),
 ])  # fmt: skip
 def test_it_learns_what_the_teacher_attends_to(method):
     """The loss falls, and is zero for a student that is the teacher."""

@@ -161,6 +161,7 @@ def test_what_is_held_out_is_learnt_too(whole, rows, kind, terms):
     assert json.loads((whole / kind / "held_out.json").read_text())["sentences"]
 
 
+@pytest.mark.slow
 def test_a_task_is_learnt_from_texts_without_labels(
     staged, rows, tmp_path, capfd
 ):

@@ -151,7 +151,11 @@ def test_the_loss_is_of_each_ones_own_tokens(
 
 
 @pytest.mark.parametrize(
-    "kind", ["text", pytest.param("task", marks=pytest.mark.slow)]
+    "kind",
+    [
+        pytest.param("text", marks=pytest.mark.slow),
+        pytest.param("task", marks=pytest.mark.slow),
+    ],
 )
 def test_stopped_it_ends_the_same(
     two, rows, state, tmp_path, monkeypatch, kind

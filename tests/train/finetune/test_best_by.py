@@ -29,7 +29,10 @@ def spec(task, **changes):
     return FineTuning(model="tiny:bert", task=task.name, **how | changes)
 
 
-@pytest.mark.parametrize(("patience", "last"), [(2, 4), (0, 6)])
+@pytest.mark.parametrize(
+    ("patience", "last"),
+    [(2, 4), pytest.param(0, 6, marks=pytest.mark.slow)],
+)
 def test_the_best_is_saved(patience, last, task, tmp_path, monkeypatch):
     scores = iter(SCORES)
 
