@@ -17,6 +17,8 @@ from tfminilm.tasks.evidence import Interval
 
 _NAME = "report.html"
 _MOST_CLASSES = 25
+# Of fewer texts a share of right answers says nothing.
+_FEWEST = 5
 _KINDS = {
     "teacher": "teacher",
     "student": "student",
@@ -171,7 +173,10 @@ def _confused(bundle: Judgement) -> list[tuple[str, str, str]]:
 def _certainty(evidence: Evidence) -> str:
     lines = [
         svg.Series(
-            name, _KINDS[name], [(c, a) for c, a, _ in one.reliability], True
+            name,
+            _KINDS[name],
+            [(c, a) for c, a, n in one.reliability if n >= _FEWEST],
+            True,
         )
         for name, one in evidence.models.items()
         if name in ("teacher", "bundle")
@@ -183,10 +188,18 @@ def _certainty(evidence: Evidence) -> str:
         "certainty, calibrated",
     )
     curves = [
-        svg.Series(name, _KINDS[name], [(c, a) for _, c, a in one.rejection])
+        svg.Series(
+            name,
+            _KINDS[name],
+            [
+                (c, a)
+                for _, c, a in one.rejection
+                if c * evidence.examples >= _FEWEST
+            ],
+        )
         for name, one in evidence.models.items()
     ]
-    low = min(point[1] for line in curves for point in line.points)
+    low = min((p[1] for line in curves for p in line.points), default=0.0)
     rejection = plots.share_chart(
         "Share of right answers by share of texts answered",
         curves,

@@ -93,6 +93,7 @@ def share_chart(
     ticks = svg.linear_ticks(y_low, 1, 5)
     parts = [svg.grid(x, y, x_label, svg.linear_ticks(0, 1, 5), ticks)]
     lowest = -math.inf
+    series = [line for line in series if line.points]
     ends = [(line, line.points[-1]) for line in series]
     for line in series:
         points = [(a, max(b, y_low)) for a, b in _thin(line.points)]
