@@ -61,6 +61,8 @@ class TestExport:
             )
         )
         assert manifest["task"] == "encoder"
+        embedding = {"pooling": "mean", "normalize": False}
+        assert manifest["sentence_embedding"] == embedding
         for name in ("task_name", "labels", "question_answering", "evaluation"):
             assert manifest[name] is None
         assert manifest["precision"] == "float32"

@@ -175,6 +175,8 @@ TO_EMBED = [text for text in made.TEXTS if text]
 @pytest.mark.parametrize("name", ["mean", "cls"])
 def test_embeddings_are_those_of_sentence_transformers(name):
     model = tfminilm.load(FOLDERS / name)
+    shown = f"pooling='{name}', normalize={name == 'mean'}, max_length="
+    assert shown in repr(model)
     wanted = np.load(FOLDERS / "golden.npz")[name]
     wanted = wanted[[bool(text) for text in made.TEXTS]]
     np.testing.assert_allclose(model.embed(TO_EMBED), wanted, atol=1e-5)
@@ -215,6 +217,7 @@ def test_it_shows_what_it_is(loaded, saved, exported):
     shown = repr(loaded("bert_classifier", "bundle"))
     assert "lengths=[8, 14], precision='float32', runtime='LiteRT'" in shown
     assert "task='qa', reads_pairs=True" in repr(loaded("bert_span"))
+    assert loaded("bert_classifier").embedding is None
     assert isinstance(loaded("bert_classifier").model, keras.Model)
     bundle = loaded("bert_classifier", "bundle")
     assert bundle.model.lengths == (8, 14)
@@ -322,6 +325,7 @@ def test_an_encoder_embeds_the_same_on_a_server(tmp_path):
     assert main(export) == 0
     model = tfminilm.load(tmp_path / "onnx")
     assert model.max_length == 8
+    assert "pooling='mean', normalize=True, max_length=8" in repr(model)
     wanted = tfminilm.load(FOLDERS / "mean").embed(TO_EMBED)
     np.testing.assert_allclose(model.embed(TO_EMBED), wanted, atol=1e-5)
 
@@ -352,5 +356,7 @@ def test_real_texts_embed_the_same_in_every_format(tmp_path):
         folder = tmp_path / target
         given = [f"--model={source}", f"--output={folder}"]
         assert main(["export", f"--config={target}", *given]) == 0
-        found = tfminilm.load(folder, max_length=128).embed(texts)
+        model = tfminilm.load(folder, max_length=128)
+        assert "pooling='mean', normalize=True, " in repr(model)
+        found = model.embed(texts)
         np.testing.assert_allclose(found, wanted, atol=1e-4)

@@ -82,7 +82,8 @@ def _open_bundle(
         longest = min(most, LONGEST_TEXT)
     settings, longest = limited(name, settings, longest, max_length, most)
     runtime = LiteRTRuntime(bundle.encoder, bundle.manifest.precision)
-    return Parts(runtime, bundle.tokenizer, settings, longest)
+    embedding = bundle.manifest.sentence_embedding
+    return Parts(runtime, bundle.tokenizer, settings, longest, embedding)
 
 
 def _open_server(
@@ -114,7 +115,8 @@ def _open_server(
     runtime = ServerRuntime(
         runtime_name, runner(folder), manifest.precision, longest
     )
-    return Parts(runtime, tokenizer, settings, longest)
+    embedding = manifest.sentence_embedding
+    return Parts(runtime, tokenizer, settings, longest, embedding)
 
 
 def _server_settings(

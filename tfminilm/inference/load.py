@@ -61,6 +61,7 @@ def _open_keras(
     name: str, max_length: int | None, part: str, labels: Sequence[str]
 ) -> "Parts":
     """Open a Keras model: a run's, a preset's or a Hugging Face folder's."""
+    from tfminilm.export.manifest_parts import SentenceEmbedding
     from tfminilm.export.source import load_exportable
     from tfminilm.inference.parts import Parts, limited
     from tfminilm.inference.runtimes import KerasRuntime
@@ -74,8 +75,10 @@ def _open_keras(
 
         source = at_step.folder_of(source)
     model, tokenizer, settings, _ = load_exportable(source, part, labels)
+    shown = None
     if settings is None:
         embedding = embedding_of(model)
+        shown = SentenceEmbedding(embedding.pooling, embedding.normalize)
         outputs = embedding_model(model, embedding)
         longest = embedding.max_length or LONGEST_TEXT
     else:
@@ -84,7 +87,7 @@ def _open_keras(
     most = getattr(backbone, "max_sequence_length", None)
     settings, longest = limited(name, settings, longest, max_length, most)
     runtime = KerasRuntime(model, outputs, longest)
-    return Parts(runtime, tokenizer, settings, longest)
+    return Parts(runtime, tokenizer, settings, longest, shown)
 
 
 def _single_run(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.export.manifest_parts import SentenceEmbedding
 from tfminilm.inference.runtimes import Runtime
 from tfminilm.inference.texts import Row, Texts, rows_of
 from tfminilm.tasks.encode import encode_texts
@@ -54,6 +55,8 @@ class TextModel:
             are looked for in, all is read, in several windows.
         lengths: in tokens, to which a bundle pads a text; none if to any.
         precision: of its weights and arithmetic.
+        embedding: the `pooling` and `normalize` of an encoder; None of a model
+            with a head, and of a file that was written before files said it.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class TextModel:
         tokenizer: Tokenizer,
         settings: Settings | None,
         max_length: int,
+        embedding: SentenceEmbedding | None = None,
     ):
         """Put a model's parts together; `tfminilm.load` does that.
 
@@ -72,8 +76,10 @@ class TextModel:
             tokenizer: its own.
             settings: how it was fine-tuned; None for an encoder.
             max_length: tokens of the longest sequence.
+            embedding: how an encoder embeds texts; None if not known.
         """
         self.source = source
+        self.embedding = embedding
         self.tokenizer = tokenizer
         self.max_length = max_length
         self._runtime = runtime
@@ -125,6 +131,9 @@ class TextModel:
             parts.append(f"labels=[{', '.join(map(repr, labels))}{more}]")
         if self.reads_pairs:
             parts.append("reads_pairs=True")
+        if self.embedding is not None:
+            parts.append(f"pooling={self.embedding.pooling!r}")
+            parts.append(f"normalize={self.embedding.normalize}")
         parts.append(f"max_length={self.max_length}")
         if self.lengths:
             parts.append(f"lengths={list(self.lengths)}")

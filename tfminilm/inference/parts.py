@@ -4,6 +4,7 @@ import dataclasses
 from typing import NamedTuple
 
 from tfminilm.errors import UserError
+from tfminilm.export.manifest_parts import SentenceEmbedding
 from tfminilm.inference.runtimes import Runtime
 from tfminilm.tasks.settings import Settings
 from tfminilm.typing import Tokenizer
@@ -17,12 +18,14 @@ class Parts(NamedTuple):
         tokenizer: its own.
         settings: how it was fine-tuned; None for an encoder.
         max_length: tokens of the longest sequence.
+        embedding: how an encoder embeds texts; None if that is not known.
     """
 
     runtime: Runtime
     tokenizer: Tokenizer
     settings: Settings | None
     max_length: int
+    embedding: SentenceEmbedding | None = None
 
 
 def limited(
