@@ -74,15 +74,19 @@ def run(flags: flags.FlagValues) -> None:
     from tfminilm.export.bundle.replaceable import require_replaceable
     from tfminilm.export.check import calibration
     from tfminilm.export.server import folder
-    from tfminilm.export.source import load_exportable
+    from tfminilm.export.source import left_out, load_exportable
     from tfminilm.train import at_step
 
     require_replaceable(pathlib.Path(flags.output))
     run = at_step.run_of(flags.model)
     part = getattr(flags, "as")
+    is_hugging_face = target.format == "hugging_face"
+    source = at_step.folder_of(flags.model)
     model, tokenizer, settings, ranges = load_exportable(
-        at_step.folder_of(flags.model), part or "", flags.labels or ()
+        source, part or "", flags.labels or (), masked_words=is_hugging_face
     )
+    if not part and (line := left_out(source, model)):
+        print(line)
     examples = _examples(flags, settings) if flags.task else None
     default = examples.texts() if examples else _held_out(run)
     texts = search_flags.texts(flags, target, default, is_search)

@@ -13,6 +13,8 @@ from tfminilm.export.litert.trained_ranges import Range
 from tfminilm.tasks import heads
 from tfminilm.tasks.settings import Settings, has_head
 from tfminilm.teachers import load
+from tfminilm.teachers.embedding import MODULES
+from tfminilm.teachers.masked_lm import find_masked_lm, has_masked_lm
 from tfminilm.typing import Tokenizer
 
 # What of a model is exported.
@@ -36,17 +38,21 @@ class Exportable(NamedTuple):
 
 
 def load_exportable(
-    source: str | os.PathLike, part: str = "", labels: Sequence[str] = ()
+    source: str | os.PathLike,
+    part: str = "",
+    labels: Sequence[str] = (),
+    masked_words: bool = False,
 ) -> Exportable:
     """Load a model to export, with its head if it has one.
-
-    A head for masked tokens answers no task, and is left out.
 
     Args:
         source: as `teachers.load_backbone` takes it.
         part: "encoder" for the encoder below a head; "task" where there has
             to be a head; empty for all that is there.
         labels: what the model's classes are called, if it does not say so.
+        masked_words: whether a head for masked words, which answers no task,
+            is loaded too; it is left out otherwise, and where the folder is
+            one of sentence-transformers, whose users want embeddings.
 
     Raises:
         UserError: there is no such model, or no head where one is asked for;
@@ -70,7 +76,27 @@ def load_exportable(
             f"an encoder has no classes: leave the labels {', '.join(labels)} "
             f"out, or give a model with a head in place of {source}"
         )
+    is_asked = masked_words and part != ENCODER and folder
+    if model is None and is_asked and not pathlib.Path(folder, MODULES).exists():
+        model = find_masked_lm(source)
     if model is None:
         model = load.load_backbone(source)
     ranges = trained_ranges.load(pathlib.Path(folder), model) if folder else {}
     return Exportable(model, tokenizer, settings, ranges)
+
+
+def left_out(source: str | os.PathLike, model: keras.Model) -> str:
+    """Return a line on the head for masked words that was not loaded.
+
+    It is empty if there is none.
+
+    Args:
+        source: where it was loaded from.
+        model: as `load_exportable` gives it.
+    """
+    if hasattr(model, "backbone") or not has_masked_lm(source):
+        return ""
+    return (
+        "The head for masked words answers no task and is left out; export "
+        "--config=export/hugging_face.py writes it."
+    )

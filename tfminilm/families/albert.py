@@ -62,6 +62,7 @@ FAMILY = Family(
         "Albert",
         names=NAMES,
         reader=post_norm.reader,
+        masked_lm=post_norm.masked_lm,
         contents=_contents,
         classifier_dropout=("classifier_dropout_prob",),
     ),

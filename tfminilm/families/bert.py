@@ -94,6 +94,7 @@ FAMILY = Family(
         "Bert",
         names=NAMES,
         reader=post_norm.reader,
+        masked_lm=post_norm.masked_lm,
         contents=post_norm.contents,
     ),
     mobile_graph="post_norm",

@@ -104,6 +104,7 @@ FAMILY = Family(
         "DistilBert",
         names=NAMES,
         reader=post_norm.reader,
+        masked_lm=post_norm.masked_lm,
         contents=post_norm.contents,
         classifier={"pooled_dense": "pre_classifier", "logits": "classifier"},
         classifier_dropout=("seq_classif_dropout",),

@@ -165,6 +165,9 @@ class HuggingFace:
             `classifier`.
         spans_dropout: the setting of their dropout.
         tokens: PyTorch's names of the layers that classify tokens.
+        masked_lm: gives, from the family and a masked language model, its
+            head's layers by the names of PyTorch's modules; `None` if such
+            heads are not written.
     """
 
     model_type: str
@@ -195,6 +198,7 @@ class HuggingFace:
     tokens: Mapping[str, str] = dataclasses.field(
         default_factory=lambda: {"token_classifier": "classifier"}
     )
+    masked_lm: Callable[[Family, keras.Model], dict[str, Any]] | None = None
 
     @property
     def model_types(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tfminilm.families.family import Exposure, Reader, StudentShape
+from tfminilm.families.family import Exposure, Family, Reader, StudentShape
 
 if TYPE_CHECKING:
     import keras
@@ -70,3 +70,10 @@ def contents(
     from tfminilm.families.hugging_face import writer
 
     return writer.contents(names, backbone)
+
+
+def masked_lm(family: Family, model: "keras.Model") -> dict[str, Any]:
+    """Return the layers of a head for masked words by PyTorch's modules."""
+    from tfminilm.families.hugging_face import writer
+
+    return writer.masked_lm(family, model)

@@ -102,6 +102,7 @@ FAMILY = Family(
         "Roberta",
         names=NAMES,
         reader=post_norm.reader,
+        masked_lm=post_norm.masked_lm,
         contents=contents,
         classifier=names.CLASSIFIER,
     ),

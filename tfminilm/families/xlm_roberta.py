@@ -74,6 +74,7 @@ FAMILY = Family(
         names=NAMES,
         relatives=(camembert.RELATIVE,),
         reader=post_norm.reader,
+        masked_lm=post_norm.masked_lm,
         contents=contents,
         classifier=names.CLASSIFIER,
     ),

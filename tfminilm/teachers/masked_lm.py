@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 from typing import Any
 
 import keras
@@ -81,12 +82,32 @@ def load_masked_lm(
     Raises:
         UserError: nothing is there, or it is a model without such a head.
     """
+    families.register()
+    if is_tiny(source):
+        return build_masked_lm(tiny.backbone(os.fspath(source), dtype))
+    model = find_masked_lm(source, dtype)
+    if model is None:
+        load_backbone(source, dtype)  # Refuses what is no model at all.
+        raise _no_head(source)
+    return model
+
+
+def find_masked_lm(
+    source: str | os.PathLike, dtype: Policy = None
+) -> keras.Model | None:
+    """Load a masked language model; `None` where there is no such head.
+
+    Args:
+        source: as `load_masked_lm` takes it, but for `tiny:` ones.
+        dtype: the dtype or dtype policy to compute in.
+
+    Raises:
+        UserError: nothing is there, or its head is not read.
+    """
     import keras_hub
     from keras_hub.src.utils import preset_utils
 
     families.register()
-    if is_tiny(source):
-        return build_masked_lm(tiny.backbone(os.fspath(source), dtype))
     folder = hugging_face_folder(resolve(source))
     model = None
     if is_foreign(folder):
@@ -102,10 +123,34 @@ def load_masked_lm(
             require_preset_room(folder)
             options = {} if dtype is None else {"dtype": dtype}
             model = keras_hub.models.MaskedLM.from_preset(folder, **options)
-    if model is None:
-        load_backbone(source, dtype)  # Refuses what is no model at all.
-        raise _no_head(source)
-    return _in_any_precision(model)
+    return None if model is None else _in_any_precision(model)
+
+
+def has_masked_lm(source: str | os.PathLike) -> bool:
+    """Tell from a folder's files whether it holds a head for masked words.
+
+    Args:
+        source: as `load_masked_lm` takes it.
+
+    Raises:
+        UserError: nothing is there, or it is damaged.
+    """
+    from keras_hub.src.utils import preset_utils
+
+    if is_tiny(source):
+        return False
+    folder = hugging_face_folder(resolve(source))
+    if not is_foreign(folder):
+        if not preset_utils.check_file_exists(folder, "task.json"):
+            return False
+        task = preset_utils.load_json(folder, "task.json")
+        return task["class_name"].endswith("MaskedLM")
+    checkpoint = open_checkpoint(pathlib.Path(folder))
+    family, _ = families.of_checkpoint(checkpoint)
+    names = family.hugging_face.names if family.hugging_face else None
+    if names is None:
+        return "MaskedLM" in str(checkpoint.settings.get("architectures"))
+    return any(re.match(names.is_masked_lm, x) for x in checkpoint.shapes)
 
 
 def copy_head(student: keras.Model, teacher: keras.Model) -> bool:

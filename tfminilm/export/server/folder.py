@@ -23,6 +23,7 @@ from tfminilm.export.manifest import MANIFEST, Manifest, TokenizerSettings
 from tfminilm.export.server import (
     auto_tokenizer,
     hugging_face,
+    masked_words,
     onnx,
     saved_model,
 )
@@ -31,6 +32,7 @@ from tfminilm.tasks.heads import load_head, with_score
 from tfminilm.tasks.settings import Settings, has_head
 from tfminilm.teachers.embedding import write_embedding
 from tfminilm.teachers.load import load_backbone
+from tfminilm.teachers.masked_lm import load_masked_lm
 from tfminilm.typed_json import to_json
 from tfminilm.typing import Tokenizer
 
@@ -48,7 +50,8 @@ def export_folder(
     """Write ONNX, a SavedModel or a Hugging Face folder.
 
     Args:
-        model: an encoder, or a model of `tasks.heads.build_head` on one.
+        model: an encoder, or a model of `tasks.heads.build_head` on one; for
+            a Hugging Face folder also a masked language model.
         tokenizer: its KerasHub tokenizer, of word pieces or XLM-R's, and in
             a Hugging Face folder RoBERTa's.
         target: format, tolerance, and the lengths to check at.
@@ -74,10 +77,11 @@ def export_folder(
     backbone = getattr(model, "backbone", model)
     _require_positions(target, backbone)
     identity = contents.identity(model, target, settings, description)
-    scorer = with_score(model, settings)
+    is_hugging_face = target.format == "hugging_face"
+    has_words = is_hugging_face and masked_words.is_masked_lm(model)
+    scorer = model if has_words else with_score(model, settings)
     size = 4 * model.count_params()
     with files.new_directory(output_dir, size, require_replaceable) as folder:
-        is_hugging_face = target.format == "hugging_face"
         tokenizer_settings = _write_vocabulary(
             tokenizer, backbone, folder, is_hugging_face
         )
@@ -86,7 +90,10 @@ def export_folder(
             hugging_face.write(model, tokenizer, folder, labels, score or "")
             if settings is not None:
                 settings.without_path().save(folder)
-            run: gate.Runner = hugging_face.Runner(_loaded(folder))
+            loaded = _loaded(folder, model)
+            if has_words:
+                model = masked_words.at_all_places(model)
+            run: gate.Runner = hugging_face.Runner(loaded)
         else:
             model = scorer
             run = _write(model, target.format, folder)
@@ -140,8 +147,10 @@ def _write_vocabulary(
     return vocabulary.write(tokenizer, backbone, folder, pieces)
 
 
-def _loaded(folder: pathlib.Path) -> keras.Model:
-    """Read a Hugging Face folder back, with its head if it has one."""
+def _loaded(folder: pathlib.Path, model: keras.Model) -> keras.Model:
+    """Read the Hugging Face folder of a model back, with a head as it has."""
+    if masked_words.is_masked_lm(model):
+        return masked_words.at_all_places(load_masked_lm(folder))
     return load_head(folder) if has_head(folder) else load_backbone(folder)
 
 

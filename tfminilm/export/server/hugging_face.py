@@ -11,7 +11,11 @@ import numpy as np
 from tfminilm import families, files
 from tfminilm.errors import UserError
 from tfminilm.export.graph import weights
-from tfminilm.export.server import auto_tokenizer, sentence_transformers
+from tfminilm.export.server import (
+    auto_tokenizer,
+    masked_words,
+    sentence_transformers,
+)
 from tfminilm.families.family import Family, HuggingFace
 from tfminilm.families.hugging_face.checkpoint import num_units, pytorch_name
 from tfminilm.tasks.head_models import (
@@ -40,7 +44,7 @@ def write(
 
     Args:
         model: a backbone whose family has `HuggingFace.contents`, or one with
-            a head of `tasks.heads.build_head`.
+            a head of `tasks.heads.build_head` or for masked words.
         tokenizer: its own, of the kind that its family has.
         folder: where to.
         labels: the names of a classifier's classes.
@@ -64,17 +68,15 @@ def write(
             f"{type(backbone).__name__} begin in its Hugging Face folder"
         )
     suffix = "Model"
-    if model is not backbone:
+    if masked_words.is_masked_lm(model):
+        suffix, layers = masked_words.head(family, model)
+        modules = _below_head(kept, modules) | layers
+    elif model is not backbone:
         suffix = _suffix(model)
         head_settings, head_modules = _HEADS[suffix](model, labels, kept)
         settings |= head_settings
-        if suffix != _CLASSIFIER or not family.classifier_pools:
-            # The class has none, and would warn of it.
-            for pooler in _POOLERS:
-                modules.pop(pooler, None)
-        # Where there is a head, the encoder is a part of the model.
-        modules = {f"{kept.prefix}{k}": v for k, v in modules.items()}
-        modules |= head_modules
+        pools = suffix == _CLASSIFIER and family.classifier_pools
+        modules = _below_head(kept, modules, pools) | head_modules
     if score_activation:
         function = cross_encoders.torch_name(score_activation)
         settings[cross_encoders.SETTING] = {cross_encoders.FUNCTION: function}
@@ -150,6 +152,20 @@ def _contents(
     assert kept is not None
     assert kept.contents is not None
     return writable[name], kept, *kept.contents(kept.names, backbone)
+
+
+def _below_head(
+    family: HuggingFace, modules: Mapping[str, Any], pools: bool = False
+) -> dict[str, Any]:
+    """Return an encoder's layers as a part of a model with a head.
+
+    Without `pools`, the class has no pooler, and would warn of it.
+    """
+    return {
+        f"{family.prefix}{name}": layer
+        for name, layer in modules.items()
+        if pools or name not in _POOLERS
+    }
 
 
 def _suffix(model: keras_hub.models.Task) -> str:

@@ -158,6 +158,7 @@ FAMILY = Family(
         "DebertaV2",
         names=NAMES,
         reader=post_norm.reader,
+        masked_lm=post_norm.masked_lm,
         contents=folder.contents,
         classifier={"pooled_dense": "pooler.dense", "logits": "classifier"},
         classifier_activation="gelu",

@@ -9,8 +9,8 @@ from tfminilm.families.hugging_face.names import Names
 from tfminilm.private.encoders import encoder_parts
 
 
-class _Table(NamedTuple):
-    """A layer of PyTorch's whose variable is a larger layer's here."""
+class Variables(NamedTuple):
+    """Hold variables of PyTorch's layer that a larger layer has here."""
 
     weights: list[keras.Variable]
 
@@ -27,7 +27,7 @@ def modules(names: Names, backbone: keras.Model) -> Iterator[tuple[str, Any]]:
         yield "embeddings.token_type_embeddings", backbone.segment_embedding
     elif hasattr(backbone, "relative_embeddings"):
         relative = backbone.relative_embeddings
-        yield "encoder.rel_embeddings", _Table([relative.rel_embeddings])
+        yield "encoder.rel_embeddings", Variables([relative.rel_embeddings])
         yield "encoder.LayerNorm", relative.layer_norm
     elif not names.has_pads_position:
         positions = backbone.embeddings.position_embedding

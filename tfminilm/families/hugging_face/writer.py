@@ -7,13 +7,18 @@ import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.families.activations import activation_name
-from tfminilm.families.hugging_face.modules import encoder_layers, modules
+from tfminilm.families.family import Family
+from tfminilm.families.hugging_face.modules import (
+    Variables,
+    encoder_layers,
+    modules,
+)
 from tfminilm.families.hugging_face.names import EPSILON, Names
 from tfminilm.families.hugging_face.settings import (
     ACTIVATIONS,
     huggingface_activation,
 )
-from tfminilm.private.encoders import encoder_parts
+from tfminilm.private.encoders import encoder_parts, head_parts
 
 _LENGTH = "max_sequence_length"
 
@@ -64,6 +69,61 @@ def padded_positions(
     settings[names.sizes[_LENGTH]] = len(positions)
     settings["pad_token_id"] = pad
     return table(positions)
+
+
+def masked_lm(family: Family, model: keras.Model) -> dict[str, Any]:
+    """Return the layers of a head for masked words by PyTorch's modules.
+
+    The kernel of its logits is the token table, which the backbone has. A
+    folder has one epsilon, the encoder's; KerasHub's heads add 1e-5, which
+    changes logits by about 1e-5 of their size where the encoder's is less.
+
+    Args:
+        family: of the model's backbone, with `names`.
+        model: with a head of KerasHub's class.
+
+    Raises:
+        UserError: the head computes with another activation than
+            `transformers` would.
+    """
+    assert family.hugging_face is not None
+    assert family.hugging_face.names is not None
+    parts = head_parts(model.masked_lm_head)
+    names = tuple(dict.fromkeys(ACTIVATIONS.values()))
+    first = encoder_parts(next(encoder_layers(model.backbone))[1])
+    function = first.intermediate.activation
+    expected = family.masked_lm_activation or activation_name(function, names)
+    require_head_activation(
+        model, activation_name(parts.dense.activation, names), expected
+    )
+    dense, norm, logits = family.hugging_face.names.masked_lm
+    return {
+        dense: parts.dense,
+        norm: parts.norm,
+        logits: Variables([bias(parts.bias)]),
+    }
+
+
+def require_head_activation(
+    model: keras.Model, activation: str, expected: str
+) -> None:
+    """Refuse a head for masked words with another activation.
+
+    Raises:
+        UserError: it has another one than `transformers` computes with.
+    """
+    if activation != expected:
+        raise UserError(
+            f"cannot write a {type(model).__name__} as a Hugging Face folder: "
+            f"the activation of its head is {activation}, expected "
+            f"{expected}, with which transformers computes it; export the "
+            "encoder alone (--as=encoder)"
+        )
+
+
+def bias(variable: keras.Variable) -> keras.Variable:
+    """Return a copy called "bias", as PyTorch's module has it."""
+    return keras.Variable(variable, name="bias", trainable=False)
 
 
 def identity(width: int) -> keras.layers.Dense:

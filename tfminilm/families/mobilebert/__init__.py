@@ -109,6 +109,13 @@ def _contents(
     return hugging_face.settings_of(backbone), modules
 
 
+def _masked_lm_layers(family: Family, model: "keras.Model") -> dict[str, Any]:
+    """Return the layers of a head for masked words by PyTorch's modules."""
+    from tfminilm.families.mobilebert import masked_lm_layers
+
+    return masked_lm_layers.of(model)
+
+
 FAMILY = Family(
     name="mobilebert",
     title="MobileBERT",
@@ -131,6 +138,7 @@ FAMILY = Family(
         reader=_reader,
         reads_tf1=True,
         contents=_contents,
+        masked_lm=_masked_lm_layers,
         has_zero_padding=True,
         classifier={
             "pooled_dense": "mobilebert.pooler.dense",

@@ -83,6 +83,13 @@ def _contents(
     return hugging_face.settings_of(backbone), modules
 
 
+def _masked_lm_layers(family: Family, model: "keras.Model") -> dict[str, Any]:
+    """Return the layers of a head for masked words by PyTorch's modules."""
+    from tfminilm.families.modernbert import hugging_face
+
+    return hugging_face.masked_lm_layers(model)
+
+
 # In front of the logits of each head.
 _HEAD = {"head_dense": "head.dense", "head_norm": "head.norm"}
 FAMILY = Family(
@@ -107,6 +114,7 @@ FAMILY = Family(
         "ModernBert",
         reader=_reader,
         contents=_contents,
+        masked_lm=_masked_lm_layers,
         base="model.",
         classifier=_HEAD | {"logits": "classifier"},
         classifier_dropout=("classifier_dropout",),

@@ -11,13 +11,14 @@ import keras
 
 from tfminilm.errors import UserError
 from tfminilm.families.family import Family
-from tfminilm.families.hugging_face import settings
+from tfminilm.families.hugging_face import settings, writer
 from tfminilm.families.hugging_face.checkpoint import (
     Checkpoint,
     Slot,
     fill,
     layer_slots,
 )
+from tfminilm.families.hugging_face.modules import Variables
 from tfminilm.families.room import require_room
 from tfminilm.typing import Policy
 
@@ -140,6 +141,21 @@ def modules_of(backbone: keras.Model) -> Iterator[tuple[str, Any]]:
             if part is not None:
                 yield f"layers.{index}.{name}", part
     yield "final_norm", backbone.final_norm
+
+
+def masked_lm_layers(model: keras.Model) -> dict[str, Any]:
+    """Return the layers of a head for masked words by PyTorch's modules.
+
+    Raises:
+        UserError: it computes with another activation than `transformers`.
+    """
+    head = model.masked_lm_head
+    writer.require_head_activation(model, head.activation, "gelu")
+    return {
+        "head.dense": head.dense,
+        "head.norm": head.norm,
+        "decoder": Variables([writer.bias(head.bias)]),
+    }
 
 
 def settings_of(backbone: keras.Model) -> dict[str, Any]:

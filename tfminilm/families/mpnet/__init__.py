@@ -112,11 +112,13 @@ FAMILY = Family(
     arguments=post_norm.arguments,
     own_backbone=_backbone,
     masked_lm=_masked_lm,
+    masked_lm_activation="gelu",
     hugging_face=HuggingFace(
         "mpnet",
         "MPNet",
         names=NAMES,
         reader=post_norm.reader,
+        masked_lm=post_norm.masked_lm,
         contents=_contents,
         classifier=names.CLASSIFIER,
         classifier_dropout=("hidden_dropout_prob",),

@@ -1,0 +1,98 @@
+"""Heads for masked words in Hugging Face folders."""
+
+import importlib.util
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+from tfminilm import students, teachers
+from tfminilm.errors import UserError
+from tfminilm.export.server import hugging_face, masked_words
+from tfminilm.export.server.folder import export_folder
+from tfminilm.export.source import load_exportable
+from tfminilm.export.target import Target
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+
+
+def load_script():
+    path = GOLDEN / "make_masked_words.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+made = load_script()
+TARGET = Target(format="hugging_face", lengths=(8,))
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return np.load(GOLDEN / "masked_words.npz")
+
+
+def logits(model):
+    ids, mask = made.batch()
+    given = {"token_ids": ids, "segment_ids": 0 * ids, "padding_mask": mask}
+    whole = masked_words.at_all_places(model)
+    outputs = whole({name: given[name] for name in whole.input})
+    return keras.ops.convert_to_numpy(outputs["token_logits"])[mask > 0]
+
+
+@pytest.mark.parametrize("name", made.FAMILIES)
+def test_transformers_computes_the_same(name, golden, tmp_path):
+    model, words = made.model(name), made.tokenizer(name)
+    hugging_face.write(model, words, tmp_path)
+    # Otherwise it was another folder that `transformers` has read: make the
+    # golden file again.
+    assert made.made.digest(tmp_path) == str(golden[f"{name}/digest"])
+    settings = json.loads((tmp_path / "config.json").read_text())
+    assert settings["architectures"] == [str(golden[f"{name}/class"])]
+    wanted = logits(model)
+    found = golden[f"{name}/logits"]
+    np.testing.assert_allclose(found, wanted, atol=1e-5, rtol=1e-5)
+    again = load_exportable(tmp_path, masked_words=True).model
+    assert type(again) is type(model)
+    np.testing.assert_allclose(logits(again), wanted, atol=1e-6)
+
+
+def student(kind, **options):
+    shape = made.SIZE | {"vocabulary_size": len(made.made.WORDS)} | options
+    return getattr(students, kind)(**shape)
+
+
+def test_a_student_and_what_is_left_out(tmp_path):
+    model = teachers.build_masked_lm(student("distilbert"))
+    model.save_to_preset(tmp_path / "preset")
+    words = made.made.tokenizer()
+    words.save_to_preset(tmp_path / "preset")
+    for part, output in (("", "token_logits"), ("encoder", "sequence_output")):
+        loaded = load_exportable(tmp_path / "preset", part, masked_words=True)
+        arguments = loaded.model, words, TARGET, tmp_path / "hf", ["the cat"]
+        parity = export_folder(*arguments).parity
+        assert output in parity.outputs
+        assert parity.outputs[output].max_difference < 1e-4
+    assert not hasattr(load_exportable(tmp_path / "preset").model, "backbone")
+    with pytest.raises(UserError, match="without a head for a task"):
+        load_exportable(tmp_path / "preset", "task", masked_words=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "fault"),
+    [
+        ("bert", {}, "its head is gelu, expected gelu_approximate"),
+        ("mobilebert", {}, "row 0 of its token table"),
+        ("mobilebert", {"next_sentence": True}, "predicts next sentences too"),
+    ],
+)
+def test_what_transformers_has_not(kind, options, fault, tmp_path):
+    sizes = {"bottleneck_dim": 8, "embedding_dim": 8}
+    backbone = student(kind, **(sizes if kind == "mobilebert" else {}))
+    model = teachers.build_masked_lm(backbone, **options)
+    with pytest.raises(UserError, match=f"{fault}.*--as=encoder"):
+        hugging_face.write(model, made.made.tokenizer(), tmp_path)
+    assert not list(tmp_path.iterdir())
