@@ -12,7 +12,7 @@ from tfminilm import students, teachers
 from tfminilm.errors import UserError
 from tfminilm.export.server import hugging_face, masked_words
 from tfminilm.export.server.folder import export_folder
-from tfminilm.export.source import load_exportable
+from tfminilm.export.source import left_out, load_exportable
 from tfminilm.export.target import Target
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
@@ -67,8 +67,18 @@ def student(kind, **options):
 
 def test_a_student_and_what_is_left_out(tmp_path):
     model = teachers.build_masked_lm(student("distilbert"))
-    model.save_to_preset(tmp_path / "preset")
     words = made.made.tokenizer()
+    # Its head has an epsilon of its own, which counts as long as states are
+    # as small as new ones.
+    new = model, words, TARGET, tmp_path / "hf", ["the cat"]
+    with pytest.raises(UserError, match=r"token_logits .* \(--as=encoder\)$"):
+        export_folder(*new)
+    assert not (tmp_path / "hf").exists()
+    random = np.random.default_rng(0)
+    for variable in model.weights:
+        value = 0.5 * random.normal(size=variable.shape)
+        variable.assign(value + (variable.name == "gamma"))
+    model.save_to_preset(tmp_path / "preset")
     words.save_to_preset(tmp_path / "preset")
     for part, output in (("", "token_logits"), ("encoder", "sequence_output")):
         loaded = load_exportable(tmp_path / "preset", part, masked_words=True)
@@ -77,6 +87,10 @@ def test_a_student_and_what_is_left_out(tmp_path):
         assert output in parity.outputs
         assert parity.outputs[output].max_difference < 1e-4
     assert not hasattr(load_exportable(tmp_path / "preset").model, "backbone")
+    hugging_face.write(model, words, tmp_path / "head")
+    for folder, is_there in (("preset", 1), ("head", 1), ("hf", 0)):
+        assert bool(left_out(tmp_path / folder, False)) == is_there
+    assert not left_out(tmp_path / "preset", True)
     with pytest.raises(UserError, match="without a head for a task"):
         load_exportable(tmp_path / "preset", "task", masked_words=True)
 

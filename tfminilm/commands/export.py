@@ -85,7 +85,7 @@ def run(flags: flags.FlagValues) -> None:
     model, tokenizer, settings, ranges = load_exportable(
         source, part or "", flags.labels or (), masked_words=is_hugging_face
     )
-    if not part and (line := left_out(source, model)):
+    if not part and (line := left_out(source, hasattr(model, "backbone"))):
         print(line)
     examples = _examples(flags, settings) if flags.task else None
     default = examples.texts() if examples else _held_out(run)

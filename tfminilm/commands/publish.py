@@ -87,15 +87,20 @@ def run(flags: flags.FlagValues) -> None:
     quiet.import_tensorflow()
     from tfminilm.export.bundle.replaceable import require_replaceable
     from tfminilm.export.card.publish import publish
+    from tfminilm.export.source import left_out
+    from tfminilm.train import at_step
 
     require_replaceable(pathlib.Path(flags.output))
-    publish(
+    manifest = publish(
         flags.model,
         flags.output,
         options,
         flags.description or "",
         flags.labels or (),
     )
+    source = at_step.folder_of(flags.model)
+    if line := left_out(source, manifest.task_name is not None):
+        print(line)
     name = options.repository or "OWNER/NAME"
     print(
         f"{flags.output}: complete; to upload it: hf upload {name} "

@@ -77,7 +77,11 @@ def load_exportable(
             f"out, or give a model with a head in place of {source}"
         )
     is_asked = masked_words and part != ENCODER and folder
-    if model is None and is_asked and not pathlib.Path(folder, MODULES).exists():
+    if (
+        model is None
+        and is_asked
+        and not pathlib.Path(folder, MODULES).exists()
+    ):
         model = find_masked_lm(source)
     if model is None:
         model = load.load_backbone(source)
@@ -85,16 +89,19 @@ def load_exportable(
     return Exportable(model, tokenizer, settings, ranges)
 
 
-def left_out(source: str | os.PathLike, model: keras.Model) -> str:
+def left_out(source: str | os.PathLike, has_head: bool) -> str:
     """Return a line on the head for masked words that was not loaded.
 
     It is empty if there is none.
 
     Args:
         source: where it was loaded from.
-        model: as `load_exportable` gives it.
+        has_head: whether a head was loaded, so that nothing is left out.
+
+    Raises:
+        UserError: nothing is there, or it is damaged.
     """
-    if hasattr(model, "backbone") or not has_masked_lm(source):
+    if has_head or not has_masked_lm(source):
         return ""
     return (
         "The head for masked words answers no task and is left out; export "

@@ -8,6 +8,7 @@ import functools
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import keras_hub
@@ -19,7 +20,12 @@ from tfminilm.export.bundle import contents, vocabulary
 from tfminilm.export.bundle.replaceable import require_replaceable
 from tfminilm.export.check import calibration, gate
 from tfminilm.export.check.worst_layer import hidden_states
-from tfminilm.export.manifest import MANIFEST, Manifest, TokenizerSettings
+from tfminilm.export.manifest import (
+    MANIFEST,
+    Manifest,
+    Parity,
+    TokenizerSettings,
+)
 from tfminilm.export.server import (
     auto_tokenizer,
     hugging_face,
@@ -98,7 +104,9 @@ def export_folder(
             model = scorer
             run = _write(model, target.format, folder)
             _write_lengths(backbone, settings, folder)
-        parity = gate.require_parity(
+        hint = masked_words.HINT if has_words else ""
+        parity = _require_parity(
+            hint,
             _InPairs(run, target.lengths),
             model,
             tokenizer,
@@ -187,6 +195,14 @@ def _export_states(
     beside = folder / "states"
     beside.mkdir()
     return _write(states, kind, beside)
+
+
+def _require_parity(hint: str, *arguments: Any) -> Parity:
+    """Call `gate.require_parity`, and add a hint to what it refuses."""
+    try:
+        return gate.require_parity(*arguments)
+    except UserError as error:
+        raise UserError(f"{error}{hint}") from error
 
 
 class _InPairs:

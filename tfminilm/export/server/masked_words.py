@@ -10,6 +10,11 @@ from tfminilm.errors import UserError
 from tfminilm.families.family import Family
 
 _OUTPUT = "token_logits"
+# What helps where a head's logits are not those of its folder.
+HINT = (
+    "; the head of KerasHub's class has an epsilon of 1e-5, and a folder none "
+    "but the encoder's: export the encoder alone (--as=encoder)"
+)
 
 
 def is_masked_lm(model: keras.Model) -> bool:

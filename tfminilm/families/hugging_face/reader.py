@@ -70,7 +70,8 @@ def load_masked_lm(
     if cls is None:
         raise UserError(
             f"{checkpoint.folder} holds the generator of an {family.title}, "
-            "whose head is not read: load_backbone reads the encoder below it"
+            "whose head is not read: load_backbone and tfminilm export "
+            "--as=encoder read the encoder below it"
         )
     backbone = _build(checkpoint, family, dtype, masked_lm=True)
     model = cls(backbone, compile=False)
