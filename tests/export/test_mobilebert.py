@@ -165,6 +165,8 @@ def test_a_preset_is_exported(make, tokenizer, tmp_path, precision, tolerance):
             texts=None,
             budget_mb=None,
             max_drop=None,
+            labels=None,
+            **{"as": None},
         )
     )
     assert open_bundle(tmp_path / "bundle").manifest.precision == precision

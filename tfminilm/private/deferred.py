@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 from keras.src.backend.common import global_state
 
 from tfminilm.private import Use
@@ -78,4 +79,9 @@ class _Value(keras.initializers.Initializer):
         self._make = make
 
     def __call__(self, shape: object, dtype: Any = None) -> Any:
-        return keras.ops.convert_to_tensor(self._make(), dtype)
+        value = self._make()
+        if keras.backend.backend() == "torch":
+            # It would keep the strides of a transposed view, and round its
+            # products in another order than once it is saved and loaded.
+            value = np.array(keras.ops.convert_to_numpy(value), order="C")
+        return keras.ops.convert_to_tensor(value, dtype)
