@@ -30,6 +30,7 @@ from tfminilm.train.workdir import Workdir
 
 STUDENT = "distilled"
 _STEPS = 7
+_SHARE_UNLABELLED = 0.1
 
 
 class Steps:
@@ -118,7 +119,10 @@ class Steps:
             if not self._file(name).is_file():
                 files.write_text(self._file(name), text.getvalue())
         texts = [" ".join(row[0].split()) for row in self._report.unlabelled]
-        if texts and len(self._columns) == 1:
+        # With a few of them the labels would be lost for little: texts without
+        # a label leave the student the teacher's answers alone.
+        is_worth = len(texts) >= _SHARE_UNLABELLED * len(self._report.examples)
+        if texts and is_worth and len(self._columns) == 1:
             path = self._path / "data" / "unlabelled.txt"
             files.write_text(path, "\n".join(texts) + "\n")
         counts = ", ".join(f"{len(rows):,} {n}" for n, rows in parts.items())

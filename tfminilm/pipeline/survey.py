@@ -62,8 +62,9 @@ class Survey:
             lines.append(f"without text, left out: {_few(self.without_text)}")
         if self.unlabelled:
             lines.append(
-                f"without label: {len(self.unlabelled):,} texts; of single "
-                "texts, the student learns from the teacher's answers to them"
+                f"without a label: {len(self.unlabelled):,}; if they are "
+                "a tenth of the others or more, the student learns from the "
+                "teacher's answers to all texts"
             )
         if self.duplicates:
             lines.append(f"duplicates, used once: {self.duplicates:,} rows")
