@@ -54,6 +54,9 @@ def smoke_runs():
     """
     slow = {
         "distilbert_d",
+        "distilbert_l6_h768",
+        "minilm_l6_h384_ta",
+        "mlm_kd_l6_h384",
         "mminilm_l6_h384",
         "mobilebert",
         "mobilebert_l6_auxiliary",
