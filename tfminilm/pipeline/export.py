@@ -44,7 +44,7 @@ def export(
     accuracy on the validation texts is at most `max_drop` points below
     Keras'. Where 8 bits are too large, layers are lowered to 4. The logits
     are divided by the temperature that suits the validation texts, so that
-    the softmax of the file's is calibrated (arXiv 1706.04599).
+    the softmax of the file's logits is calibrated (arXiv 1706.04599).
 
     Args:
         student: the workdir of its run.
@@ -68,11 +68,11 @@ def export(
     model, settings = heads.load_head(folder), Settings.load(folder)
     temperature = evidence.fit_temperature(logits, labels)
     _divide(model, temperature)
+    say(f"  logits are divided by {temperature:.2f} to calibrate them")
     words = (
         f"{description.describe(model, folder)}; logits divided by "
         f"{temperature:.3f}, so that probabilities are calibrated"
     )
-    say(f"  logits are divided by {temperature:.2f} to calibrate them")
     tokenizer = teachers.load_tokenizer(folder)
     texts = calibration.of_examples(
         sample(read(tasks["train"], SPLIT), _COMPARED)
@@ -93,15 +93,19 @@ def export(
             )
             say(f"  {tried[-1]}")
             if size <= options.budget_mb and drop <= options.max_drop:
-                with files.new_directory(output) as place:
-                    for path in beside.iterdir():
-                        shutil.copyfile(path, place / path.name)
+                _keep(beside, output)
                 return
     raise UserError(
         f"no precision is within --budget_mb={options.budget_mb:g} and "
         f"--max_drop={options.max_drop:g} ({'; '.join(tried)}): allow more, or "
         "fewer layers by --num_layers"
     )
+
+
+def _keep(beside: pathlib.Path, output: pathlib.Path) -> None:
+    with files.new_directory(output) as place:
+        for path in beside.iterdir():
+            shutil.copyfile(path, place / path.name)
 
 
 def _targets(

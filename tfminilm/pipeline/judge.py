@@ -30,9 +30,9 @@ class Judgement:
         classes: the scores of each class.
         confusion: examples by class and prediction.
         reliability: confidence, accuracy and count, calibrated.
-        thresholds: by the accuracy that is asked for, the least probability
-            at which a validation answer is that right; `None` if there is
-            none.
+        thresholds: by the accuracy that is asked for, the least probability,
+            as the model gives it, from which on so many validation answers
+            are right; `None` if there is none.
         rejection: threshold, coverage, accuracy on the test texts.
     """
 
@@ -151,7 +151,7 @@ def judge_one(
     )
     test, predicted = labels["test"], logits["test"].argmax(axis=1)
     probs = evidence.probabilities(logits["test"], temperature)
-    sure = evidence.probabilities(logits["validation"], temperature)
+    sure = evidence.probabilities(logits["validation"])
     every = range(len(names))
     return Judgement(
         accuracy=evidence.interval(

@@ -70,7 +70,7 @@ def make(
     }
     workdir = Workdir(folder, recipe)
     with workdir.lock():
-        steps = Steps(workdir, options, report, len(columns), text_folder)
+        steps = Steps(folder, options, report, len(columns), text_folder)
         bundle = steps.run(name)
     return load(bundle)
 

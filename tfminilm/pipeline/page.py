@@ -171,6 +171,28 @@ def _confused(bundle: Judgement) -> list[tuple[str, str, str]]:
 
 
 def _certainty(evidence: Evidence) -> str:
+    bundle = evidence.models["bundle"]
+    rows = [
+        (share, "none" if value is None else f"{value:.2f}")
+        for share, value in bundle.thresholds.items()
+    ]
+    note = (
+        "Where the bundle's most probable class has less than a threshold, an "
+        "app may answer “unsure”. Thresholds are chosen on the validation "
+        "texts, of the probabilities that the bundle gives."
+    )
+    body = (
+        f'<div class="pair"><figure class="card">{_reliability(evidence)}'
+        "<figcaption>Right answers by how sure the model is.</figcaption>"
+        f'</figure><figure class="card">{_rejection(evidence)}<figcaption>'
+        "Right answers if the least certain are refused.</figcaption></figure>"
+        "</div>"
+        + _table(("right answers asked for", "least probability"), rows)
+    )
+    return _section("How sure it is", note, body)
+
+
+def _reliability(evidence: Evidence) -> str:
     lines = [
         svg.Series(
             name,
@@ -182,11 +204,14 @@ def _certainty(evidence: Evidence) -> str:
         if name in ("teacher", "bundle")
     ]
     ideal = svg.Series("ideal", "train", [(0.0, 0.0), (1.0, 1.0)])
-    reliability = plots.share_chart(
+    return plots.share_chart(
         "Share of right answers by certainty",
         [ideal, *lines],
         "certainty, calibrated",
     )
+
+
+def _rejection(evidence: Evidence) -> str:
     curves = [
         svg.Series(
             name,
@@ -200,30 +225,12 @@ def _certainty(evidence: Evidence) -> str:
         for name, one in evidence.models.items()
     ]
     low = min((p[1] for line in curves for p in line.points), default=0.0)
-    rejection = plots.share_chart(
+    return plots.share_chart(
         "Share of right answers by share of texts answered",
         curves,
         "share of texts that are answered",
         y_low=max(0.0, 0.1 * int(10 * low) - 0.1),
     )
-    bundle = evidence.models["bundle"]
-    rows = [
-        (share, "none" if value is None else f"{value:.2f}")
-        for share, value in bundle.thresholds.items()
-    ]
-    note = (
-        "Where the bundle's most probable class has less than a threshold, an "
-        "app may answer “unsure”. Thresholds are of calibrated probabilities, "
-        "chosen on the validation texts."
-    )
-    body = (
-        f'<div class="pair"><figure class="card">{reliability}<figcaption>'
-        "Right answers by how sure the model is.</figcaption></figure>"
-        f'<figure class="card">{rejection}<figcaption>Right answers if the '
-        "least certain are refused.</figcaption></figure></div>"
-        + _table(("right answers asked for", "least probability"), rows)
-    )
-    return _section("How sure it is", note, body)
 
 
 def _mistakes(title: str, mistakes: Sequence[Mistake]) -> str:

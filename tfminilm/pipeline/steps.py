@@ -26,7 +26,6 @@ from tfminilm.train.finetune import finetune
 from tfminilm.train.models import Backbone
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe
-from tfminilm.train.workdir import Workdir
 
 STUDENT = "distilled"
 _STEPS = 7
@@ -38,14 +37,13 @@ class Steps:
 
     def __init__(
         self,
-        workdir: Workdir,
+        path: pathlib.Path,
         options: Options,
         report: survey.Survey,
         num_texts: int,
         unlabeled: str,
     ):
-        self._workdir = workdir
-        self._path = workdir.path
+        self._path = path
         self._options = options
         self._report = report
         self._unlabeled = unlabeled
@@ -167,10 +165,9 @@ class Steps:
         )
         *_, last = (row for row in rows if row.get("seconds"))
         seconds = 60 * self._options.minutes - last["seconds"]
+        each = last["seconds"] / last["step"]
         # The student learns twice, once without its teacher.
-        seconds = self._workdir.pin("seconds", lambda: seconds / 2)
-        each = self._workdir.pin("each", lambda: last["seconds"] / last["step"])
-        return plan.within(chosen, each, seconds)
+        return plan.within(chosen, each, seconds / 2)
 
     def _recipe(self, chosen: plan.Plan) -> Recipe:
         paths = {n: os.fspath(self._file(n)) for n in ("train", "validation")}
