@@ -1,21 +1,26 @@
 """Write the page of a made model: its data, choices and evidence."""
 
 import dataclasses
-import html
 import pathlib
-import string
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tfminilm import files
 from tfminilm.pipeline.judge import Evidence, Judgement, Mistake
+from tfminilm.pipeline.page_parts import (
+    bullets,
+    header,
+    percent,
+    points,
+    section,
+    table,
+    write,
+)
 from tfminilm.pipeline.plan import Plan
 from tfminilm.pipeline.survey import Survey
-from tfminilm.report import page_code, plots, svg
+from tfminilm.report import plots, svg
 from tfminilm.report.machine import machine
-from tfminilm.tasks.evidence import Interval
 
-_NAME = "report.html"
+NAME = "report.html"
 _MOST_CLASSES = 25
 # Of fewer texts a share of right answers says nothing.
 _FEWEST = 5
@@ -50,7 +55,6 @@ def write_page(
     files.write_json(folder / "evidence.json", facts)
     count = len(survey.labels)
     title = f"{folder.resolve().name}: a classifier of {count} classes"
-    style = page_code.read("page.css")
     sections = (
         _header(title, evidence),
         _models(evidence),
@@ -58,19 +62,12 @@ def write_page(
         _certainty(evidence),
         _mistakes("Mistakes it is most sure of", evidence.worst),
         _mistakes("Texts that rounding changes", evidence.disagreements),
-        _facts(f"The data: {pathlib.Path(name).name}", survey.lines()),
-        _facts("The choices", plan.lines()),
+        bullets(f"The data: {pathlib.Path(name).name}", survey.lines()),
+        bullets("The choices", plan.lines()),
     )
-    text = string.Template(page_code.read("page.html")).substitute(
-        title=_text(title),
-        style=style,
-        style_hash=page_code.digest(style),
-        script_hash=page_code.digest(""),
-        body="\n".join(sections),
-        script="",
-    )
-    files.write_text(folder / _NAME, text)
-    return folder / _NAME
+    path = folder / NAME
+    write(path, title, sections)
+    return path
 
 
 def _header(title: str, evidence: Evidence) -> str:
@@ -79,21 +76,12 @@ def _header(title: str, evidence: Evidence) -> str:
         evidence.models["teacher"].accuracy.value, 1e-9
     )
     tiles = (
-        ("Accuracy", _percent(bundle.accuracy), "of the bundle, unseen texts"),
+        ("Accuracy", percent(bundle.accuracy), "of the bundle, unseen texts"),
         ("Kept", f"{kept:.1%}", "of the teacher's accuracy"),
-        ("Distillation", _points(evidence.gain), "over labels alone"),
-        ("Rounding", _points(evidence.rounding), "by the bundle"),
+        ("Distillation", points(evidence.gain), "over labels alone"),
+        ("Rounding", points(evidence.rounding), "by the bundle"),
     )
-    items = "".join(
-        f'<li class="card"><span>{_text(a)}</span><b>{_text(b)}</b>'
-        f"<span>{_text(c)}</span></li>"
-        for a, b, c in tiles
-    )
-    return (
-        f"<header><h1>{_text(title)}</h1>"
-        f'<p class="verdict">{_text(_verdict(evidence))}</p></header>\n'
-        f'<ul class="tiles" aria-label="Key figures">{items}</ul>'
-    )
+    return header(title, _verdict(evidence), tiles)
 
 
 def _verdict(evidence: Evidence) -> str:
@@ -105,7 +93,7 @@ def _verdict(evidence: Evidence) -> str:
     else:
         worth = "Whether the teacher helped cannot be told from so few texts"
     return (
-        f"{worth}: {_points(gain)} points of accuracy, between "
+        f"{worth}: {points(gain)} points of accuracy, between "
         f"{100 * gain.low:+.1f} and {100 * gain.high:+.1f} (95 %), on "
         f"{evidence.examples:,} texts that no model has seen."
     )
@@ -131,7 +119,7 @@ def _models(evidence: Evidence) -> str:
         "texts. A calibration error of 0 says that of answers given with 80 % "
         "four of five are right."
     )
-    return _section("Teacher, student and bundle", note, _table(head, rows))
+    return section("Teacher, student and bundle", note, table(head, rows))
 
 
 def _classes(evidence: Evidence) -> str:
@@ -142,7 +130,7 @@ def _classes(evidence: Evidence) -> str:
         for x in bundle.classes
         for n in [f"{x.support:,}"]
     ]
-    body = _table(head, rows)
+    body = table(head, rows)
     if len(bundle.classes) <= _MOST_CLASSES:
         names = [x.label for x in bundle.classes]
         matrix = plots.count_matrix(
@@ -153,8 +141,8 @@ def _classes(evidence: Evidence) -> str:
             "class; columns: the bundle's answer.</figcaption></figure>"
         )
     else:
-        body += _table(("class", "taken for", "texts"), _confused(bundle))
-    return _section("Class by class", "The bundle, on the test texts.", body)
+        body += table(("class", "taken for", "texts"), _confused(bundle))
+    return section("Class by class", "The bundle, on the test texts.", body)
 
 
 def _confused(bundle: Judgement) -> list[tuple[str, str, str]]:
@@ -186,10 +174,9 @@ def _certainty(evidence: Evidence) -> str:
         "<figcaption>Right answers by how sure the model is.</figcaption>"
         f'</figure><figure class="card">{_rejection(evidence)}<figcaption>'
         "Right answers if the least certain are refused.</figcaption></figure>"
-        "</div>"
-        + _table(("right answers asked for", "least probability"), rows)
+        "</div>" + table(("right answers asked for", "least probability"), rows)
     )
-    return _section("How sure it is", note, body)
+    return section("How sure it is", note, body)
 
 
 def _reliability(evidence: Evidence) -> str:
@@ -235,7 +222,7 @@ def _rejection(evidence: Evidence) -> str:
 
 def _mistakes(title: str, mistakes: Sequence[Mistake]) -> str:
     if not mistakes:
-        return _section(title, "None.", "")
+        return section(title, "None.", "")
     head = ("text", "label", "bundle", "sure", "student", "teacher")
     rows = [
         (
@@ -248,42 +235,4 @@ def _mistakes(title: str, mistakes: Sequence[Mistake]) -> str:
         )
         for one in mistakes
     ]
-    return _section(title, f"Up to {len(rows)} test texts.", _table(head, rows))
-
-
-def _facts(title: str, lines: Iterable[str]) -> str:
-    items = "".join(f"<li>{_text(line)}</li>" for line in lines)
-    return _section(title, "", f'<ul class="card">{items}</ul>')
-
-
-def _section(title: str, note: str, body: str) -> str:
-    note = f'<p class="note">{_text(note)}</p>' if note else ""
-    return f"<h2>{_text(title)}</h2>\n{note}{body}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    first, *others = head
-    cells = f'<th scope="col" class="first">{_text(first)}</th>'
-    cells += "".join(f'<th scope="col">{_text(x)}</th>' for x in others)
-    body = "".join(
-        f'<tr><th scope="row">{_text(row[0])}</th>'
-        + "".join(f"<td>{_text(x)}</td>" for x in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        '<div class="card scroll" tabindex="0"><table><thead><tr>'
-        f"{cells}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _percent(value: Interval) -> str:
-    return f"{value.value:.1%}"
-
-
-def _points(value: Interval) -> str:
-    return f"{100 * value.value:+.1f}"
-
-
-def _text(value: Any) -> str:
-    return html.escape(str(value))
+    return section(title, f"Up to {len(rows)} test texts.", table(head, rows))
