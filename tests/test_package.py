@@ -12,7 +12,7 @@ import tfminilm
 
 HEAVY = (
     "ai_edge_litert",
-    "ai_edge_quantizer",
+    "litert_quantizer",
     "apache_beam",
     "keras_hub",
     "keras_nlp",

@@ -1,4 +1,4 @@
-"""Integers in place of a LiteRT file's floats, written by ai-edge-quantizer.
+"""Integers in place of a LiteRT file's floats, written by litert-quantizer.
 
 Precisions carry its names. What is rounded are the matrices of dense layers
 and the table of tokens, each with one scale per output channel (per row of
@@ -34,7 +34,7 @@ from tfminilm.export.target import STATIC
 from tfminilm.quiet import quiet
 
 if TYPE_CHECKING:
-    from ai_edge_quantizer.recipe_manager import RecipeManager
+    from litert_quantizer.recipe_manager import RecipeManager
 
 _TABLE = "EMBEDDING_LOOKUP"
 _MATRICES = (_TABLE, "FULLY_CONNECTED")
@@ -139,8 +139,8 @@ def quantize(
     Raises:
         UserError: there is nothing to measure scales on.
     """
-    from ai_edge_quantizer import calibrator, quantizer
-    from ai_edge_quantizer.utils import qsv_utils
+    from litert_quantizer import calibrator, quantizer
+    from litert_quantizer.utils import qsv_utils
 
     if set(chosen.values()) <= {"float32"}:
         return model
@@ -196,7 +196,7 @@ def _recipe(
     layers: Mapping[str, Layer], chosen: Mapping[str, str]
 ) -> "RecipeManager":
     """Make the quantiser's rules: one an operator."""
-    from ai_edge_quantizer import recipe_manager
+    from litert_quantizer import recipe_manager
 
     rules = recipe_manager.RecipeManager()
     for name, precision in chosen.items():
@@ -210,7 +210,7 @@ def _recipe(
 
 def _add(rules: "RecipeManager", precision: str, kind: str, place: str) -> None:
     """Add the rule of one operator."""
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from litert_quantizer.algorithm_manager import AlgorithmName
 
     if precision == "float32":
         return
