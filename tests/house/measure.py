@@ -41,6 +41,7 @@ LAYERS = (
     ("recipes",),
     ("export",),
     ("inference",),
+    ("serve",),
     ("report",),
     ("pipeline",),
     ("commands",),

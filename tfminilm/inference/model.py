@@ -17,6 +17,7 @@ from tfminilm.tasks.predictions import EmbeddingPrediction
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.similarity import unit
 from tfminilm.tasks.task import Task
+from tfminilm.tokenizer import Exact
 from tfminilm.train.progress import Progress
 from tfminilm.train.score import require_labels
 from tfminilm.typing import Tokenizer
@@ -165,6 +166,26 @@ class TextModel:
         rows, is_single = rows_of(texts, self.reads_pairs)
         found = self._predict(rows, progress)
         return found[0] if is_single else found
+
+    @property
+    def embeds(self) -> bool:
+        """Tell whether it is an encoder, which embeds texts."""
+        return self._kind is None
+
+    @property
+    def counts_quickly(self) -> bool:
+        """Tell whether `token_counts` of a text takes less than 0.1 ms."""
+        return isinstance(self.tokenizer, Exact)
+
+    def token_counts(self, rows: Sequence[Row]) -> list[int]:
+        """Return how many tokens it reads of each text, or of each two.
+
+        Those of a sequence: what is longer is cut, or read in several.
+
+        Args:
+            rows: each with one text, or two that are read together.
+        """
+        return self._encode(rows).lengths.tolist()
 
     def outputs(
         self, task: Task, examples: Sequence[Any], progress: bool = True

@@ -1,0 +1,1 @@
+"""Serve a model over HTTP: for trying it, and for small services."""
