@@ -99,9 +99,7 @@ class _Service:
         batcher, self._batcher = self._batcher, None
         await batcher.close()
 
-    def counted(
-        self, ask: _Ask
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def counted(self, ask: _Ask) -> Callable[[Request], Awaitable[Response]]:
         """Return the function of a route: within the limits, and counted."""
 
         async def answer(request: Request) -> Response:

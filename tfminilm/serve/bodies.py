@@ -11,10 +11,11 @@ from tfminilm import json_files
 from tfminilm.errors import UserError
 from tfminilm.inference.texts import Row, rows_of
 from tfminilm.serve.settings import Limits
+from tfminilm.typing import Json
 
 _REMEDY = "the API page, /docs, shows what is expected"
 _EITHER = 'expected {"text": ...} for one text, or {"texts": [...]}'
-_ASK = {"text?": object, "texts?": object}
+_ASK = {"text?": (str, [str]), "texts?": [(str, [str])]}
 # What OpenAI's clients send.
 _INPUT = {
     "input": (str, [str]),
@@ -59,12 +60,8 @@ def question(content: bytes, reads_pairs: bool, limits: Limits) -> Question:
         raise UserError(f"the request has {len(body)} fields, {_EITHER}")
     ((name, value),) = body.items()
     if name == "texts":
-        if not isinstance(value, list):
-            raise UserError('"texts" is no list: put one text into "text"')
         _require_few(value, limits)
-        texts = [tuple(x) if isinstance(x, list) else x for x in value]
-    else:
-        texts = tuple(value) if isinstance(value, list) else value
+    texts = list(map(_pair, value)) if name == "texts" else _pair(value)
     rows, is_single = rows_of(texts, reads_pairs)
     if is_single != (name == "text"):
         raise UserError('"text" is a list of several: call it "texts"')
@@ -87,7 +84,9 @@ def embeddings_question(
             does not give.
     """
     body = json_files.parse(content, "the request", _INPUT, _REMEDY)
-    if unknown := [x for x in body if x not in _INPUT and f"{x}?" not in _INPUT]:
+    if unknown := [
+        x for x in body if x not in _INPUT and f"{x}?" not in _INPUT
+    ]:
         raise UserError(
             f"the field {unknown[0]!r} is not known: expected "
             + ", ".join(name.removesuffix("?") for name in _INPUT)
@@ -110,6 +109,11 @@ def embeddings_question(
     return Question(rows, is_single, as_base64=format == "base64")
 
 
+def _pair(value: Json) -> Json:
+    """Return two texts, which JSON has as a list, as a tuple."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _require_few(texts: Sequence[object], limits: Limits) -> None:
     if len(texts) > limits.max_texts:
         raise UserError(
@@ -130,25 +134,25 @@ def _require_short(rows: Sequence[Row], limits: Limits) -> None:
 
 
 def predictions_answer(
-    asked: Question, found: Sequence[Any]
+    asked: Question, predictions: Sequence[Any]
 ) -> dict[str, Any]:
     """Return what `/predict` answers."""
-    said = [as_json(one) for one in found]
+    answers = [as_json(one) for one in predictions]
     if asked.is_single:
-        return {"prediction": said[0]}
-    return {"predictions": said}
+        return {"prediction": answers[0]}
+    return {"predictions": answers}
 
 
-def embed_answer(asked: Question, found: Sequence[Any]) -> dict[str, Any]:
+def embed_answer(asked: Question, predictions: Sequence[Any]) -> dict[str, Any]:
     """Return what `/embed` answers."""
-    vectors = [one.embedding.tolist() for one in found]
+    vectors = [one.embedding.tolist() for one in predictions]
     if asked.is_single:
         return {"embedding": vectors[0]}
     return {"embeddings": vectors}
 
 
 def embeddings_answer(
-    asked: Question, found: Sequence[Any], tokens: int, model: str
+    asked: Question, predictions: Sequence[Any], tokens: int, model: str
 ) -> dict[str, Any]:
     """Return what `/v1/embeddings` answers, as OpenAI's clients read it."""
     data = [
@@ -159,7 +163,7 @@ def embeddings_answer(
             if asked.as_base64
             else one.embedding.tolist(),
         }
-        for index, one in enumerate(found)
+        for index, one in enumerate(predictions)
     ]
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return {"object": "list", "data": data, "model": model, "usage": usage}

@@ -1,5 +1,6 @@
 """Load a model and serve it until a signal says to stop."""
 
+import contextlib
 import os
 import pathlib
 import socket
@@ -93,10 +94,9 @@ def serve(
             file=sys.stderr,
             flush=True,
         )
-        try:
+        # The signal that stopped it comes again when all is done.
+        with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            pass  # The signal that stopped it, given on when all is done.
 
 
 def name_of(source: str) -> str:
