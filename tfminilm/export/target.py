@@ -13,7 +13,8 @@ import ml_collections
 import tfminilm.config
 from tfminilm.errors import UsageError
 
-FORMATS = ("litert", "onnx", "saved_model", "hugging_face")
+TEXT_TASKS = ("mediapipe_classifier", "mediapipe_embedder", "task_library")
+FORMATS = ("litert", "onnx", "saved_model", "hugging_face", *TEXT_TASKS)
 STATIC = "static_wi8_ai8"
 PRECISIONS = (
     "float32",
@@ -23,13 +24,23 @@ PRECISIONS = (
     "weight_only_wi8_afp32",
     STATIC,
 )
+# Of formats that have others than float32.
+_PRECISIONS = {
+    "litert": PRECISIONS,
+    # Their scales are not measured: there is no bundle that says on what.
+    "mediapipe_classifier": PRECISIONS[:-1],
+    "mediapipe_embedder": PRECISIONS[:-1],
+    # Its runtime, of 2023, refuses products with integers.
+    "task_library": ("float32", "float16", "weight_only_wi8_afp32"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Target(tfminilm.config.Typed):
     """Describe what `tfminilm export` writes, and how near to Keras it must be.
 
-    `format` is litert, the bundle of a phone, or for other machines onnx,
+    `format` is litert, the bundle of a phone; one of `TEXT_TASKS`, a file for
+    a client that cuts texts itself, of one length; or for other machines onnx,
     saved_model or hugging_face: those are float32 and take any length.
     `precision` is one of `PRECISIONS`, explained in `litert/quantize.py`, and
     `layers` what single layers have instead, named as by its `plan`:
@@ -91,23 +102,18 @@ class Target(tfminilm.config.Typed):
             target.format in FORMATS, target, "format", " | ".join(FORMATS)
         )
         is_litert = target.format == "litert"
+        precisions = _PRECISIONS.get(target.format, ("float32",))
         _require(
-            is_litert or target.precision == "float32",
+            target.precision in precisions,
             target,
             "precision",
-            f"float32 for {target.format}",
-        )
-        _require(
-            target.precision in PRECISIONS,
-            target,
-            "precision",
-            " | ".join(PRECISIONS),
+            f"{' | '.join(precisions)} for {target.format}",
         )
         # The converter writes a file in float16 as a whole, or not at all.
         mixable = set(PRECISIONS) - {"float16"}
-        precisions = {target.precision, *target.layers.values()}
+        mixed = {target.precision, *target.layers.values()}
         _require(
-            not target.layers or (is_litert and precisions <= mixable),
+            not target.layers or (is_litert and mixed <= mixable),
             target,
             "layers",
             f"none, or {' | '.join(sorted(mixable))} by layer, for litert",
@@ -117,6 +123,14 @@ class Target(tfminilm.config.Typed):
             target,
             "lengths",
             "one or more, each 1 or more",
+        )
+        is_text_task = target.format in TEXT_TASKS
+        _require(
+            not is_text_task
+            or (len(target.lengths) == 1 and target.lengths[0] > 1),
+            target,
+            "lengths",
+            f"one of 2 or more, such as 128, for {target.format}",
         )
         _require(target.max_difference > 0, target, "max_difference", "above 0")
         _require(

@@ -9,6 +9,7 @@ from typing import Any
 from tfminilm import files, json_files
 from tfminilm.errors import UserError
 from tfminilm.export.manifest import MANIFEST
+from tfminilm.export.target import TEXT_TASKS
 
 _SHAPE = {
     "format": str,
@@ -34,6 +35,10 @@ _WRITTEN = {
         r"|saved_model/variables/variables\.(index|data-\d{5}-of-\d{5})"
     ),
 }
+_WRITTEN |= dict.fromkeys(
+    (f"tfminilm-{name}" for name in TEXT_TASKS),
+    r"model\.tflite|(vocab|labels)\.txt",
+)
 # TensorFlow makes it, mostly for nothing.
 _MAY_BE_EMPTY = "saved_model/assets"
 

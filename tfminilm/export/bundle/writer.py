@@ -78,7 +78,7 @@ def export_bundle(
     """
     output_dir = pathlib.Path(output_dir)
     require_replaceable(output_dir)
-    _require_whole_texts(model, target)
+    require_whole_texts(model, target)
     model = with_score(model, settings)
     if texts is None:
         _require_no_calibration(target)
@@ -105,7 +105,7 @@ def export_bundle(
     return manifest
 
 
-def _require_whole_texts(model: keras.Model, target: Target) -> None:
+def require_whole_texts(model: keras.Model, target: Target) -> None:
     """Refuse to embed more of a text than the model's folder says."""
     most = embedding_of(model).max_length
     if most is not None and max(target.lengths) > most:
@@ -152,21 +152,21 @@ def _write_files(
         ranges.require_range(backbone, [longest], target.activations)
 
     encoder = LiteRTEncoder(path)
-    export_states = functools.partial(_export_states, path, to_litert)
+    states = functools.partial(export_states, path, to_litert)
     return Manifest(
         **vars(identity),
         tokenizer=tokenizer_settings,
         runtimes=runtimes.oldest(path),
         signatures=contents.signatures(encoder.interpreter),
         parity=gate.require_parity(
-            encoder, model, tokenizer, texts, target, export_states
+            encoder, model, tokenizer, texts, target, states
         ),
         probe=probe.make(encoder, model, tokenizer, texts),
         files=contents.checksums(folder),
     )
 
 
-def _export_states(
+def export_states(
     path: pathlib.Path,
     to_litert: Callable[..., bytes],
     states: keras.Model,

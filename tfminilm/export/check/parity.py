@@ -11,7 +11,7 @@ from tfminilm.errors import UserError
 from tfminilm.export.check import calibration
 from tfminilm.export.check.compare import cosines
 from tfminilm.export.manifest import OutputParity, Parity
-from tfminilm.export.target import Target
+from tfminilm.export.target import TEXT_TASKS, Target
 from tfminilm.tasks.head_models import gives_several_labels
 from tfminilm.tasks.similarity import pool, unit
 from tfminilm.teachers.embedding import embedding_of
@@ -22,7 +22,7 @@ _RUNTIMES = {
     "onnx": "onnxruntime",
     "saved_model": "SavedModel",
     "hugging_face": "the Hugging Face folder",
-}
+} | dict.fromkeys(TEXT_TASKS, "LiteRT")
 _BATCH = 16
 _SHOWN = 80
 _CLASSES = "logits"
