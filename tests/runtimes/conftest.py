@@ -48,6 +48,8 @@ class Runtime:
         environment.pop("PYTHONPATH", None)
         if self.library == "tensorflow-lite":
             command.append(self.folder)
+        elif self.version == "compiled":
+            command.append("compiled")
         elif self.folder is not None:
             environment["PYTHONPATH"] = str(self.folder)
         done = subprocess.run(
@@ -124,10 +126,13 @@ def _android(version):
 
 @pytest.fixture(scope="session")
 def runtime():
-    """`runtime(library, version)`, installed once; "" for this Python's."""
+    """`runtime(library, version)`, installed once.
+
+    "" is this Python's interpreter, "compiled" its `CompiledModel`.
+    """
 
     def make(library, version):
-        if not version:
+        if version in ("", "compiled"):
             return Runtime(library, version, None)
         install = _android if library == "tensorflow-lite" else _wheel
         return Runtime(library, version, install(version))

@@ -19,10 +19,13 @@ from tfminilm.teachers import load_backbone, load_tokenizer
 
 pytestmark = pytest.mark.slow
 
-# Oldest first; "" is the one that is installed.
+# Oldest first; "" is the one that is installed, "compiled" its new interface.
 VERSIONS = {
     "tensorflow-lite": ("2.14.0", "2.16.1"),
-    "ai-edge-litert": ("1.0.1", "1.1.2", "1.2.0", "1.3.0", "1.4.0", ""),
+    "ai-edge-litert": (
+        *("1.0.1", "1.1.2", "1.2.0", "1.3.0", "1.4.0"),
+        *("", "compiled"),
+    ),
 }
 RUNTIMES = [(name, v) for name, known in VERSIONS.items() for v in known]
 INT4 = "dynamic_wi4_afp32"
@@ -115,7 +118,9 @@ def exported(randomise, tmp_path_factory):
 
 
 def _number(version):
-    return tuple(map(int, version.split("."))) if version else (99,)
+    if version in ("", "compiled"):
+        return (99,)
+    return tuple(map(int, version.split(".")))
 
 
 @pytest.mark.parametrize(("library", "version"), RUNTIMES)

@@ -1,8 +1,9 @@
 """Runs a bundle's known answers on one runtime, in a process of its own.
 
 `python worker.py FOLDER [LIBRARIES]` prints, as JSON, each row's outputs by
-name. LIBRARIES is what `native/loadable.py` wrote; without it the runtime is
-the `ai_edge_litert` that this Python finds. Fails if the runtime refuses the
+name. LIBRARIES is what `native/loadable.py` wrote, or "compiled" for LiteRT 2's
+`CompiledModel`; without it the runtime is the interpreter of the
+`ai_edge_litert` that this Python finds. Fails if the runtime refuses the
 file. Needs NumPy alone.
 """
 
@@ -66,6 +67,47 @@ class Wheel:
     def run(self, length, inputs):
         runner, names = self._runners[length]
         return runner(**{name: inputs[name] for name in names})
+
+
+class Compiled:
+    """The `CompiledModel` of `ai_edge_litert`, on the processor."""
+
+    def __init__(self, model):
+        from ai_edge_litert.compiled_model import CompiledModel
+
+        self._model = CompiledModel.from_file(str(model))
+        self._signatures = {}
+        for key, names in self._model.get_signature_list().items():
+            details = self._model.get_input_tensor_details(key)
+            length = int(details["token_ids"]["shape"][1])
+            self._signatures[length] = key, names
+
+    @property
+    def lengths(self):
+        return sorted(self._signatures)
+
+    def run(self, length, inputs):
+        key, names = self._signatures[length]
+        model = self._model
+        read = {
+            name: model.create_input_buffer_by_name(key, name)
+            for name in names["inputs"]
+        }
+        written = {
+            name: model.create_output_buffer_by_name(key, name)
+            for name in names["outputs"]
+        }
+        for name, buffer in read.items():
+            buffer.write(inputs[name])
+        model.run_by_name(key, read, written)
+        shapes = {
+            name: detail["shape"]
+            for name, detail in model.get_output_tensor_details(key).items()
+        }
+        return {
+            name: buffer.read(int(np.prod(shapes[name])), np.float32)
+            for name, buffer in written.items()
+        }
 
 
 class Library:
@@ -148,9 +190,12 @@ def main(folder, *libraries):
     folder = pathlib.Path(folder)
     rows = json.loads((folder / "manifest.json").read_text())["probe"]["rows"]
     model = folder / "model.tflite"
-    runtime = (
-        Library(model, pathlib.Path(*libraries)) if libraries else Wheel(model)
-    )
+    if not libraries:
+        runtime = Wheel(model)
+    elif libraries == ("compiled",):
+        runtime = Compiled(model)
+    else:
+        runtime = Library(model, pathlib.Path(*libraries))
     print(json.dumps([answer(runtime, row) for row in rows]))
 
 
