@@ -227,7 +227,7 @@ BAD = [
     (["--file={}/many.csv"], 2, "name what it reads with --text_columns=id"),
     (["--file={}/many.csv", "--text_columns=x"], 2, "'id', 'one', 'two'"),
     (["--file={}/many.csv", "--text_columns=id,one"], 2, "single texts"),
-    (["--file={}/twice.csv"], 1, "two columns are called 'a'"),
+    (["--file={}/twice.csv"], 1, "two columns 'a'"),
     (["--file={}/head.csv"], 1, "has a header and no rows"),
     (["--file={}/open.csv"], 1, "line 2: unexpected end of data"),
     (["--file={}/utf16.csv"], 1, "is UTF-16"),

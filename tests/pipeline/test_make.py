@@ -103,6 +103,62 @@ def test_a_stopped_run_goes_on_to_the_same_model(tmp_path):
     assert models[0] == models[1]
 
 
+def write_kind(folder, kind):
+    """Write data of a kind; return the file and what `make` is told of it."""
+    draw, lines = random.Random(0), []
+    for number in range(60):
+        words = [word for word in WORDS if draw.random() < 0.5]
+        text = " ".join([*draw.choices(FILLERS, k=2), *words, str(number)])
+        lines.append((text, words))
+    if kind == "token_classification":
+        rows = [
+            f"{name} B-PER\nsees O\nNew B-LOC\nYork I-LOC\n{number} O\n"
+            for number in range(40)
+            for name in [draw.choice(("Ada", "Grace", "Mary"))]
+        ]
+        (folder / "d.conll").write_text("\n".join(rows))
+        return folder / "d.conll", {}
+    if kind == "soft":
+        rows = [
+            [0.8 if word in words else 0.1 for word in WORDS]
+            for _, words in lines
+        ]
+        rows = [[x / sum(row) for x in row] for row in rows]
+        head, cells = list(WORDS), [",".join(map(str, row)) for row in rows]
+    elif kind == "regression":
+        head, cells = ["label"], [f"{len(words) + 0.5}" for _, words in lines]
+    else:
+        head, cells = ["label"], [";".join(words) for _, words in lines]
+    rows = [
+        f"{text},{cell}\n" for (text, _), cell in zip(lines, cells, strict=True)
+    ]
+    content = f"text,{','.join(head)}\n{''.join(rows)}"
+    (folder / "d.csv").write_text(content, "utf-8")
+    return folder / "d.csv", {"label": head}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "field", "metric"),
+    [
+        ("multi_label", "scores", "micro_f1"),
+        ("token_classification", "entities", "f1"),
+        ("regression", "score", "spearman"),
+        ("soft", "label", "accuracy"),
+    ],
+)
+def test_every_kind_of_label(kind, field, metric, tmp_path):
+    path, more = write_kind(tmp_path, kind)
+    told = {"text": "text", **more, **SMALL, "epochs": 1, "max_drop": 100.0}
+    model = make(path, output=tmp_path / "made", **told)
+    assert hasattr(model.predict("where is my money"), field)
+    facts = json.loads((tmp_path / "made" / "evidence.json").read_text())
+    assert metric in str(facts["models"]["bundle"])
+    page = (tmp_path / "made" / "report.html").read_text()
+    assert path.name in page
+    assert metric.split("_")[0] in page.casefold()
+
+
 def test_refusals_write_nothing(tmp_path):
     write(tmp_path / "support.csv")
     with pytest.raises(UserError, match="no column 'label'"):

@@ -23,6 +23,10 @@ def rows(counts, groups=0, seed=0):
     return made
 
 
+def cut(data, seed=0):
+    return split(data, [(row.label,) for row in data], seed)
+
+
 def count(part):
     return collections.Counter(row.label for row in part)
 
@@ -31,7 +35,7 @@ def count(part):
     "counts", [{"a": 3, "b": 3}, {"a": 1000, "b": 4, "c": 57}]
 )
 def test_shares_of_each_class(counts):
-    parts = split(rows(counts))
+    parts = cut(rows(counts))
     for name in ("validation", "test"):
         wanted = {k: max(1, int(n / 10 + 0.5)) for k, n in counts.items()}
         assert count(parts[name]) == wanted
@@ -40,7 +44,7 @@ def test_shares_of_each_class(counts):
 
 
 def test_groups_stay_together():
-    parts = split(rows({"a": 500, "b": 100}, groups=60))
+    parts = cut(rows({"a": 500, "b": 100}, groups=60))
     seen = [{row.group for row in parts[name]} for name in SPLITS]
     for one, two in itertools.combinations(seen, 2):
         assert not one & two
@@ -51,7 +55,7 @@ def test_groups_stay_together():
 
 def test_order_does_not_matter_and_seed_does():
     data = rows({"a": 50, "b": 50})
-    first = {name: set(part) for name, part in split(data).items()}
-    again = {name: set(part) for name, part in split(data[::-1]).items()}
+    first = {name: set(part) for name, part in cut(data).items()}
+    again = {name: set(part) for name, part in cut(data[::-1]).items()}
     assert first == again
-    assert set(split(data, seed=1)["test"]) != first["test"]
+    assert set(cut(data, seed=1)["test"]) != first["test"]

@@ -54,7 +54,7 @@ def test_data_frame():
     )
     rows = table.read(frame, ["text"], "label")
     assert [row.texts[0] for row in rows] == [t for t, _ in ROWS]
-    assert [row.label for row in rows] == ["1.0", "2.0", "", "2.0"]
+    assert [row.label for row in rows] == ["1", "2", "", "2"]
 
 
 def test_dictionaries_and_tf_data():

@@ -8,7 +8,7 @@ from tfminilm import quiet
 from tfminilm.errors import UsageError
 from tfminilm.pipeline.options import Options
 
-DESCRIPTION = "Makes a small classifier from a file of labelled text."
+DESCRIPTION = "Makes a small model from a file of labelled text."
 
 _HELP = {
     "teacher": "What is fine-tuned to teach: a workdir, KerasHub preset or "
@@ -25,18 +25,40 @@ _HELP = {
     "precision": "Of the computation in training: auto (the fastest here), "
     "float32, mixed_bfloat16 or mixed_float16.",
     "seed": "Of the split and the training.",
+    "kind": "What the labels are: classification (one of several classes), "
+    "multi_label (any number of them), regression (a number) or "
+    "token_classification (names in a text); by default as they look.",
+    "label_separator": "What stands between several labels in a field, such "
+    "as ; (by default what does, ; or |).",
+    "soft_labels": "What the numbers in several --label columns are: "
+    "probabilities, or logits.",
+    "class_weights": "How much an example of a class counts: balanced (rare "
+    "classes as much as others), or as in a:2,b:0.5 (the others 1).",
+    "label_smoothing": "Share of a label that all classes get alike.",
+    "focal_gamma": "Exponent of the focal loss, such as 2 (0: cross-entropy).",
+    "best_by": "End each training with the best of the models that were "
+    "scored, by this metric, such as macro_f1 (by default with the last).",
+    "patience": "Stop a training after so many evaluations in a row that were "
+    "not the best by --best_by (0: never).",
 }
 
 
 def define_flags(flags: flags.FlagValues) -> None:
     """Define the command's flags."""
     flags.DEFINE_string(
-        "data", None, "Labelled text: a .csv, .tsv, .jsonl or .parquet file."
+        "data",
+        None,
+        "Labelled text: a .csv, .tsv, .jsonl or .parquet file; or texts with "
+        "tags: a .conll file, or a .jsonl file with spans or tags.",
     )
     flags.DEFINE_list(
         "text", ["text"], "The column of the text, or the two columns."
     )
-    flags.DEFINE_string("label", "label", "The column of the class.")
+    flags.DEFINE_list(
+        "label",
+        None,
+        "The column of what to predict (label), or a column for each class.",
+    )
     flags.DEFINE_string(
         "output", None, "New folder for all that is made, or to go on in."
     )

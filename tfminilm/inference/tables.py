@@ -9,7 +9,7 @@ from tfminilm import files, json_files
 from tfminilm.errors import UsageError, UserError
 from tfminilm.inference.texts import Row
 from tfminilm.tasks.readers import paths
-from tfminilm.tasks.readers.delimited import quoted, tab_separated
+from tfminilm.tasks.readers.columns import rows_of
 
 FORMATS = ("txt", "csv", "tsv", "jsonl")
 STANDARD_INPUT = "-"
@@ -196,26 +196,11 @@ def _lines(name: str, content: str) -> Table:
 
 
 def _columns(name: str, content: str, format: str) -> Table:
-    cut = tab_separated if format == "tsv" else quoted
-    (_, header), *body = cut(pathlib.Path(name), content)
-    for column in header:
-        if header.count(column) > 1:
-            raise UserError(
-                f"{name}, line 1: two columns are called {column!r}, expected "
-                "each name once"
-            )
-    # Spreadsheets write rows of nothing but delimiters below a table.
-    body = [
-        (line, fields)
-        for line, fields in body
-        if len(header) == 1 or any(map(str.strip, fields))
-    ]
-    if not body:
-        raise UserError(
-            f"{name} has a header and no rows; expected a row for each text"
-        )
-    rows = [dict(zip(header, fields, strict=True)) for _, fields in body]
-    return Table(name, rows, [f"{name}, line {line}" for line, _ in body])
+    rows, places = [], []
+    for place, row in rows_of(name, content, format == "tsv"):
+        rows.append(row)
+        places.append(place)
+    return Table(name, rows, places)
 
 
 def _json_lines(name: str, content: str) -> Table:

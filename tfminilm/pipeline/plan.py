@@ -4,7 +4,6 @@ import dataclasses
 import math
 import pprint
 import textwrap
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -138,7 +137,7 @@ def recipe(
     chosen: Plan,
     options: Options,
     files: dict[str, str],
-    text_columns: Sequence[str],
+    data: dict[str, Any],
     teacher: str,
 ) -> Recipe:
     """Return the recipe of the student.
@@ -149,7 +148,7 @@ def recipe(
         files: the paths of "train" and "validation"; of "text", what else to
             learn from first; and of "unlabeled", all texts without labels,
             with commas between.
-        text_columns: the columns of text in them.
+        data: what `DataSpec` says of the training file: source and columns.
         teacher: the workdir of the fine-tuned teacher.
     """
     sizes: dict[str, Any] = dict(chosen.student)
@@ -163,10 +162,8 @@ def recipe(
         student=student,
         method=methods.SoftTargets(temperature=2.0, alpha=alpha),
         data=DataSpec(
-            source=f"task:csv:{files['train']}",
+            **data,
             sequence_length=chosen.max_length,
-            text_columns=",".join(text_columns),
-            label_column="label",
             eval_file=files["validation"],
             unlabeled=unlabeled,
         ),
@@ -178,6 +175,8 @@ def recipe(
             warmup_steps=steps // 10,
             evaluate_every=max(1, steps // 8),
             checkpoint_every=max(1, steps // 8),
+            best_by=options.best_by,
+            patience=options.patience,
         ),
     )
     stages = {"task": task}

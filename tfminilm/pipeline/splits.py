@@ -12,7 +12,11 @@ SPLITS = ("train", "validation", "test")
 _SHARE = 0.1
 
 
-def split(rows: Sequence[Row], seed: int = 0) -> dict[str, list[Row]]:
+def split(
+    rows: Sequence[Row],
+    strata: Sequence[tuple[str, ...]],
+    seed: int = 0,
+) -> dict[str, list[Row]]:
     """Split rows by class; rows of one group stay together.
 
     A tenth of each class, and one row at least, is for validation, as much
@@ -22,23 +26,21 @@ def split(rows: Sequence[Row], seed: int = 0) -> dict[str, list[Row]]:
 
     Args:
         rows: each text once.
+        strata: of each row its class, or whatever each split shall have.
         seed: of the draw.
 
     Returns:
         The rows of each split, in their order.
     """
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row.group or "\0".join(row.key), []).append(row)
-    labels = {
-        name: collections.Counter(row.label for row in group)
-        for name, group in groups.items()
-    }
+    labels: dict[str, collections.Counter[str]] = {}
+    for row, names in zip(rows, strata, strict=True):
+        group = row.group or "\0".join(row.key)
+        labels.setdefault(group, collections.Counter()).update(names)
     with_label: dict[str, list[str]] = collections.defaultdict(list)
-    for name in sorted(groups, key=lambda name: _place(name, seed)):
+    for name in sorted(labels, key=lambda name: _place(name, seed)):
         for label in labels[name]:
             with_label[label].append(name)
-    totals = collections.Counter(row.label for row in rows)
+    totals = sum(labels.values(), collections.Counter())
     chosen: dict[str, str] = {}
     for part in ("test", "validation"):
         counts: collections.Counter[str] = collections.Counter()

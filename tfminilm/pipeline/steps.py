@@ -1,14 +1,13 @@
 """Do the steps from labelled text to a bundle, in their order."""
 
-import csv
-import io
 import math
 import os
 import pathlib
+from collections.abc import Mapping
 
 from tfminilm import families, files, json_files, teachers
 from tfminilm.errors import UserError
-from tfminilm.pipeline import plan, survey
+from tfminilm.pipeline import plan, scores, survey
 from tfminilm.pipeline.export import export
 from tfminilm.pipeline.judge import judge
 from tfminilm.pipeline.options import Options
@@ -16,7 +15,6 @@ from tfminilm.pipeline.page import write_page
 from tfminilm.pipeline.splits import split
 from tfminilm.tasks.examples import read
 from tfminilm.tasks.kinds import kind_of
-from tfminilm.tasks.readers.csv_file import csv_task
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.train.build import build_student, start_student
@@ -47,8 +45,9 @@ class Steps:
         self._options = options
         self._report = report
         self._unlabeled = unlabeled
-        self._columns = ["text", "text2"][:num_texts]
-        self._labels = sorted(report.labels)
+        self._num_texts = num_texts
+        self._goal = report.goal
+        self._labels = self._goal.labels(report.examples)
         self._say = Progress().say
 
     def run(self, name: str) -> pathlib.Path:
@@ -86,41 +85,48 @@ class Steps:
             "labels alone": self._path / "alone",
             "bundle": bundle,
         }
-        splits = {name: self._task(name) for name in ("validation", "test")}
-        evidence = judge(models, splits, say)
-        page = write_page(self._path, name, self._report, chosen, evidence)
-        say(f"page: {page}")
+        say(f"page: {self._judge(name, chosen, models)}")
         say(f"bundle: {bundle}")
         return bundle
+
+    def _judge(
+        self,
+        name: str,
+        chosen: plan.Plan,
+        models: Mapping[str, pathlib.Path],
+    ) -> pathlib.Path:
+        """Score the models; return the path of the page of that."""
+        splits = {name: self._task(name) for name in ("validation", "test")}
+        more = self._path, name, self._report, chosen
+        if kind_of(splits["test"]).picks_one:
+            return write_page(*more, judge(models, splits, self._say))
+        compared = scores.score(models, splits["test"], self._say)
+        return scores.write_page(*more, compared)
 
     def _title(self, number: int, words: str) -> None:
         self._say(f"{number}/{_STEPS} {words}")
 
     def _file(self, name: str) -> pathlib.Path:
-        return self._path / "data" / f"{name}.csv"
+        return self._path / "data" / f"{name}{self._goal.suffix}"
 
     def _task(self, name: str) -> Task:
         """Return a file as a task with one split, "all"."""
-        return csv_task(
-            self._file(name), self._columns, "label", labels=self._labels
-        )
+        return self._goal.task(self._file(name), self._num_texts, self._labels)
 
     def _write_data(self) -> None:
         """Write each split as a file that all commands read."""
-        parts = split(self._report.examples, self._options.seed)
-        for name, rows in parts.items():
-            text = io.StringIO(newline="")
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow([*self._columns, "label"])
-            writer.writerows([*row.texts, row.label] for row in rows)
+        rows = self._report.examples
+        strata = self._goal.strata(rows)
+        parts = split(rows, strata, self._options.seed)
+        for name, part in parts.items():
             self._file(name).parent.mkdir(parents=True, exist_ok=True)
             if not self._file(name).is_file():
-                files.write_text(self._file(name), text.getvalue())
+                files.write_text(self._file(name), self._goal.content(part))
         texts = [" ".join(row[0].split()) for row in self._report.unlabelled]
         # With a few of them the labels would be lost for little: texts without
         # a label leave the student the teacher's answers alone.
         is_worth = len(texts) >= _SHARE_UNLABELLED * len(self._report.examples)
-        if texts and is_worth and len(self._columns) == 1:
+        if texts and is_worth and self._num_texts == 1:
             path = self._path / "data" / "unlabelled.txt"
             files.write_text(path, "\n".join(texts) + "\n")
         counts = ", ".join(f"{len(rows):,} {n}" for n, rows in parts.items())
@@ -176,10 +182,12 @@ class Steps:
         rows = self._path / "data" / "unlabelled.txt"
         more = [os.fspath(rows)] if rows.is_file() else []
         more += filter(None, [self._unlabeled])
-        if len(self._columns) == 1 and more:
+        is_augmentable = kind_of(self._task("train")).is_augmentable
+        if self._num_texts == 1 and is_augmentable and more:
             paths["unlabeled"] = ",".join(more)
+        data = self._goal.data(paths["train"], self._num_texts)
         teacher = os.fspath(self._path / "teacher")
-        return plan.recipe(chosen, self._options, paths, self._columns, teacher)
+        return plan.recipe(chosen, self._options, paths, data, teacher)
 
     def _distil(self, chosen: plan.Plan) -> None:
         made = self._recipe(chosen)
@@ -199,7 +207,7 @@ class Steps:
             spec = next(iter(self._recipe(chosen).stages.values())).student
             source = teachers.load_backbone(self._options.teacher)
             tokens = source.token_embedding.input_dim
-            student = build_student(spec, tokens, pairs=len(self._columns) == 2)
+            student = build_student(spec, tokens, pairs=self._num_texts == 2)
             start_student(student, spec, source)
             tokenizer = teachers.load_tokenizer(self._options.teacher)
             Backbone().save(student, tokenizer, start)
@@ -213,12 +221,11 @@ class Steps:
         self, model: str, name: str, chosen: plan.Plan, epochs: int
     ) -> None:
         options = self._options
-        task = csv_task(
+        task = self._goal.task(
             self._file("train"),
-            self._columns,
-            "label",
-            labels=self._labels,
-            eval_path=self._file("validation"),
+            self._num_texts,
+            self._labels,
+            self._file("validation"),
         )
         rate = options.learning_rate * (1 if name == "teacher" else 2)
         spec = FineTuning(
@@ -230,5 +237,10 @@ class Steps:
             batch_size=options.batch_size,
             max_length=chosen.max_length,
             precision=options.precision,
+            class_weights=options.class_weights,
+            label_smoothing=options.label_smoothing,
+            focal_gamma=options.focal_gamma,
+            best_by=options.best_by,
+            patience=options.patience,
         )
         finetune(task, spec, self._path / name)

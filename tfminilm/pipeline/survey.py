@@ -2,21 +2,26 @@
 
 import collections
 import dataclasses
+import itertools
+import pathlib
 from collections.abc import Iterable, Sequence
 
 import regex
 
 from tfminilm.errors import UserError
+from tfminilm.pipeline.goals import Goal, OneClass
+from tfminilm.pipeline.goals.goal import few
 from tfminilm.pipeline.table import Row
-from tfminilm.tasks.readers.csv_file import check_names
+from tfminilm.tasks.readers import paths
 
+# So much of unlabelled text is looked at.
+_MOST_LINES = 1_000
+# A script has most of the letters, or hardly any.
+_MOST, _HARDLY = 0.5, 0.05
 _SCRIPTS = (
     *("Latin", "Cyrillic", "Greek", "Arabic", "Hebrew", "Devanagari"),
     *("Thai", "Hangul", "Hiragana", "Katakana", "Han"),
 )
-# One row of a class for each split.
-_FEWEST_ROWS = 3
-_MOST_SHOWN = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Survey:
         conflicts: places of rows whose text stands under several labels; all
             are left out.
         scripts: the share of letters of each script, largest first.
+        goal: what is to be predicted.
     """
 
     rows: int
@@ -43,23 +49,26 @@ class Survey:
     duplicates: int
     conflicts: tuple[str, ...]
     scripts: dict[str, float]
+    goal: Goal
 
     def lines(self) -> list[str]:
         """Return the findings as sentences, one a line."""
-        counts = list(self.labels.values())
-        shown = ", ".join(f"{k} {n:,}" for k, n in self.labels.items())
+        goal, counts = self.goal, list(self.labels.values())
         lines = [
             f"{self.rows:,} rows, {len(self.examples):,} used, "
-            f"{len(self.labels)} classes: {_cut(shown)}"
+            f"{goal.describe(self.examples)}"
         ]
-        times = counts[0] / counts[-1]
+        if goal.reason:
+            lines.append(f"{goal.kind.replace('_', ' ')}: {goal.reason}")
+        lines += goal.notes(self.examples)
+        times = counts[0] / counts[-1] if counts else 1
         if times >= 3:
             lines.append(
                 f"imbalanced: the largest class has {times:.0f}"
                 " times the rows of the smallest; compare macro F1 as well"
             )
         if self.without_text:
-            lines.append(f"without text, left out: {_few(self.without_text)}")
+            lines.append(f"without text, left out: {few(self.without_text)}")
         if self.unlabelled:
             lines.append(
                 f"without a label: {len(self.unlabelled):,}; if they are "
@@ -71,7 +80,7 @@ class Survey:
         if self.conflicts:
             lines.append(
                 "same text under several labels, left out: "
-                f"{_few(self.conflicts)}"
+                f"{few(self.conflicts)}"
             )
         scripts = ", ".join(
             f"{name} {share:.0%}"
@@ -82,18 +91,20 @@ class Survey:
         return lines
 
 
-def look(rows: Sequence[Row], name: str) -> Survey:
+def look(rows: Sequence[Row], name: str, goal: Goal | None = None) -> Survey:
     """Look for what a careful person would look for.
 
     Args:
         rows: as they were read.
         name: what messages call the data.
+        goal: what is to be predicted; one of several classes by default.
 
     Raises:
-        UserError: no text, fewer than two classes, a class of fewer than
-            three texts, labels that differ only in case or spacing, or labels
-            that are numbers rather than classes.
+        UserError: no text, labels that cannot be read, or of which nothing
+            can be learned: fewer than two, one of fewer than three texts, or
+            some that differ only in case or spacing.
     """
+    goal = goal or OneClass()
     without_text = tuple(row.where for row in rows if not all(row.texts))
     whole = [row for row in rows if all(row.texts)]
     if not whole:
@@ -101,33 +112,65 @@ def look(rows: Sequence[Row], name: str) -> Survey:
             f"{name}: all {len(rows):,} texts are empty; name another column "
             "as the text's"
         )
+    goal.check_written([row for row in whole if goal.is_labelled(row)], name)
     by_text: dict[tuple[str, ...], list[Row]] = {}
     for row in whole:
         by_text.setdefault(row.key, []).append(row)
     examples, unlabelled, conflicts, duplicates = [], [], [], 0
     for same in by_text.values():
-        labelled = [row for row in same if row.label]
-        names = {row.label for row in labelled}
-        if len(names) > 1 and len({_plain(x) for x in names}) > 1:
+        labelled = [row for row in same if goal.is_labelled(row)]
+        if len({goal.meaning(row) for row in labelled}) > 1:
             conflicts += [row.where for row in labelled]
         elif labelled:
             examples.append(labelled[0])
             duplicates += len(labelled) - 1
         else:
             unlabelled.append(same[0].texts)
-    every = [row for row in whole if row.label]
-    _require_distinct(every, name)
-    counts = collections.Counter(row.label for row in examples)
-    _require_classes(counts, examples, name)
+    goal.check(examples, name)
     return Survey(
         rows=len(rows),
         examples=tuple(examples),
         unlabelled=tuple(unlabelled),
-        labels=dict(counts.most_common()),
+        labels=goal.counts(examples),
         without_text=without_text,
         duplicates=duplicates,
         conflicts=tuple(conflicts),
         scripts=scripts(text for row in whole for text in row.texts),
+        goal=goal,
+    )
+
+
+def require_like(path: pathlib.Path, report: Survey) -> None:
+    """Refuse unlabelled text that is written in another script.
+
+    Args:
+        path: a .txt file, or a folder of them; its first lines are looked at.
+        report: of the labelled text.
+
+    Raises:
+        UserError: most of its letters are of a script that the labelled texts
+            hardly have; or it has no text.
+    """
+    files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
+    lines = itertools.islice(
+        ((f, *line) for f in files for line in paths.lines(f)), _MOST_LINES
+    )
+    few = list(lines)
+    if not few:
+        raise UserError(
+            f"--unlabeled={path} holds no text; expected a .txt file or a "
+            "folder of them"
+        )
+    shares = scripts(text for _, _, text in few)
+    main, share = next(iter(shares.items()), ("", 0.0))
+    if share < _MOST or report.scripts.get(main, 0.0) >= _HARDLY:
+        return
+    file, number, _ = next(one for one in few if main in scripts([one[2]]))
+    known = ", ".join(f"{k} {v:.0%}" for k, v in report.scripts.items())
+    raise UserError(
+        f"--unlabeled: {share:.0%} of the letters of {file} are {main} (such "
+        f"as line {number}), those of the labelled texts {known}: expected "
+        "text of the same languages; leave it out, or give other"
     )
 
 
@@ -142,51 +185,3 @@ def scripts(texts: Iterable[str]) -> dict[str, float]:
 
 
 _PATTERNS = {name: regex.compile(rf"\p{{{name}}}") for name in _SCRIPTS}
-
-
-def _plain(label: str) -> str:
-    return " ".join(label.casefold().split())
-
-
-def _require_distinct(rows: Sequence[Row], name: str) -> None:
-    """Refuse labels that a person would take for one."""
-    written: dict[str, Row] = {}
-    for row in rows:
-        first = written.setdefault(_plain(row.label), row)
-        if first.label != row.label:
-            raise UserError(
-                f"{name}: labels {first.label!r} ({first.where}) and "
-                f"{row.label!r} ({row.where}) differ in case or spacing alone; "
-                "write them alike"
-            )
-
-
-def _require_classes(
-    counts: "collections.Counter[str]", examples: Sequence[Row], name: str
-) -> None:
-    if len(counts) < 2:
-        only = next(iter(counts), None)
-        labels = "no label" if only is None else f"the label {only!r} alone"
-        raise UserError(
-            f"{name}: {labels}; expected two classes or more: name another "
-            "column as the label's"
-        )
-    check_names(counts, name)
-    for label, count in counts.items():
-        if count < _FEWEST_ROWS:
-            places = [row.where for row in examples if row.label == label]
-            raise UserError(
-                f"{name}: label {label!r} has {count} "
-                f"text{'s' * (count != 1)} ({_few(places)}), expected "
-                f"{_FEWEST_ROWS} or more, one a split: add some, or remove it"
-            )
-
-
-def _few(places: Sequence[str]) -> str:
-    shown = "; ".join(places[:_MOST_SHOWN])
-    more = len(places) - _MOST_SHOWN
-    return shown + (f" and {more:,} more" if more > 0 else "")
-
-
-def _cut(text: str, most: int = 300) -> str:
-    return text if len(text) <= most else text[: most - 3] + "..."

@@ -7,11 +7,18 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tfminilm.errors import UserError
+from tfminilm.tasks.example import TaggedText
 from tfminilm.tasks.readers import columns
+from tfminilm.tasks.readers.columns import require_columns
 
 _READ = ".csv, .tsv, .jsonl, .parquet"
 _NO_TEXT = ("", "nan", "null", "none", "<na>")
+
+# As written; of a list, or of several columns, as many; or with its tags.
+Label = str | tuple[str, ...] | TaggedText
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,14 +28,22 @@ class Row:
     Attributes:
         where: its place, such as "support.csv, line 7".
         texts: one or two texts; a missing one is empty.
-        label: the label as written; empty if it is missing.
+        label: as written, empty if it is missing; a tuple of a list, or of
+            several columns; the text itself if it has tags.
         group: rows of one group stay in one split; empty if there are none.
     """
 
     where: str
     texts: tuple[str, ...]
-    label: str
+    label: Label
     group: str = ""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return those of a list, or of several columns; else the label's."""
+        if isinstance(self.label, TaggedText):
+            return ()
+        return (self.label,) if isinstance(self.label, str) else self.label
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -37,7 +52,10 @@ class Row:
 
 
 def read(
-    data: Any, text: Sequence[str], label: str, group: str | None = None
+    data: Any,
+    text: Sequence[str],
+    label: str | Sequence[str],
+    group: str | None = None,
 ) -> list[Row]:
     """Read labelled text.
 
@@ -46,7 +64,7 @@ def read(
             Hugging Face `datasets.Dataset`; a `tf.data.Dataset` of
             dictionaries; or an iterable of dictionaries.
         text: the names of the one or two columns of text.
-        label: the name of the label's column.
+        label: the name of the label's column; or of one for each class.
         group: a column whose equal values stay together, such as an author.
 
     Returns:
@@ -59,7 +77,8 @@ def read(
         raise UserError(
             f"{len(text)} columns of text are named; expected one or two"
         )
-    names = [*text, label, *filter(None, [group])]
+    labels = [label] if isinstance(label, str) else [*label]
+    names = [*text, *labels, *filter(None, [group])]
     if len(set(names)) < len(names):
         raise UserError(
             f"columns {', '.join(map(repr, names))}: expected different ones "
@@ -71,7 +90,7 @@ def read(
             Row(
                 where,
                 tuple(_cell(values[name]) for name in text),
-                _cell(values[label]),
+                _label([values[name] for name in labels]),
                 _cell(values[group]) if group else "",
             )
         )
@@ -102,14 +121,17 @@ def records(
     if isinstance(data, str | os.PathLike):
         yield from _file(pathlib.Path(data).expanduser(), names)
         return
+    if hasattr(data, "features") and hasattr(data, "column_names"):
+        yield from _of_dataset(data, names)
+        return
     header = getattr(data, "columns", None)
     if header is not None and hasattr(data, "to_dict"):
-        _require(list(header), names, name_of(data))
+        require_columns(list(header), names, name_of(data))
         data = data.to_dict("records")
     elif hasattr(data, "as_numpy_iterator"):
         data = data.as_numpy_iterator()
     elif isinstance(data, Mapping):
-        _require(list(data), names, name_of(data))
+        require_columns(list(data), names, name_of(data))
         keys = list(data)
         data = (
             dict(zip(keys, row, strict=True))
@@ -121,8 +143,45 @@ def records(
                 f"row {number} is a {type(row).__name__}, expected a "
                 "dictionary of columns"
             )
-        _require(list(row), names, f"row {number}")
+        require_columns(list(row), names, f"row {number}")
         yield f"row {number}", row
+
+
+def _of_dataset(
+    data: Any, names: Sequence[str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the rows of a Hugging Face data set, classes by their names."""
+    if isinstance(data, Mapping):
+        raise UserError(
+            f"the data is a {type(data).__name__} of the splits "
+            f"{', '.join(data)}: give one of them, such as "
+            f"data[{next(iter(data), 'train')!r}]"
+        )
+    features = data.features or {}
+    if data.column_names is not None:
+        require_columns(data.column_names, names, name_of(data))
+    # A ClassLabel has numbers; -1 stands for none.
+    classes = {
+        name: features[name].names
+        for name in names
+        if hasattr(features.get(name), "names")
+    }
+    for number, row in enumerate(data):
+        require_columns(list(row), names, f"row {number}")
+        yield (
+            f"row {number}",
+            {
+                name: _class(row[name], classes[name])
+                if name in classes
+                else row[name]
+                for name in names
+            },
+        )
+
+
+def _class(number: int | None, names: Sequence[str]) -> str:
+    """Return the name of a class; empty if the row has none."""
+    return "" if number is None or number < 0 else names[number]
 
 
 def _iterate(data: Any) -> Iterable[Any]:
@@ -166,27 +225,35 @@ def _parquet(
             f"cannot read {path}: {str(error).splitlines()[0]}; expected a "
             "Parquet file"
         ) from error
-    _require(table.column_names, names, os.fspath(path))
+    require_columns(table.column_names, names, os.fspath(path))
     for number, row in enumerate(table.select(list(names)).to_pylist()):
         yield f"{path}, row {number}", row
 
 
-def _require(header: Sequence[Any], names: Sequence[str], where: str) -> None:
-    for name in names:
-        if header.count(name) != 1:
-            fault = "two columns" if name in header else "no column"
-            shown = ", ".join(map(str, header))[:200]
-            raise UserError(
-                f"{where}: {fault} {name!r}; there are {shown}; name columns "
-                "that are there once"
-            )
+def _label(cells: Sequence[Any]) -> str | tuple[str, ...]:
+    """Return a field; of several columns, or of a list, its fields."""
+    if len(cells) > 1:
+        # Of booleans "True" is no number.
+        return tuple(
+            _cell(int(x) if isinstance(x, bool | np.bool_) else x)
+            for x in cells
+        )
+    (cell,) = cells
+    if isinstance(cell, list | tuple | np.ndarray):
+        return tuple(map(_cell, cell))
+    return _cell(cell)
 
 
 def _cell(value: Any) -> str:
     """Return a field as text; what is missing is empty."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or (
+        isinstance(value, float | np.floating) and math.isnan(value)
+    ):
         return ""
+    # pandas makes 1.0 of 1 where other rows have nothing.
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        value = int(value)
     text = str(value).strip()
     return "" if text.casefold() in _NO_TEXT else text

@@ -117,6 +117,20 @@ def chunks(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     return chunks
 
 
+def begin_inside(tags: Sequence[str]) -> int:
+    """Count the entities whose first tag is I, as in files of IOB1."""
+    return sum(tags[first][0] == "I" for first, _, _ in chunks(tags))
+
+
+def begun(tags: Sequence[str]) -> tuple[str, ...]:
+    """Return tags of which those I that begin an entity are B."""
+    fixed = list(tags)
+    for first, _, label in chunks(tags):
+        if tags[first][0] == "I":
+            fixed[first] = f"B-{label}"
+    return tuple(fixed)
+
+
 def entities(
     tags: Sequence[str], words: Sequence[tuple[int, int]]
 ) -> tuple[Entity, ...]:

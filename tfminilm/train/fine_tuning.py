@@ -14,7 +14,7 @@ from tfminilm.private import optimizers, trainers
 from tfminilm.tasks import class_weights, windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encoded import Encoded
-from tfminilm.tasks.evaluate import evaluate, tuned
+from tfminilm.tasks.evaluate import Scorer, tuned
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task, get_task
@@ -127,8 +127,7 @@ class FineTuning:
         for name in ("label_smoothing", "focal_gamma"):
             expected = f"0, as {task.name} has no classes of texts"
             _require(can or not getattr(self, name), self, name, expected)
-        one_of_several = can and not kind.has_several_labels
-        is_right = one_of_several or not self.class_weights
+        is_right = kind.picks_one or not self.class_weights
         expected = f"none, as {task.name} does not ask for one of several"
         _require(is_right, self, "class_weights", f"{expected} classes")
 
@@ -219,20 +218,11 @@ class FineTuningJob:
             inputs = {name: inputs[name] for name in models.trained.input}
             return inputs, labels.get("labels", labels), weights
 
-        def score(head: keras.Model) -> dict[str, float]:
-            examples = dev[task.eval_splits[0]]
-            return evaluate(
-                task,
-                head,
-                models.tokenizer,
-                examples,
-                settings,
-                self.cache,
-            ).metrics
+        first = dev[task.eval_splits[0]] if dev else []
+        score = Scorer(task, models.tokenizer, first, settings, self.cache)
 
         def tune(head: keras.Model, tokenizer: Tokenizer) -> Settings:
-            examples = dev[task.eval_splits[0]]
-            return tuned(task, head, tokenizer, examples, settings)
+            return tuned(task, head, tokenizer, first, settings)
 
         return TrainingData(
             batches=lambda first, count: batches.dataset(first, count).map(

@@ -160,6 +160,8 @@ def _measured(product: Matmul) -> Matmul:
     )
 
 
+# The next run of a process often makes the same products.
+@functools.lru_cache(maxsize=256)
 def _seconds(product: Matmul) -> float:
     import tensorflow as tf
 

@@ -25,6 +25,7 @@ class Classification(LabelledTexts):
     name = "classification"
     manifest_name = "classification"
     has_classes = True
+    picks_one = True
     has_shaped_losses = True
 
     def num_outputs(self, task: Task) -> int:

@@ -72,6 +72,9 @@ class Kind(abc.ABC):
     has_classes: ClassVar[bool] = False
     """Whether a bundle's manifest lists the names of its labels."""
 
+    picks_one: ClassVar[bool] = False
+    """Whether exactly one of its classes is true, by a softmax."""
+
     has_scale: ClassVar[bool] = False
     """Whether `standardise` changes its labels."""
 

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tfminilm.errors import UserError
@@ -28,11 +28,35 @@ def rows(
     if path.suffix.lower() == ".jsonl":
         yield from json_rows.rows(path, [*filter(None, wanted)])
         return
-    content = paths.text(path)
     is_tsv = path.suffix.lower() == ".tsv"
+    yield from rows_of(str(path), paths.text(path), is_tsv, wanted)
+
+
+def rows_of(
+    name: str,
+    content: str,
+    is_tsv: bool,
+    wanted: Sequence[str] | None = None,
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the rows of a table with a header, each with its place.
+
+    Args:
+        name: what messages call the table.
+        content: its text.
+        is_tsv: whether tabs part the fields, instead of commas.
+        wanted: as `rows` takes it; None for all that the header names.
+
+    Raises:
+        UserError: as `rows`.
+    """
+    path = pathlib.Path(name)
     table = tab_separated(path, content) if is_tsv else quoted(path, content)
     _, header = table[0]
-    _check_header(path, header, wanted)
+    require_columns(
+        header,
+        dict.fromkeys(header) if wanted is None else filter(None, wanted),
+        f"{name}, line 1",
+    )
     # Spreadsheets write rows of nothing but delimiters below a table.
     whole = [
         row
@@ -41,21 +65,25 @@ def rows(
     ]
     if not whole:
         raise UserError(
-            f"{path} has a header and no rows; expected a row for each example"
+            f"{name} has a header and no rows; expected a row for each example"
         )
     for line, fields in whole:
-        where = f"{path}, line {line}"
-        yield where, dict(zip(header, fields, strict=True))
+        yield f"{name}, line {line}", dict(zip(header, fields, strict=True))
 
 
-def _check_header(
-    path: pathlib.Path, header: list[str], wanted: Sequence[str]
+def require_columns(
+    header: Sequence[Any], names: Iterable[str], where: str
 ) -> None:
-    for name in filter(None, wanted):
-        if header.count(name) != 1:
-            fault = "two columns" if name in header else "no column"
+    """Refuse a table in which a column is missing, or is there twice.
+
+    Raises:
+        UserError: names the column, and those that are there.
+    """
+    for name in names:
+        if (count := list(header).count(name)) != 1:
+            fault = "two columns" if count else "no column"
             raise UserError(
-                f"{path}, line 1: {fault} {name!r}; the header reads "
-                f"{', '.join(header)[:200]!r}; name columns that are there "
-                "once"
+                f"{where}: {fault} {name!r}; the header reads "
+                f"{', '.join(map(str, header))[:200]!r}; name columns that "
+                "are there once"
             )

@@ -7,7 +7,7 @@ import math
 import os
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tfminilm.errors import UserError
@@ -116,6 +116,11 @@ def read(task: Task, split: str) -> list[Example]:
         )
         for index, (where, row) in enumerate(table.rows(path, wanted))
     ]
+    if not any(text.strip() for one in examples for text in one.texts):
+        raise UserError(
+            f"{path}: all {len(examples):,} texts in "
+            f"{' and '.join(task.texts)} are blank; name another column"
+        )
     if split != "all" and names["train"] == names["validation"]:
         rows = held_out(len(examples))
         examples = [
@@ -238,8 +243,11 @@ def _classes(
     if not column:
         raise UserError(f"{path}: name the label's column, or the labels")
     counts: collections.Counter[str] = collections.Counter()
+    places: dict[str, str] = {}
     for where, row in table.rows(path, (*text_columns, column)):
         names = names_of(row[column])
+        for name in names:
+            places.setdefault(name, where)
         if "" in names:
             raise UserError(
                 f"{where}: no label in column {column!r}; give the row one, or "
@@ -248,9 +256,35 @@ def _classes(
         counts.update(names)
     check_names(counts, f"{path}, column {column!r}")
     _check_classes(path, list(counts))
+    require_distinct(places.items(), os.fspath(path))
     if all(map(_WHOLE.fullmatch, counts)):
         return sorted(counts, key=lambda label: (int(label), label))
     return sorted(counts)
+
+
+def require_distinct(labels: Iterable[tuple[str, str]], where: str) -> None:
+    """Refuse labels that a person would take for one.
+
+    Args:
+        labels: each with its place, such as "a.csv, line 7".
+        where: what the message calls the file.
+
+    Raises:
+        UserError: two differ in case or spacing alone.
+    """
+    written: dict[str, tuple[str, str]] = {}
+    for label, place in labels:
+        first, before = written.setdefault(plain(label), (label, place))
+        if first != label:
+            raise UserError(
+                f"{where}: labels {first!r} ({before}) and {label!r} "
+                f"({place}) differ in case or spacing alone; write them alike"
+            )
+
+
+def plain(label: str) -> str:
+    """Return a label without case and spacing."""
+    return " ".join(label.casefold().split())
 
 
 def check_names(counts: collections.Counter[str], where: str) -> None:

@@ -97,9 +97,10 @@ def decoded(raw: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         # The error counts bytes from behind a byte-order mark.
         start = error.start + len(raw) - len(error.object)
+        line = raw.count(b"\n", 0, start) + 1
         raise UserError(
-            f"{name} is not UTF-8 (byte 0x{raw[start]:02x} at offset {start}); "
-            "convert it to UTF-8"
+            f"{name} is not UTF-8 (byte 0x{raw[start]:02x} at offset {start}, "
+            f"in line {line}); convert all of it to UTF-8"
         ) from error
 
 

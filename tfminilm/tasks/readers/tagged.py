@@ -3,17 +3,20 @@
 "conll:FILE" has a word and its tag a line, "spans:FILE" a text a line of JSON.
 """
 
+import logging
 import os
 import pathlib
 from collections.abc import Sequence
 
 from tfminilm.errors import UserError
 from tfminilm.tasks import entities
-from tfminilm.tasks.example import TaggedText
+from tfminilm.tasks.example import PlacedText, TaggedText
 from tfminilm.tasks.kinds import KINDS
 from tfminilm.tasks.readers import conll, spans
 from tfminilm.tasks.readers.csv_file import held_out
 from tfminilm.tasks.task import Files, Task
+
+_LOG = logging.getLogger(__name__)
 
 KIND = "token_classification"
 READERS = {"conll": conll.read, "spans": spans.read}
@@ -46,6 +49,7 @@ def tagged_task(
     if labels is None:
         texts = READERS[prefix](pathlib.Path(file), columns)
         tags = {tag for text in texts for tag in text.example.tags or ()}
+        _tell_begun(texts, file)
         labels = entities.complete(tags, file)
     validation = file if eval_path is None else os.fspath(eval_path)
     names = {"train": (file,), "validation": (validation,), "all": (file,)}
@@ -59,6 +63,22 @@ def tagged_task(
         label="tags",
         test_splits=("all",),
     )
+
+
+def _tell_begun(texts: Sequence[PlacedText], file: str) -> None:
+    """Log that entities begin with "I-", which may be a mistake."""
+    counts = [
+        (entities.begin_inside(example.tags or ()), place)
+        for place, example in texts
+    ]
+    if places := [place for count, place in counts if count]:
+        _LOG.warning(
+            "%s: entities that begin with I- are taken to begin there: %d, "
+            "the first in %s; write B- for an entity's first word",
+            file,
+            sum(count for count, _ in counts),
+            places[0],
+        )
 
 
 def read(task: Task, split: str) -> list[TaggedText]:

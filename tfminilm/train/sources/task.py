@@ -11,7 +11,7 @@ import keras
 from tfminilm import teachers
 from tfminilm.errors import UserError
 from tfminilm.tasks.encoded import Encoded
-from tfminilm.tasks.evaluate import evaluate, tuned
+from tfminilm.tasks.evaluate import Scorer, tuned
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.readers import paths, tagged
@@ -171,11 +171,7 @@ def task_examples(
         how = dataclasses.replace(settings, max_length=cut.max_length)
         return kind.encode(task, few, cut.tokenizer, how, folder.text)
 
-    def score(student: keras.Model) -> dict[str, float]:
-        return evaluate(
-            task, student, models.tokenizer, held_out, settings, folder.text
-        ).metrics
-
+    score = Scorer(task, models.tokenizer, held_out, settings, folder.text)
     encoder = Encoder.of(models, settings.max_length, encoded)
 
     def tune(student: keras.Model, tokenizer: Tokenizer) -> Settings:
