@@ -56,7 +56,7 @@ def looked_at(data, label=None, **options):
         (rows([3, 1, 2]), None, {}, OneClass, "123", "--kind=regression"),
         (rows([1.5, 1, 2]), None, {}, Number, "", "with fractions"),
         (rows([3, 1]), None, {"kind": "regression"}, Number, "", "as told"),
-        (rows(["x;y", "y", "x"]), None, {}, SeveralLabels, "xy", "';'"),
+        (rows(["x;y", "y"]), None, {}, SeveralLabels, "xy", "';'"),
         (rows(["x|y", "y|z", "z|x"]), None, {}, SeveralLabels, "xyz", r"'\|'"),
         # Of "x;y" no part stands elsewhere: it is a name.
         (rows(["x;y", "z"]), None, {}, OneClass, ["x;y", "z"], "are names"),

@@ -74,8 +74,8 @@ def _of_labels(written: Sequence, separator: str) -> Goal:
         return SeveralLabels("the labels are lists")
     if separator:
         return SeveralLabels(
-            f"labels have {separator!r} between names that are others' too "
-            "(--kind=classification takes each as it is)",
+            f"labels have {separator!r} between names, some of which are also "
+            "others' (--kind=classification takes each as it is)",
             separator,
         )
     numbers = [number_of(label) for label in written]
@@ -95,7 +95,7 @@ def _of_labels(written: Sequence, separator: str) -> Goal:
 def _separator(written: Sequence, is_told: bool) -> str:
     """Return what stands between several labels; empty if nothing does.
 
-    Unless several labels are told, each name beside a separator has to be in
+    Unless several labels are told, a name beside a separator has to be in
     another label, too: "a;b" alone may be the name of a class.
     """
     fields = {label for label in written if isinstance(label, str)}
@@ -105,7 +105,7 @@ def _separator(written: Sequence, is_told: bool) -> str:
             name for field in fields for name in {*split(field, separator)}
         )
         names = {name for field in joined for name in split(field, separator)}
-        if joined and (is_told or all(counts[name] > 1 for name in names)):
+        if joined and (is_told or any(counts[name] > 1 for name in names)):
             return separator
     return ""
 
