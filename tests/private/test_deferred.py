@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfminilm.private.deferred import assign, made_with_values
+from tfminilm.private.deferred import aligned, assign, made_with_values
 
 
 def layer(seed=3):
@@ -73,3 +73,41 @@ def test_nothing_that_is_assigned_is_lost():
     with pytest.raises(AssertionError, match="of another model"):
         change()
     np.testing.assert_array_equal(other.bias, np.zeros(4))
+
+
+def numbers(*shape, dtype="float32"):
+    array = aligned(shape, np.dtype(dtype))
+    array[:] = np.random.default_rng(0).normal(size=shape)
+    return array
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "turn",
+    [
+        lambda x: x,
+        lambda x: x.T,
+        lambda x: x.T.reshape(8, 2, 3),  # A view, as of heads of attention.
+        lambda x: x.reshape(2, 3, 8).T,
+        lambda x: x[::2],
+        lambda x: x.ravel()[1:],  # Not where TensorFlow could read it.
+    ],
+)
+def test_views_of_arrays(turn, dtype):
+    value = turn(numbers(6, 8, dtype=dtype))
+    with made_with_values():
+        variable = keras.Variable("zeros", value.shape, "float32")
+        assign(variable, lambda: value)
+    np.testing.assert_array_equal(variable, value.astype("float32"))
+
+
+def test_an_array_stays_its_own():
+    value = numbers(4, 4)
+    wanted = value.copy()
+    with made_with_values():
+        variable = keras.Variable("zeros", (4, 4), "float32")
+        assign(variable, lambda: value)
+    variable.assign_add(np.ones((4, 4)))
+    np.testing.assert_array_equal(value, wanted)
+    value[:] = 0
+    np.testing.assert_array_equal(variable, wanted + 1)

@@ -16,6 +16,7 @@ import numpy as np
 
 from tfminilm import json_files
 from tfminilm.errors import UserError, in_one_line
+from tfminilm.families.hugging_face import tensors
 from tfminilm.private import deferred
 
 _TF1_SETTINGS = ("bert_config.json", "config.json")
@@ -238,8 +239,6 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _open_safetensors(folder: pathlib.Path) -> Any:
-    import safetensors
-
     # As `transformers`, which looks for parts where there is no whole file.
     names: Iterable[str] = ["model.safetensors"]
     indexed: dict[str, str] = {}
@@ -247,38 +246,28 @@ def _open_safetensors(folder: pathlib.Path) -> Any:
     if not (folder / "model.safetensors").is_file():
         indexed = weight_map(index)
         names = sorted(set(indexed.values()))
-    shapes: dict[str, tuple[int, ...]] = {}
     where = {}
     for name in names:
         if not (folder / name).is_file():
             raise UserError(f"{index}: {name} is not beside it; {AGAIN}")
         path = folder / name
-        file = safetensors.safe_open(path, framework="np")
-        keys = set(file.keys())
-        if lost := {k for k, x in indexed.items() if x == name} - keys:
+        stored = tensors.find(path)
+        if lost := {k for k, x in indexed.items() if x == name} - stored.keys():
             raise UserError(
                 f"{index}: {name} has no {_listed(sorted(lost))}; {AGAIN}"
             )
         # What is in several parts is read from the one that the index names.
-        for key in (k for k in keys if indexed.get(k, name) == name):
-            tensor = file.get_slice(key)
-            if tensor.get_dtype() not in _DTYPES and not _is_constant(key):
+        for key in (k for k in stored if indexed.get(k, name) == name):
+            tensor = stored[key]
+            if tensor.dtype not in _DTYPES and not _is_constant(key):
                 raise UserError(
-                    f"{path}: {key} is {tensor.get_dtype()}, expected "
+                    f"{path}: {key} is {tensor.dtype}, expected "
                     f"one of {', '.join(_DTYPES)}"
                 )
             name_today = _todays_name(key)
-            name_today = key if name_today in keys else name_today
-            shapes[name_today] = tuple(tensor.get_shape())
-            where[name_today] = path, key
-
-    def read(name: str) -> np.ndarray:
-        path, key = where[name]
-        # An open file's pages would count as memory until it is closed.
-        with safetensors.safe_open(path, framework="np") as file:
-            return file.get_tensor(key)
-
-    return shapes, read
+            where[key if name_today in stored else name_today] = tensor
+    shapes = {name: tensor.shape for name, tensor in where.items()}
+    return shapes, lambda name: where[name].read()
 
 
 def _is_constant(name: str) -> bool:
