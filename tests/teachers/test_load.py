@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import sys
 
+import keras
 import keras_hub
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import safetensors.numpy
 
 import tfminilm
 from tfminilm import teachers
+from tfminilm.tasks import heads
 from tfminilm.teachers import load_backbone, load_tokenizer
 from tfminilm.teachers.load import resolve
 
@@ -282,3 +284,31 @@ def test_refuses_a_model_that_is_no_encoder(tmp_path):
 def test_refuses_a_folder_without_a_tokenizer(hugging_face):
     message = refusal(hugging_face, load_tokenizer)
     assert "cannot load a tokenizer from" in message
+
+
+@pytest.mark.parametrize(
+    ("load", "make"),
+    [
+        (load_backbone, lambda backbone: backbone),
+        (teachers.load_masked_lm, teachers.build_masked_lm),
+        (
+            heads.load_head,
+            lambda backbone: keras_hub.models.BertTextClassifier(backbone, 2),
+        ),
+    ],
+)
+def test_a_preset_is_not_built_with_random_numbers(
+    load, make, make_encoder, tmp_path, monkeypatch
+):
+    model = make(make_encoder(num_layers=1, num_heads=2, hidden_dim=96))
+    model.save_to_preset(tmp_path)
+    drawn = []
+    plain = keras.initializers.TruncatedNormal.__call__
+
+    def draw(self, shape, dtype=None):
+        drawn.append(shape)
+        return plain(self, shape, dtype)
+
+    monkeypatch.setattr(keras.initializers.TruncatedNormal, "__call__", draw)
+    assert same_weights(load(tmp_path), model)
+    assert not drawn

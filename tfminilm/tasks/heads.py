@@ -10,6 +10,7 @@ import keras_hub
 from tfminilm import json_files
 from tfminilm.errors import UserError, in_one_line
 from tfminilm.families.room import require_preset_room
+from tfminilm.private.deferred import made_with_values
 from tfminilm.tasks.head_models import (
     SHAPE,
     FirstTokenClassifier,
@@ -94,7 +95,9 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
         }
         cls = classes.get(name, keras_hub.models.TextClassifier)
         require_preset_room(path)
-        return _with_logits(cls.from_preset(str(path), compile=False))
+        with made_with_values():
+            model = cls.from_preset(str(path), compile=False)
+        return _with_logits(model)
     except UserError:
         raise
     except Exception as error:

@@ -124,7 +124,7 @@ def load_tokenizer(source: str | os.PathLike, rules: str | None = None) -> Any:
     path = pathlib.Path(folder)
     if is_small or not path.is_dir():
         return hugging_face.of_family(tokenizer, {})
-    if _is_preset(path):
+    if _registered_name(path):
         return exact.load(tokenizer, path)
     return hugging_face.with_rules(tokenizer, path)
 
@@ -172,7 +172,7 @@ def _keras_hub_tokenizer(folder: str, source: str | os.PathLike) -> Any:
         cls = tokens.tokenizer_class() if tokens else None
         if cls and (made := from_rules.make(cls, path)):
             return made
-    if _is_ours(folder):
+    if _registered_name(folder).startswith("tfminilm>"):
         # KerasHub would look for a tokenizer class of this kind of backbone.
         saved = _read_json(path / "tokenizer.json")
         try:
@@ -313,18 +313,11 @@ def hugging_face_folder(name: str) -> str:
     return str(folder)
 
 
-def _is_ours(folder: str) -> bool:
-    """Return whether it is a preset of a backbone of this package."""
+def _registered_name(folder: str | pathlib.Path) -> str:
+    """Return the class that a KerasHub preset names; empty if it is none."""
     config = pathlib.Path(folder, "config.json")
-    return config.is_file() and (
-        _read_json(config).get("registered_name", "").startswith("tfminilm>")
-    )
-
-
-def _is_preset(folder: pathlib.Path) -> bool:
-    """Tell whether it is a KerasHub preset, no Hugging Face folder."""
-    config = folder / "config.json"
-    return config.is_file() and "registered_name" in _read_json(config)
+    settings = _read_json(config) if config.is_file() else {}
+    return settings.get("registered_name", "")
 
 
 def _package_folder(name: str) -> str:
@@ -386,7 +379,8 @@ def _from_preset(
     cls: Any, folder: str, source: Source, what: str, **options: object
 ) -> Any:
     try:
-        return cls.from_preset(folder, **options)
+        with made_with_values():
+            return cls.from_preset(folder, **options)
     except Exception as error:
         # KerasHub, h5py, safetensors and the hubs each raise their own kind.
         raise _cannot_load(what, source, error) from error

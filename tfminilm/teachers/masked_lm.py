@@ -122,7 +122,11 @@ def find_masked_lm(
         if task["class_name"].endswith("MaskedLM"):
             require_preset_room(folder)
             options = {} if dtype is None else {"dtype": dtype}
-            model = keras_hub.models.MaskedLM.from_preset(folder, **options)
+            with made_with_values():  # Where no optimizer can be made.
+                model = keras_hub.models.MaskedLM.from_preset(
+                    folder, compile=False, **options
+                )
+            model.compile()
     return None if model is None else _in_any_precision(model)
 
 

@@ -38,7 +38,7 @@ class StoredTensor(NamedTuple):
         # NumPy's own `fromfile` copies through a buffer.
         with open(self.path, "rb", buffering=0) as file:
             file.seek(self.start)
-            left = memoryview(array.reshape(-1).view("uint8"))
+            left = memoryview(array.reshape(-1).view("uint8").data)
             while len(left):
                 num_bytes = file.readinto(left)
                 if not num_bytes:
