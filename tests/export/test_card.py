@@ -18,7 +18,7 @@ from tfminilm.export.card import facts, text, usage
 from tfminilm.export.card.options import CardOptions
 from tfminilm.export.card.page import Subject
 from tfminilm.export.card.publish import publish, write_beside
-from tfminilm.export.server import hugging_face
+from tfminilm.export.server import hugging_face, masked_words
 from tfminilm.tasks import heads
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
@@ -248,7 +248,8 @@ def test_flags_are_asked_for(missing, capfd):
 
 
 def test_every_head_that_is_written_has_its_use():
-    assert {*hugging_face._HEADS, "Model"} <= {*usage.KINDS}
+    heads_written = {*hugging_face._HEADS, masked_words.SUFFIX, "Model"}
+    assert heads_written == {*usage.KINDS}
 
 
 def test_a_model_without_a_run_says_so(tmp_path):

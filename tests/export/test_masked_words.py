@@ -7,8 +7,10 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from tfminilm import students, teachers
+from tfminilm.commands import main
 from tfminilm.errors import UserError
 from tfminilm.export.server import hugging_face, masked_words
 from tfminilm.export.server.folder import export_folder
@@ -99,7 +101,6 @@ def test_a_student_and_what_is_left_out(tmp_path):
     ("kind", "options", "fault"),
     [
         ("bert", {}, "its head is gelu, expected gelu_approximate"),
-        ("mobilebert", {}, "row 0 of its token table"),
         ("mobilebert", {"next_sentence": True}, "predicts next sentences too"),
     ],
 )
@@ -110,3 +111,31 @@ def test_what_transformers_has_not(kind, options, fault, tmp_path):
     with pytest.raises(UserError, match=f"{fault}.*--as=encoder"):
         hugging_face.write(model, made.made.tokenizer(), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_other_tables_of_logits_are_refused(tmp_path):
+    name = "mobilebert_padding"
+    hugging_face.write(made.model(name), made.tokenizer(name), tmp_path)
+    path = tmp_path / "model.safetensors"
+    tensors = safetensors.numpy.load_file(path)
+    tensors["cls.predictions.decoder.weight"][3] += 1  # No padding's row.
+    safetensors.numpy.save_file(tensors, path, {"format": "pt"})
+    with pytest.raises(UserError, match="tie_word_embeddings is false"):
+        teachers.load_masked_lm(tmp_path)
+
+
+def test_published_with_its_head(tmp_path, capsys):
+    name, run = "electra_plain", tmp_path / "preset"
+    made.model(name).save_to_preset(run)
+    made.tokenizer(name).save_to_preset(run)
+    flags = f"--model={run}", "--license=mit"
+    for part, end in (("", "ForMaskedLM"), ("encoder", "Model")):
+        hub = tmp_path / f"hub{part}"
+        more = [f"--as={part}"] if part else []
+        assert main(["publish", *flags, f"--output={hub}", *more]) == 0
+        settings = json.loads((hub / "config.json").read_text())
+        assert settings["architectures"] == [f"Electra{end}"]
+        card = (hub / "README.md").read_text()
+        assert ('pipeline_tag: "fill-mask"' in card) == (not part)
+        assert ("import AutoModelForMaskedLM," in card) == (not part)
+        assert "left out" not in capsys.readouterr().out

@@ -30,9 +30,20 @@ FAMILIES = (
     "deberta_v3",
     "modernbert",
     "mobilebert",
+    "mobilebert_padding",
+    "bert_approximated",
+    "electra",
+    "electra_plain",
 )
 # What begins the names of these classes in `transformers`.
 OWN_CLASSES = {"mpnet", "modernbert", "mobilebert"}
+# More of some: whose padding makes a logit, with the approximated GELU as both
+# the encoder's and the head's, and KerasHub's own encoder.
+VARIANTS = {
+    "mobilebert_padding": "mobilebert",
+    "bert_approximated": "bert",
+    "electra_plain": "electra",
+}
 SIZE = {
     "num_layers": 2,
     "num_heads": 2,
@@ -72,7 +83,7 @@ def tokenizer(name):
             return teachers.load_tokenizer(folder)
     if name == "deberta_v3":
         return script("make_deberta_folders").build("span")[1]
-    return made.tokenizer(name)
+    return made.tokenizer(VARIANTS.get(name, name))
 
 
 def model(name):
@@ -80,10 +91,13 @@ def model(name):
     from tfminilm import families, students, teachers
     from tfminilm.families.backbones import variants
 
+    variant, name = name, VARIANTS.get(name, name)
     size = SIZE | {"vocabulary_size": tokenizer(name).vocabulary_size()}
     if name == "mobilebert":
         size |= {"bottleneck_dim": 8, "embedding_dim": 8}
-    if name in OWN_CLASSES:
+    if name == "electra":
+        size["embedding_dim"] = 8
+    if name in OWN_CLASSES or variant == "electra_plain":
         backbone = getattr(students, name)(**size)
     else:
         kinds = {"camembert": "xlm-roberta", "deberta_v3": "deberta-v2"}
@@ -93,10 +107,15 @@ def model(name):
             size |= {"num_inner_repetitions": 1}
         if name == "deberta_v3":
             size |= {"bucket_size": 4}
+        if name == "electra":
+            size["vocab_size"] = size.pop("vocabulary_size")
+        activation = "relu" if name == "bert" else "gelu"
+        if variant == "bert_approximated":
+            activation = "gelu_approximate"
         # The heads of KerasHub's own have another epsilon.
         backbone = variants(record).backbone(
             **size,
-            activation="relu" if name == "bert" else "gelu",
+            activation=activation,
             layer_norm_epsilon=1e-12 if name == "distilbert" else 1e-3,
         )
     built = teachers.build_masked_lm(backbone)
@@ -105,7 +124,7 @@ def model(name):
         if variable.dtype == "float32":
             value = 0.25 * random.normal(size=variable.shape)
             variable.assign(value + (variable.name == "gamma"))
-    if name == "mobilebert":
+    if variant == "mobilebert":
         # The padding's row is zero, as there.
         layer = backbone.token_embedding
         (table,) = layer.get_weights()

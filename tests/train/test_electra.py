@@ -1,6 +1,7 @@
 """An ELECTRA that learns from one: the class with names of its own."""
 
 import keras_hub
+import pytest
 
 from tfminilm import students, teachers
 
@@ -21,3 +22,20 @@ def test_an_electra_learns_from_one(tmp_path, tiny, distill):
     student = teachers.load_backbone(run)
     assert type(student) is keras_hub.models.ElectraBackbone
     assert (student.vocab_size, student.embedding_dim) == (len(words), 4)
+
+
+@pytest.mark.slow
+def test_a_generator_teaches_masked_words(tmp_path, tiny, distill):
+    words = teachers.load_tokenizer(tiny.teacher).get_vocabulary()
+    folder, run = str(tmp_path / "teacher"), tmp_path / "run"
+    sizes = {"num_heads": 2, "vocabulary_size": len(words)}
+    backbone = students.electra(2, 16, embedding_dim=4, **sizes)
+    teachers.build_masked_lm(backbone).save_to_preset(folder)
+    keras_hub.models.ElectraTokenizer(words, lowercase=True).save_to_preset(
+        folder
+    )
+    flags = ("teacher=" + folder, "student.kind=electra", "train.steps=2")
+    flags += ("student.embedding_dim=4", "student.init=uniform")
+    flags += ("method.name=MLMKD", "student.hidden_dim=16")
+    assert distill(run, *(f"--config.{flag}" for flag in flags)) == 0
+    assert type(teachers.load_masked_lm(run)).__name__ == "ElectraMaskedLM"

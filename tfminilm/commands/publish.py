@@ -53,6 +53,13 @@ def define_flags(flags: flags.FlagValues) -> None:
         "The names of the model's classes in the order of its outputs, if its "
         "folder does not say them, as KerasHub's presets.",
     )
+    flags.DEFINE_enum(
+        "as",
+        None,
+        ["encoder", "task"],
+        "What to write of a model with a head: the encoder alone, or (by "
+        "default) the head too; task also refuses an encoder without one.",
+    )
 
 
 def run(flags: flags.FlagValues) -> None:
@@ -87,6 +94,7 @@ def run(flags: flags.FlagValues) -> None:
     quiet.import_tensorflow()
     from tfminilm.export.bundle.replaceable import require_replaceable
     from tfminilm.export.card.publish import publish
+    from tfminilm.export.server.masked_words import OUTPUT
     from tfminilm.export.source import left_out
     from tfminilm.train import at_step
 
@@ -97,9 +105,13 @@ def run(flags: flags.FlagValues) -> None:
         options,
         flags.description or "",
         flags.labels or (),
+        part := getattr(flags, "as") or "",
     )
     source = at_step.folder_of(flags.model)
-    if line := left_out(source, manifest.task_name is not None):
+    has_head = manifest.task_name is not None or (
+        manifest.parity is not None and OUTPUT in manifest.parity.outputs
+    )
+    if not part and (line := left_out(source, has_head)):
         print(line)
     name = options.repository or "OWNER/NAME"
     print(

@@ -104,6 +104,7 @@ def left_out(source: str | os.PathLike, has_head: bool) -> str:
     if has_head or not has_masked_lm(source):
         return ""
     return (
-        "The head for masked words answers no task and is left out; export "
-        "--config=export/hugging_face.py writes it."
+        "The head for masked words answers no task and is left out; publish "
+        "and export --config=export/hugging_face.py write it where the folder "
+        "is not one of sentence-transformers."
     )

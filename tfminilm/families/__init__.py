@@ -201,9 +201,17 @@ def variants() -> list["Variants"]:
 
 def masked_lms() -> dict[type, Any]:
     """Return the masked language models by the class of their backbone."""
+    from tfminilm.families import backbones
+
     own = [f.masked_lm() for f in FAMILIES if f.masked_lm]
     own += [v.masked_lm for v in variants() if v.masked_lm]
-    return _by_backbone("MaskedLM", own)
+    classes = _by_backbone("MaskedLM", own)
+    # A class of this package takes KerasHub's backbone and the variant of it.
+    return classes | {
+        backbones.variants(f).backbone: f.masked_lm()
+        for f in FAMILIES
+        if f.masked_lm and f.computes_with
+    }
 
 
 def text_classifiers() -> dict[type, Any]:

@@ -132,12 +132,8 @@ def variants(family: Family) -> Variants:
     )
 
 
-def masked_lm_class(family: Family) -> Any | None:
-    """Return a family's masked language model, KerasHub's or this package's.
-
-    Returns:
-        `None` if it has none.
-    """
+def masked_lm_class(family: Family) -> Any:
+    """Return a family's masked language model, KerasHub's or this package's."""
     if family.masked_lm is not None:
         return family.masked_lm()
     return variants(family).masked_lm

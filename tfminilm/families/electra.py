@@ -73,7 +73,7 @@ NAMES = names.Names(
     defaults=names.DEFAULTS | {"embedding_size": 128},
     layer=names.LAYER,
     projection="embeddings_project",
-    # The generator's head, which KerasHub has no model for.
+    # The generator's.
     masked_lm=(
         "generator_predictions.dense",
         "generator_predictions.LayerNorm",
@@ -83,6 +83,14 @@ NAMES = names.Names(
     is_masked_lm=r"generator_(predictions|lm_head)\.",
     is_other=rf"discriminator_predictions\.|{names.OTHER}",
 )
+
+
+def _masked_lm() -> type:
+    from tfminilm.families.masked_lm import ElectraMaskedLM
+
+    return ElectraMaskedLM
+
+
 FAMILY = Family(
     name="electra",
     title="ELECTRA",
@@ -95,10 +103,13 @@ FAMILY = Family(
         "Electra",
         names=NAMES,
         reader=post_norm.reader,
+        masked_lm=post_norm.masked_lm,
         contents=post_norm.contents,
         classifier=names.CLASSIFIER,
         classifier_activation="gelu",
     ),
+    masked_lm=_masked_lm,
+    masked_lm_activation="gelu",
     exposure=post_norm.exposure,
     computes_with=("gelu_approximate", 1e-12),
     mobile_graph="post_norm",

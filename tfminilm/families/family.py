@@ -152,6 +152,8 @@ class HuggingFace:
             PyTorch's modules; `None` if such folders are only read.
         has_zero_padding: whether the padding's row of its token table is zero:
             the last word's neighbour is the padding there, and nothing here.
+        decoder: where such a folder has the table of the logits for masked
+            words if the padding's row makes one.
         classifier: PyTorch's names of a text classifier's own layers, whole,
             by their names in Keras; BERT's pooler is not among them.
         classifier_activation: of the layer in front of its logits.
@@ -181,6 +183,7 @@ class HuggingFace:
         | None
     ) = None
     has_zero_padding: bool = False
+    decoder: str = ""
     classifier: Mapping[str, str] = dataclasses.field(
         default_factory=lambda: {"logits": "classifier"}
     )

@@ -12,6 +12,7 @@ from tfminilm.export.bundle import description
 from tfminilm.export.card import facts, page, usage
 from tfminilm.export.card.options import CardOptions
 from tfminilm.export.manifest import Manifest
+from tfminilm.export.server import masked_words
 from tfminilm.export.server.folder import export_folder
 from tfminilm.export.source import load_exportable
 from tfminilm.export.target import Target
@@ -32,6 +33,7 @@ def publish(
     options: CardOptions,
     sentence: str = "",
     labels: Sequence[str] = (),
+    part: str = "",
 ) -> Manifest:
     """Write weights, tokenizer, settings and card of a model.
 
@@ -46,6 +48,8 @@ def publish(
         options: what the card says that no file knows.
         sentence: what it says first; by default the model's size and history.
         labels: what the model's classes are called, if it does not say so.
+        part: "encoder" for the encoder below a head; "task" where there has
+            to be a head for a task; empty for all that is there.
 
     Returns:
         The manifest, with what was compared.
@@ -61,7 +65,7 @@ def publish(
         )
     run = at_step.run_of(source)
     model, tokenizer, settings, _ = load_exportable(
-        at_step.folder_of(source), "", labels
+        at_step.folder_of(source), part, labels, masked_words=True
     )
     longest = getattr(model, "backbone", model).max_sequence_length
     sentence = sentence or description.describe(model, run)
@@ -121,12 +125,15 @@ def _subject(
     backbone = getattr(model, "backbone", model)
     family = families.of_backbone(backbone)
     kind = kind_of_head(model)
+    head = usage.ENCODER if kind is None else kind.transformers_head
+    if masked_words.is_masked_lm(model):
+        head = masked_words.SUFFIX
     return page.Subject(
         folder,
         sentence,
         settings,
         max_length=getattr(backbone, "max_sequence_length", None) or 0,
         has_bundle=family is not None and family.mobile_graph is not None,
-        head=usage.ENCODER if kind is None else kind.transformers_head,
+        head=head,
         **reads,
     )

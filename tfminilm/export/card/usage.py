@@ -59,6 +59,13 @@ KINDS = {
         "{text}",
         "",
     ),
+    "ForMaskedLM": Use(
+        "fill-mask",
+        "AutoModelForMaskedLM",
+        "model.embed({text})",
+        'f"Paris is the {{tokenizer.mask_token}} of France."',
+        "val vector = SentenceEncoder(bundle, engine).encode({text})",
+    ),
     ENCODER: Use(
         "feature-extraction",
         "AutoModel",

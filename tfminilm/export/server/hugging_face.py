@@ -93,15 +93,37 @@ def write(
         for module, layer in modules.items()
         for name, value in _arrays(module, layer)
     }
-    if kept.has_zero_padding:
-        name = next(name for name in arrays if "word_embeddings" in name)
-        arrays[name][pad] = 0
+    if kept.has_zero_padding and _clear_padding(arrays, pad, kept.decoder):
+        settings["tie_word_embeddings"] = False
     content = save(arrays, {"format": "pt"})
     files.write_bytes(folder / "model.safetensors", content)
     files.write_json(folder / "config.json", settings)
     auto_tokenizer.write(tokenizer, backbone, folder)
     if model is backbone:
         sentence_transformers.write(backbone, folder)
+
+
+def _clear_padding(
+    arrays: dict[str, np.ndarray], pad: int, decoder: str
+) -> bool:
+    """Set the padding's row of the token table to zero.
+
+    Args:
+        arrays: the folder's, changed here.
+        pad: the row.
+        decoder: where logits for masked words have a table of their own.
+
+    Returns:
+        Whether they got one there, since that row makes a logit.
+    """
+    name = next(name for name in arrays if "word_embeddings" in name)
+    table, bias = arrays[name], f"{decoder.rpartition('.')[0]}.bias"
+    has_logit = bias in arrays and bool(np.any(table[pad]))
+    if has_logit:
+        arrays[f"{decoder}.weight"] = table.copy()
+        arrays[f"{decoder}.bias"] = arrays[bias]
+    table[pad] = 0
+    return has_logit
 
 
 class Runner:

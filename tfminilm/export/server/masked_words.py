@@ -9,7 +9,8 @@ from keras import ops
 from tfminilm.errors import UserError
 from tfminilm.families.family import Family
 
-_OUTPUT = "token_logits"
+OUTPUT = "token_logits"
+SUFFIX = "ForMaskedLM"  # Of the names of classes in `transformers`.
 # What helps where a head's logits are not those of its folder.
 HINT = (
     "; the head of KerasHub's class has an epsilon of 1e-5, and a folder none "
@@ -42,7 +43,7 @@ def head(family: Family, model: keras.Model) -> tuple[str, dict[str, Any]]:
             f"the head of an {family.title} for masked words is not written; "
             "export the encoder alone (--as=encoder)"
         )
-    return "ForMaskedLM", kept.masked_lm(family, model)
+    return SUFFIX, kept.masked_lm(family, model)
 
 
 def at_all_places(model: keras.Model) -> keras.Model:
@@ -61,6 +62,6 @@ def at_all_places(model: keras.Model) -> keras.Model:
     outputs = model({**inputs, "mask_positions": places})
     if isinstance(outputs, dict):
         outputs = outputs["logits"]
-    whole = keras.Model(inputs, {_OUTPUT: outputs})
+    whole = keras.Model(inputs, {OUTPUT: outputs})
     whole.backbone = backbone
     return whole

@@ -67,12 +67,6 @@ def load_masked_lm(
     if not any(name.startswith(f"{dense}.") for name in tensors):
         return None
     cls = backbones.masked_lm_class(family)
-    if cls is None:
-        raise UserError(
-            f"{checkpoint.folder} holds the generator of an {family.title}, "
-            "whose head is not read: load_backbone and tfminilm export "
-            "--as=encoder read the encoder below it"
-        )
     backbone = _build(checkpoint, family, dtype, masked_lm=True)
     model = cls(backbone, compile=False)
     head = model.masked_lm_head

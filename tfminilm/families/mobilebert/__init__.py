@@ -140,6 +140,7 @@ FAMILY = Family(
         contents=_contents,
         masked_lm=_masked_lm_layers,
         has_zero_padding=True,
+        decoder="cls.predictions.decoder",
         classifier={
             "pooled_dense": "mobilebert.pooler.dense",
             "logits": "classifier",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.families.family import Family
@@ -74,6 +75,8 @@ _OTHER_HEADS = (
 )
 # The token table and the bias of the logits, stored twice.
 _TIED = r"cls\.predictions\.decoder\."
+_DECODER = "cls.predictions.decoder.weight"
+_TABLE = "embeddings.word_embeddings.weight"
 
 
 def load_backbone(
@@ -101,12 +104,33 @@ def load_masked_lm(
 
     if not any(re.match(_HEAD, name) for name in checkpoint.shapes):
         return None
-    backbone = _build(checkpoint, dtype, masked_lm=True)
+    is_untied = _has_logit_of_padding(checkpoint)
+    backbone = _build(checkpoint, dtype, masked_lm=not is_untied)
     model = MobileBertMaskedLM(backbone, compile=False)
     slots = _slots(checkpoint, model.backbone)
+    if is_untied:
+        table = slots.pop(0)
+        slots.append(table._replace(name=_DECODER))
     slots += _head_slots(checkpoint, model.masked_lm_head)
-    fill(checkpoint, slots, f"{_TIED}|{_OTHER_HEADS}")
+    fill(checkpoint, slots, f"{_TIED}|{_OTHER_HEADS}|mobilebert.{_TABLE}")
     return model
+
+
+def _has_logit_of_padding(checkpoint: Checkpoint) -> bool:
+    """Tell whether the logits' table is the tokens' but for the padding's row.
+
+    That row is zero among the tokens, since a last word has it for neighbour,
+    and here padding never counts: so the logits' table serves both.
+    """
+    if checkpoint.settings.get("tie_word_embeddings", True):
+        return False
+    shapes, tokens = checkpoint.shapes, f"mobilebert.{_TABLE}"
+    if _DECODER not in shapes or shapes[_DECODER] != shapes.get(tokens):
+        return False
+    pad = checkpoint.settings.get("pad_token_id", 0)
+    logits = checkpoint.read(_DECODER)
+    differing = np.any(logits != checkpoint.read(tokens), axis=1)
+    return set(np.flatnonzero(differing)) <= {pad}
 
 
 def load_with_head(

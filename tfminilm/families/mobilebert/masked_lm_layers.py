@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.families.hugging_face import writer
@@ -19,21 +18,13 @@ def of(model: keras.Model) -> dict[str, Any]:
         model: a `MobileBertMaskedLM`.
 
     Raises:
-        UserError: it also predicts next sentences; or the padding's row of
-            the token table is not zero, as `transformers` needs it.
+        UserError: it also predicts next sentences.
     """
-    problem = ""
     if isinstance(model.output, dict):
-        problem = "it predicts next sentences too, expected masked words alone"
-    elif np.any(keras.ops.convert_to_numpy(_table(model)[0])):
-        problem = (
-            "row 0 of its token table, the padding's, is not zero, as "
-            "transformers needs it, and makes a logit"
-        )
-    if problem:
         raise UserError(
             f"cannot write a {type(model).__name__} as a Hugging Face folder: "
-            f"{problem}; export the encoder alone (--as=encoder)"
+            "it predicts next sentences too, expected masked words alone; "
+            "export the encoder alone (--as=encoder)"
         )
     head = model.masked_lm_head
     kernel = keras.ops.convert_to_numpy(head.kernel)
@@ -44,7 +35,3 @@ def of(model: keras.Model) -> dict[str, Any]:
         f"{_HEAD}.dense": writer.table(kernel),
         _HEAD: Variables([writer.bias(head.bias)]),
     }
-
-
-def _table(model: keras.Model) -> keras.Variable:
-    return model.backbone.token_embedding.embeddings

@@ -6,6 +6,7 @@ import keras
 import keras_hub
 from keras import layers
 
+from tfminilm.families.masked_lm import MaskedLM
 from tfminilm.families.mpnet.hugging_face import SPECIAL
 from tfminilm.layers.bottleneck import activation_function, initializer
 from tfminilm.layers.relative import RelativeEncoder, RelativePositionBias
@@ -123,53 +124,10 @@ class MPNetBackbone(keras_hub.models.Backbone):
 
 
 @keras.saving.register_keras_serializable(package="tfminilm")
-class MPNetMaskedLM(keras_hub.models.MaskedLM):
-    """An `MPNetBackbone` that names masked tokens.
-
-    The head's activation is the exact GELU, whatever the backbone's is, as
-    in `transformers`.
-
-    Args:
-        backbone: reads the text.
-        preprocessor: as other KerasHub tasks have it, or `None`.
-
-    Call arguments:
-        inputs: what `backbone` reads, and `mask_positions`
-            `[batch, masked]`.
-
-    Returns:
-        Logits `[batch, masked, vocabulary_size]`.
-    """
+class MPNetMaskedLM(MaskedLM):
+    """An `MPNetBackbone` that names masked tokens: see `MaskedLM`."""
 
     backbone_cls = MPNetBackbone
-
-    def __init__(
-        self,
-        backbone: MPNetBackbone,
-        preprocessor: keras_hub.models.Preprocessor | None = None,
-        **kwargs: Any,
-    ):
-        self.backbone = backbone
-        self.preprocessor = preprocessor
-        self.masked_lm_head = keras_hub.layers.MaskedLMHead(
-            vocabulary_size=backbone.vocabulary_size,
-            token_embedding=backbone.token_embedding,
-            intermediate_activation="gelu",
-            layer_norm_epsilon=backbone.layer_norm_epsilon,
-            kernel_initializer=initializer(),
-            dtype=backbone.dtype_policy,
-            name="mlm_head",
-        )
-        positions = keras.Input((None,), dtype="int32", name="mask_positions")
-        states = backbone(backbone.input)
-        if isinstance(states, dict):
-            states = states["sequence_output"]
-        kwargs.setdefault("compile", False)
-        super().__init__(
-            inputs={**backbone.input, "mask_positions": positions},
-            outputs=self.masked_lm_head(states, positions),
-            **kwargs,
-        )
 
 
 @keras.saving.register_keras_serializable(package="tfminilm")
