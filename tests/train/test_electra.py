@@ -25,7 +25,7 @@ def test_an_electra_learns_from_one(tmp_path, tiny, distill):
 
 
 @pytest.mark.slow
-def test_a_generator_teaches_masked_words(tmp_path, tiny, distill):
+def test_a_generator_teaches_masked_words(tmp_path, tiny, command):
     words = teachers.load_tokenizer(tiny.teacher).get_vocabulary()
     folder, run = str(tmp_path / "teacher"), tmp_path / "run"
     sizes = {"num_heads": 2, "vocabulary_size": len(words)}
@@ -36,6 +36,12 @@ def test_a_generator_teaches_masked_words(tmp_path, tiny, distill):
     )
     flags = ("teacher=" + folder, "student.kind=electra", "train.steps=2")
     flags += ("student.embedding_dim=4", "student.init=uniform")
-    flags += ("method.name=MLMKD", "student.hidden_dim=16")
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text(
+        tiny.recipe.read_text()
+        .replace("student=", "method=methods.MLMKD(), student=")
+        .replace("from", "from tfminilm import methods\nfrom")
+    )
+    distill = command("distill", f"--config={recipe}")
     assert distill(run, *(f"--config.{flag}" for flag in flags)) == 0
     assert type(teachers.load_masked_lm(run)).__name__ == "ElectraMaskedLM"
