@@ -29,6 +29,7 @@ def test_a_generator_teaches_masked_words(tmp_path, tiny, command):
     words = teachers.load_tokenizer(tiny.teacher).get_vocabulary()
     folder, run = str(tmp_path / "teacher"), tmp_path / "run"
     sizes = {"num_heads": 2, "vocabulary_size": len(words)}
+    sizes |= {"intermediate_dim": 32, "max_sequence_length": 32}
     backbone = students.electra(2, 16, embedding_dim=4, **sizes)
     teachers.build_masked_lm(backbone).save_to_preset(folder)
     keras_hub.models.ElectraTokenizer(words, lowercase=True).save_to_preset(
