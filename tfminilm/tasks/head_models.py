@@ -53,6 +53,7 @@ class _Head(keras_hub.models.Task):
             for key, value in config.items()
             if key not in ("backbone", "preprocessor")
         }
+        kwargs.pop("preprocessor", None)  # There is none for such heads.
         backbone = keras_hub.models.Backbone.from_preset(preset, **kwargs)
         head = cls(backbone, compile=compile, **options)
         head.load_task_weights(str(path / "task.weights.h5"))

@@ -121,7 +121,8 @@ def find_masked_lm(
         task = preset_utils.load_json(folder, "task.json")
         if task["class_name"].endswith("MaskedLM"):
             require_preset_room(folder)
-            options = {} if dtype is None else {"dtype": dtype}
+            options: dict[str, Any] = {"preprocessor": None}
+            options |= {} if dtype is None else {"dtype": dtype}
             with made_with_values():  # Where no optimizer can be made.
                 model = keras_hub.models.MaskedLM.from_preset(
                     folder, compile=False, **options

@@ -19,9 +19,14 @@ def config_of(tokenizer: "keras.layers.Layer") -> dict[str, Any]:
     words of their own; it is added here where it is not KerasHub's default.
     """
     config = tokenizer.get_config()
+    complete(config, tokenizer)
+    return config
+
+
+def complete(config: dict[str, Any], tokenizer: "keras.layers.Layer") -> None:
+    """Add to a tokenizer's config what KerasHub leaves out."""
     if not getattr(tokenizer, _CHINESE, True):
         config[_CHINESE] = False
-    return config
 
 
 def save_tokenizer(

@@ -12,7 +12,6 @@ import keras
 
 from tfminilm import json_files, teachers
 from tfminilm.errors import UserError
-from tfminilm.private import hdf5
 from tfminilm.tasks import heads
 from tfminilm.tasks.kinds import Scale, kind_of
 from tfminilm.tasks.settings import SETTINGS, Settings
@@ -24,8 +23,8 @@ from tfminilm.teachers.embedding import (
     set_embedding,
 )
 from tfminilm.teachers.load import run_folder
+from tfminilm.teachers.presets import save_preset
 from tfminilm.tokenizer import KERAS_HUB
-from tfminilm.tokenizer.settings import save_tokenizer
 from tfminilm.train import checkpoint
 from tfminilm.train.distillation import Distillation, select_job
 from tfminilm.train.fine_tuning import FineTuning, FineTuningJob
@@ -108,8 +107,10 @@ def _save_finished(
         Whether it could be done: the student may have become smaller since.
     """
     model: keras.Model
+    longest = None
     if (student / SETTINGS).is_file():
         model = heads.load_head(student)
+        longest = Settings.load(student).max_length
     elif (student / "task.json").is_file():
         model = masked_lm.load_masked_lm(student)
     else:
@@ -117,9 +118,8 @@ def _save_finished(
     if not checkpoint.restore_first(state, model.variables):
         return False
     _restore_scale(student.parent, model, student)
-    with hdf5.writing():
-        model.save_to_preset(str(folder))
-    save_tokenizer(teachers.load_tokenizer(student), folder)
+    tokenizer = teachers.load_tokenizer(student)
+    save_preset(model, tokenizer, folder, longest)
     for name in (SETTINGS, EMBEDDING):
         if (student / name).is_file():
             shutil.copyfile(student / name, folder / name)

@@ -12,7 +12,6 @@ import keras
 from tfminilm import teachers
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
-from tfminilm.private import hdf5
 from tfminilm.tasks import heads
 from tfminilm.tasks.kinds import kind_of, kind_of_head
 from tfminilm.tasks.settings import Settings
@@ -20,7 +19,7 @@ from tfminilm.tasks.task import Task
 from tfminilm.teachers import masked_lm
 from tfminilm.teachers.embedding import write_embedding
 from tfminilm.teachers.load import hugging_face_folder
-from tfminilm.tokenizer.settings import save_tokenizer
+from tfminilm.teachers.presets import save_preset
 from tfminilm.train.score import require_labels
 from tfminilm.typing import Source, Tokenizer
 
@@ -126,7 +125,7 @@ class Backbone:
         self, model: keras.Model, tokenizer: Tokenizer, folder: Source
     ) -> None:
         """Write a float32 model as a KerasHub preset."""
-        _save_preset(model, tokenizer, folder)
+        save_preset(model, tokenizer, folder)
         write_embedding(folder, model)
 
 
@@ -190,7 +189,7 @@ class MaskedLM:
         self, model: keras.Model, tokenizer: Tokenizer, folder: Source
     ) -> None:
         """Write a float32 model as a KerasHub preset."""
-        _save_preset(model, tokenizer, folder)
+        save_preset(model, tokenizer, folder)
 
     def _build(self, backbone: keras.Model) -> keras.Model:
         return masked_lm.build_masked_lm(backbone, next_sentence=self.has_pairs)
@@ -259,13 +258,5 @@ class TaskHead:
         self, model: keras.Model, tokenizer: Tokenizer, folder: Source
     ) -> None:
         """Write a float32 model as a KerasHub preset, and its settings."""
-        _save_preset(model, tokenizer, folder)
+        save_preset(model, tokenizer, folder, self.settings.max_length)
         self.settings.save(folder)
-
-
-def _save_preset(
-    model: keras.Model, tokenizer: Tokenizer, folder: Source
-) -> None:
-    with hdf5.writing():
-        model.save_to_preset(str(folder))
-    save_tokenizer(tokenizer, folder)
