@@ -96,9 +96,7 @@ def load_head(folder: str | os.PathLike) -> keras.Model:
         cls = classes.get(name, keras_hub.models.TextClassifier)
         require_preset_room(path)
         with made_with_values():
-            model = cls.from_preset(
-                str(path), compile=False, preprocessor=None
-            )
+            model = cls.from_preset(str(path), compile=False, preprocessor=None)
         return _with_logits(model)
     except UserError:
         raise
