@@ -85,6 +85,41 @@ def test_metrics_and_predictions(model, data, capsys, tmp_path):
     assert [line[:2] for line in lines[1:]] == ["0\t", "1\t"]
 
 
+def test_evidence_and_its_page(model, data, capsys, tmp_path):
+    other = save_head(tmp_path / "other", "sst2")
+    head = heads.load_head(other)
+    head.output_dense.kernel.assign(-head.output_dense.kernel)
+    head.save_to_preset(str(other))
+    file = tmp_path / "out/found.json"
+    given = [f"--data_dir={data}", "--splits=validation", f"--output={file}"]
+    assert run(model, *given, f"--against={other}") == 0
+    shown = capsys.readouterr()
+    json.loads(shown.out)  # Tables go where no program reads them.
+    for words in ("3 examples", "model less other", "class \\ answer"):
+        assert words in shown.err
+    written = json.loads(file.read_text())
+    found = written["evidence"]["validation"]
+    metrics = written["metrics"]["validation"]
+    value = found["models"]["model"]["metrics"]["accuracy"]["value"]
+    assert value == pytest.approx(metrics["accuracy"]["mean"])
+    counts = np.array(found["models"]["model"]["confusion"])
+    assert counts.sum() == 3
+    assert np.trace(counts) / 3 == pytest.approx(value)
+    # Of two classes the other one always answers the contrary.
+    assert len(found["disagreements"]) == 3
+    gap = found["differences"][0]["metrics"]["accuracy"]["value"]
+    assert gap == pytest.approx(value - (1 - value))
+    page = file.with_suffix(".html").read_text()
+    assert "Where model and other differ" in page
+    assert str(tmp_path) not in page
+
+
+def test_nothing_to_hold_a_model_against(model, data, error):
+    given = [f"--data_dir={data}", "--splits=test", f"--against={model}"]
+    assert run(model, *given) == 1
+    assert "expected splits with labels" in error()
+
+
 def test_ax_is_for_predictions_only(tmp_path, capsys):
     model = save_head(tmp_path / "model", "mnli")
     header, text = "index\tsentence1\tsentence2", "a good film\ta film"
@@ -259,7 +294,7 @@ def test_usage(error, tmp_path):
     assert "expected --model=" in error()
     assert main(["evaluate", "--model=m"]) == 2
     assert "expected --task=" in error()
-    path = tmp_path / "scores.json"
+    path = tmp_path / "scores.txt"
     path.touch()
     flags = ["--model=m", "--task=sst2", f"--output={path}"]
     assert main(["evaluate", *flags]) == 2

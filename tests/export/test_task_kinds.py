@@ -113,6 +113,34 @@ def test_decodes_scores_and_writes(
     assert path is not None or not task.submission
 
 
+def test_is_judged_as_it_is_scored(
+    kind, task, examples, encoded, trained, settings
+):
+    head, _ = trained
+    outputs = predict(head, Batches(encoded, COUNT))
+    decoded = kind.decode(examples, encoded, outputs)
+    scores = kind.score(task, examples, decoded, settings).metrics
+    answers = kind.answers(task, examples, encoded, outputs, settings)
+    assert len(answers.rows) == COUNT
+    found = dict(
+        zip(answers.metrics, answers.score(np.arange(COUNT)), strict=True)
+    )
+    # SQuAD's are in percent.
+    scale = 100 if kind.submission == "squad" else 1
+    assert {name: scale * value for name, value in found.items()} == (
+        pytest.approx({name: scores[name] for name in task.metrics})
+    )
+    # What is repeated counts as often as it is there.
+    at = np.array([1, 1, 1, 4, 5, 7])
+    again = [decoded[i] for i in at]
+    few = [
+        dataclasses.replace(examples[i], id=str(n)) for n, i in enumerate(at)
+    ]
+    scores = kind.score(task, few, again, settings).metrics
+    for name, value in zip(task.metrics, answers.score(at), strict=True):
+        assert scale * value == pytest.approx(scores[name])
+
+
 def test_a_caller_is_told_the_same(
     kind, task, examples, trained, settings, tokenizer
 ):

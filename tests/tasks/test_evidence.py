@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import precision_recall_fscore_support
 
 from tfminilm.tasks import evidence
 
@@ -70,6 +71,18 @@ def test_temperature_mends_what_was_scaled(data):
     assert evidence.fit_temperature(np.zeros((0, 3)), np.zeros(0, int)) == 1
 
 
+def test_labels_against_scikit_learn():
+    generator = np.random.default_rng(3)
+    labels, picks = generator.random((2, 50, 4)) < [0.5, 0.2, 0.0, 0.9]
+    picks[:, 1] = False
+    columns = precision_recall_fscore_support(labels, picks, zero_division=0)
+    scores = evidence.per_label(labels, picks, "abcd")
+    for place, one in enumerate(scores):
+        wanted = [column[place] for column in columns]
+        found = [one.precision, one.recall, one.f1, one.support]
+        assert found == pytest.approx(wanted)
+
+
 def test_interval_covers_as_often_as_it_says():
     generator = np.random.default_rng(2)
     covered = 0
@@ -91,3 +104,15 @@ def test_rejection_by_hand():
     assert evidence.threshold_for(probs, labels, 0.6) == 0.7
     assert evidence.threshold_for(probs, labels, 0.4) == 0.6
     assert evidence.threshold_for(probs, 1 - labels, 0.9) is None
+
+
+def test_samples_are_the_same_for_all_models():
+    labels = np.arange(30)
+    scores = [lambda at: [labels[at].mean()], lambda at: [labels[at].mean()]]
+    samples = evidence.resample(scores, 30, draws=200)
+    assert samples.shape == (200, 2, 1)
+    assert (samples[:, 0] == samples[:, 1]).all()
+    assert samples.std() > 0
+    (one,) = evidence.bounds([14.5], samples[:, 0])
+    wanted = np.percentile(samples[:, 0], [2.5, 97.5])
+    assert [one.value, one.low, one.high] == pytest.approx([14.5, *wanted])

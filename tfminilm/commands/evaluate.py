@@ -12,6 +12,8 @@ from tfminilm.commands import task_flags
 from tfminilm.errors import UsageError, UserError
 
 if TYPE_CHECKING:
+    from tfminilm.report.collected import Collected
+    from tfminilm.tasks.judgement import Evidence
     from tfminilm.tasks.task import Task
 
 DESCRIPTION = "Scores a fine-tuned model on a task."
@@ -48,9 +50,16 @@ def define_flags(flags: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "output",
         None,
-        "Folder of evaluation-TASK[-LANGUAGE].json and predictions; by default "
+        "Folder of evaluation-TASK[-LANGUAGE].json, its page (.html) and "
+        "predictions, or that .json file itself; by default "
         "the model's folder, or the current one if the model has none or is a "
         "bundle, to which nothing may be added.",
+    )
+    flags.DEFINE_string(
+        "against",
+        None,
+        "A second model, such as the teacher or a bundle: its scores stand "
+        "beside, with the difference, and where the two differ.",
     )
 
 
@@ -65,26 +74,46 @@ def run(flags: flags.FlagValues) -> None:
         raise UsageError("evaluate: expected --model=, what finetune wrote")
     if not flags.task:
         raise UsageError("evaluate: expected --task=, such as sst2")
-    if pathlib.Path(flags.output or ".").is_file():
+    output = pathlib.Path(flags.output or ".")
+    if output.is_file() and output.suffix != ".json":
         raise UsageError(
-            f"evaluate: --output={flags.output} is a file, expected a folder"
+            f"evaluate: --output={flags.output} is a file, expected a folder "
+            "or a .json file"
         )
     quiet.import_tensorflow()
-    from tfminilm import files
     from tfminilm.export.bundle import reader
-    from tfminilm.report.machine import machine
     from tfminilm.teachers.load import is_hugging_face
-    from tfminilm.train import score
 
     is_folder = pathlib.Path(flags.model).is_dir()
     is_export = reader.is_bundle(flags.model)
     # An export that holds more than was written is not replaced later.
     folder = flags.model if is_folder and not is_export else "."
     output = pathlib.Path(flags.output or folder)
-    if is_export and not is_hugging_face(flags.model):
-        task, runs = _bundle(output, flags)
-    else:
-        task, runs = _keras(output, flags)
+    file = output if output.suffix == ".json" else None
+    output = file.parent if file else output
+    run = _bundle if is_export and not is_hugging_face(flags.model) else _keras
+    task, runs, collected = run(output, flags)
+    parts = ("evaluation", task.name.partition(":")[0], flags.language)
+    file = file or output / ("-".join(filter(None, parts)) + ".json")
+    _write(file, task, runs, collected.judge(), flags)
+
+
+def _write(
+    file: pathlib.Path,
+    task: "Task",
+    runs: dict[int, Any],
+    evidence: dict[str, "Evidence"],
+    flags: flags.FlagValues,
+) -> None:
+    """Write what was measured, and its page; print both, in short."""
+    from rich.console import Console
+
+    from tfminilm import files, typed_json
+    from tfminilm.report.collected import write_page
+    from tfminilm.report.evidence_terminal import print_evidence
+    from tfminilm.report.machine import machine
+    from tfminilm.train import score
+
     results = {
         "task": task.name,
         "language": flags.language,
@@ -93,22 +122,28 @@ def run(flags: flags.FlagValues) -> None:
         "seeds": [seed for seed in runs if seed >= 0],
         "metrics": score.summary(runs),
         "machine": machine(),
+        "evidence": typed_json.to_json(evidence),
     }
-    parts = ("evaluation", task.name.partition(":")[0], flags.language)
-    files.write_json(
-        output / ("-".join(filter(None, parts)) + ".json"), results
-    )
+    files.write_json(file, results)
+    # Standard output is for what other programs read.
+    console = Console(stderr=True)
+    for one in evidence.values():
+        print_evidence(one, console)
+    if evidence:
+        write_page(file.with_suffix(".html"), evidence)
+        console.print(f"page: {file.with_suffix('.html')}", soft_wrap=True)
     summary = {key: results[key] for key in ("task", "seeds", "metrics")}
     print(json.dumps(summary, indent=2))
 
 
 def _bundle(
     output: pathlib.Path, flags: flags.FlagValues
-) -> tuple[Any, dict[int, Any]]:
-    """Return the task and a bundle's metrics; write predictions to `output`."""
+) -> tuple[Any, dict[int, Any], "Collected"]:
+    """Return task, metrics and answers of a bundle; write its predictions."""
     from tfminilm.export.bundle import reader
     from tfminilm.export.bundle.evaluate import score_bundle, score_embeddings
     from tfminilm.export.litert import trial
+    from tfminilm.report.collected import Collected
     from tfminilm.tasks.kinds import kind_of
     from tfminilm.train import score
     from tfminilm.train.progress import Progress
@@ -125,18 +160,23 @@ def _bundle(
             f"--pooling={flags.pooling} has no effect: leave it out, or give "
             "the model that the bundle was made of"
         )
+    collected = Collected(task, flags.model, flags.against)
     with Progress() as progress:
         if is_embedding:
             scores = score_embeddings(bundle, task, splits, data, progress)
         else:
-            scores = score_bundle(bundle, task, splits, data, output, progress)
-    return task, {-1: scores}
+            seen = collected.of()
+            scores = score_bundle(
+                bundle, task, splits, data, output, progress, seen
+            )
+    return task, {-1: scores}, collected
 
 
 def _keras(
     output: pathlib.Path, flags: flags.FlagValues
-) -> tuple[Any, dict[int, Any]]:
-    """Return the task and the metrics of Keras models by seed."""
+) -> tuple[Any, dict[int, Any], "Collected"]:
+    """Return task, metrics by seed and answers of Keras models."""
+    from tfminilm.report.collected import Collected
     from tfminilm.tasks.kinds import kind_of
     from tfminilm.tasks.settings import Settings, has_head
     from tfminilm.train import at_step
@@ -149,11 +189,13 @@ def _keras(
     labels = Settings.load(first, names).labels if is_headed else None
     task = _task(flags, labels)
     is_folder = pathlib.Path(source).is_dir()
+    collected = Collected(task, flags.model, flags.against)
     if kind_of(task).compares_texts and not is_headed:
         encoder = first if is_folder else source
-        return task, {-1: _similarity(task, encoder, flags)}
+        return task, {-1: _similarity(task, encoder, flags)}, collected
     if is_folder:
-        return task, _scores(task, models, output, flags)
+        scores = _scores(task, models, output, flags, collected)
+        return task, scores, collected
     raise UserError(
         f"no fine-tuned model at {flags.model}: expected the --workdir of "
         "tfminilm finetune, or a model folder in it"
@@ -175,6 +217,7 @@ def _scores(
     models: dict[int, pathlib.Path],
     output: pathlib.Path,
     flags: flags.FlagValues,
+    collected: "Collected",
 ) -> dict[int, Any]:
     """Return metrics of fine-tuned models by seed; write predictions."""
     from tfminilm.train import score
@@ -191,6 +234,7 @@ def _scores(
                 output / model.parent.name if len(models) > 1 else output,
                 progress,
                 flags.labels or (),
+                collected.of(f"seed {seed}" if len(models) > 1 else ""),
             )
             for seed, model in models.items()
         }

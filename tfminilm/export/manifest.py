@@ -10,6 +10,7 @@ from typing import Annotated
 
 from tfminilm.export.manifest_parts import (
     MOST_REAL,
+    Calibration,
     Length,
     MultiLabelClassification,
     QuestionAnswering,
@@ -316,6 +317,13 @@ class Identity:
     token_classification: Annotated[
         TokenClassification | None,
         Rule(is_optional=True, when=("task", "token_classification")),
+    ] = None
+    calibration: Annotated[
+        Calibration | None,
+        Rule(
+            is_optional=True,
+            description="Left out where nobody fitted it, as in older bundles.",
+        ),
     ] = None
     target: str
     precision: str

@@ -68,6 +68,32 @@ class TokenClassification:
 
 
 @dataclasses.dataclass(frozen=True)
+class Calibration:
+    """Describe how sure a classifier is, as held-out texts showed."""
+
+    temperature: Annotated[
+        float,
+        Rule(
+            above=0,
+            maximum=MOST_REAL,
+            description="What the logits were divided by, so that their "
+            "softmax is calibrated. The model's file does it already: nothing "
+            "is left to do. 1 where they are as they were trained.",
+        ),
+    ]
+    unsure_below: Annotated[
+        float | None,
+        Rule(
+            minimum=0,
+            maximum=1,
+            description="Where the likeliest class has less than this "
+            "probability, the model is not sure: an app may say so in place "
+            "of the class. null where it always answers.",
+        ),
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
 class MultiLabelClassification:
     """Describe which of several labels a text gets."""
 

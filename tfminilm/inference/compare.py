@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from tfminilm.inference.model import TextModel
+from tfminilm.tasks import evidence
 from tfminilm.tasks.evidence import Interval
-from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.judging import unlike
 from tfminilm.tasks.task import Task
 
 _DRAWS = 1000
@@ -53,37 +54,19 @@ def compare(
         UserError: a model is none for the task, or the examples have no
             labels.
     """
-    kind = kind_of(task)
-    decoded = []
-    for model in models:
-        encoded, outputs = model.outputs(task, examples)
-        decoded.append(kind.decode(examples, encoded, outputs))
-
-    def scores(at: np.ndarray) -> np.ndarray:
-        few = [examples[i] for i in at]
-        return np.array(
-            [
-                list(model.score(task, few, [rows[i] for i in at]).values())
-                for model, rows in zip(models, decoded, strict=True)
-            ]
-        )
-
-    whole = scores(np.arange(len(examples)))
-    generator = np.random.default_rng(0)
-    samples = np.stack(
-        [
-            scores(generator.integers(0, len(examples), len(examples)))
-            for _ in range(draws)
-        ]
-    )
+    answers = [model.answers(task, examples) for model in models]
+    scores = [one.score for one in answers]
+    everything = np.arange(len(examples))
+    whole = np.array([list(score(everything)) for score in scores], float)
+    samples = evidence.resample(scores, len(examples), draws)
     gaps = samples[:, 1:] - samples[:, :1]
     return Comparison(
         examples=len(examples),
         scores=_by_metric(task, whole, samples),
         differences=_by_metric(task, whole[1:] - whole[0], gaps),
         same=[
-            float(np.mean([a == b for a, b in zip(x, decoded[0], strict=True)]))
-            for x in decoded[1:]
+            1 - len(unlike(one, answers[0])) / len(examples)
+            for one in answers[1:]
         ],
     )
 
@@ -92,9 +75,11 @@ def _by_metric(
     task: Task, values: np.ndarray, samples: np.ndarray
 ) -> dict[str, list[Interval]]:
     """Return intervals of `[models, metrics]` values by the metric's name."""
-    low, high = np.percentile(samples, [2.5, 97.5], axis=0)
-    bounds = np.stack([values, low, high], axis=-1).tolist()
+    rows = [
+        evidence.bounds(row.tolist(), samples[:, model])
+        for model, row in enumerate(values)
+    ]
     return {
-        name: [Interval(*row[index]) for row in bounds]
+        name: [row[index] for row in rows]
         for index, name in enumerate(task.metrics)
     }

@@ -10,6 +10,7 @@ from tfminilm.errors import UserError
 from tfminilm.export.manifest_parts import SentenceEmbedding
 from tfminilm.inference.runtimes import Runtime
 from tfminilm.inference.texts import Row, Texts, rows_of
+from tfminilm.tasks.answers import Answers
 from tfminilm.tasks.encode import encode_texts
 from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.kinds import kind_of
@@ -215,6 +216,31 @@ class TextModel:
         require_labels(task, settings, self.source)
         encoded = kind_of(task).encode(task, examples, self.tokenizer, settings)
         return encoded, self._run(encoded, progress)
+
+    def answers(
+        self, task: Task, examples: Sequence[Any], progress: bool = True
+    ) -> Answers:
+        """Return the answers to a task's examples, for `tasks.judging`.
+
+        Args:
+            task: as `outputs` takes it.
+            examples: of one split, with labels.
+            progress: as `predict` takes it.
+
+        Raises:
+            UserError: the model is none for the task, there are no examples,
+                or one has no label.
+        """
+        if not all(example.has_label for example in examples):
+            raise UserError(
+                f"{task.name}: the examples have no labels to judge "
+                f"{self.source} by; expected a split that has them"
+            )
+        encoded, outputs = self.outputs(task, examples, progress)
+        assert self._settings is not None
+        return kind_of(task).answers(
+            task, examples, encoded, outputs, self._settings
+        )
 
     def score(
         self, task: Task, examples: Sequence[Any], decoded: Sequence[Any]

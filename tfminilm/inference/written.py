@@ -19,7 +19,7 @@ FORMATS = ("lines", "csv", "jsonl")
 # What stands in front of a prediction's columns, beside those of the file.
 PREFIX = "predicted_"
 _ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".txt": "lines"}
-_CUT = "is_truncated"
+_CUT, _SURE = "is_truncated", "is_sure"
 
 
 def format_of(output: str | None, format: str | None) -> str:
@@ -121,8 +121,9 @@ def _line(said: Mapping[str, Any], texts: Row) -> str:
     """Return a line: what is said, in a word or a few, and the texts."""
     words = [_in_words(value) for value in said.values()]
     shown = [" ".join(text.split()) for text in texts]
-    cut = ["(truncated)"] if said.get(_CUT) else []
-    return "\t".join([*filter(None, words), *shown, *cut]) + "\n"
+    notes = ["(truncated)"] if said.get(_CUT) else []
+    notes += [] if said.get(_SURE, True) else ["(unsure)"]
+    return "\t".join([*filter(None, words), *shown, *notes]) + "\n"
 
 
 def _in_words(value: Any) -> str:

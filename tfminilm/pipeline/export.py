@@ -7,19 +7,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from tfminilm import files, teachers
 from tfminilm.errors import UserError
 from tfminilm.export.bundle import description, reader, writer
 from tfminilm.export.check import calibration, search
 from tfminilm.export.target import Target
-from tfminilm.inference.load import load
 from tfminilm.pipeline.options import Options
-from tfminilm.pipeline.outputs import SPLIT, Answers, ask
-from tfminilm.tasks import evidence, heads
+from tfminilm.pipeline.outputs import SPLIT, ask
+from tfminilm.tasks import heads
+from tfminilm.tasks.calibrate import calibrate
 from tfminilm.tasks.examples import read
-from tfminilm.tasks.head_models import last_dense
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.sample import sample
 from tfminilm.tasks.settings import Settings
@@ -64,17 +61,16 @@ def export(
         say(f"  already there: {output}")
         return
     validation = tasks["validation"]
-    answers = ask(load(student), validation)
-    before = answers.headline()
+    answers = ask(student, validation)
+    before = answers.headline
     folder = run_folder(student) / "student"
     model, settings = heads.load_head(folder), Settings.load(folder)
     words = description.describe(model, folder)
     if kind_of(validation).picks_one:
-        temperature = _calibrate(model, answers)
-        say(f"  logits are divided by {temperature:.2f} to calibrate them")
-        words += (
-            f"; logits divided by {temperature:.3f}, so that probabilities "
-            "are calibrated"
+        settings = calibrate(model, settings, answers)
+        say(
+            f"  logits are divided by {settings.temperature:.2f} to calibrate "
+            f"them; unsure below {settings.unsure_below:.2f}"
         )
     tokenizer = teachers.load_tokenizer(folder)
     texts = calibration.of_examples(
@@ -89,7 +85,7 @@ def export(
                 model, tokenizer, target, beside, texts, settings, words
             )
             size = max(x.bytes for x in manifest.files.values()) / 1e6
-            after = ask(load(beside), validation).headline()
+            after = ask(beside, validation).headline
             drop = 100 * (before - after)
             tried.append(
                 f"{target.name}: {size:.1f} MB, {drop:+.2f} points lost"
@@ -133,17 +129,3 @@ def _targets(
         return
     for precision in _PRECISIONS:
         yield dataclasses.replace(loose, name=precision, precision=precision)
-
-
-def _calibrate(model: Any, answers: Answers) -> float:
-    """Divide a classifier's logits by the temperature that suits its answers.
-
-    Args:
-        model: the student, whose last layer's weights are divided.
-        answers: the student's to validation texts.
-    """
-    labels = np.array([example.label for example in answers.examples])
-    temperature = evidence.fit_temperature(answers.logits, labels)
-    for weight in last_dense(model).weights:
-        weight.assign(weight / temperature)
-    return temperature

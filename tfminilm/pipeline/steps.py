@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tfminilm import families, files, json_files, teachers
 from tfminilm.errors import UserError
-from tfminilm.pipeline import plan, scores, survey
+from tfminilm.pipeline import plan, survey
 from tfminilm.pipeline.export import export
 from tfminilm.pipeline.judge import judge
 from tfminilm.pipeline.options import Options
@@ -97,11 +97,8 @@ class Steps:
     ) -> pathlib.Path:
         """Score the models; return the path of the page of that."""
         splits = {name: self._task(name) for name in ("validation", "test")}
-        more = self._path, name, self._report, chosen
-        if kind_of(splits["test"]).picks_one:
-            return write_page(*more, judge(models, splits, self._say))
-        compared = scores.score(models, splits["test"], self._say)
-        return scores.write_page(*more, compared)
+        evidence = judge(models, splits, self._say)
+        return write_page(self._path, name, self._report, chosen, evidence)
 
     def _title(self, number: int, words: str) -> None:
         self._say(f"{number}/{_STEPS} {words}")

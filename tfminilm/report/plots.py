@@ -106,6 +106,36 @@ def share_chart(
     return svg.picture(name, "".join(parts), svg.HEIGHT)
 
 
+def scatter(
+    name: str, kind: str, points: Sequence[svg.Point], x_label: str
+) -> str:
+    """Draw dots over x, and the line on which both are the same.
+
+    Args:
+        name: what the chart shows, for screen readers.
+        kind: CSS class of the dots.
+        points: at least one, of finite numbers.
+        x_label: what x is.
+
+    Returns:
+        An `<svg>` element.
+    """
+    values = [value for point in points for value in point]
+    low, high = min(values), max(values)
+    high = high if high > low else low + 1
+    x = svg.Axis(low, high, svg.LEFT, svg.WIDTH - 12)
+    y = svg.Axis(low, high, svg.HEIGHT - svg.BOTTOM, svg.TOP)
+    ticks = svg.linear_ticks(low, high, 5)
+    ideal = svg.Series("", "train", [(low, low), (high, high)])
+    dots = [
+        f'<circle class="bubble {kind}" cx="{x.at(a):.1f}" '
+        f'cy="{y.at(b):.1f}" r="3.5"/>'
+        for a, b in points
+    ]
+    parts = [svg.grid(x, y, x_label, ticks, ticks), svg.line(ideal, x, y)]
+    return svg.picture(name, "".join([*parts, *dots]), svg.HEIGHT)
+
+
 def count_matrix(
     name: str, kind: str, labels: Sequence[str], counts: Sequence[Sequence[int]]
 ) -> str:

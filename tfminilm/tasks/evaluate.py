@@ -4,6 +4,7 @@ The batches depend on the examples and the settings alone, so that the same
 model gets the same numbers again, to the last digit.
 """
 
+import dataclasses
 import functools
 import os
 from collections.abc import Callable, Sequence
@@ -35,6 +36,7 @@ def evaluate(
     cache_dir: str | os.PathLike | None = None,
     count: Callable[[int], None] | None = None,
     language: str | None = None,
+    judges: bool = False,
 ) -> Result:
     """Predict every example and score the predictions.
 
@@ -47,6 +49,7 @@ def evaluate(
         cache_dir: where token ids are kept; nowhere if `None`.
         count: is called with the number of sequences done.
         language: of the examples' texts, if the task has several.
+        judges: whether the result has `answers`, of examples with labels.
 
     Raises:
         UserError: there is no example, or the model's output is not finite.
@@ -56,7 +59,7 @@ def evaluate(
         return predict(head, Batches(encoded, BATCH_SIZE), count)
 
     return evaluate_with(
-        run, task, tokenizer, examples, settings, cache_dir, language
+        run, task, tokenizer, examples, settings, cache_dir, language, judges
     )
 
 
@@ -142,6 +145,7 @@ def evaluate_with(
     settings: Settings,
     cache_dir: str | os.PathLike | None = None,
     language: str | None = None,
+    judges: bool = False,
 ) -> Result:
     """Evaluate whatever runs a model, such as a bundle.
 
@@ -153,14 +157,20 @@ def evaluate_with(
         settings: as the model was fine-tuned.
         cache_dir: where token ids are kept; nowhere if `None`.
         language: of the examples' texts, if the task has several.
+        judges: whether the result has `answers`, of examples with labels.
 
     Raises:
         UserError: there is no example, or `run` raises it.
     """
     kind = kind_of(task)
     encoded = kind.encode(task, examples, tokenizer, settings, cache_dir)
-    decoded = kind.decode(examples, encoded, run(encoded))
-    return kind.score(task, examples, decoded, settings, language)
+    outputs = run(encoded)
+    decoded = kind.decode(examples, encoded, outputs)
+    result = kind.score(task, examples, decoded, settings, language)
+    if not judges or not result.metrics:
+        return result
+    answers = kind.answers(task, examples, encoded, outputs, settings, language)
+    return dataclasses.replace(result, answers=answers)
 
 
 @gradients.forgotten()

@@ -1,4 +1,4 @@
-"""Judge a classifier by its outputs: what a careful person asks for.
+"""Count what a careful person asks of a model before it is shipped.
 
 All functions take NumPy arrays: `logits` `[examples, classes]`, `labels`
 `[examples]` class indices. scikit-learn counts where it can.
@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-_BINS = 15
+from tfminilm.tasks import certainty
+
 _DRAWS = 1000
 _MOST_TEMPERATURE = 100.0
 
@@ -65,6 +66,44 @@ def per_class(
     ]
 
 
+def per_label(
+    labels: np.ndarray, picks: np.ndarray, names: Sequence[str]
+) -> list[ClassScore]:
+    """Return the same of each of several labels.
+
+    Args:
+        labels: bool `[examples, labels]`.
+        picks: what a model says, of the same shape.
+        names: of the labels.
+    """
+    columns = zip(
+        names,
+        (labels & picks).sum(axis=0),
+        picks.sum(axis=0),
+        labels.sum(axis=0),
+        strict=True,
+    )
+    return [of_counts(name, *map(int, counts)) for name, *counts in columns]
+
+
+def of_counts(name: str, right: int, guessed: int, support: int) -> ClassScore:
+    """Return the scores of a class by its counts; 0 of 0 is 0.
+
+    Args:
+        name: of the class.
+        right: how often it is predicted rightly.
+        guessed: how often it is predicted.
+        support: how often it is there.
+    """
+    return ClassScore(
+        name,
+        right / max(guessed, 1),
+        right / max(support, 1),
+        2 * right / max(guessed + support, 1),
+        support,
+    )
+
+
 def confusion(
     labels: np.ndarray, predictions: np.ndarray, classes: int
 ) -> np.ndarray:
@@ -75,33 +114,21 @@ def confusion(
 
 
 def reliability(
-    probs: np.ndarray, labels: np.ndarray, bins: int = _BINS
+    probs: np.ndarray, labels: np.ndarray, bins: int = certainty.BINS
 ) -> list[tuple[float, float, int]]:
     """Return mean confidence, accuracy and count of each bin that has any.
 
     The bins are of equal width, by the probability of the predicted class
     (Guo et al., arXiv 1706.04599, section 2).
     """
-    confidence = probs.max(axis=1)
-    right = probs.argmax(axis=1) == labels
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    return [
-        (
-            float(confidence[place == b].mean()),
-            float(right[place == b].mean()),
-            int((place == b).sum()),
-        )
-        for b in range(bins)
-        if (place == b).any()
-    ]
+    return certainty.reliability(*_top(probs, labels), bins)
 
 
 def calibration_error(
-    probs: np.ndarray, labels: np.ndarray, bins: int = _BINS
+    probs: np.ndarray, labels: np.ndarray, bins: int = certainty.BINS
 ) -> float:
     """Return the expected calibration error (arXiv 1706.04599, equation 3)."""
-    rows = reliability(probs, labels, bins)
-    return sum(n * abs(c - a) for c, a, n in rows) / len(labels)
+    return certainty.calibration_error(*_top(probs, labels), bins)
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -150,6 +177,44 @@ def interval(
     return Interval(float(value), float(low), float(high))
 
 
+def resample(
+    scores: Sequence[Callable[[np.ndarray], Sequence[float]]],
+    examples: int,
+    draws: int = _DRAWS,
+    seed: int = 0,
+) -> np.ndarray:
+    """Score models on bootstrap samples, the same ones for all of them.
+
+    Args:
+        scores: of each model a function that scores the examples at given
+            places, which may repeat.
+        examples: how many there are.
+        draws: how many sets of examples are drawn.
+        seed: of the draws.
+
+    Returns:
+        `[draws, models, metrics]`.
+    """
+    generator = np.random.default_rng(seed)
+    samples = []
+    for _ in range(draws):
+        at = generator.integers(0, examples, examples)
+        samples.append([list(score(at)) for score in scores])
+    return np.array(samples, float)
+
+
+def bounds(values: Sequence[float], samples: np.ndarray) -> list[Interval]:
+    """Return values with the middle 95 % of their samples.
+
+    Args:
+        values: `[metrics]`, of the examples themselves.
+        samples: `[draws, metrics]`.
+    """
+    low, high = np.percentile(samples, [2.5, 97.5], axis=0)
+    rows = zip(values, low, high, strict=True)
+    return [Interval(*map(float, row)) for row in rows]
+
+
 def rejection(
     probs: np.ndarray, labels: np.ndarray
 ) -> list[tuple[float, float, float]]:
@@ -158,17 +223,7 @@ def rejection(
     At a threshold the model answers only where the predicted class has at
     least that probability: coverage is the share of examples it answers.
     """
-    confidence = probs.max(axis=1)
-    right = (probs.argmax(axis=1) == labels)[np.argsort(-confidence)]
-    ordered = np.sort(confidence)[::-1]
-    counts = np.arange(1, len(labels) + 1)
-    accuracy = np.cumsum(right) / counts
-    # Examples of one confidence are answered together.
-    last = np.append(ordered[1:] != ordered[:-1], True)
-    return [
-        (float(ordered[i]), float(counts[i] / len(labels)), float(accuracy[i]))
-        for i in np.flatnonzero(last)
-    ]
+    return certainty.rejection(*_top(probs, labels))
 
 
 def threshold_for(
@@ -178,5 +233,11 @@ def threshold_for(
 
     It is the one that answers most.
     """
-    rows = [row for row in rejection(probs, labels) if row[2] >= accuracy]
-    return min(row[0] for row in rows) if rows else None
+    return certainty.threshold_for(*_top(probs, labels), accuracy)
+
+
+def _top(
+    probs: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the predicted class' probability, and whether it is right."""
+    return probs.max(axis=1), probs.argmax(axis=1) == labels

@@ -29,6 +29,11 @@ class Example:
     label: Label | None
     soft: tuple[float, ...] | None = None
 
+    @property
+    def has_label(self) -> bool:
+        """Tell whether it is known what is right."""
+        return self.label is not None
+
     def shares(self, count: int) -> tuple[float, ...] | None:
         """Return the probability of each class; of a label it is certain.
 
@@ -61,6 +66,11 @@ class QAExample:
     is_impossible: bool
 
     @property
+    def has_label(self) -> bool:
+        """Tell whether it is known what is right."""
+        return self.is_impossible or bool(self.answers)
+
+    @property
     def texts(self) -> tuple[str, str]:
         """Return what a model reads together: the question and its context."""
         return self.question, self.context
@@ -87,6 +97,11 @@ class TaggedText:
     text: str
     words: tuple[tuple[int, int], ...]
     tags: tuple[str, ...] | None
+
+    @property
+    def has_label(self) -> bool:
+        """Tell whether it is known what is right."""
+        return self.tags is not None
 
     @property
     def texts(self) -> tuple[str]:

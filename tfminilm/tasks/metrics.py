@@ -65,6 +65,35 @@ def score(
     return compute(task, labels, predictions)
 
 
+def resampled(
+    task: Task, labels: np.ndarray, predictions: np.ndarray
+) -> Callable[[np.ndarray], list[float]]:
+    """Return a function that scores a sample of the examples, often and fast.
+
+    Args:
+        task: whose metrics; not `squad_metrics`'.
+        labels: `[examples]`, class indices or scores.
+        predictions: `[examples]`, class indices or scores.
+
+    Returns:
+        It takes the places of a sample, which may repeat, and returns what
+        `compute` does of it, in the order of `task.metrics`.
+    """
+    if not task.labels:
+        return lambda at: [
+            _METRICS[name](labels[at], predictions[at]) for name in task.metrics
+        ]
+    size = len(task.labels)
+    cells = labels * size + predictions
+
+    def score(at: np.ndarray) -> list[float]:
+        counts = np.bincount(cells[at], minlength=size * size)
+        table = counts.reshape(size, size).astype(float)
+        return [_OF_COUNTS[name](table) for name in task.metrics]
+
+    return score
+
+
 def _check(task: Task, labels: np.ndarray, predictions: np.ndarray) -> None:
     if not task.metrics or not set(task.metrics) <= set(_METRICS):
         raise UserError(
@@ -144,4 +173,35 @@ _METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "matthews": _matthews,
     "pearson": _pearson,
     "spearman": _spearman,
+}
+
+
+# The same of a confusion matrix, rows by their label: scikit-learn takes a
+# millisecond for each of a thousand samples.
+def _f1_of_counts(table: np.ndarray) -> np.ndarray:
+    """Return each class' F1; 0 of one that is neither label nor prediction."""
+    both = table.sum(axis=0) + table.sum(axis=1)
+    return 2 * np.diag(table) / np.maximum(both, 1)
+
+
+def _macro_f1_of_counts(table: np.ndarray) -> float:
+    is_there = table.sum(axis=0) + table.sum(axis=1) > 0
+    return float(_f1_of_counts(table)[is_there].mean())
+
+
+def _matthews_of_counts(table: np.ndarray) -> float:
+    """Return R_K (Gorodkin 2004), of two classes Matthews' correlation."""
+    total, right = table.sum(), np.trace(table)
+    true, guessed = table.sum(axis=1), table.sum(axis=0)
+    spread = (total**2 - guessed @ guessed) * (total**2 - true @ true)
+    return (
+        float((right * total - true @ guessed) / spread**0.5) if spread else 0.0
+    )
+
+
+_OF_COUNTS: dict[str, Callable[[np.ndarray], float]] = {
+    "accuracy": lambda table: float(np.trace(table) / table.sum()),
+    "f1": lambda table: float(_f1_of_counts(table)[1]),
+    "macro_f1": _macro_f1_of_counts,
+    "matthews": _matthews_of_counts,
 }

@@ -16,12 +16,15 @@ class Prediction:
         scores: the probability of each class, by its name, in the model's
             order.
         is_truncated: whether the text was too long, and its end was not read.
+        is_sure: whether the score reaches the model's `unsure_below`; an app
+            may say "unsure" where it does not. Always of a model without one.
     """
 
     label: str
     score: float
     scores: Mapping[str, float]
     is_truncated: bool = False
+    is_sure: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

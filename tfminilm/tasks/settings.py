@@ -1,6 +1,7 @@
 """Save and load how a fine-tuned model reads a task."""
 
 import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Sequence
@@ -26,9 +27,11 @@ _SHAPE = {
     "num_texts?": int,
     "score_activation?": str,
     "thresholds?": [float],
+    "temperature?": float,
+    "unsure_below?": float,
 }
 # Left out where they are empty: they came later.
-_LATER = ("score_activation", "thresholds")
+_LATER = ("score_activation", "thresholds", "temperature", "unsure_below")
 _ANY_LABEL = "LABEL_0"
 # What `tfminilm export` wrote beside a head before there was `SETTINGS`.
 _MANIFEST = "manifest.json"
@@ -52,7 +55,10 @@ class Settings:
     `score_activation`, "linear" or "sigmoid", makes a cross-encoder's score of
     its logit; empty where the logit is the score. `thresholds` has for each
     of several labels the probability from which on it is given; 0.5 where it
-    is empty.
+    is empty. `temperature` is what the logits were divided by, in the model's
+    weights, so that probabilities are calibrated; None where they were not.
+    Where the likeliest class has less than `unsure_below`, the model is not
+    sure; 0 where it always is.
     """
 
     task: str
@@ -64,6 +70,8 @@ class Settings:
     num_texts: int = 1
     score_activation: str = ""
     thresholds: tuple[float, ...] = ()
+    temperature: float | None = None
+    unsure_below: float = 0.0
 
     @classmethod
     def of(
@@ -143,6 +151,7 @@ class Settings:
             | {"thresholds": tuple(content.get("thresholds", ()))}
         )
         _require_thresholds(settings, path)
+        _require_calibration(settings, path)
         of_task = settings.kind, settings.labels
         if head and (head.kind, head.labels) != of_task:
             raise UserError(
@@ -183,6 +192,16 @@ def _require_thresholds(settings: Settings, path: pathlib.Path) -> None:
             f"{path}: the thresholds are {settings.thresholds}, expected a "
             f"number from 0 to 1 for each of {labels} labels"
         )
+
+
+def _require_calibration(settings: Settings, path: pathlib.Path) -> None:
+    temperature, least = settings.temperature, settings.unsure_below
+    if temperature is not None and not 0 < temperature < math.inf:
+        raise UserError(
+            f"{path}: the temperature is {temperature}, expected above 0"
+        )
+    if not 0 <= least <= 1:
+        raise UserError(f"{path}: unsure_below is {least}, expected 0 to 1")
 
 
 def _in_words(model: "Settings | Head") -> str:

@@ -8,6 +8,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from tfminilm.errors import UserError
 from tfminilm.tasks import normalise
 from tfminilm.tasks.example import QAExample
@@ -88,6 +90,32 @@ def score(
             examples, predictions, scores, no_answer_probs
         )
     return result
+
+
+def each(
+    examples: Sequence[QAExample],
+    predictions: Sequence[str],
+    language: str | None = None,
+    has_no_answers: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return exact match and F1 of each question, as fractions `[questions]`.
+
+    Args:
+        examples: the questions.
+        predictions: the answer to each; "" says that there is none.
+        language: of the answers, for MLQA's rules; SQuAD's if None.
+        has_no_answers: whether SQuAD 2.0's rules count even where no question
+            is impossible.
+    """
+    by_id = {
+        example.id: text
+        for example, text in zip(examples, predictions, strict=True)
+    }
+    version_2 = has_no_answers or any(one.is_impossible for one in examples)
+    exacts = _best(exact, examples, by_id, language, version_2)
+    f1s = _best(f1, examples, by_id, language, version_2)
+    columns = [[of[one.id] for one in examples] for of in (exacts, f1s)]
+    return np.array(columns[0], float), np.array(columns[1], float)
 
 
 def _normaliser(language: str | None) -> Callable[[str], str]:

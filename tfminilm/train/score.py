@@ -24,6 +24,8 @@ from tfminilm.typing import Tokenizer
 
 Scores = dict[str, dict[str, float]]
 Count = Callable[[int], None]
+# Is told the split, its examples, and what a model says of them.
+Seen = Callable[[str, Sequence[Any], Result], None]
 
 # In tokens, of a text that is embedded.
 LONGEST_TEXT = 128
@@ -68,10 +70,12 @@ def score_splits(
     output: str | os.PathLike,
     progress: Progress,
     labels: Sequence[str] = (),
+    seen: Seen | None = None,
 ) -> Scores:
-    """Score a saved model and writes its predictions into `output`.
+    """Score a saved model and write its predictions into `output`.
 
-    The classes of a model whose folder does not name them are `labels`.
+    The classes of a model whose folder does not name them are `labels`. With
+    `seen` the results that it is told have `answers`.
 
     Returns:
         The metrics of each split; none of a split without labels.
@@ -96,9 +100,10 @@ def score_splits(
             cache_dir,
             count,
             data.language,
+            judges=seen is not None,
         )
 
-    return score_each(score, task, splits, data, output, progress)
+    return score_each(score, task, splits, data, output, progress, seen=seen)
 
 
 def score_each(
@@ -109,8 +114,9 @@ def score_each(
     output: str | os.PathLike | None,
     progress: Progress,
     how: str = "",
+    seen: Seen | None = None,
 ) -> Scores:
-    """Score whatever predicts, and writes its predictions into `output`.
+    """Score whatever predicts, and write its predictions into `output`.
 
     Args:
         score: predicts examples and scores that; is given a function that
@@ -118,6 +124,7 @@ def score_each(
         task: what is asked; and so on, as `score_splits` has them.
         output: None for what is no prediction to write, such as a cosine.
         how: what a message says of the predictions, behind the split's name.
+        seen: is told each split's result.
 
     Returns:
         The metrics of each split; none of a split without labels.
@@ -131,6 +138,8 @@ def score_each(
         with progress.counting("predicting", "sequences") as count:
             result = score(examples, count)
         scores[split] = result.metrics
+        if seen is not None:
+            seen(split, examples, result)
         path = output and submission.write(task, split, result, output)
         progress.say(
             f"{task.name} {split}{how}: {_line(result)} "

@@ -20,6 +20,7 @@ from tfminilm.export.manifest import (
     Tensor,
 )
 from tfminilm.export.manifest_parts import (
+    Calibration,
     MultiLabelClassification,
     QuestionAnswering,
     SentenceEmbedding,
@@ -84,6 +85,7 @@ def identity(
             parts[task] = _PARTS[task](**part)
         num_texts = 2 if kind.reads_pairs(settings.num_texts) else 1
         score = settings.score_activation or None
+        parts["calibration"] = _calibration(settings)
     return Identity(
         tfminilm=importlib.metadata.version("tfminilm"),
         description=description,
@@ -97,6 +99,14 @@ def identity(
         layers=dict(target.layers),
         model=sizes,
         **parts,
+    )
+
+
+def _calibration(settings: Settings) -> Calibration | None:
+    if settings.temperature is None and not settings.unsure_below:
+        return None
+    return Calibration(
+        settings.temperature or 1.0, settings.unsure_below or None
     )
 
 

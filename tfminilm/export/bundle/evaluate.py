@@ -33,10 +33,12 @@ def score_bundle(
     data: score.Data,
     output: str | os.PathLike,
     progress: Progress,
+    seen: score.Seen | None = None,
 ) -> score.Scores:
     """Score a bundle and write its predictions into `output`.
 
     Every sequence runs in the shortest signature that it fits, as in an app.
+    With `seen` the results that it is told have `answers`.
 
     Returns:
         The metrics of each split; none of a split without labels.
@@ -54,9 +56,12 @@ def score_bundle(
             examples,
             settings,
             language=data.language,
+            judges=seen is not None,
         )
 
-    return score.score_each(evaluate, task, splits, data, output, progress)
+    return score.score_each(
+        evaluate, task, splits, data, output, progress, seen=seen
+    )
 
 
 def score_embeddings(

@@ -97,6 +97,12 @@ def settings_of(manifest: Identity, max_length: int) -> Settings | None:
         max_length=max_length,
         num_texts=manifest.num_texts,
     )
+    if calibration := manifest.calibration:
+        settings = dataclasses.replace(
+            settings,
+            temperature=calibration.temperature,
+            unsure_below=calibration.unsure_below or 0.0,
+        )
     part = to_json(getattr(manifest, kind.manifest_name, None))
     return kind.read_manifest_part(settings, part)
 

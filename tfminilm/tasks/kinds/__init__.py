@@ -7,9 +7,10 @@ stands in its kind. A new kind is one more file here and one line in `KINDS`.
 from typing import TYPE_CHECKING, Protocol
 
 from tfminilm.errors import UserError
+from tfminilm.tasks.answers import Result
 from tfminilm.tasks.kinds.classification import Classification
 from tfminilm.tasks.kinds.extractive_qa import ExtractiveQA
-from tfminilm.tasks.kinds.kind import Kind, Result, Scale
+from tfminilm.tasks.kinds.kind import Kind, Scale
 from tfminilm.tasks.kinds.multi_label import MultiLabel
 from tfminilm.tasks.kinds.regression import Regression
 from tfminilm.tasks.kinds.token_classification import TokenClassification

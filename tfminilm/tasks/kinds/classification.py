@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.tasks import evidence, metrics
+from tfminilm.tasks.answers import Answer, Answers
 from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.kinds import label_rows
 from tfminilm.tasks.kinds.labelled import LabelledTexts
@@ -119,13 +121,44 @@ class Classification(LabelledTexts):
     ) -> list[Prediction]:
         cuts = encoded.cut_rows.tolist()
         return [
-            _prediction(settings.labels, logits.tolist(), is_cut)
+            _prediction(settings, logits.tolist(), is_cut)
             for logits, is_cut in zip(outputs, cuts, strict=True)
         ]
 
+    def answers(
+        self,
+        task: Task,
+        examples: Sequence[Any],
+        encoded: Encoded,
+        outputs: Sequence[Any],
+        settings: Settings,
+        language: str | None = None,
+    ) -> Answers:
+        logits = np.stack(outputs).astype(float)
+        labels = np.array([example.label for example in examples], int)
+        guesses, names = logits.argmax(axis=1), task.labels
+        sure = evidence.probabilities(logits).max(axis=1)
+        are_right = guesses == labels
+        rows = zip(labels, guesses, sure.tolist(), are_right, strict=True)
+        return Answers(
+            rows=[
+                Answer(names[label], names[guess], p, 0.0 if is_right else p)
+                for label, guess, p, is_right in rows
+            ],
+            metrics=task.metrics,
+            score=metrics.resampled(task, labels, guesses),
+            classes=evidence.per_class(labels, guesses, names),
+            confusion=evidence.confusion(labels, guesses, len(names)),
+            certainties=sure,
+            are_right=are_right,
+            logits=logits,
+            labels=labels,
+            unsure_below=settings.unsure_below,
+        )
+
 
 def _prediction(
-    labels: Sequence[str], logits: Sequence[float], is_cut: bool
+    settings: Settings, logits: Sequence[float], is_cut: bool
 ) -> Prediction:
     """Apply a softmax: for a few numbers NumPy would take longer."""
     most = max(logits)
@@ -133,5 +166,7 @@ def _prediction(
     total = sum(exponentials)
     shares = [value / total for value in exponentials]
     best = logits.index(most)
+    labels, score = settings.labels, shares[best]
     scores = dict(zip(labels, shares, strict=True))
-    return Prediction(labels[best], shares[best], scores, is_cut)
+    is_sure = score >= settings.unsure_below
+    return Prediction(labels[best], score, scores, is_cut, is_sure)

@@ -9,9 +9,10 @@ import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.tasks import squad_metrics, windows
+from tfminilm.tasks.answers import Answer, Answers, Result
 from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.example import QAExample
-from tfminilm.tasks.kinds.kind import Kind, Result
+from tfminilm.tasks.kinds.kind import Kind
 from tfminilm.tasks.kinds.labelled import made_up_text
 from tfminilm.tasks.predictions import AnswerPrediction
 from tfminilm.tasks.settings import Settings
@@ -143,12 +144,7 @@ class ExtractiveQA(Kind):
         settings: Settings,
         language: str | None = None,
     ) -> Result:
-        # MLQA's rules are those of the context's language, in which answers
-        # are: German's of "de-en". SQuAD's have no language.
-        if task.languages:
-            language = (language or task.languages[0]).partition("-")[0]
-        else:
-            language = None
+        language = _rules(task, language)
         threshold = settings.null_threshold
         ids = [example.id for example in examples]
         texts = [answer.text(threshold) for answer in decoded]
@@ -172,6 +168,43 @@ class ExtractiveQA(Kind):
             if name.startswith("best_")
         }
         return Result(scores | best, ids, texts, no_answer)
+
+    def answers(
+        self,
+        task: Task,
+        examples: Sequence[Any],
+        encoded: Encoded,
+        outputs: Sequence[Any],
+        settings: Settings,
+        language: str | None = None,
+    ) -> Answers:
+        predictions = self.predictions(settings, examples, encoded, outputs)
+        texts = [one.text for one in predictions]
+        exacts, f1s = squad_metrics.each(
+            examples,
+            texts,
+            _rules(task, language),
+            has_no_answers=settings.null_threshold is not None,
+        )
+        of_each = {"exact": exacts, "f1": f1s}
+        columns = np.stack([of_each[name] for name in task.metrics], axis=1)
+        return Answers(
+            rows=[
+                Answer(
+                    (*example.answers, "no answer")[0],
+                    one.text or "no answer",
+                    one.score,
+                    one.score * (1 - f1),
+                )
+                for example, one, f1 in zip(
+                    examples, predictions, f1s.tolist(), strict=True
+                )
+            ],
+            metrics=task.metrics,
+            score=lambda at: columns[at].mean(axis=0).tolist(),
+            certainties=np.array([one.score for one in predictions]),
+            are_right=exacts == 1,
+        )
 
     def manifest_part(
         self, settings: Settings, lengths: Sequence[int]
@@ -205,6 +238,17 @@ class ExtractiveQA(Kind):
             doc_stride=part["document_stride"],
             null_threshold=part["null_threshold"],
         )
+
+
+def _rules(task: Task, language: str | None) -> str | None:
+    """Return the language whose rules make answers alike.
+
+    MLQA's rules are those of the context's language, in which answers are:
+    German's of "de-en". SQuAD's have no language.
+    """
+    if not task.languages:
+        return None
+    return (language or task.languages[0]).partition("-")[0]
 
 
 def _prediction(

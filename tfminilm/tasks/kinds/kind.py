@@ -1,11 +1,11 @@
 """Define what every kind of task has to offer."""
 
 import abc
-import dataclasses
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from tfminilm.tasks.answers import Answers, Result
 from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.example import Example, Label
 from tfminilm.tasks.settings import Settings
@@ -15,21 +15,6 @@ from tfminilm.typing import Tokenizer
 if TYPE_CHECKING:
     import keras
     import numpy as np
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """Hold what a model says of examples.
-
-    `metrics` is empty if the examples have no labels. `predictions` holds a
-    class, a score or an answer for each example, and `no_answer` for each
-    question how much likelier "no answer" is than its answer.
-    """
-
-    metrics: dict[str, float]
-    ids: list[str]
-    predictions: list[Any]
-    no_answer: list[float] | None = None
 
 
 class Scale(NamedTuple):
@@ -357,6 +342,27 @@ class Kind(abc.ABC):
 
         Raises:
             UserError: a prediction is not one of the task's.
+        """
+
+    @abc.abstractmethod
+    def answers(
+        self,
+        task: Task,
+        examples: Sequence[Any],
+        encoded: Encoded,
+        outputs: Sequence[Any],
+        settings: Settings,
+        language: str | None = None,
+    ) -> Answers:
+        """Turn a model's outputs into what `tasks.judging` judges.
+
+        Args:
+            task: whose metrics, as `score` has them.
+            examples: with labels.
+            encoded: of `encode`.
+            outputs: as `decode` takes them.
+            settings: as the model was fine-tuned.
+            language: of the examples' texts, if the task has several.
         """
 
     def manifest_part(

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfminilm.tasks import encode, metrics
+from tfminilm.tasks.answers import Result
 from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.example import Example, Label
-from tfminilm.tasks.kinds.kind import Kind, Result
+from tfminilm.tasks.kinds.kind import Kind
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.typing import Tokenizer

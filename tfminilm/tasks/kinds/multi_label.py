@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfminilm.errors import UserError
-from tfminilm.tasks import thresholds
+from tfminilm.tasks import evidence, thresholds
+from tfminilm.tasks.answers import Answer, Answers, Result
 from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.kinds import label_rows
-from tfminilm.tasks.kinds.kind import Result
 from tfminilm.tasks.kinds.labelled import LabelledTexts
 from tfminilm.tasks.predictions import LabelsPrediction
 from tfminilm.tasks.settings import Settings
@@ -183,6 +183,38 @@ class MultiLabel(LabelledTexts):
             )
         ]
 
+    def answers(
+        self,
+        task: Task,
+        examples: Sequence[Any],
+        encoded: Encoded,
+        outputs: Sequence[Any],
+        settings: Settings,
+        language: str | None = None,
+    ) -> Answers:
+        probs = np.array(self.decode(examples, encoded, outputs))
+        labels = np.array([example.label for example in examples]) >= 0.5
+        picks = probs >= _limits(settings)
+        doubts = np.where(picks == labels, 0.0, np.abs(probs - labels))
+        sure = np.where(picks, probs, 1 - probs).min(axis=1)
+        return Answers(
+            rows=[
+                Answer(_in_words(task, label), _in_words(task, pick), p, doubt)
+                for label, pick, p, doubt in zip(
+                    labels,
+                    picks,
+                    sure.tolist(),
+                    doubts.max(axis=1).tolist(),
+                    strict=True,
+                )
+            ],
+            metrics=task.metrics,
+            score=thresholds.resampled(task.metrics, labels, picks),
+            classes=evidence.per_label(labels, picks, task.labels),
+            certainties=probs[picks],
+            are_right=labels[picks],
+        )
+
     def manifest_part(
         self, settings: Settings, lengths: Sequence[int]
     ) -> dict[str, Any]:
@@ -195,6 +227,11 @@ class MultiLabel(LabelledTexts):
         return dataclasses.replace(
             settings, thresholds=tuple(part["thresholds"])
         )
+
+
+def _in_words(task: Task, is_on: np.ndarray) -> str:
+    pairs = zip(task.labels, is_on, strict=True)
+    return ", ".join(name for name, on in pairs if on) or "none"
 
 
 def _limits(settings: Settings) -> np.ndarray:

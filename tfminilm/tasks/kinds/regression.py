@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfminilm.errors import UserError
+from tfminilm.tasks import metrics
+from tfminilm.tasks.answers import Answer, Answers, Result
 from tfminilm.tasks.encoded import Encoded
-from tfminilm.tasks.kinds.kind import Result, Scale
+from tfminilm.tasks.kinds.kind import Scale
 from tfminilm.tasks.kinds.labelled import LabelledTexts
 from tfminilm.tasks.predictions import ScorePrediction
 from tfminilm.tasks.settings import Settings
@@ -118,6 +120,33 @@ class Regression(LabelledTexts):
     ) -> Result:
         return super().score(
             task, examples, _scores(decoded, settings), settings
+        )
+
+    def answers(
+        self,
+        task: Task,
+        examples: Sequence[Any],
+        encoded: Encoded,
+        outputs: Sequence[Any],
+        settings: Settings,
+        language: str | None = None,
+    ) -> Answers:
+        logits = self.decode(examples, encoded, outputs)
+        scores = np.array(_scores(logits, settings))
+        labels = np.array([example.label for example in examples], float)
+        return Answers(
+            rows=[
+                Answer(f"{label:.3f}", f"{score:.3f}", None, gap, score)
+                for label, score, gap in zip(
+                    labels.tolist(),
+                    scores.tolist(),
+                    np.abs(scores - labels).tolist(),
+                    strict=True,
+                )
+            ],
+            metrics=task.metrics,
+            score=metrics.resampled(task, labels, scores),
+            residuals=scores - labels,
         )
 
 

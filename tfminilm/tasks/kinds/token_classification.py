@@ -4,10 +4,13 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tfminilm.tasks import entities, tagging
+from tfminilm.tasks.answers import Answer, Answers, Result
 from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.example import TaggedText
-from tfminilm.tasks.kinds.kind import Kind, Result
+from tfminilm.tasks.kinds.kind import Kind
 from tfminilm.tasks.kinds.labelled import made_up_text
 from tfminilm.tasks.predictions import EntitiesPrediction, EntityPrediction
 from tfminilm.tasks.settings import Settings
@@ -146,6 +149,39 @@ class TokenClassification(Kind):
             )
         return Result(scores, [one.id for one in examples], [*decoded])
 
+    def answers(
+        self,
+        task: Task,
+        examples: Sequence[Any],
+        encoded: Encoded,
+        outputs: Sequence[Any],
+        settings: Settings,
+        language: str | None = None,
+    ) -> Answers:
+        assert isinstance(encoded, tagging.Tagged)
+        logits = [one[tagging.OUTPUT] for one in outputs]
+        expected = [entities.entities(one.tags, one.words) for one in examples]
+        scored = tagging.untag(examples, encoded, logits)
+        guesses = [tuple(entity for entity, _ in row) for row in scored]
+        pairs = [
+            (score, entity in right)
+            for row, right in zip(scored, map(set, expected), strict=True)
+            for entity, score in row
+        ]
+        return Answers(
+            rows=[
+                _answer(example.text, right, row)
+                for example, right, row in zip(
+                    examples, expected, scored, strict=True
+                )
+            ],
+            metrics=task.metrics,
+            score=entities.resampled(task.metrics, expected, guesses),
+            classes=entities.per_type(expected, guesses),
+            certainties=np.array([score for score, _ in pairs]),
+            are_right=np.array([is_right for _, is_right in pairs], bool),
+        )
+
     def manifest_part(
         self, settings: Settings, lengths: Sequence[int]
     ) -> dict[str, Any]:
@@ -156,3 +192,23 @@ class TokenClassification(Kind):
         """
         where = f"labels of {settings.task}"
         return {"scheme": entities.scheme_of(settings.labels, where)}
+
+
+def _answer(
+    text: str,
+    expected: Sequence[entities.Entity],
+    scored: Sequence[tagging.ScoredEntity],
+) -> Answer:
+    """Hold the entities of one text against what is right, in words."""
+    guesses = [entity for entity, _ in scored]
+
+    def in_words(row: Sequence[entities.Entity]) -> str:
+        words = [f"{text[one.start : one.end]} ({one.label})" for one in row]
+        return ", ".join(words) or "none"
+
+    return Answer(
+        in_words(expected),
+        in_words(guesses),
+        min((score for _, score in scored), default=None),
+        float(len({*expected} ^ {*guesses})),
+    )

@@ -8,7 +8,6 @@ from typing import Any
 
 from tfminilm import files
 from tfminilm.report import page_code
-from tfminilm.tasks.evidence import Interval
 
 
 def write(path: pathlib.Path, title: str, sections: Sequence[str]) -> None:
@@ -76,16 +75,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def percent(value: Interval) -> str:
-    """Return the value, such as "93.1%"."""
-    return f"{value.value:.1%}"
-
-
-def points(value: Interval) -> str:
-    """Return a difference in points of 100, such as "+1.2"."""
-    return f"{100 * value.value:+.1f}"
-
-
 def escaped(value: Any) -> str:
     """Return anything as text that HTML takes."""
-    return html.escape(str(value))
+    # A name from the command line may contain invalid bytes.
+    shown = str(value).encode("utf-8", "replace").decode("utf-8")
+    return html.escape(shown)
