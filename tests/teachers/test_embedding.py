@@ -131,9 +131,6 @@ def test_lengths_as_older_versions_wrote_them(folder):
         ("sentence_bert_config.json",
          {"modality_config": {"text": {"method_output_name": "pooler_output"}}},
          "method_output_name is 'pooler_output'"),
-        ("config_sentence_transformers.json",
-         {"default_prompt_name": "q", "prompts": {"q": "query: "}},
-         "every text gets 'query: '"),
     ],
 )  # fmt: skip
 def test_what_is_not_known_here(folder, name, changes, text):

@@ -25,6 +25,15 @@ class SentenceEmbedding:
     normalize: Annotated[
         bool, Rule(description="Whether it is scaled to length 1.")
     ]
+    prompt: Annotated[
+        str | None,
+        Rule(
+            is_optional=True,
+            min_size=1,
+            description="What stands in front of every text, which whoever "
+            "runs the file puts there before the text is cut into tokens.",
+        ),
+    ] = None
 
 
 @dataclasses.dataclass(frozen=True)

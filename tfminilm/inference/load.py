@@ -75,10 +75,13 @@ def _open_keras(
 
         source = at_step.folder_of(source)
     model, tokenizer, settings, _ = load_exportable(source, part, labels)
-    shown = None
+    shown, prompts = None, {}
     if settings is None:
         embedding = embedding_of(model)
-        shown = SentenceEmbedding(embedding.pooling, embedding.normalize)
+        shown = SentenceEmbedding(
+            embedding.pooling, embedding.normalize, embedding.prompt or None
+        )
+        prompts = embedding.prompts
         outputs = embedding_model(model, embedding)
         longest = embedding.max_length or LONGEST_TEXT
     else:
@@ -87,7 +90,7 @@ def _open_keras(
     most = getattr(backbone, "max_sequence_length", None)
     settings, longest = limited(name, settings, longest, max_length, most)
     runtime = KerasRuntime(model, outputs, longest)
-    return Parts(runtime, tokenizer, settings, longest, shown)
+    return Parts(runtime, tokenizer, settings, longest, shown, prompts)
 
 
 def _single_run(name: str) -> str:

@@ -1,7 +1,7 @@
 """Define the model that a caller asks: texts in, predictions out."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,8 +57,11 @@ class TextModel:
             are looked for in, all is read, in several windows.
         lengths: in tokens, to which a bundle pads a text; none if to any.
         precision: of its weights and arithmetic.
-        embedding: the `pooling` and `normalize` of an encoder; None of a model
-            with a head, and of a file that was written before files said it.
+        embedding: the `pooling`, `normalize` and `prompt` (in front of every
+            text, if there is one) of an encoder; None of a model with a head,
+            and of a file that was written before files said it.
+        prompts: what its folder puts in front of texts, by what they are for,
+            such as "query"; an exported file has none but `embedding.prompt`.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class TextModel:
         settings: Settings | None,
         max_length: int,
         embedding: SentenceEmbedding | None = None,
+        prompts: Mapping[str, str] | None = None,
     ):
         """Put a model's parts together; `tfminilm.load` does that.
 
@@ -79,9 +83,11 @@ class TextModel:
             settings: how it was fine-tuned; None for an encoder.
             max_length: tokens of the longest sequence.
             embedding: how an encoder embeds texts; None if not known.
+            prompts: what an encoder's folder puts in front of texts, by name.
         """
         self.source = source
         self.embedding = embedding
+        self.prompts = dict(prompts or {})
         self.tokenizer = tokenizer
         self.max_length = max_length
         self._runtime = runtime
@@ -136,6 +142,8 @@ class TextModel:
         if self.embedding is not None:
             parts.append(f"pooling={self.embedding.pooling!r}")
             parts.append(f"normalize={self.embedding.normalize}")
+            if self.embedding.prompt:
+                parts.append(f"prompt={self.embedding.prompt!r}")
         parts.append(f"max_length={self.max_length}")
         if self.lengths:
             parts.append(f"lengths={list(self.lengths)}")
@@ -256,12 +264,16 @@ class TextModel:
         kind = kind_of(task)
         return kind.score(task, examples, decoded, self._settings).metrics
 
-    def embed(self, texts: Texts, progress: bool = True) -> np.ndarray:
+    def embed(
+        self, texts: Texts, progress: bool = True, prompt: str | None = None
+    ) -> np.ndarray:
         """Return the embedding of a text, or of each of several.
 
         Args:
             texts: a text or a list of texts.
             progress: whether to show on stderr how far a long list is.
+            prompt: what stands in front of each, such as `prompts["query"]`;
+                "" for nothing, and None for `embedding.prompt`.
 
         Returns:
             float32 `[dim]`, or `[texts, dim]`. Pooled, and of length 1 or
@@ -276,7 +288,8 @@ class TextModel:
                 "texts: load an encoder, or use predict"
             )
         rows, is_single = rows_of(_many(texts), is_pair=False)
-        vectors = np.stack(self._run(self._encode(rows), progress))
+        encoded = self._encode(rows, prompt)
+        vectors = np.stack(self._run(encoded, progress))
         return vectors[0] if is_single else vectors
 
     def similarity(self, first: Texts, second: Texts) -> Any:
@@ -353,7 +366,13 @@ class TextModel:
         outputs = self._run(encoded, progress)
         return kind.predictions(settings, examples, encoded, outputs)
 
-    def _encode(self, rows: Sequence[Row]) -> Encoded:
+    def _encode(
+        self, rows: Sequence[Row], prompt: str | None = None
+    ) -> Encoded:
+        if prompt is None and self.embedding is not None:
+            prompt = self.embedding.prompt
+        if prompt:
+            rows = [(prompt + row[0], *row[1:]) for row in rows]
         return encode_texts(rows, self.tokenizer, self.max_length)
 
     def _run(self, encoded: Encoded, progress: bool) -> list[Any]:

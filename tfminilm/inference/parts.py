@@ -1,6 +1,7 @@
 """Hold the parts that every opened model is made of."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tfminilm.errors import UserError
@@ -19,6 +20,7 @@ class Parts(NamedTuple):
         settings: how it was fine-tuned; None for an encoder.
         max_length: tokens of the longest sequence.
         embedding: how an encoder embeds texts; None if that is not known.
+        prompts: what its folder puts in front of texts, by name.
     """
 
     runtime: Runtime
@@ -26,6 +28,7 @@ class Parts(NamedTuple):
     settings: Settings | None
     max_length: int
     embedding: SentenceEmbedding | None = None
+    prompts: Mapping[str, str] = {}
 
 
 def limited(

@@ -67,6 +67,7 @@ def score_similarity(
     examples: Sequence[Example],
     max_length: int,
     cache_dir: str | os.PathLike | None = None,
+    prompt: str = "",
 ) -> Result:
     """Predict the cosine of each example's two embeddings, and score it.
 
@@ -77,6 +78,7 @@ def score_similarity(
         examples: of one split.
         max_length: tokens of a text; what is longer is cut.
         cache_dir: where token ids are kept; nowhere if `None`.
+        prompt: what stands in front of every text.
 
     Returns:
         Cosines as predictions. The task's metrics are correlations, so their
@@ -95,7 +97,7 @@ def score_similarity(
     vectors = []
     for place in (0, 1):
         texts = [
-            dataclasses.replace(example, texts=(example.texts[place],))
+            dataclasses.replace(example, texts=(prompt + example.texts[place],))
             for example in examples
         ]
         encoded = encode(task, texts, tokenizer, max_length, cache_dir)

@@ -8,6 +8,7 @@ pooled as the mean over real tokens, as sentence-transformers would.
 import dataclasses
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -42,11 +43,22 @@ class TextEmbedding:
         normalize: whether embeddings are scaled to length 1.
         max_length: the number of tokens at which a text is cut, its ends
             included; None if nothing but the position table limits it.
+        prompts: texts to put in front of others, by what they are for, such
+            as "query"; those without any letter are left out.
+        default_prompt: the name of the one that every text gets for which no
+            other is asked; empty if none.
     """
 
     pooling: str = "mean"
     normalize: bool = False
     max_length: int | None = None
+    prompts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    default_prompt: str = ""
+
+    @property
+    def prompt(self) -> str:
+        """Return what is put in front of every text, or nothing."""
+        return self.prompts.get(self.default_prompt, "")
 
 
 def embedding_of(model: keras.Model) -> TextEmbedding:
@@ -108,7 +120,13 @@ def bring(name: str, folder: pathlib.Path) -> None:
 
 
 def _read_own(path: pathlib.Path) -> TextEmbedding:
-    shape = {"pooling": str, "normalize": bool, "max_length": (int, None)}
+    shape = {
+        "pooling": str,
+        "normalize": bool,
+        "max_length": (int, None),
+        "prompts?": {str: str},
+        "default_prompt?": str,
+    }
     embedding = TextEmbedding(**json_files.read(path, shape, _AGAIN))
     if embedding.pooling not in POOLINGS:
         raise UserError(
@@ -142,22 +160,53 @@ def _read_modules(folder: pathlib.Path) -> TextEmbedding | None:
             "writes it today: load and save it there",
         )
     _require_plain_text(folder)
+    prompts, default = _read_prompts(folder / _PROMPTS)
     return TextEmbedding(
-        pooling=_read_pooling(folder, modules[1]["path"]),
+        pooling=_read_pooling(folder, modules[1]["path"], bool(prompts)),
         normalize="Normalize" in kinds,
         max_length=read_length(folder),
+        prompts=prompts,
+        default_prompt=default,
     )
 
 
-def _read_pooling(folder: pathlib.Path, name: str) -> str:
+def _read_prompts(path: pathlib.Path) -> tuple[dict[str, str], str]:
+    """Return prompts by their names, and the name of the default one.
+
+    Raises:
+        UserError: the file is damaged, or names a prompt that is not there.
+    """
+    shape = {
+        "default_prompt_name?": (str, None),
+        "prompts?": ({str: (str, None)}, None),
+    }
+    config = _read(path, shape)
+    name, prompts = config.get("default_prompt_name"), config.get("prompts")
+    if name is not None and name not in (prompts or {}):
+        raise _refused(
+            path,
+            f"default_prompt_name is {name[:80]!r}",
+            f"expected one of the prompts, {', '.join(prompts or {})}, or null",
+        )
+    texts = {key: text for key, text in (prompts or {}).items() if text}
+    return texts, name if name in texts else ""
+
+
+def _read_pooling(folder: pathlib.Path, name: str, has_prompts: bool) -> str:
     path = folder / name / "config.json"
     if not path.resolve().is_relative_to(folder.resolve()):
         raise UserError(
             f"{folder / MODULES}: the Pooling's path is {name!r}, expected "
             "a folder inside"
         )
-    shape = {"pooling_mode?": (str, [str])}
+    shape = {"pooling_mode?": (str, [str]), "include_prompt?": bool}
     config = json_files.read(path, shape, _AGAIN)
+    if has_prompts and not config.get("include_prompt", True):
+        raise _refused(
+            path,
+            "include_prompt is false",
+            "expected true, as a prompt's tokens count in the mean here",
+        )
     if "pooling_mode" in config:
         modes = config["pooling_mode"]
         poolings = [modes] if isinstance(modes, str) else modes
@@ -216,19 +265,6 @@ def _require_plain_text(folder: pathlib.Path) -> None:
     if states != "last_hidden_state":
         expected = "expected 'last_hidden_state'"
         raise _refused(path, f"method_output_name is {states!r}", expected)
-    path = folder / _PROMPTS
-    shape = {
-        "default_prompt_name?": (str, None),
-        "prompts?": ({str: (str, None)}, None),
-    }
-    config = _read(path, shape)
-    name = config.get("default_prompt_name")
-    if name and (prompt := (config.get("prompts") or {}).get(name)):
-        raise _refused(
-            path,
-            f"every text gets {prompt!r} by default_prompt_name",
-            "expected null there, and the texts with it in front",
-        )
 
 
 def _model_type(folder: pathlib.Path) -> str:

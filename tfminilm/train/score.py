@@ -187,7 +187,15 @@ def score_similarities(
         backbone.max_sequence_length, embedding.max_length or LONGEST_TEXT
     )
     return score_embeddings(
-        embed, tokenizer, longest, task, splits, data, pooling, progress
+        embed,
+        tokenizer,
+        longest,
+        task,
+        splits,
+        data,
+        pooling,
+        progress,
+        embedding.prompt,
     )
 
 
@@ -200,6 +208,7 @@ def score_embeddings(
     data: Data,
     pooling: str,
     progress: Progress,
+    prompt: str = "",
 ) -> Scores:
     """Score whatever embeds texts by the cosines of its embeddings.
 
@@ -213,6 +222,7 @@ def score_embeddings(
         data: where examples come from.
         pooling: what a message says of the embeddings.
         progress: told of the work.
+        prompt: what stands in front of every text.
 
     Raises:
         UserError: the task does not compare two texts, or the data is broken.
@@ -225,6 +235,7 @@ def score_embeddings(
             tokenizer,
             examples,
             longest,
+            prompt=prompt,
         )
 
     how = f", cosine of {pooling} embeddings"

@@ -75,7 +75,7 @@ def identity(
     if settings is None:
         embedding = embedding_of(backbone)
         parts["sentence_embedding"] = SentenceEmbedding(
-            embedding.pooling, embedding.normalize
+            embedding.pooling, embedding.normalize, embedding.prompt or None
         )
     else:
         kind = kind_of(settings)

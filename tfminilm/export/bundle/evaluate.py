@@ -84,6 +84,7 @@ def score_embeddings(
         rows = run(bundle.encoder, encoded, count)
         return [row["sentence_embedding"] for row in rows]
 
+    embedding = bundle.manifest.sentence_embedding
     longest = min(max(bundle.encoder.lengths), score.LONGEST_TEXT)
     return score.score_embeddings(
         embed,
@@ -94,6 +95,7 @@ def score_embeddings(
         data,
         "the bundle's",
         progress,
+        (embedding and embedding.prompt) or "",
     )
 
 

@@ -54,8 +54,8 @@ def write(backbone: keras.Model, folder: pathlib.Path) -> None:
     _write_json(
         folder / "config_sentence_transformers.json",
         {
-            "prompts": {},
-            "default_prompt_name": None,
+            "prompts": dict(embedding.prompts),
+            "default_prompt_name": embedding.default_prompt or None,
             "similarity_fn_name": "cosine",
         },
     )

@@ -80,6 +80,23 @@ CLIENTS = {
 }
 
 
+def require_no_prompt(identity: Identity, target: Target) -> None:
+    """Refuse an encoder that has something in front of every text.
+
+    Raises:
+        UserError: it has; the clients cut texts as they are given.
+    """
+    embedding = identity.sentence_embedding
+    if embedding is not None and embedding.prompt:
+        raise UserError(
+            f"target {target.name or '-'}: the model has {embedding.prompt!r} "
+            f"in front of every text, which {CLIENTS[target.format].title} "
+            "does not put there: expected default_prompt_name null in the "
+            "model's config_sentence_transformers.json, and the prompt in "
+            "your texts; or android_int8, whose bundle says it"
+        )
+
+
 def require_words(tokenizer: Tokenizer, target: Target) -> None:
     """Refuse a tokenizer that these clients' BertTokenizer cannot be.
 

@@ -73,6 +73,7 @@ def export_text_task(
     clients.require_words(tokenizer, target)
     identity = contents.identity(model, target, settings, description)
     clients.CLIENTS[target.format].require(identity, target)
+    clients.require_no_prompt(identity, target)
     clients.require_lines(identity.labels or (), metadata.LABELS)
     model = _with_probabilities(with_score(model, settings), settings)
     rows = calibration.as_texts(texts, settings)

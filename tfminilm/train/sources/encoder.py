@@ -2,11 +2,13 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tfminilm.errors import UserError
 from tfminilm.tasks.encoded import Encoded
+from tfminilm.teachers.embedding import embedding_of
 from tfminilm.train.models import Cut, Models
 from tfminilm.typing import Tokenizer
 
@@ -39,6 +41,8 @@ class Encoder:
             max_length: of the student's sequences.
             encode: gives the token ids of examples that are cut so.
         """
+        if prompt := _prompt(models):
+            encode = functools.partial(_prompted, prompt, encode)
         return cls(
             encode, Cut(models.tokenizer, max_length), models.teacher_cut
         )
@@ -85,6 +89,31 @@ class Encoder:
         if self.teacher is None:
             return encoded
         return encoded.with_teacher(self.encode(teacher_examples, self.teacher))
+
+
+def _prompt(models: Models) -> str:
+    """Return what a teacher of embeddings has in front of every text."""
+    teacher = getattr(models.trained, "teacher", None)
+    has_head = hasattr(models.student, "backbone")
+    return "" if teacher is None or has_head else embedding_of(teacher).prompt
+
+
+def _prompted(
+    prompt: str,
+    encode: Callable[[Sequence[Any], Cut], Encoded],
+    examples: Sequence[Any],
+    cut: Cut,
+) -> Encoded:
+    """Encode single texts with a prompt; two texts together have none."""
+    return encode(
+        [
+            dataclasses.replace(each, texts=(prompt + each.texts[0],))
+            if len(getattr(each, "texts", ())) == 1
+            else each
+            for each in examples
+        ],
+        cut,
+    )
 
 
 @contextlib.contextmanager

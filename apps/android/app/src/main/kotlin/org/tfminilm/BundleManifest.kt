@@ -90,6 +90,8 @@ class BundleManifest(
     val signatures: List<ModelSignature>,
     val tokenizer: TokenizerSettings,
     val questions: QuestionSettings?,
+    /** What stands in front of every text that an encoder reads; mostly nothing. */
+    val prompt: String,
     val probe: Probe,
     /** The oldest version of each library that is right; null where none is. */
     val runtimes: Map<String, String?>,
@@ -149,6 +151,7 @@ class BundleManifest(
                 signatures = signatures(json.getJSONObject("signatures")),
                 tokenizer = tokenizer(json.getJSONObject("tokenizer")),
                 questions = json.optJSONObject("question_answering")?.let(::questions),
+                prompt = json.optJSONObject("sentence_embedding")?.textOrNull("prompt") ?: "",
                 probe = probe(json.getJSONObject("probe")),
                 runtimes = json.getJSONObject("runtimes").entries { all, name ->
                     all.textOrNull(name)
