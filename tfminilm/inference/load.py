@@ -75,7 +75,7 @@ def _open_keras(
 
         source = at_step.folder_of(source)
     model, tokenizer, settings, _ = load_exportable(source, part, labels)
-    shown, prompts = None, {}
+    shown, prompts = None, None
     if settings is None:
         embedding = embedding_of(model)
         shown = SentenceEmbedding(
@@ -90,7 +90,7 @@ def _open_keras(
     most = getattr(backbone, "max_sequence_length", None)
     settings, longest = limited(name, settings, longest, max_length, most)
     runtime = KerasRuntime(model, outputs, longest)
-    return Parts(runtime, tokenizer, settings, longest, shown, prompts)
+    return Parts(runtime, tokenizer, settings, longest, shown, prompts or {})
 
 
 def _single_run(name: str) -> str:

@@ -182,14 +182,15 @@ def _read_prompts(path: pathlib.Path) -> tuple[dict[str, str], str]:
     }
     config = _read(path, shape)
     name, prompts = config.get("default_prompt_name"), config.get("prompts")
-    if name is not None and name not in (prompts or {}):
+    prompts = prompts or {}
+    if name is not None and name not in prompts:
         raise _refused(
             path,
             f"default_prompt_name is {name[:80]!r}",
-            f"expected one of the prompts, {', '.join(prompts or {})}, or null",
+            f"expected one of the prompts, {', '.join(prompts)}, or null",
         )
-    texts = {key: text for key, text in (prompts or {}).items() if text}
-    return texts, name if name in texts else ""
+    texts = {key: text for key, text in prompts.items() if text}
+    return texts, name if name and name in texts else ""
 
 
 def _read_pooling(folder: pathlib.Path, name: str, has_prompts: bool) -> str:
