@@ -42,6 +42,7 @@ LAYERS = (
     ("export",),
     ("inference",),
     ("serve",),
+    ("web",),
     ("report",),
     ("pipeline",),
     ("commands",),

@@ -26,6 +26,7 @@ COMMANDS = (
     "export",
     "publish",
     "npu",
+    "web",
     "benchmark",
     "describe",
     "report",

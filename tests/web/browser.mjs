@@ -1,0 +1,92 @@
+// Opens a page in Chromium, fills in its fields and prints what it shows:
+// `node browser.mjs PLAYWRIGHT CHROMIUM SITE STEPS.json`.
+//
+// STEPS is `{scheme, width, height, rows, shot}`: rows of texts, one for each
+// field; a picture is taken where `shot` names a file. It prints JSON.
+
+import fs from "node:fs";
+import http from "node:http";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [playwright, executablePath, site, file] = process.argv.slice(2);
+const { chromium } = (
+  await import(pathToFileURL(path.join(playwright, "index.js")))
+).default;
+const steps = JSON.parse(fs.readFileSync(file));
+
+const TYPES = {
+  ".html": "text/html", ".js": "text/javascript", ".css": "text/css",
+  ".svg": "image/svg+xml", ".json": "application/json",
+  ".wasm": "application/wasm",
+};
+const server = http.createServer((request, response) => {
+  const name = request.url === "/" ? "/index.html" : request.url;
+  const place = path.join(site, path.normalize(name));
+  if (!fs.existsSync(place)) return response.writeHead(404).end();
+  const type = TYPES[path.extname(place)] ?? "application/octet-stream";
+  response.writeHead(200, { "Content-Type": type });
+  return fs.createReadStream(place).pipe(response);
+});
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const address = `http://127.0.0.1:${server.address().port}/`;
+
+const browser = await chromium.launch({
+  executablePath, args: ["--no-sandbox"],
+});
+const page = await browser.newPage({
+  colorScheme: steps.scheme ?? "light",
+  viewport: { width: steps.width ?? 1000, height: steps.height ?? 900 },
+});
+const shown = { faults: [], elsewhere: [], answers: [] };
+page.on("pageerror", (error) => shown.faults.push(error.message));
+page.on("console", (line) => {
+  if (line.type() === "error") shown.faults.push(line.text());
+});
+page.on("request", (request) => {
+  if (!request.url().startsWith(address)) shown.elsewhere.push(request.url());
+});
+
+const answered = () =>
+  page.waitForFunction(
+    () =>
+      document.querySelector("#note.fault") ||
+      document.querySelector("#result").ariaBusy === "false",
+  );
+const text = (selector) => page.locator(selector).allTextContents();
+
+await page.goto(steps.file ? pathToFileURL(path.join(site, "index.html")).href
+  : address);
+await answered();
+shown.first = await page.evaluate(
+  () => performance.getEntriesByName("first answer")[0]?.startTime ?? null,
+);
+for (const row of steps.rows ?? []) {
+  const fields = page.locator("#inputs input, #inputs textarea");
+  for (let at = 0; at < row.length; at++) await fields.nth(at).fill(row[at]);
+  await answered();
+  shown.answers.push(
+    await page.evaluate(() => ({
+      bars: [...document.querySelectorAll("#result .bars li")].map((bar) => ({
+        name: bar.querySelector(".name").textContent,
+        value: bar.querySelector(".value").textContent,
+        share: Number(bar.dataset.share),
+        isOn: bar.className === "on",
+      })),
+      marks: [...document.querySelectorAll("#result mark")].map(
+        (mark) => mark.firstChild.textContent,
+      ),
+      score: document.querySelector("#result .score")?.textContent ?? null,
+      text: document.querySelector("#result").textContent,
+    })),
+  );
+}
+shown.title = await page.title();
+shown.facts = await text("#facts");
+shown.note = await text("#note");
+shown.labels = await text("label");
+shown.width = await page.evaluate(() => document.body.scrollWidth);
+if (steps.shot) await page.screenshot({ path: steps.shot, fullPage: true });
+await browser.close();
+server.close();
+console.log(JSON.stringify(shown));
