@@ -5,6 +5,7 @@
 # make test-newest   the core's, on the newest Keras and KerasHub
 # make test-clients  runs exported files where others run models
 # make test-android  builds, checks and tests the app in apps/android
+# make test-web      the page of tfminilm web, in Chromium
 # make docs    builds the documentation as a site, in build/site
 # make clean   removes .venv and runs
 #
@@ -26,6 +27,8 @@ CORE := tests/layers tests/losses tests/methods tests/private tests/students \
 
 .PHONY: demo test test-jax test-torch test-newest test-clients \
 	test-android lint docs clean
+.PHONY: demo test test-jax test-torch test-newest test-android test-web lint \
+	docs clean
 
 demo: $(VENV)/ready
 	$(BIN)/tfminilm distill --config=students/demo.py --workdir=$(RUN)
@@ -60,6 +63,12 @@ test-clients: $(MEDIAPIPE)/ready $(TASKS)/ready
 # Its tools come once, as root on Debian 12; see docs/android.md.
 test-android: $(VENV)/ready
 	$(BIN)/python apps/android/verify $(ARGS)
+
+# Node.js, npm and Chromium come once, as root on Debian 12; see docs/web.md.
+test-web: $(VENV)/ready-for-tests
+	$(BIN)/python tests/web/tools.py
+	TFMINILM_REQUIRE_WEB=1 $(BIN)/python -m pytest -m "slow or not slow" \
+		tests/web $(ARGS)
 
 lint: $(VENV)/ready-for-tests
 	$(BIN)/ruff check .

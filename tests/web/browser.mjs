@@ -1,8 +1,9 @@
 // Opens a page in Chromium, fills in its fields and prints what it shows:
 // `node browser.mjs PLAYWRIGHT CHROMIUM SITE STEPS.json`.
 //
-// STEPS is `{scheme, width, height, rows, shot}`: rows of texts, one for each
-// field; a picture is taken where `shot` names a file. It prints JSON.
+// STEPS is `{scheme, width, height, file, rows, keys, shot}`: `file` opens it
+// without a server; `rows` are texts, one for each field; `keys` names buttons
+// that are reached and pressed by keyboard alone; `shot` is the picture's file.
 
 import fs from "node:fs";
 import http from "node:http";
@@ -81,6 +82,52 @@ for (const row of steps.rows ?? []) {
     })),
   );
 }
+for (const name of steps.keys ?? []) {
+  const isOn = () =>
+    page.evaluate(
+      (text) => document.activeElement.textContent.trim() === text, name,
+    );
+  for (let left = 20; left > 0 && !(await isOn()); left--) {
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Enter");
+  await answered();
+  await page.waitForTimeout(1500); // What is spoken comes late.
+}
+shown.value = await page.evaluate(
+  () => document.querySelector("#inputs textarea, #inputs input")?.value,
+);
+shown.spoken = await page.evaluate(
+  () => document.querySelector("#spoken").textContent,
+);
+shown.targets = await page.evaluate(() =>
+  [...document.querySelectorAll("button, input, textarea")].map((each) => ({
+    name: each.textContent, height: each.getBoundingClientRect().height,
+  })),
+);
+shown.contrast = await page.evaluate(() => {
+  const numbers = (color) => color.match(/[\d.]+/g).map(Number);
+  const light = (color) =>
+    numbers(color)
+      .slice(0, 3)
+      .map((each) => each / 255)
+      .map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4))
+      .reduce((sum, x, at) => sum + x * [0.2126, 0.7152, 0.0722][at], 0);
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if (numbers(color)[3] !== 0) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  return [...document.querySelectorAll("main *")]
+    .filter((each) => each.innerText?.trim() && !each.children.length)
+    .map((each) => {
+      const pair = [getComputedStyle(each).color, behind(each)].map(light);
+      const [dark, bright] = pair.sort((one, other) => one - other);
+      return { text: each.innerText, ratio: (bright + 0.05) / (dark + 0.05) };
+    });
+});
 shown.title = await page.title();
 shown.facts = await text("#facts");
 shown.note = await text("#note");

@@ -20,7 +20,6 @@ _PAGE = "page.json"
 _RUNTIME = "litert"
 # LiteRT.js names the other package as bundlers read it; browsers need a file.
 _IMPORT = ('"@litertjs/wasm-utils"', '"./wasm-utils.js"')
-_LICENCE = "LICENSE.txt"
 _TABLES = "characters_{}.bin"
 
 _TITLES = {
@@ -113,7 +112,6 @@ def write_site(
         packages.fetch(package)
     with files.new_directory(output, replaces=_require_site) as folder:
         _copy(_assets(), folder, manifest)
-        (folder / _RUNTIME).mkdir()
         for package in archives:
             packages.unpack(package, folder / _RUNTIME)
         _link(folder / _RUNTIME / "core.js")
@@ -141,7 +139,7 @@ def _require_examples(
     manifest: Manifest, examples: Sequence[Sequence[str]], query: str
 ) -> None:
     """Refuse texts that are not as many together as the model reads."""
-    count = 2 if manifest.task == "question_answering" else manifest.num_texts
+    count = manifest.num_texts
     for texts in examples:
         if len(texts) != count:
             raise UserError(
@@ -189,7 +187,7 @@ def _require_site(folder: pathlib.Path) -> None:
         is_known = (
             path.is_dir()
             or top in (_RUNTIME, BUNDLE)
-            or name.as_posix() in (_PAGE, _LICENCE)
+            or name.as_posix() == _PAGE
             or (_assets() / name.as_posix()).is_file()
         )
         if path.is_symlink() or not is_known:

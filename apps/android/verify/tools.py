@@ -101,7 +101,7 @@ def fetch() -> Tools:
     Raises:
         SystemExit: a tool cannot be had, or is not the pinned one.
     """
-    _install_packages()
+    install(PACKAGES)
     jars = CACHE / f"jars-{_digest(CHECKSUMS)[:12]}"
     if not jars.is_dir():
         _download(jars)
@@ -146,10 +146,18 @@ def run(
     return done.stdout
 
 
-def _install_packages() -> None:
+def install(wanted: Mapping[str, str]) -> None:
+    """Install the Debian packages whose commands are missing, as root.
+
+    Args:
+        wanted: commands, and the packages that bring them.
+
+    Raises:
+        SystemExit: this user cannot, or apt fails.
+    """
     missing = [
         package
-        for command, packages in PACKAGES.items()
+        for command, packages in wanted.items()
         if shutil.which(command) is None
         for package in packages.split()
     ]
@@ -159,7 +167,7 @@ def _install_packages() -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise SystemExit(
             "missing: as root on Debian 12, " + " ".join(apt) + "\n(on another "
-            f"system have these commands on PATH: {', '.join(PACKAGES)})"
+            f"system have these commands on PATH: {', '.join(wanted)})"
         )
     print("Installing", *missing)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}

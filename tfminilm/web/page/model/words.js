@@ -6,11 +6,9 @@ const SCRIPTS = "Han Hiragana Katakana Hangul Thai Lao Khmer Myanmar"
   .map((name) => `\\p{Script=${name}}`)
   .join("");
 const OF_WORD = `(?:(?![${SCRIPTS}])[\\p{L}\\p{M}\\p{N}])`;
-// Python's, which are not JavaScript's.
-const BLANK =
-  "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f" +
-  "\\u205f\\u3000";
-const WORD_OR_MARK = `${OF_WORD}+|[^${BLANK}]`;
+const WORD_OR_MARK = `${OF_WORD}+|\\P{White_Space}`;
+// What Python's `strip` takes.
+const BLANK = "\\p{White_Space}\\x1c-\\x1f";
 const AROUND = new RegExp(`^[${BLANK}]*|[${BLANK}]*$`, "gu");
 
 /** Returns [start, end] of each word, and of every other visible character. */

