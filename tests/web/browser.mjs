@@ -6,35 +6,15 @@
 // that are reached and pressed by keyboard alone; `shot` is the picture's file.
 
 import fs from "node:fs";
-import http from "node:http";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [playwright, executablePath, site, file] = process.argv.slice(2);
-const { chromium } = (
-  await import(pathToFileURL(path.join(playwright, "index.js")))
-).default;
+import { launch, serve } from "./serve.mjs";
+
+const [playwright, chromium, site, file] = process.argv.slice(2);
 const steps = JSON.parse(fs.readFileSync(file));
-
-const TYPES = {
-  ".html": "text/html", ".js": "text/javascript", ".css": "text/css",
-  ".svg": "image/svg+xml", ".json": "application/json",
-  ".wasm": "application/wasm",
-};
-const server = http.createServer((request, response) => {
-  const name = request.url === "/" ? "/index.html" : request.url;
-  const place = path.join(site, path.normalize(name));
-  if (!fs.existsSync(place)) return response.writeHead(404).end();
-  const type = TYPES[path.extname(place)] ?? "application/octet-stream";
-  response.writeHead(200, { "Content-Type": type });
-  return fs.createReadStream(place).pipe(response);
-});
-await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-const address = `http://127.0.0.1:${server.address().port}/`;
-
-const browser = await chromium.launch({
-  executablePath, args: ["--no-sandbox"],
-});
+const { server, address } = await serve(site);
+const browser = await launch(playwright, chromium);
 const page = await browser.newPage({
   colorScheme: steps.scheme ?? "light",
   viewport: { width: steps.width ?? 1000, height: steps.height ?? 900 },

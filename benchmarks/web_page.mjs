@@ -1,0 +1,25 @@
+// Opens addresses of a folder in Chromium, each in a context of its own, and
+// prints what they say: `node web_page.mjs PLAYWRIGHT CHROMIUM FOLDER PATH...`.
+
+import { launch, serve } from "../tests/web/serve.mjs";
+
+const [playwright, chromium, folder, ...paths] = process.argv.slice(2);
+const { server, address } = await serve(folder);
+const found = [];
+for (const path of paths) {
+  const browser = await launch(playwright, chromium);
+  const page = await browser.newPage();
+  await page.goto(address + path);
+  const handle = await page.waitForFunction(
+    () => {
+      const [mark] = performance.getEntriesByName("first answer");
+      return window.measured ?? (mark && { first: mark.startTime });
+    },
+    null,
+    { timeout: 120_000 },
+  );
+  found.push(await handle.jsonValue());
+  await browser.close();
+}
+server.close();
+console.log(JSON.stringify(found));
