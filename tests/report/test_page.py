@@ -217,6 +217,19 @@ def test_markup_in_every_field_is_text(tmp_path, sample):
     assert NASTY in got.texts["h1"] + got.texts["h2"]
 
 
+def test_leads_to_the_page_that_runs_the_student(finished):
+    def links():
+        elements = read(finished).elements
+        return [given["href"] for tag, given in elements if tag == "a"]
+
+    assert links() == []
+    place = finished / "site" / "index.html"
+    place.parent.mkdir()
+    place.touch()
+    assert links() == ["site/index.html"]
+    assert "Try the student in this browser" in read(finished).visible()
+
+
 def test_the_policy_names_the_pages_own_code(finished):
     text = page.write_page(finished).read_text("utf-8")
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]

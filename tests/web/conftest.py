@@ -46,7 +46,7 @@ def node():
             [program, HERE / script, *arguments],
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

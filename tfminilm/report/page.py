@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfminilm import files
-from tfminilm.report import measures, page_code, plots, run_files, svg
+from tfminilm.report import (
+    measures,
+    page_code,
+    plots,
+    run_files,
+    site_link,
+    svg,
+)
 from tfminilm.report.run_files import Run, is_number
 
 
@@ -23,15 +30,17 @@ def write_page(workdir: str | os.PathLike) -> pathlib.Path:
         UserError: it is no workdir, or one of its files is damaged.
     """
     path = pathlib.Path(workdir) / "report.html"
-    files.write_text(path, render(run_files.read_stages(workdir)))
+    link = site_link.link(path.parent)
+    files.write_text(path, render(run_files.read_stages(workdir), link))
     return path
 
 
-def render(stages: Sequence[Run]) -> str:
+def render(stages: Sequence[Run], link: str = "") -> str:
     """Return the page as text: results of the last stage, and all curves."""
     evaluation = stages[-1].evaluation
     sections = [
         _header(stages),
+        link,
         _tiles(stages),
         _table(evaluation),
         _tradeoff(evaluation),
