@@ -26,9 +26,7 @@ CORE := tests/layers tests/losses tests/methods tests/private tests/students \
 	tests/train/test_distill.py tests/train/finetune/test_resume.py
 
 .PHONY: demo test test-jax test-torch test-newest test-clients \
-	test-android lint docs clean
-.PHONY: demo test test-jax test-torch test-newest test-android test-web lint \
-	docs clean
+	test-android test-web lint docs clean
 
 demo: $(VENV)/ready
 	$(BIN)/tfminilm distill --config=students/demo.py --workdir=$(RUN)
