@@ -16,7 +16,7 @@ from tfminilm.export.server import folder, serving
 from tfminilm.export.target import Target
 from tfminilm.tasks import heads
 from tfminilm.tasks.settings import Settings
-from tfminilm.tasks.task import get_task
+from tfminilm.tasks.task import Task, get_task
 from tfminilm.typed_json import to_json
 
 SETTINGS = Settings("sst2", "classification", ("bad", "good"), 16)
@@ -174,14 +174,14 @@ def test_a_length_without_positions(encoder, tokenizer, tmp_path):
 def test_what_differs_is_not_written(
     encoder, tokenizer, sentences, tmp_path, monkeypatch
 ):
-    write = folder.hugging_face.write
+    write = folder.hub.hugging_face.write
 
     def break_it(model, *args):
         changed = heads.rebuilt(model)
         changed.set_weights([1.001 * weight for weight in model.get_weights()])
         write(changed, *args)
 
-    monkeypatch.setattr(folder.hugging_face, "write", break_it)
+    monkeypatch.setattr(folder.hub.hugging_face, "write", break_it)
     with pytest.raises(UserError, match="Hugging Face folder and Keras dis"):
         export(encoder, tokenizer, tmp_path / "hf", "hugging_face", sentences)
     assert list(tmp_path.iterdir()) == []
@@ -190,12 +190,12 @@ def test_what_differs_is_not_written(
 def test_rows_of_a_batch_may_not_change_each_other(
     encoder, tokenizer, sentences, tmp_path, monkeypatch
 ):
-    run = folder.hugging_face.Runner.__call__
+    run = folder.hub.hugging_face.Runner.__call__
 
     def mixed_up(self, batch):
         return {name: value[::-1] for name, value in run(self, batch).items()}
 
-    monkeypatch.setattr(folder.hugging_face.Runner, "__call__", mixed_up)
+    monkeypatch.setattr(folder.hub.hugging_face.Runner, "__call__", mixed_up)
     with pytest.raises(UserError, match="Hugging Face folder and Keras dis"):
         export(encoder, tokenizer, tmp_path / "hf", "hugging_face", sentences)
 
@@ -210,3 +210,93 @@ def test_what_onnxruntime_cannot_run_is_not_written(tokenizer, tmp_path, capfd):
         export(untrained, tokenizer, tmp_path / "onnx", "onnx", ["the cat"])
     assert list(tmp_path.iterdir()) == []
     assert "onnxruntime" not in capfd.readouterr().err
+
+
+LAYOUT = {
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+}
+OF_AN_ENCODER = {
+    "1_Pooling/config.json",
+    "config_sentence_transformers.json",
+    "modules.json",
+    "sentence_bert_config.json",
+}
+WEIGHTS, FLOAT, INT8 = (
+    "model.safetensors",
+    "onnx/model.onnx",
+    "onnx/model_quantized.onnx",
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "models"),
+    [
+        ("sentence_transformers", [WEIGHTS, FLOAT, INT8]),
+        ("transformers_js", [FLOAT, INT8]),
+        ("onnx_int8", [INT8]),
+    ],
+)
+def test_layouts(kind, models, encoder, tokenizer, sentences, tmp_path):
+    output = tmp_path / kind
+    options = {"precision": "dynamic_wi8_afp32"} if kind == "onnx_int8" else {}
+    if options:
+        options |= {"max_difference": 1.0, "min_cosine": 0.97}
+    for _ in range(2):  # An older export is replaced.
+        manifest = export(
+            encoder, tokenizer, output, kind, sentences, **options
+        )
+    content = json.loads((output / "manifest.json").read_text())
+    assert content == to_json(manifest)
+    assert content["format"] == f"tfminilm-{kind}"
+    assert set(content["files"]) == LAYOUT | OF_AN_ENCODER | set(models)
+    if len(models) > 1:
+        assert list(content["parities"]) == models
+        parities = content["parities"]
+    else:
+        parities = {models[0]: content["parity"]}
+    for name in models:
+        outputs = parities[name]["outputs"]
+        exact = 0.0001 if name != INT8 else 0.5
+        assert outputs["sequence_output"]["max_difference"] < exact
+        if name == INT8:
+            assert outputs["sentence_embedding"]["max_difference"] > 1e-4
+
+
+def test_int8_that_differs_is_not_written(
+    encoder, tokenizer, sentences, tmp_path, monkeypatch
+):
+    """The other file of the folder is right; the layer is named."""
+    pack = folder.hub.transformers_onnx.quantize.__globals__["pack_matrix"]
+
+    def coarse(matrix):
+        values, scales = pack(matrix)
+        return values // 40 * 40, scales
+
+    monkeypatch.setitem(
+        folder.hub.transformers_onnx.quantize.__globals__, "pack_matrix", coarse
+    )
+    message = r"transformers.js and Keras disagree: .* the worst layer is layer"
+    with pytest.raises(UserError, match=message):
+        export(
+            encoder, tokenizer, tmp_path / "js", "transformers_js", sentences
+        )
+    assert not (tmp_path / "js").exists()
+
+
+def test_sentence_transformers_has_no_tags(make_backbone, tokenizer, tmp_path):
+    labels = ("O", "B-X", "I-X")
+    task = Task("t", "token_classification", (), (), labels, texts=("text",))
+    head = heads.build_head(task, make_backbone(num_layers=1))
+    message = r"no model for a TokenClassifier: expected an encoder \(--as=enc"
+    with pytest.raises(UserError, match=message):
+        export(
+            head,
+            tokenizer,
+            tmp_path / "st",
+            "sentence_transformers",
+            ["a b"],
+            Settings("t", "token_classification", labels, 16),
+        )

@@ -14,12 +14,20 @@ import tfminilm.config
 from tfminilm.errors import UsageError
 
 TEXT_TASKS = ("mediapipe_classifier", "mediapipe_embedder", "task_library")
-FORMATS = ("litert", "onnx", "saved_model", "hugging_face", *TEXT_TASKS)
+# Folders in the layout of the Hugging Face Hub.
+OF_HUB = (
+    "hugging_face",
+    "sentence_transformers",
+    "transformers_js",
+    "onnx_int8",
+)
+FORMATS = ("litert", "onnx", "saved_model", *OF_HUB, *TEXT_TASKS)
 STATIC = "static_wi8_ai8"
+_INT8 = "dynamic_wi8_afp32"
 PRECISIONS = (
     "float32",
     "float16",
-    "dynamic_wi8_afp32",
+    _INT8,
     "dynamic_wi4_afp32",
     "weight_only_wi8_afp32",
     STATIC,
@@ -27,6 +35,7 @@ PRECISIONS = (
 # Of formats that have others than float32.
 _PRECISIONS = {
     "litert": PRECISIONS,
+    "onnx_int8": (_INT8,),
     # Their scales are not measured: there is no bundle that says on what.
     "mediapipe_classifier": PRECISIONS[:-1],
     "mediapipe_embedder": PRECISIONS[:-1],
@@ -41,7 +50,8 @@ class Target(tfminilm.config.Typed):
 
     `format` is litert, the bundle of a phone; one of `TEXT_TASKS`, a file for
     a client that cuts texts itself, of one length; or for other machines onnx,
-    saved_model or hugging_face: those are float32 and take any length.
+    saved_model or one of `OF_HUB`: those are float32, but for onnx_int8, and
+    take any length.
     `precision` is one of `PRECISIONS`, explained in `litert/quantize.py`, and
     `layers` what single layers have instead, named as by its `plan`:
     {"tokens": "dynamic_wi4_afp32"} makes a table of 4 bits. There is one
@@ -61,6 +71,20 @@ class Target(tfminilm.config.Typed):
     max_difference: float = 1e-4
     min_cosine: float = 0.9999
     min_agreement: float = 1.0
+
+    @property
+    def is_of_hub(self) -> bool:
+        """Tell whether it is a folder in the layout of the Hub."""
+        return self.format in OF_HUB
+
+    def for_int8(self) -> "Target":
+        """Return it with the limits of `export/onnx_int8.py`.
+
+        They are those of the int8 file in a folder that has both.
+        """
+        return dataclasses.replace(
+            self, max_difference=1.0, min_cosine=0.97, min_agreement=0.8
+        )
 
     @property
     def activations(self) -> str:

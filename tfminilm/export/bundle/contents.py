@@ -62,7 +62,7 @@ def identity(
     backbone = getattr(model, "backbone", model)
     sizes = model_sizes(backbone)
     has_one = getattr(backbone, "num_segments", 2) < 2
-    if has_one and target.format != "hugging_face":
+    if has_one and not target.is_of_hub:
         raise UserError(
             f"cannot export a {type(backbone).__name__} with num_segments=1 "
             f"as {target.format}: expected 2 or more, as two texts are read as "

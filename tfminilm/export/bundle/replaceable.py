@@ -9,25 +9,26 @@ from typing import Any
 from tfminilm import files, json_files
 from tfminilm.errors import UserError
 from tfminilm.export.manifest import MANIFEST
-from tfminilm.export.target import TEXT_TASKS
+from tfminilm.export.target import OF_HUB, TEXT_TASKS
 
 _SHAPE = {
     "format": str,
     "files": {str: {"bytes": int, "sha256": str}},
 }
+_OF_HUB = (
+    r"(config|tfminilm)\.json|model\.safetensors|README\.md"
+    r"|onnx/model(_quantized)?\.onnx"
+    r"|vocab\.(txt|json)|merges\.txt|(sentencepiece(\.bpe)?|spiece)\.model"
+    r"|(1_Pooling|2_Normalize)/config\.json"
+    r"|(modules|sentence_bert_config|config_sentence_transformers)\.json"
+    r"|(tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json"
+)
 # The files that are written for each format, beside the manifest.
 _WRITTEN = {
     "tfminilm-bundle": r"model\.tflite|vocab\.txt|sentencepiece\.model",
     "tfminilm-onnx": (
         r"model\.onnx|vocab\.txt|sentencepiece\.model"
         r"|(tfminilm|embedding)\.json"
-    ),
-    "tfminilm-hugging_face": (
-        r"(config|tfminilm)\.json|model\.safetensors|README\.md"
-        r"|vocab\.(txt|json)|merges\.txt|(sentencepiece(\.bpe)?|spiece)\.model"
-        r"|(1_Pooling|2_Normalize)/config\.json"
-        r"|(modules|sentence_bert_config|config_sentence_transformers)\.json"
-        r"|(tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json"
     ),
     "tfminilm-saved_model": (
         r"vocab\.txt|sentencepiece\.model|(tfminilm|embedding)\.json"
@@ -39,6 +40,7 @@ _WRITTEN |= dict.fromkeys(
     (f"tfminilm-{name}" for name in TEXT_TASKS),
     r"model\.tflite|(vocab|labels)\.txt",
 )
+_WRITTEN |= dict.fromkeys((f"tfminilm-{name}" for name in OF_HUB), _OF_HUB)
 # TensorFlow makes it, mostly for nothing.
 _MAY_BE_EMPTY = "saved_model/assets"
 

@@ -22,6 +22,9 @@ _RUNTIMES = {
     "onnx": "onnxruntime",
     "saved_model": "SavedModel",
     "hugging_face": "the Hugging Face folder",
+    "sentence_transformers": "the folder of sentence-transformers",
+    "transformers_js": "the folder of transformers.js",
+    "onnx_int8": "onnxruntime in int8",
 } | dict.fromkeys(TEXT_TASKS, "LiteRT")
 _BATCH = 16
 _SHOWN = 80

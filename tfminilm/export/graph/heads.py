@@ -1,6 +1,6 @@
 """Build tasks' heads as parts of the mobile graph."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import keras_hub
@@ -38,12 +38,7 @@ class FirstTokenHead(tf.Module):
             UserError: one of its activations is not known here.
         """
         super().__init__()
-        family = families.of_backbone(head.backbone)
-        self._is_on_pooler = (
-            isinstance(head, keras_hub.models.TextClassifier)
-            and family is not None
-            and family.classifier_pools
-        )
+        self._is_on_pooler = is_on_pooler(head)
         self.reads_mean = getattr(head, "pooling", "") == "mean"
         self._layers = _Layers(head)
 
@@ -111,21 +106,55 @@ def mobile_head(model: keras.Model) -> _Head | None:
     return _HEADS[kind.mobile_head](model)
 
 
+class Part(NamedTuple):
+    """A norm or a dense layer of a head, and the activation behind it."""
+
+    name: str
+    layer: weights.Norm | weights.Dense
+    activation: str
+
+
+def is_on_pooler(head: keras_hub.models.Task) -> bool:
+    """Tell whether a classifier reads what the backbone's pooler gives."""
+    family = families.of_backbone(head.backbone)
+    return (
+        isinstance(head, keras_hub.models.TextClassifier)
+        and family is not None
+        and family.classifier_pools
+    )
+
+
+def parts(head: keras_hub.models.Task) -> list[Part]:
+    """List a head's norms and dense layers in the order in which they run.
+
+    Raises:
+        UserError: an activation is not known here.
+    """
+    listed: list[Part] = []
+    width = head.backbone.hidden_dim
+    own = [x for x in head.layers if x not in head.backbone.layers]
+    for layer in own:
+        if isinstance(layer, keras.layers.LayerNormalization):
+            listed.append(Part(layer.name, weights.norm(layer), "linear"))
+        if isinstance(layer, keras.layers.Dense):
+            dense = weights.dense(layer, width)
+            listed.append(Part(layer.name, dense, _activation(layer)))
+            width = layer.units
+    return listed
+
+
 class _Layers(tf.Module):
     """The dense layers and norms of a head, in the order in which they run."""
 
     def __init__(self, head: keras_hub.models.Task):
         super().__init__()
         self._layers: list[Any] = []
-        width = head.backbone.hidden_dim
-        own = [x for x in head.layers if x not in head.backbone.layers]
-        for layer in own:
-            if isinstance(layer, keras.layers.LayerNormalization):
-                self._layers.append(blocks.Norm(weights.norm(layer)))
-            if isinstance(layer, keras.layers.Dense):
-                dense = blocks.Dense(weights.dense(layer, width), layer.name)
-                self._layers += [dense, _activation(layer)]
-                width = layer.units
+        for name, layer, activation in parts(head):
+            if isinstance(layer, weights.Norm):
+                self._layers.append(blocks.Norm(layer))
+            else:
+                dense = blocks.Dense(layer, name)
+                self._layers += [dense, _ACTIVATIONS[activation]]
 
     def __call__(self, x):
         for layer in self._layers:
@@ -133,11 +162,11 @@ class _Layers(tf.Module):
         return x
 
 
-def _activation(layer: keras.layers.Dense) -> Any:
+def _activation(layer: keras.layers.Dense) -> str:
     name = getattr(layer.activation, "__name__", repr(layer.activation))
     if name not in _ACTIVATIONS:
         raise UserError(
             f"cannot export the activation {name} of the head's layer "
             f"{layer.name}: expected {' or '.join(_ACTIVATIONS)}"
         )
-    return _ACTIVATIONS[name]
+    return name

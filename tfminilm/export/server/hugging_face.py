@@ -26,6 +26,7 @@ from tfminilm.tasks.kinds import kind_of_head
 from tfminilm.teachers import cross_encoders
 from tfminilm.typing import Tokenizer
 
+WEIGHTS = "model.safetensors"
 _CLASSIFIER = "ForSequenceClassification"
 # The backbone's own, in front of its pooled output: ALBERT's is shorter.
 _POOLERS = "pooler.dense", "pooler"
@@ -37,6 +38,7 @@ def write(
     folder: pathlib.Path,
     labels: Sequence[str] = (),
     score_activation: str = "",
+    with_weights: bool = True,
 ) -> None:
     """Write `config.json`, `model.safetensors` and the tokenizer's files.
 
@@ -50,13 +52,12 @@ def write(
         labels: the names of a classifier's classes.
         score_activation: what makes a score of a cross-encoder's logit; empty
             for other models.
+        with_weights: whether `model.safetensors` is written, too.
 
     Raises:
         UserError: `transformers` has no such model, or it comes with another
             tokenizer.
     """
-    from safetensors.numpy import save
-
     backbone = getattr(model, "backbone", model)
     family, kept, settings, modules = _contents(backbone)
     auto_tokenizer.require_writable(tokenizer, family)
@@ -88,19 +89,36 @@ def write(
         "pad_token_id": pad,
         "dtype": "float32",
     }
+    if with_weights:
+        settings |= _write_weights(folder, modules, kept, pad)
+    files.write_json(folder / "config.json", settings)
+    auto_tokenizer.write(tokenizer, backbone, folder)
+    if model is backbone:
+        sentence_transformers.write(backbone, folder)
+
+
+def _write_weights(
+    folder: pathlib.Path,
+    modules: Mapping[str, Any],
+    kept: HuggingFace,
+    pad: int,
+) -> dict[str, Any]:
+    """Write layers by PyTorch's names, and return what settings they ask for.
+
+    `pad` is the padding's row of the token table.
+    """
+    from safetensors.numpy import save
+
     arrays = {
         name: value
         for module, layer in modules.items()
         for name, value in _arrays(module, layer)
     }
+    settings = {}
     if kept.has_zero_padding and _clear_padding(arrays, pad, kept.decoder):
         settings["tie_word_embeddings"] = False
-    content = save(arrays, {"format": "pt"})
-    files.write_bytes(folder / "model.safetensors", content)
-    files.write_json(folder / "config.json", settings)
-    auto_tokenizer.write(tokenizer, backbone, folder)
-    if model is backbone:
-        sentence_transformers.write(backbone, folder)
+    files.write_bytes(folder / WEIGHTS, save(arrays, {"format": "pt"}))
+    return settings
 
 
 def _clear_padding(

@@ -16,6 +16,7 @@ from tfminilm.quiet import quiet
 
 if TYPE_CHECKING:
     import onnx
+    import onnxruntime
     import tf2onnx
 
 FILE = "model.onnx"
@@ -24,6 +25,11 @@ OPSET = 17
 
 def write(model: keras.Model, folder: pathlib.Path) -> None:
     """Write `model.onnx`: inputs and outputs as `ServingGraph` has them."""
+    files.write_bytes(folder / FILE, traced(model).SerializeToString())
+
+
+def traced(model: keras.Model) -> "onnx.ModelProto":
+    """Return what tf2onnx makes of a model's `ServingGraph`."""
     import tf2onnx
 
     function = ServingGraph(model).function
@@ -36,7 +42,7 @@ def write(model: keras.Model, folder: pathlib.Path) -> None:
         )
     for value in (*proto.graph.input, *proto.graph.output):
         _name_dimensions(value.type.tensor_type.shape.dim)
-    files.write_bytes(folder / FILE, proto.SerializeToString())
+    return proto
 
 
 class Runner:
@@ -47,14 +53,7 @@ class Runner:
     """
 
     def __init__(self, folder: pathlib.Path):
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # Errors are raised.
-        with _explained():
-            self._session = onnxruntime.InferenceSession(
-                str(folder / FILE), options, providers=["CPUExecutionProvider"]
-            )
+        self._session = open_session(folder / FILE)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return outputs for int32 `[batch, length]` inputs, all by name.
@@ -65,11 +64,38 @@ class Runner:
         """
         ids.require(batch)
         names = [value.name for value in self._session.get_inputs()]
-        outputs = [value.name for value in self._session.get_outputs()]
-        inputs = {name: batch[name] for name in names}
-        with _explained(f" on token ids up to {batch['token_ids'].max()}"):
-            values = self._session.run(outputs, inputs)
-        return dict(zip(outputs, values, strict=True))
+        return run_session(self._session, {name: batch[name] for name in names})
+
+
+def open_session(path: pathlib.Path) -> "onnxruntime.InferenceSession":
+    """Open a file in onnxruntime, on the processor.
+
+    Raises:
+        UserError: onnxruntime cannot read it.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # Errors are raised.
+    with _explained():
+        return onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+
+
+def run_session(
+    session: "onnxruntime.InferenceSession", inputs: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return all outputs by name.
+
+    Raises:
+        UserError: onnxruntime cannot run the file.
+    """
+    outputs = [value.name for value in session.get_outputs()]
+    most = max(int(value.max()) for value in inputs.values())
+    with _explained(f" on token ids up to {most}"):
+        values = session.run(outputs, inputs)
+    return dict(zip(outputs, values, strict=True))
 
 
 @contextlib.contextmanager
