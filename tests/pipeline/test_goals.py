@@ -220,7 +220,12 @@ def test_low_and_high_numbers_are_in_each_split():
             {},
             r"'z' has 1 text \(row 4\)",
         ),
-        (rows(["x"]), None, {"kind": "token_classification"}, "to a file"),
+        (
+            rows(["x"]),
+            None,
+            {"kind": "token_classification"},
+            "no column 'tags'",
+        ),
     ],
 )
 def test_refused(data, label, options, message):

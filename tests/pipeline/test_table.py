@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tfminilm.errors import UserError
-from tfminilm.pipeline import table
+from tfminilm.pipeline import sources, table
+from tfminilm.pipeline.options import Options
 
 ROWS = [('Grüße, "du"\nda 😀', "a"), ("two", "b"), ("", "a"), ("four", "")]
 
@@ -45,6 +46,37 @@ def test_parquet(tmp_path):
     parquet.write_table(arrow.table(columns), tmp_path / "d.parquet")
     rows = table.read(tmp_path / "d.parquet", ["text"], "label")
     assert [(row.texts[0], row.label) for row in rows] == ROWS
+
+
+def test_a_hugging_face_data_set(tmp_path):
+    """Runs where `datasets` is installed, which the library does not need."""
+    datasets = pytest.importorskip("datasets")
+    names = datasets.ClassLabel(names=["a", "b"])
+    text = datasets.Value("string")
+    data = datasets.Dataset.from_dict(
+        {"text": [t or None for t, _ in ROWS], "label": [0, 1, 0, -1]},
+        features=datasets.Features({"text": text, "label": names}),
+    )
+    data.to_parquet(tmp_path / "d.parquet")
+    several = (data, data.to_iterable_dataset(), tmp_path / "d.parquet")
+    for source in (*several, data.with_format("numpy")):
+        rows = table.read(source, ["text"], "label")
+        assert [(row.texts[0], row.label) for row in rows] == ROWS
+    with pytest.raises(UserError, match=r"splits train: .*data\['train'\]"):
+        table.read(datasets.DatasetDict(train=data), ["text"], "label")
+    lists = datasets.Dataset.from_dict(
+        {"tokens": [["Ada", "saw"]], "tags": [[1, 0]]},
+        features=datasets.Features(
+            {
+                "tokens": datasets.List(text),
+                "tags": datasets.List(datasets.ClassLabel(names=["O", "B-X"])),
+            }
+        ),
+    )
+    told = Options(kind="token_classification")
+    (row,), goal = sources.read(lists, ["tokens"], "tags", None, told)
+    assert row.label.tags == ("B-X", "O")
+    assert goal.kind == told.kind
 
 
 def test_data_frame():

@@ -1,8 +1,9 @@
 """Read what `make` learns from: a table, or texts with tags."""
 
+import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tfminilm import json_files
@@ -13,7 +14,9 @@ from tfminilm.pipeline.options import Options
 from tfminilm.tasks.readers import conll, paths, spans
 
 _CONLL = (".conll", ".conllu", ".bio", ".iob", ".iob2")
-_LABEL = "label"
+_JSON_LINES = ".jsonl"
+_TABLES = (_JSON_LINES, ".parquet")
+_LABEL, _TAGS = "label", "tags"
 
 
 def read(
@@ -27,9 +30,11 @@ def read(
 
     Args:
         data: as `table.read` takes it; or a CoNLL file, or a .jsonl file of
-            tagged texts.
-        text: the names of the one or two columns of text.
-        label: the column of the label, or one for each class.
+            tagged texts, or by the options' kind other rows of them.
+        text: the names of the one or two columns of text; of tagged texts
+            that of the texts, or of lists of their words.
+        label: the column of the label, or one for each class; of tagged texts
+            that of the spans, or of lists of tags.
         group: a column whose equal values stay together.
         options: the kind of the labels, if it is told, and how they are
             written.
@@ -52,20 +57,12 @@ def read(
 
 
 def _is_tagged(data: Any, label: Any, kind: str) -> bool:
-    """Tell whether data is texts with tags: as told, or as it looks."""
-    is_path = isinstance(data, str | os.PathLike)
-    if kind == Tags.kind:
-        if not is_path:
-            raise UserError(
-                f"--kind={kind} reads a CoNLL file or a .jsonl file, and the "
-                f"data is a {type(data).__name__}: write it to a file"
-            )
-        return True
-    if kind or not is_path:
-        return False
+    """Tell whether data is texts with tags: as told, or as a file looks."""
+    if kind or not isinstance(data, str | os.PathLike):
+        return kind == Tags.kind
     path = pathlib.Path(data).expanduser()
     suffix = path.suffix.lower()
-    if suffix != ".jsonl" or label is not None:
+    if suffix != _JSON_LINES or label is not None:
         return suffix in _CONLL
     for number, line in paths.lines(path):
         row = json_files.parse(line, f"{path}, line {number}", dict, "")
@@ -74,24 +71,29 @@ def _is_tagged(data: Any, label: Any, kind: str) -> bool:
 
 
 def _tagged(
-    data: str | os.PathLike,
+    data: Any,
     text: Sequence[str],
     label: str | Sequence[str] | None,
     group: str | None,
 ) -> tuple[list[table.Row], Goal]:
-    path = pathlib.Path(data)
-    if group:
+    names = [label] if isinstance(label, str) else [*(label or [])]
+    if group or len(text) > 1 or len(names) > 1:
         raise UserError(
-            f"{path} holds tagged texts, which have no column {group!r}: "
-            "leave --group out"
+            f"{table.name_of(data)} holds tagged texts: expected one column "
+            "of text, one of tags or spans, and none of groups"
         )
-    if path.suffix.lower() == ".jsonl":
-        texts = spans.read(path, ("", ""))
+    suffix = ""
+    if isinstance(data, str | os.PathLike):
+        suffix = pathlib.Path(data).suffix.lower()
+    if suffix == _JSON_LINES and not names:
+        texts = spans.read(pathlib.Path(data), ("", ""))
+    elif suffix in ("", *_TABLES):
+        lines = _lines(data, text[0], *(names or [_TAGS]))
+        texts = spans.of_lines(lines, table.name_of(data))
     else:
-        label = label or ""
-        number = label if isinstance(label, str) else ",".join(label)
         words = text[0] if text[0].isdecimal() else ""
-        texts = conll.read(path, (words, number))
+        tags = names[0] if names else ""
+        texts = conll.read(pathlib.Path(data), (words, tags))
     rows = [
         table.Row(
             place, (example.text,), "" if example.tags is None else example
@@ -99,3 +101,21 @@ def _tagged(
         for place, example in texts
     ]
     return rows, Tags("a tag for each word")
+
+
+def _lines(data: Any, text: str, tags: str) -> Iterator[tuple[str, str]]:
+    """Yield a table's rows as lines of JSON, as `spans` reads them."""
+    for where, row in table.records(data, [text, tags]):
+        words, value = row[text], row[tags]
+        if isinstance(words, str):
+            line = {"text": words, "spans": value}
+        else:
+            line = {"tokens": words, "tags": value}
+        yield where, json.dumps(line, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return what NumPy and TensorFlow wrap."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value.tolist() if hasattr(value, "tolist") else str(value)

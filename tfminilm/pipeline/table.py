@@ -1,6 +1,8 @@
 """Read rows of labelled text from a file, a DataFrame or an iterable."""
 
+import contextlib
 import dataclasses
+import json
 import math
 import os
 import pathlib
@@ -121,7 +123,7 @@ def records(
     if isinstance(data, str | os.PathLike):
         yield from _file(pathlib.Path(data).expanduser(), names)
         return
-    if hasattr(data, "features") and hasattr(data, "column_names"):
+    if hasattr(data, "column_names"):
         yield from _of_dataset(data, names)
         return
     header = getattr(data, "columns", None)
@@ -160,28 +162,27 @@ def _of_dataset(
     features = data.features or {}
     if data.column_names is not None:
         require_columns(data.column_names, names, name_of(data))
-    # A ClassLabel has numbers; -1 stands for none.
-    classes = {
-        name: features[name].names
-        for name in names
-        if hasattr(features.get(name), "names")
-    }
+    classes = {name: _classes(features.get(name)) for name in names}
     for number, row in enumerate(data):
         require_columns(list(row), names, f"row {number}")
         yield (
             f"row {number}",
-            {
-                name: _class(row[name], classes[name])
-                if name in classes
-                else row[name]
-                for name in names
-            },
+            {name: _named(row[name], classes[name]) for name in names},
         )
 
 
-def _class(number: int | None, names: Sequence[str]) -> str:
-    """Return the name of a class; empty if the row has none."""
-    return "" if number is None or number < 0 else names[number]
+def _classes(feature: Any) -> Sequence[str] | None:
+    """Return the names of a ClassLabel, or of a list of them."""
+    return getattr(getattr(feature, "feature", feature), "names", None)
+
+
+def _named(value: Any, classes: Sequence[str] | None) -> Any:
+    """Return a class, or a list of them, by name; None for -1, for none."""
+    if classes is None or value is None:
+        return value
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_named(each, classes) for each in value]
+    return classes[value] if value >= 0 else None
 
 
 def _iterate(data: Any) -> Iterable[Any]:
@@ -226,8 +227,28 @@ def _parquet(
             "Parquet file"
         ) from error
     require_columns(table.column_names, names, os.fspath(path))
+    classes = _classes_in(table.schema.metadata or {}, names)
     for number, row in enumerate(table.select(list(names)).to_pylist()):
-        yield f"{path}, row {number}", row
+        yield (
+            f"{path}, row {number}",
+            {name: _named(row[name], classes[name]) for name in names},
+        )
+
+
+def _classes_in(
+    metadata: Mapping[bytes, bytes], names: Sequence[str]
+) -> dict[str, Sequence[str] | None]:
+    """Return the names of classes that `datasets` wrote beside a table."""
+    features: Mapping[str, Any] = {}
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        facts = json.loads(metadata.get(b"huggingface", b"{}"))
+        features = facts["info"]["features"]
+    found: dict[str, Sequence[str] | None] = {}
+    for name in names:
+        feature = features.get(name) or {}
+        feature = feature.get("feature") or feature
+        found[name] = feature.get("names") if feature else None
+    return found
 
 
 def _label(cells: Sequence[Any]) -> str | tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import logging
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfminilm import json_files
@@ -45,16 +45,30 @@ def read(path: pathlib.Path, columns: tuple[str, str]) -> list[PlacedText]:
             overlaps another, a tag is none, or tags and words are not as many.
             The message names the file and the line.
     """
+    lines = paths.lines(path.expanduser())
+    placed = ((f"{path}, line {number}", line) for number, line in lines)
+    return of_lines(placed, str(path))
+
+
+def of_lines(lines: Iterable[tuple[str, str]], name: str) -> list[PlacedText]:
+    """Return the texts of lines as `read` takes them.
+
+    Args:
+        lines: each with its place, such as "names.jsonl, line 7".
+        name: what messages call all of them.
+
+    Raises:
+        UserError: as `read`.
+    """
     texts: list[PlacedText] = []
     widened: list[str] = []
-    for number, line in paths.lines(path.expanduser()):
-        where = f"{path}, line {number}"
+    for where, line in lines:
         row = json_files.parse(line, where, _SHAPE, _REMEDY)
-        name = str(len(texts))
+        number = str(len(texts))
         if "tokens" in row:
-            example = _of_words(name, row, where)
+            example = _of_words(number, row, where)
         elif "text" in row:
-            example = _of_spans(name, row, where, widened)
+            example = _of_spans(number, row, where, widened)
         else:
             raise UserError(f"{where}: no text and no tokens; {_REMEDY}")
         texts.append(PlacedText(where, example))
@@ -63,7 +77,7 @@ def read(path: pathlib.Path, columns: tuple[str, str]) -> list[PlacedText]:
         _LOG.warning(
             "%s: entities that begin or end inside of a word were taken to "
             "the whole word: %d, the first in %s",
-            path,
+            name,
             len(widened),
             widened[0],
         )
