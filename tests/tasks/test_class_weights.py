@@ -47,6 +47,40 @@ def test_a_batch_has_them():
     np.testing.assert_allclose(weights, [4.5, 1.5, 0])
 
 
+def test_rare_labels_count_where_they_are_true():
+    # "a" is true in 3 of 4, "b" in 1, "c" in none.
+    values = np.float32([[1, 0, 0], [1, 1, 0], [1, 0, 0], [0, 0, 0]])
+    rows = class_weights.weighted(
+        "balanced", LABELS, encoded(values), are_several=True
+    )
+    found = rows.weights(np.arange(4), 1)
+    wanted = np.where(values > 0, [[1 / 3, 3, 4]], 1)
+    np.testing.assert_allclose(found, wanted / wanted.mean(), rtol=1e-6)
+    true = (found * values)[:, :2].sum(axis=0)
+    false = (found * (1 - values))[:, :2].sum(axis=0)
+    np.testing.assert_allclose(true, false, rtol=1e-6)
+    # A filler weighs nothing.
+    assert not rows.weights(np.array([0, -1]), 1)[1].any()
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_losses_of_each_label(gamma):
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(5, 3)).astype("float32")
+    labels = (generator.random((5, 3)) < 0.5).astype("float32")
+    weights = generator.random((5, 3)).astype("float32")
+    loss = KINDS["multi_label"].losses_of_each(0.1, gamma)["loss"]
+    model = keras.Sequential([keras.layers.Identity()])
+    model.compile(loss=loss)
+    got = model.test_on_batch(logits, labels, sample_weight=weights)
+    shares = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    smooth = labels * 0.9 + 0.05
+    right = smooth * shares + (1 - smooth) * (1 - shares)
+    each = -smooth * np.log(shares) - (1 - smooth) * np.log(1 - shares)
+    each = each * (1 - right) ** gamma
+    np.testing.assert_allclose(got, (each * weights).mean(), rtol=1e-5)
+
+
 @pytest.mark.parametrize("written", ["d:2", "b", "b:x", "b:-1", "b:inf", "b:"])
 def test_weights_that_are_none(written):
     with pytest.raises(UserError, match=r"expected balanced, or .* as a:2"):

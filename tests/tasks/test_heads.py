@@ -6,9 +6,12 @@ import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.layers import ExposedEncoder
-from tfminilm.tasks import heads
+from tfminilm.tasks import csv_task, evaluate, heads, read
+from tfminilm.tasks.head_models import last_dense
 from tfminilm.tasks.kinds import KINDS, Scale
+from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task
+from tfminilm.teachers import load_backbone, load_tokenizer
 from tfminilm.teachers.expose import with_output
 from tfminilm.teachers.faster import faster
 
@@ -74,6 +77,29 @@ def test_faster_is_the_same_model(task, head, encoder, make_batch):
         np.testing.assert_allclose(one, other, atol=2e-5)
     own = {id(variable) for variable in head.variables}
     assert {id(variable) for variable in model.variables} <= own
+
+
+def test_a_scorer_traces_once(make_encoder, make_batch, tmp_path, monkeypatch):
+    lines = [f"word {number},{'ab'[number % 2]}\n" for number in range(4)]
+    (tmp_path / "d.csv").write_text("text,label\n" + "".join(lines))
+    task = csv_task(tmp_path / "d.csv", ["text"], "label")
+    head = heads.build_head(task, load_backbone("tiny:bert"))
+    made = load_tokenizer("tiny:bert"), read(task, "all"), Settings.of(task, 8)
+    traces = []
+    monkeypatch.setattr(
+        evaluate, "faster", lambda model: traces.append(1) or faster(model)
+    )
+    scorer = evaluate.Scorer(task, *made)
+    for bias in ([1.0, 0.0], [0.0, 1.0]):
+        last_dense(head).kernel.assign(0 * last_dense(head).kernel)
+        last_dense(head).bias.assign(bias)
+        scores = scorer(head)
+        assert scores["accuracy"] == 0.5
+        # Every text has the class of the larger bias.
+        assert scores["macro_f1" if "macro_f1" in scores else "f1"] == (
+            pytest.approx(2 / 3 if bias[1] else 0)
+        )
+    assert len(traces) == 1
 
 
 def test_faster_computes_only_rows_that_are_read(

@@ -1,6 +1,7 @@
 """Let the examples of some classes count more than others."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 
@@ -23,15 +24,45 @@ class Weighted(Encoded):
         return super().weights(rows, length) * self.shares[rows]
 
 
-def weighted(written: str, labels: Sequence[str], encoded: Encoded) -> Encoded:
+@dataclasses.dataclass(frozen=True)
+class WeightedLabels(Encoded):
+    """Sequences whose labels count each for itself, where they are true.
+
+    `table` is float32 `[labels]`: what a true one weighs; a false one weighs
+    1. The weights are scaled to a mean of 1 over all examples.
+    """
+
+    table: np.ndarray
+
+    def weights(self, rows: np.ndarray, length: int) -> np.ndarray:
+        """Return the sample weights of a batch, `[rows, labels]` float32."""
+        values = self.labels["labels"]
+        of_one = super().weights(rows, length)[:, None] / self._mean
+        return of_one * (1 + values[rows] * (self.table - 1))
+
+    @functools.cached_property
+    def _mean(self) -> np.float32:
+        values = self.labels["labels"]
+        return (1 + values * (self.table - 1)).mean(dtype=np.float32)
+
+
+def weighted(
+    written: str,
+    labels: Sequence[str],
+    encoded: Encoded,
+    are_several: bool = False,
+) -> Encoded:
     """Return sequences that count by their class.
 
     Args:
         written: "balanced", where each class counts as much as any other and
-            an example 1 in the mean; weights by name, such as "a:2,b:0.5",
-            where other classes have 1; or empty for the sequences as they are.
+            an example 1 in the mean (of several labels: where those that have
+            one count as much as those that do not); weights by name, such as
+            "a:2,b:0.5", where other classes have 1; or empty for the
+            sequences as they are.
         labels: the names of the classes.
         encoded: their labels are class numbers, or rows of probabilities.
+        are_several: whether the rows are of labels, each for itself.
 
     Raises:
         UserError: a name is no class', or a weight no number from 0.
@@ -39,6 +70,15 @@ def weighted(written: str, labels: Sequence[str], encoded: Encoded) -> Encoded:
     if not written:
         return encoded
     values = encoded.labels["labels"]
+    fields = {
+        f.name: getattr(encoded, f.name) for f in dataclasses.fields(Encoded)
+    }
+    if are_several:
+        true = values.sum(axis=0)
+        table = (len(values) - true) / np.maximum(true, 1)
+        if written != BALANCED:
+            table = _parse(written, labels)
+        return WeightedLabels(**fields, table=table.astype(np.float32))
     if values.ndim == 1:
         values = np.eye(len(labels), dtype=np.float32)[values]
     if written == BALANCED:
@@ -48,9 +88,6 @@ def weighted(written: str, labels: Sequence[str], encoded: Encoded) -> Encoded:
         table = _parse(written, labels)
     # A class that no example has adds nothing.
     shares = np.where(values > 0, values * table, 0.0).sum(axis=1)
-    fields = {
-        f.name: getattr(encoded, f.name) for f in dataclasses.fields(Encoded)
-    }
     return Weighted(**fields, shares=shares.astype(np.float32))
 
 

@@ -66,8 +66,8 @@ def evaluate(
 class Scorer:
     """Score a model on the same examples again and again.
 
-    What the model computes is traced in the first call alone, which takes
-    longer than a few hundred short texts.
+    Examples are encoded, and what the model computes is traced, in the first
+    call alone: this takes longer than a few hundred short texts.
 
     Args:
         task: says what the model predicts.
@@ -101,16 +101,21 @@ class Scorer:
         Raises:
             UserError: as `evaluate`.
         """
-        return evaluate_with(
-            lambda encoded: run(
-                self._faster(head), Batches(encoded, BATCH_SIZE)
-            ),
+        kind, examples = kind_of(self._task), self._examples
+        outputs = run(self._faster(head), self._batches)
+        decoded = kind.decode(examples, self._batches.encoded, outputs)
+        return kind.score(self._task, examples, decoded, self._settings).metrics
+
+    @functools.cached_property
+    def _batches(self) -> Batches:
+        encoded = kind_of(self._task).encode(
             self._task,
-            self._tokenizer,
             self._examples,
+            self._tokenizer,
             self._settings,
             self._cache_dir,
-        ).metrics
+        )
+        return Batches(encoded, BATCH_SIZE)
 
 
 def tuned(

@@ -127,9 +127,9 @@ class FineTuning:
         for name in ("label_smoothing", "focal_gamma"):
             expected = f"0, as {task.name} has no classes of texts"
             _require(can or not getattr(self, name), self, name, expected)
-        is_right = kind.picks_one or not self.class_weights
-        expected = f"none, as {task.name} does not ask for one of several"
-        _require(is_right, self, "class_weights", f"{expected} classes")
+        expected = f"none, as {task.name} has no classes of texts"
+        is_right = can or not self.class_weights
+        _require(is_right, self, "class_weights", expected)
 
 
 class OnTask(trainers.OnWorkers, keras.Model):
@@ -205,7 +205,10 @@ class FineTuningJob:
             encoded = self._encode(models.tokenizer)
             encoded, scale = kind.standardise(encoded)
             encoded = class_weights.weighted(
-                spec.class_weights, task.labels, encoded
+                spec.class_weights,
+                task.labels,
+                encoded,
+                kind.has_several_labels,
             )
         buckets = folder.context.buckets(spec.max_length)
         batches = Batches(encoded, spec.batch_size, spec.seed, buckets)
@@ -266,8 +269,11 @@ class FineTuningJob:
         """Compile the model with the task's loss."""
         shape = self.spec.label_smoothing, self.spec.focal_gamma
         losses = None
-        if any(shape):
-            losses = kind_of(self.task).shaped_losses(*shape)
+        kind = kind_of(self.task)
+        if self.spec.class_weights and kind.has_several_labels:
+            losses = kind.losses_of_each(*shape)
+        elif any(shape):
+            losses = kind.shaped_losses(*shape)
         compile_for(
             self.task,
             models.trained,

@@ -7,7 +7,6 @@ import pytest
 
 from tfminilm import UserError
 from tfminilm.tasks import csv_task, get_task, heads
-from tfminilm.tasks.evaluate import Result
 from tfminilm.train import fine_tuning
 from tfminilm.train.checkpoint import restore_first
 from tfminilm.train.finetune import FineTuning, finetune
@@ -36,11 +35,10 @@ def spec(task, **changes):
 def test_the_best_is_saved(patience, last, task, tmp_path, monkeypatch):
     scores = iter(SCORES)
 
-    def evaluate(*arguments):
-        metrics = {"accuracy": next(scores), "f1": 0.0}
-        return Result(metrics, [], [])
+    def scorer(*arguments):
+        return lambda head: {"accuracy": next(scores), "f1": 0.0}
 
-    monkeypatch.setattr(fine_tuning, "evaluate", evaluate)
+    monkeypatch.setattr(fine_tuning, "Scorer", scorer)
     run = tmp_path / "run"
     finetune(task, spec(task, patience=patience), run)
     each = 2  # Steps of an epoch.

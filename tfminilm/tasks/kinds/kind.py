@@ -255,6 +255,18 @@ class Kind(abc.ABC):
         """
         raise NotImplementedError(f"{self.name} has no classes")
 
+    def losses_of_each(self, smoothing: float, gamma: float) -> dict[str, Any]:
+        """Return the loss of each of several labels, which weights may scale.
+
+        Args:
+            smoothing: as `shaped_losses` takes it; 0 for none.
+            gamma: the same.
+
+        Raises:
+            NotImplementedError: an example has one label.
+        """
+        raise NotImplementedError(f"{self.name} has no several labels")
+
     def standardise(self, encoded: Encoded) -> tuple[Encoded, Scale]:
         """Prepare the labels to learn from; by default leave them.
 

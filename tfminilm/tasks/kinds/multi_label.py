@@ -15,6 +15,7 @@ from tfminilm.tasks.kinds.labelled import LabelledTexts
 from tfminilm.tasks.predictions import LabelsPrediction
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
+from tfminilm.typing import Tensor
 
 if TYPE_CHECKING:
     import keras
@@ -118,6 +119,20 @@ class MultiLabel(LabelledTexts):
                 gamma=gamma, from_logits=True, label_smoothing=smoothing
             )
         }
+
+    def losses_of_each(self, smoothing: float, gamma: float) -> dict[str, Any]:
+        import keras
+
+        def loss(labels: Tensor, logits: Tensor) -> Any:
+            pair = [keras.ops.expand_dims(x, -1) for x in (labels, logits)]
+            shape = {"from_logits": True, "label_smoothing": smoothing}
+            if not gamma:
+                return keras.losses.binary_crossentropy(*pair, **shape)
+            return keras.losses.binary_focal_crossentropy(
+                *pair, gamma=gamma, **shape
+            )
+
+        return {"loss": loss}
 
     def decode(
         self,
