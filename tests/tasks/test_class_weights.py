@@ -7,6 +7,7 @@ import pytest
 from tfminilm.errors import UserError
 from tfminilm.tasks import class_weights
 from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.example import Example
 from tfminilm.tasks.kinds import KINDS
 
 LABELS = ("a", "b", "c")
@@ -61,6 +62,28 @@ def test_rare_labels_count_where_they_are_true():
     np.testing.assert_allclose(true, false, rtol=1e-6)
     # A filler weighs nothing.
     assert not rows.weights(np.array([0, -1]), 1)[1].any()
+
+
+@pytest.mark.parametrize(
+    ("share", "labels", "wanted"),
+    [
+        (0.0, [0] * 8 + [1, 1], [8, 2]),
+        (1.0, [0] * 8 + [1, 1] + [2] * 3, [8, 8, 8]),
+        (0.5, [0] * 8 + [1, 1], [8, 4]),
+        (1.0, [(1.0, 0.0)] * 6 + [(1.0, 1.0)] * 2, [14, 8]),
+        (1.0, [(1.0, 0.0)] * 2 + [(0.0, 0.0)], [2, 0]),
+    ],
+)
+def test_rare_classes_come_more_often(share, labels, wanted):
+    examples = [Example(str(n), ("",), label) for n, label in enumerate(labels)]
+    found = class_weights.oversampled(share, examples)
+    assert {*found} == {*examples}
+    for place, count in enumerate(wanted):
+        has = [
+            x.label[place] if isinstance(x.label, tuple) else x.label == place
+            for x in found
+        ]
+        assert sum(has) == count
 
 
 @pytest.mark.parametrize("gamma", [0.0, 2.0])

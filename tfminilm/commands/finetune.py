@@ -57,6 +57,12 @@ def define_flags(flags: flags.FlagValues) -> None:
         "much as others), or as in a:2,b:0.5 (the others 1).",
     )
     flags.DEFINE_float(
+        "oversampling",
+        0.0,
+        "Repeat the examples of rare classes: 1 for as many of each as of the "
+        "most frequent, 0.5 for half of the way, 0 for none.",
+    )
+    flags.DEFINE_float(
         "label_smoothing", 0.0, "Share of a label that all classes get alike."
     )
     flags.DEFINE_float(

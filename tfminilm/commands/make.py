@@ -34,6 +34,8 @@ _HELP = {
     "probabilities, or logits.",
     "class_weights": "How much an example of a class counts: balanced (rare "
     "classes as much as others), or as in a:2,b:0.5 (the others 1).",
+    "oversampling": "Repeat the texts of rare classes: 1 for as many of each "
+    "as of the most frequent, 0.5 for half of the way, 0 for none.",
     "label_smoothing": "Share of a label that all classes get alike.",
     "focal_gamma": "Exponent of the focal loss, such as 2 (0: cross-entropy).",
     "best_by": "End each training with the best of the models that were "

@@ -38,6 +38,8 @@ class Options:
             "logits".
         class_weights: how much an example of a class counts, as
             `FineTuning.class_weights`.
+        oversampling: how far examples of rare classes are repeated, 0 to 1, as
+            `FineTuning.oversampling`.
         label_smoothing: the share of a label that all classes get alike.
         focal_gamma: the focal loss' exponent; 0 for cross-entropy.
         best_by: the metric by which the best evaluated model is what each
@@ -61,6 +63,7 @@ class Options:
     label_separator: str = ""
     soft_labels: str = "probabilities"
     class_weights: str = ""
+    oversampling: float = 0.0
     label_smoothing: float = 0.0
     focal_gamma: float = 0.0
     best_by: str = ""
@@ -80,6 +83,8 @@ class Options:
         self._require("kind", self.kind in ("", *KINDS), kinds)
         is_soft = self.soft_labels in _SOFT
         self._require("soft_labels", is_soft, " or ".join(_SOFT))
+        is_share = 0 <= self.oversampling <= 1
+        self._require("oversampling", is_share, "0 to 1")
         self._require("patience", self.patience >= 0, "0 or more")
         can_stop = bool(self.best_by) or not self.patience
         self._require("patience", can_stop, "0 without --best_by=METRIC")

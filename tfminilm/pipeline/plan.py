@@ -166,6 +166,7 @@ def recipe(
             sequence_length=chosen.max_length,
             eval_file=files["validation"],
             unlabeled=unlabeled,
+            oversampling=options.oversampling,
         ),
         train=TrainSpec(
             steps=steps,

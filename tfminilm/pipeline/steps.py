@@ -235,6 +235,7 @@ class Steps:
             max_length=chosen.max_length,
             precision=options.precision,
             class_weights=options.class_weights,
+            oversampling=options.oversampling,
             label_smoothing=options.label_smoothing,
             focal_gamma=options.focal_gamma,
             best_by=options.best_by,

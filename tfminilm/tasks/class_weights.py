@@ -1,5 +1,6 @@
-"""Let the examples of some classes count more than others."""
+"""Let the examples of some classes count, or come, more than others."""
 
+import collections
 import dataclasses
 import functools
 import math
@@ -9,8 +10,10 @@ import numpy as np
 
 from tfminilm.errors import UserError
 from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.example import Example
 
 BALANCED = "balanced"
+_ROUNDING = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +92,40 @@ def weighted(
     # A class that no example has adds nothing.
     shares = np.where(values > 0, values * table, 0.0).sum(axis=1)
     return Weighted(**fields, shares=shares.astype(np.float32))
+
+
+def oversampled(share: float, examples: Sequence[Example]) -> list[Example]:
+    """Return examples, those of rare classes several times.
+
+    Args:
+        share: 0 for the examples as they are; 1 for as many of each class as
+            of the most frequent one; between, a class of n examples has
+            `most ** share * n ** (1 - share)`. Of several labels the rarest
+            counts.
+        examples: with labels.
+    """
+    if not share:
+        return list(examples)
+    classes = [_classes(example) for example in examples]
+    counts = collections.Counter(name for row in classes for name in row)
+    most = max(counts.values(), default=1)
+    # What is due of the examples of one class, fractions included.
+    due: dict[float, float] = collections.defaultdict(float)
+    result = []
+    for example, row in zip(examples, classes, strict=True):
+        times = (most / min((counts[x] for x in row), default=most)) ** share
+        due[times] += times
+        whole = int(due[times] + _ROUNDING)
+        due[times] -= whole
+        result += [example] * whole
+    return result
+
+
+def _classes(example: Example) -> tuple[int, ...]:
+    label = example.label
+    if isinstance(label, tuple):
+        return tuple(at for at, value in enumerate(label) if value >= 0.5)
+    return () if label is None else (int(label),)
 
 
 def _parse(written: str, labels: Sequence[str]) -> np.ndarray:

@@ -95,6 +95,8 @@ def check_ranges(stage: Stage, prefix: str) -> None:
     ):
         expected = " or ".join(filter(None, choices))
         require(value(name) in choices, name, expected)
+    share = value("data.oversampling")
+    require(0 <= share <= 1, "data.oversampling", "0 to 1")
     _check_student(stage, require)
     _check_bounds(stage, require)
     student = stage.student

@@ -49,10 +49,12 @@ class FineTuning:
     always the same ones (0: all).
 
     `class_weights` says how much an example of a class counts: "balanced", or
-    as in "a:2,b:0.5". `label_smoothing` gives a share of each label to all
-    classes alike, and `focal_gamma` > 0 lets examples count less that the
-    model is sure of (arXiv 1708.02002). `best_by` names the metric by which
-    the best evaluated model is what the run ends with, and `patience` > 0
+    as in "a:2,b:0.5". `oversampling` repeats examples of rare classes: 1 makes
+    as many of each as of the most frequent, 0 none. `label_smoothing` gives a
+    share of each label to all classes alike, and `focal_gamma` > 0 lets
+    examples count less that the model is sure of (arXiv 1708.02002). `best_by`
+    names the metric by which the best evaluated model is what the run ends
+    with, and `patience` > 0
     ends it after so many evaluations in a row that were not the best.
     """
 
@@ -73,6 +75,7 @@ class FineTuning:
     max_examples: int = 0
     skip_bad_answers: bool = False
     class_weights: str = ""
+    oversampling: float = 0.0
     label_smoothing: float = 0.0
     focal_gamma: float = 0.0
     best_by: str = ""
@@ -101,6 +104,7 @@ class FineTuning:
         is_share = 0 <= self.label_smoothing < 1
         _require(is_share, self, "label_smoothing", "0 to below 1")
         _require(0 <= self.focal_gamma <= 10, self, "focal_gamma", "0 to 10")
+        _require(0 <= self.oversampling <= 1, self, "oversampling", "0 to 1")
         self._require_classes(task)
         self._require_metric(task)
         return dataclasses.replace(
@@ -124,7 +128,7 @@ class FineTuning:
         """Refuse what is for classes alone, of other tasks."""
         kind = kind_of(task)
         can = kind.has_shaped_losses
-        for name in ("label_smoothing", "focal_gamma"):
+        for name in ("label_smoothing", "focal_gamma", "oversampling"):
             expected = f"0, as {task.name} has no classes of texts"
             _require(can or not getattr(self, name), self, name, expected)
         expected = f"none, as {task.name} has no classes of texts"
@@ -302,6 +306,7 @@ class FineTuningJob:
             self.data, language=spec.language if source is task else None
         )
         examples = data.read(source, source.train_split or "train")
+        examples = class_weights.oversampled(spec.oversampling, examples)
         encoded = kind_of(task).encode(
             source, examples, tokenizer, self.kind.settings, self.cache
         )

@@ -147,7 +147,8 @@ class DataSpec(tfminilm.config.Typed):
 
     `unlabeled` adds texts without labels to a task of single texts: a .txt
     file or a folder of them, or several with commas between, with a text on
-    each line.
+    each line. `oversampling` repeats the examples of rare classes: 1 makes as
+    many of each as of the most frequent, 0 none.
 
     `augment_copies` adds so many changed copies of each, without labels, as a
     paper makes them. `augmentation` "bilstm" masks and cuts, and with
@@ -176,6 +177,7 @@ class DataSpec(tfminilm.config.Typed):
     soft_labels: str = ""
     eval_file: str = ""
     unlabeled: str = ""
+    oversampling: float = 0.0
     augment_copies: int = 0
     augmentation: str = AUGMENTATIONS[0]
     replace_words: bool = True

@@ -10,6 +10,7 @@ import keras
 
 from tfminilm import teachers
 from tfminilm.errors import UserError
+from tfminilm.tasks.class_weights import oversampled
 from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.evaluate import Scorer, tuned
 from tfminilm.tasks.example import Example
@@ -120,6 +121,11 @@ def check_task(spec: DataSpec, task: Task) -> None:
             f"but changed words would be no answers to {task.name}: "
             "expected 0"
         )
+    if spec.oversampling and not kind_of(task).has_shaped_losses:
+        raise UserError(
+            f"recipe: data.oversampling is {spec.oversampling}, but "
+            f"{task.name} has no classes of texts: expected 0"
+        )
 
 
 def check_augmentation(spec: DataSpec, teacher: Source) -> None:
@@ -166,6 +172,8 @@ def task_examples(
             _read(recipe.data, task, split)
             for split in (task.train_split or "train", task.eval_splits[0])
         )
+
+    train = oversampled(recipe.data.oversampling, train)
 
     def encoded(few: Sequence[Any], cut: Cut) -> Encoded:
         how = dataclasses.replace(settings, max_length=cut.max_length)
