@@ -2,12 +2,13 @@
 
     python benchmarks/loading.py --rounds=5
 
-A BERT-base of random numbers is written in float32, in four parts, and in
-float16. Each is loaded by `teachers.load_backbone`, and its tensors are read by
-safetensors alone into float32 arrays, each time in a process of its own, in
-turns. A tiny folder is loaded first, so that neither imports nor TensorFlow's
-start count. Printed are medians, and the most memory beyond what the process
-had before, in multiples of the float32 weights. Linux only.
+A BERT-base of random numbers (with `--size=mini` one of all-MiniLM's 6 layers)
+is written in float32, in four parts, and in float16. Each is loaded by
+`teachers.load_backbone`, and its tensors are read by safetensors alone into
+float32 arrays, each time in a process of its own, in turns. A tiny folder is
+loaded first, so that neither imports nor TensorFlow's start count. Printed are
+medians, and the most memory beyond what the process had before, in multiples
+of the float32 weights. Linux only.
 
 `--clock=processor` counts the seconds of all cores together, which others'
 work on the machine changes less.
@@ -23,14 +24,14 @@ import numpy as np
 
 _FORMS = ("float32", "float32 in 4 parts", "float16")
 _WAYS = ("read", "load")
-_BASE = (30_522, 768, 12, 3_072)
+_SIZES = {"base": (30_522, 768, 12, 3_072), "mini": (30_522, 384, 6, 1_536)}
 _TINY = (64, 16, 1, 16)
 
 
 def main() -> None:
     """Write the folders, and print a row for each; or measure one."""
     parser = _shared.Parser(__doc__)
-    parser.add_flags(rounds=5, folder="", way="")
+    parser.add_flags(rounds=5, size="base", folder="", way="")
     parser.add_clock()
     options = parser.parse_args()
     if options.way:
@@ -38,12 +39,13 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         for form in _FORMS:
-            _write(pathlib.Path(folder, form), form, _BASE)
+            _write(pathlib.Path(folder, form), form, _SIZES[options.size])
         _write(pathlib.Path(folder, "tiny"), "float32", _TINY)
-        _compare(pathlib.Path(folder), options.rounds, options.clock)
+        _compare(pathlib.Path(folder), options)
 
 
-def _compare(folder: pathlib.Path, rounds: int, clock: str) -> None:
+def _compare(folder: pathlib.Path, options) -> None:
+    rounds, clock = options.rounds, options.clock
     titles = ["read s", "load s", "load / read", "read peak", "load peak"]
     table = _shared.table(["weights"], titles)
     for form in _FORMS:
@@ -61,7 +63,7 @@ def _compare(folder: pathlib.Path, rounds: int, clock: str) -> None:
         table.add_row(form, *numbers)
     _shared.show(table, 90)
     print(
-        f"BERT-base, {rounds} rounds in turns, {clock} clock; "
+        f"BERT, {options.size}, {rounds} rounds in turns, {clock} clock; "
         f"{_shared.processor()}, {_shared.versions('TensorFlow', 'Keras')}"
     )
 

@@ -7,6 +7,7 @@ trained, and of 5.24, which folds other forms of characters.
 import json
 import pathlib
 import shutil
+import types
 
 import keras
 import keras_hub
@@ -16,6 +17,7 @@ import sentencepiece
 
 from tfminilm import UserError
 from tfminilm.compress.vocabulary import trim_vocabulary, used_ids
+from tfminilm.export.bundle import vocabulary
 from tfminilm.tasks import encode
 from tfminilm.tasks.spans import span_tokenizer
 from tfminilm.teachers import load_tokenizer
@@ -164,3 +166,22 @@ def test_a_trimmed_vocabulary(source, folder, ids_of, lines):
     np.testing.assert_array_equal(
         tables[0][tokenizer.mask_token_id], tables[1][-1]
     )
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_bundle_of_the_pieces_in_a_tokenizer_json(
+    version, folder, ids_of, tmp_path
+):
+    path = folder(tokenizer__json=f"tokenizer_{version}.json")
+    exact = load_tokenizer(path)
+    model = types.SimpleNamespace(vocabulary_size=exact.vocabulary_size())
+    with pytest.raises(UserError, match="rules='keras_hub'"):
+        vocabulary.write(exact, model, tmp_path)
+    pieces = load_tokenizer(path, rules="keras_hub")
+    settings = vocabulary.write(pieces, model, tmp_path)
+    again = vocabulary.read(
+        tmp_path / settings.vocabulary, settings, model.vocabulary_size
+    )
+    plain = ["The cat sat on the mat, and slept.", "Ein Hund läuft schnell!"]
+    assert ids_of(again, plain) == ids_of(exact, plain)
+    assert ids_of(again, ["two  spaces"]) == ids_of(pieces, ["two  spaces"])

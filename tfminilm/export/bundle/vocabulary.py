@@ -244,7 +244,8 @@ def _write_pieces(
             raise UserError(
                 "cannot export a DebertaV3Tokenizer with rules of its own, as "
                 "a tokenizer.json has them: expected SentencePiece's, as of a "
-                "model's folder with spm.model and no tokenizer.json"
+                "model's folder with spm.model and no tokenizer.json, or of "
+                "teachers.load_tokenizer(folder, rules='keras_hub')"
             )
         proto, offset = swapped_unknown(proto), _DEBERTA_OFFSET
     fault = layout_fault(proto)
