@@ -141,6 +141,20 @@ def test_settings_of_another_model(settings, words, folder):
     assert words in refusal(load_backbone, folder(**settings))
 
 
+@pytest.mark.parametrize("kind", [None, "", 7, ["bert"], "left out"])
+def test_what_is_no_name_of_a_model(kind, folder):
+    path = folder(model_type=kind)
+    shown = repr(kind)
+    if kind == "left out":
+        settings = json.loads((path / "config.json").read_text())
+        del settings["model_type"]
+        write_json(path / "config.json", settings)
+        shown = "not there"
+    text = refusal(load_backbone, path)
+    assert f"model_type is {shown}, expected one of albert, bert, " in text
+    assert "nearest" not in text
+
+
 def test_code_of_a_folder_is_never_run(folder):
     path = folder(auto_map={"AutoModel": "modeling.Model"})
     (path / "modeling.py").write_text("raise AssertionError('it ran')")

@@ -160,6 +160,7 @@ def test_lower_case_that_the_tokenizer_does_not_know(folder):
         (["Transformer", "Pooling", "Dense"], "", "Pooling, Dense, expected"),
         (["Transformer", "Transformer", "Pooling"], "", "Transformer, Trans"),
         (["Transformer"], "", "the modules are Transformer, expected"),
+        ([], "", "the modules are none, expected"),
         (["Transformer", "Pooling"], "0_BERT", "in the folder '0_BERT'"),
     ],
 )

@@ -163,7 +163,11 @@ NAMES = '{"0": "negative", "1": "positive"}'
     [
         ({"id2label": {}}, f"1,000 classes, such as {NAMES}"),
         ({"id2label": {"0": "a", "2": "b"}}, "id2label has 0, 2, expected"),
-        ({"id2label": {"0": "a", "1": 5}}, "id2label has 0, 1, expected a na"),
+        (
+            {"id2label": {"0": "a", "1": 5}},
+            "id2label has '5' as 1, expected a n",
+        ),
+        ({"id2label": {"0": "", "1": "b"}}, "id2label has '' as 0, expected"),
         ({"id2label": {"0": "a", "1": "a"}}, "id2label names a class twice"),
         ({"id2label": ["a", "b"]}, "expected id2label"),
         ({"id2label": {"0": "a"}}, "and the head has 3 outputs"),

@@ -238,7 +238,7 @@ def test_refuses_a_file(hugging_face):
     [
         ("{", "config.json cannot be read: it is no JSON"),
         ("[]", "it is [], expected an object"),
-        ("{}", "cannot load a model from"),
+        ("{}", "model_type is not there, expected one of"),
     ],
 )
 def test_refuses_a_damaged_config(hugging_face, text, reason):

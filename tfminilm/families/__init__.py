@@ -112,13 +112,20 @@ def of_checkpoint(checkpoint: "Checkpoint") -> tuple[Family, Reader]:
     if checkpoint.is_tf1:
         kind = next(x for x, (f, _) in readers.items() if f is of_tf1())
     if not isinstance(kind, str) or kind not in readers:
-        near = difflib.get_close_matches(str(kind).lower(), readers, 1, 0.0)[0]
-        code = ""
+        more = ""
+        if isinstance(kind, str) and kind:
+            near = difflib.get_close_matches(kind.lower(), readers, 1, 0.0)
+            more = f"; the nearest is {near[0]!r}"
         if checkpoint.settings.get("auto_map"):
-            code = "; the model's own code, auto_map, is never run"
+            more += "; the model's own code, auto_map, is never run"
+        shown = (
+            repr(kind)[:80]
+            if "model_type" in checkpoint.settings
+            else "not there"
+        )
         raise UserError(
-            f"{checkpoint.settings_file}: model_type is {kind!r}, expected one "
-            f"of {', '.join(sorted(readers))}; the nearest is {near!r}{code}"
+            f"{checkpoint.settings_file}: model_type is {shown}, expected one "
+            f"of {', '.join(sorted(readers))}{more}"
         )
     family, reader = readers[kind]
     return family, reader()

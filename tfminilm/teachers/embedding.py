@@ -151,7 +151,9 @@ def _read_modules(folder: pathlib.Path) -> TextEmbedding | None:
         return None  # Scores two texts, and embeds none.
     chain = ["Transformer", "Pooling", "Normalize"]
     if kinds not in (chain, chain[:2]):
-        raise _refused(path, f"the modules are {', '.join(kinds)}", _CHAIN)
+        raise _refused(
+            path, f"the modules are {', '.join(kinds) or 'none'}", _CHAIN
+        )
     if modules[0]["path"]:
         raise _refused(
             path,

@@ -251,7 +251,17 @@ def _labels(path: pathlib.Path, config: Mapping[str, Any]) -> tuple[str, ...]:
             'classes, such as {"0": "negative", "1": "positive"}'
         )
     labels: Any = tuple(named.get(str(i)) for i in range(len(named)))
-    if not all(isinstance(label, str) and label for label in labels):
+    if None not in labels and not all(
+        isinstance(label, str) and label for label in labels
+    ):
+        place = next(
+            i for i, x in enumerate(labels) if not isinstance(x, str) or not x
+        )
+        raise UserError(
+            f"{path}: id2label has {str(labels[place])[:60]!r} as {place}, "
+            "expected a name of one letter or more"
+        )
+    if None in labels:
         raise UserError(
             f"{path}: id2label has {', '.join(named)[:60]}, expected a name "
             f"for each of 0 to {len(named) - 1}"

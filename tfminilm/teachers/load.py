@@ -29,6 +29,7 @@ _FORMS = (
 )
 
 
+_SAFETENSORS = "model.safetensors", "model.safetensors.index.json"
 # Of a model's files, what is read of them here.
 _SHAPES: dict[str, Any] = {
     "config.json": {"registered_name?": str},
@@ -272,7 +273,11 @@ def is_hugging_face(folder: str) -> bool:
     if not config.is_file():
         return False
     settings = _read_json(config)
-    return "model_type" in settings and "registered_name" not in settings
+    # Weights of its kind without a model_type are refused by that name.
+    is_named = "model_type" in settings or any(
+        config.with_name(file).is_file() for file in _SAFETENSORS
+    )
+    return is_named and "registered_name" not in settings
 
 
 def is_foreign(folder: str) -> bool:
@@ -299,7 +304,7 @@ def hugging_face_folder(name: str) -> str:
         if not is_hugging_face(str(folder)):
             return name
         embedding.bring(name, folder)
-        whole, parts = "model.safetensors", "model.safetensors.index.json"
+        whole, parts = _SAFETENSORS
         if preset_utils.check_file_exists(name, whole):
             return str(folder)
         index = pathlib.Path(preset_utils.get_file(name, parts))
@@ -360,8 +365,7 @@ def _check_folder(folder: pathlib.Path) -> None:
     weights = (
         "model.weights.h5",
         "model.weights.json",
-        "model.safetensors",
-        "model.safetensors.index.json",
+        *_SAFETENSORS,
     )
     if not any((folder / file).is_file() for file in weights):
         refuse_pickle(folder)
