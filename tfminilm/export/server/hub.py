@@ -81,7 +81,8 @@ def write(
     if settings is not None:
         settings.without_path().save(folder)
     onnx_files = tuple(name for name in names if name != WEIGHTS)
-    transformers_onnx.write(model, folder, onnx_files)
+    if onnx_files:
+        transformers_onnx.write(model, folder, onnx_files)
     check = functools.partial(_check, model, tokenizer, target, folder, texts)
     return {name: check(name) for name in names}
 
