@@ -10,9 +10,6 @@ import pytest
 
 import tfminilm
 from tfminilm import UserError, teachers
-from tfminilm.export.bundle.writer import export_bundle
-from tfminilm.export.target import Target
-from tfminilm.export.text_tasks.writer import export_text_task
 from tfminilm.tasks.encode import encode, encode_texts
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.similarity import score_similarity
@@ -77,31 +74,6 @@ def test_the_library_embeds_alike(name, prefix, folders):
 def test_our_own_presets_keep_them(source, tmp_path):
     write_embedding(tmp_path, teachers.load_backbone(source))
     assert read_embedding(tmp_path) == read_embedding(source)
-
-
-def test_a_bundle_says_its_prompt(source, tmp_path):
-    model, words = (
-        teachers.load_backbone(source),
-        teachers.load_tokenizer(source),
-    )
-    target = Target(name="a", precision="float32", lengths=(16,))
-    export_bundle(model, words, target, tmp_path / "a", texts=["the cat"])
-    manifest = json.loads((tmp_path / "a/manifest.json").read_text())
-    assert manifest["sentence_embedding"]["prompt"] == DEFAULT
-    bundle = tfminilm.load(tmp_path / "a")
-    assert bundle.prompts == {}
-    wanted = NUMBERS["default"][PLACES]
-    np.testing.assert_allclose(bundle.embed(TEXTS), wanted, atol=1e-4)
-
-
-def test_clients_that_know_none_are_refused(source, tmp_path):
-    model, words = (
-        teachers.load_backbone(source),
-        teachers.load_tokenizer(source),
-    )
-    target = Target(name="a", format="mediapipe_embedder", lengths=(16,))
-    with pytest.raises(UserError, match="the model has 'the cat: ' in front"):
-        export_text_task(model, words, target, tmp_path / "a", ["the cat"])
 
 
 def test_similar_texts_are_scored_behind_it(source):
