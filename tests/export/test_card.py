@@ -1,5 +1,6 @@
 """Model cards: read by the Hub's own loader, shown as they are by Markdown."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -13,8 +14,8 @@ import yaml
 import tfminilm
 from tfminilm import students
 from tfminilm.commands import main
-from tfminilm.errors import UsageError
-from tfminilm.export.card import facts, text, usage
+from tfminilm.errors import UsageError, UserError
+from tfminilm.export.card import bundle, facts, page, text, usage
 from tfminilm.export.card.options import CardOptions
 from tfminilm.export.card.page import Subject
 from tfminilm.export.card.publish import publish, write_beside
@@ -265,3 +266,91 @@ def test_kotlin_is_shown_where_the_app_knows_the_task(kind, tmp_path):
     options = CardOptions(license="mit", languages=("en",))
     is_shown = "TextClassifier(" in usage.text(subject, options)
     assert is_shown == (kind == "classification")
+
+
+@pytest.fixture(scope="module")
+def bundled(published):
+    """The bundle of the run with a head, as the command writes it."""
+    folder = published / "task/bundle"
+    flags = [f"--model={published / 'task'}", f"--output={folder}"]
+    command = ["export", "--config=android_fp32", "--config.lengths=8,16"]
+    assert main([*command, *flags]) == 0
+    return folder
+
+
+def test_a_bundle_has_a_card(bundled, tmp_path):
+    card = huggingface_hub.ModelCard.load(bundled / "README.md")
+    assert card.data.library_name == "tflite"
+    assert card.data.pipeline_tag == "text-classification"
+    assert "| lengths in tokens | 8, 16 |" in card.text
+    assert "| precision | float32 |" in card.text
+    assert "0.8750 ± 0.0125" in card.text
+    assert "in Keras, before it was written" in card.text
+    assert "<script" not in card.text
+    assert "secret" not in card.text
+    assert "--config=android_int8" not in card.text  # It is a bundle already.
+    assert 'AssetFiles(context.assets, "FOLDER")' in card.text
+    blocks = re.findall(r"^```python\n(.*?)^```$", card.text, re.M | re.S)
+    (code,) = blocks
+    exec(code.replace("FOLDER", str(bundled)), {})
+    # It is one of the files that are sealed, and goes into a .zip with them.
+    manifest = json.loads((bundled / "manifest.json").read_text())
+    assert {*manifest["files"]} == {"model.tflite", "vocab.txt", "README.md"}
+    zipped = shutil.make_archive(str(tmp_path / "b"), "zip", bundled)
+    assert tfminilm.load(zipped).predict("a b").label in LABELS
+
+
+def test_a_card_is_replaced_with_its_bundle_alone(bundled, published, tmp_path):
+    copy = shutil.copytree(bundled, tmp_path / "bundle")
+    before = (copy / "README.md").read_text("utf-8")
+    score = facts.Score("t", "test", "accuracy", 0.5, bounds=(0.4, 0.6))
+    bundle.add(copy, published / "task", [score])
+    words = (copy / "README.md").read_text()
+    assert r"| 0.5000 \(0.4000 to 0.6000\) |" in words
+    assert "0.8750" in before
+    assert "0.8750" not in (copy / "README.md").read_text()
+    tfminilm.load(copy)
+    (copy / "README.md").write_text("mine")
+    with pytest.raises(UserError, match=r"README\.md"):
+        bundle.add(copy, published / "task")
+    with pytest.raises(UserError, match=r"README\.md"):
+        tfminilm.load(copy)
+    assert (copy / "README.md").read_text() == "mine"
+    # Bundles without a card are as good as before.
+    (copy / "README.md").unlink()
+    content = json.loads((copy / "manifest.json").read_text())
+    del content["files"]["README.md"]
+    (copy / "manifest.json").write_text(json.dumps(content))
+    tfminilm.load(copy)
+
+
+def test_intervals_are_of_one_seed(tmp_path):
+    bounds = {"value": 0.5, "low": 0.25, "high": 0.75}
+    one = {"shown": "m", "models": {"m": {"metrics": {"accuracy": bounds}}}}
+    value = {"mean": 0.5, "spread": 0.0}
+    content = {
+        "task": "t",
+        "metrics": {"dev": {"accuracy": value}},
+        "evidence": {"dev": one},
+    }
+    for seeds, found in (
+        ([], (0.25, 0.75)),
+        ([1], (0.25, 0.75)),
+        ([1, 2], None),
+    ):
+        path = tmp_path / "evaluation-t.json"
+        path.write_text(json.dumps(content | {"seeds": seeds}))
+        (score,) = facts.collect(tmp_path).scores
+        assert score.bounds == found
+
+
+def test_a_calibrated_model_says_so(tmp_path):
+    how = Settings("t", "classification", ("a", "b"), 8)
+    how = dataclasses.replace(how, temperature=1.5, unsure_below=0.625)
+    subject = Subject(
+        tmp_path, "A model", how, 8, True, "ForSequenceClassification"
+    )
+    page.write(subject, facts.Facts(), CardOptions())
+    card = (tmp_path / "README.md").read_text()
+    assert "less than 0.62 it is unsure" in card
+    assert "divided by 1.500" in card

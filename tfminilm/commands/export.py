@@ -72,6 +72,7 @@ def run(flags: flags.FlagValues) -> None:
     quiet.import_tensorflow()
     from tfminilm.export.bundle import description, writer
     from tfminilm.export.bundle.replaceable import require_replaceable
+    from tfminilm.export.card import bundle as card
     from tfminilm.export.check import calibration
     from tfminilm.export.server import folder
     from tfminilm.export.source import left_out, load_exportable
@@ -106,6 +107,7 @@ def run(flags: flags.FlagValues) -> None:
     if target.format == "litert":
         evaluate = examples.evaluate if examples else None
         manifest = writer.export_bundle(*arguments, evaluate, ranges)
+        card.add(flags.output, run)
     elif target.format in TEXT_TASKS:
         manifest = text_tasks.export_text_task(*arguments)
     else:

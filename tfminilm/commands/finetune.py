@@ -106,8 +106,11 @@ def run(flags: flags.FlagValues) -> None:
     task = task_flags.parse(flags, "finetune")
     quiet.import_tensorflow()
     from tfminilm import files
+    from tfminilm.export.card.publish import write_beside
+    from tfminilm.report.collected import Collected, write_page
     from tfminilm.report.machine import machine
     from tfminilm.train import finetune, score
+    from tfminilm.typed_json import to_json
 
     workdir = pathlib.Path(flags.workdir)
     folders = _folders(workdir, seeds)
@@ -118,14 +121,21 @@ def run(flags: flags.FlagValues) -> None:
         for seed in seeds
     }
     context = strategy_flags.parse(flags)
+    collected = Collected(task, flags.workdir)
     runs = {
         seed: finetune.finetune(
-            task, spec, folders[seed], workdir / "text", context
+            task,
+            spec,
+            folders[seed],
+            workdir / "text",
+            context,
+            collected.of(f"seed {seed}" if len(seeds) > 1 else ""),
         )
         for seed, spec in specs.items()
     }
     if not context.is_chief:
         return
+    evidence = collected.judge()
     results = {
         "task": task.name,
         "model": flags.model,
@@ -134,8 +144,13 @@ def run(flags: flags.FlagValues) -> None:
         "metrics": score.summary(runs),
         "settings": _settings(specs[seeds[0]]),
         "machine": machine(),
+        "evidence": to_json(evidence),
     }
     files.write_json(workdir / "results.json", results)
+    if evidence:
+        write_page(workdir / "results.html", evidence)
+    for folder in folders.values():
+        write_beside(None, folder)
     summary = {key: results[key] for key in ("task", "seeds", "metrics")}
     print(json.dumps(summary, indent=2))
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 from tfminilm import families, files, json_files, teachers
 from tfminilm.errors import UserError
-from tfminilm.pipeline import plan, survey
+from tfminilm.pipeline import cards, plan, survey
 from tfminilm.pipeline.export import export
 from tfminilm.pipeline.judge import judge
 from tfminilm.pipeline.options import Options
 from tfminilm.pipeline.page import write_page
 from tfminilm.pipeline.splits import split
 from tfminilm.tasks.examples import read
+from tfminilm.tasks.judgement import Evidence
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
@@ -85,7 +86,9 @@ class Steps:
             "labels alone": self._path / "alone",
             "bundle": bundle,
         }
-        say(f"page: {self._judge(name, chosen, models)}")
+        page, evidence = self._judge(name, chosen, models)
+        cards.write(models, evidence)
+        say(f"page: {page}")
         say(f"bundle: {bundle}")
         return bundle
 
@@ -94,11 +97,12 @@ class Steps:
         name: str,
         chosen: plan.Plan,
         models: Mapping[str, pathlib.Path],
-    ) -> pathlib.Path:
-        """Score the models; return the path of the page of that."""
+    ) -> tuple[pathlib.Path, Evidence]:
+        """Score the models; return the path of the page, and what it shows."""
         splits = {name: self._task(name) for name in ("validation", "test")}
         evidence = judge(models, splits, self._say)
-        return write_page(self._path, name, self._report, chosen, evidence)
+        page = write_page(self._path, name, self._report, chosen, evidence)
+        return page, evidence
 
     def _title(self, number: int, words: str) -> None:
         self._say(f"{number}/{_STEPS} {words}")

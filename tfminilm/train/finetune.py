@@ -8,7 +8,7 @@ from tfminilm.train.distributed import SINGLE_DEVICE, DistributedContext
 from tfminilm.train.fine_tuning import FineTuning, FineTuningJob
 from tfminilm.train.job import run_job
 from tfminilm.train.progress import Progress
-from tfminilm.train.score import Scores, score_splits
+from tfminilm.train.score import Scores, Seen, score_splits
 from tfminilm.train.workdir import Workdir
 from tfminilm.typing import Source
 
@@ -19,6 +19,7 @@ def finetune(
     workdir: Source,
     cache_dir: Source | None = None,
     context: DistributedContext = SINGLE_DEVICE,
+    seen: Seen | None = None,
 ) -> Scores:
     """Fine-tune and score, going on where an earlier start stopped.
 
@@ -33,6 +34,7 @@ def finetune(
         workdir: the run's folder.
         cache_dir: where token ids are kept; in `workdir` if `None`.
         context: the replicas that share each batch.
+        seen: is told each evaluation split's result, with its `answers`.
 
     Returns:
         The metrics of each of the task's evaluation splits; nothing on a
@@ -69,6 +71,7 @@ def finetune(
                 cache,
                 folder.path,
                 progress,
+                seen=seen,
             )
         # To the other workers, one that left would look like a crash.
         context.barrier()

@@ -29,6 +29,7 @@ _FILES = (
     "events.jsonl",
     "held_out.json",
     "results.json",
+    "results.html",
 )
 # A run's choice: tokenizers cut texts as where they come from.
 _SOURCE = "source"

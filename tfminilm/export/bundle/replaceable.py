@@ -25,7 +25,9 @@ _OF_HUB = (
 )
 # The files that are written for each format, beside the manifest.
 _WRITTEN = {
-    "tfminilm-bundle": r"model\.tflite|vocab\.txt|sentencepiece\.model",
+    "tfminilm-bundle": (
+        r"model\.tflite|vocab\.txt|sentencepiece\.model|README\.md"
+    ),
     "tfminilm-onnx": (
         r"model\.onnx|vocab\.txt|sentencepiece\.model"
         r"|(tfminilm|embedding)\.json"

@@ -11,12 +11,15 @@ from tfminilm.teachers import load
 from tfminilm.typing import Json
 
 _METRIC = {"mean": float, "spread": float}
+_BOUNDS = {"value": float, "low": float, "high": float}
+_EVIDENCE = {"shown": str, "models": {str: {"metrics": {str: _BOUNDS}}}}
 _SCORES = {
     "task": str,
     "language?": (str, None),
     "max_examples?": (int, None),
     "seeds?": [int],
     "metrics": {str: {str: _METRIC}},
+    "evidence?": {str: _EVIDENCE},
 }
 _ROW = {"step": int, "split": str}
 _RECIPE = {
@@ -55,6 +58,7 @@ class Score:
         value: the mean over the seeds.
         spread: its standard deviation.
         note: how many examples, seeds, or which language.
+        bounds: of its interval of 95 %, if known.
     """
 
     data: str
@@ -63,6 +67,7 @@ class Score:
     value: float
     spread: float = 0.0
     note: str = ""
+    bounds: tuple[float, float] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,7 +196,21 @@ def _scores(folder: pathlib.Path) -> Iterator[Score]:
                     value["mean"],
                     value["spread"],
                     ", ".join(notes),
+                    _bounds(content, split, metric),
                 )
+
+
+def _bounds(
+    content: Mapping[str, Json], split: str, metric: str
+) -> tuple[float, float] | None:
+    """Return a metric's interval, of a model of one seed."""
+    one = content.get("evidence", {}).get(split)
+    if one is None or len(content.get("seeds") or ()) > 1:
+        return None
+    metrics = one["models"].get(one["shown"], {}).get("metrics", {})
+    if metric not in metrics:
+        return None
+    return metrics[metric]["low"], metrics[metric]["high"]
 
 
 def _losses(run: pathlib.Path, recipe: Mapping[str, Json]) -> Iterator[Score]:

@@ -9,6 +9,7 @@ from tfminilm.export.card import usage
 from tfminilm.export.card.facts import Facts, Score, name_of
 from tfminilm.export.card.options import CardOptions
 from tfminilm.export.card.text import front_matter, markdown, table
+from tfminilm.export.manifest import MODEL, Manifest
 from tfminilm.tasks.settings import Settings
 from tfminilm.typing import Json
 
@@ -28,6 +29,7 @@ class Subject:
         head: the end of the name of its class in `transformers`.
         embeds: whether sentence-transformers reads the folder.
         in_transformers: whether `transformers` reads the folder.
+        bundle: the manifest of a folder for phones; `None` of others.
     """
 
     folder: pathlib.Path
@@ -38,6 +40,7 @@ class Subject:
     head: str
     embeds: bool = False
     in_transformers: bool = True
+    bundle: Manifest | None = None
 
 
 def write(subject: Subject, facts: Facts, options: CardOptions) -> None:
@@ -48,12 +51,13 @@ def write(subject: Subject, facts: Facts, options: CardOptions) -> None:
         facts: how it came about, and what was measured.
         options: what a person says of it.
     """
-    name = _name(facts, options)
+    name = _name(subject, facts, options)
     parts = [
         front_matter(_data(name, subject, facts, options)),
         f"# {markdown(name)}",
         f"{markdown(subject.description)}. Made with tfminilm.",
         *_section("What it is for", markdown(options.intended_use)),
+        *_section("What is in the folder", _contents(subject)),
         *_section("How to use it", usage.text(subject, options)),
         *_section("How it was made", _made(facts)),
         *_section("What was measured", _measured(facts)),
@@ -67,10 +71,13 @@ def _section(title: str, text: str) -> list[str]:
     return [f"## {title}", text] if text else []
 
 
-def _name(facts: Facts, options: CardOptions) -> str:
+def _name(subject: Subject, facts: Facts, options: CardOptions) -> str:
     if options.repository:
         return options.repository.split("/")[1]
-    return facts.made.get("recipe") or "A student of tfminilm"
+    default = "A student of tfminilm"
+    if subject.settings is not None:
+        default = f"A model for {name_of(subject.settings.task)}"
+    return facts.made.get("recipe") or default
 
 
 def _data(
@@ -78,6 +85,7 @@ def _data(
 ) -> dict[str, Json]:
     """Return what the Hub reads of the card."""
     library = "transformers" if subject.in_transformers else "keras-hub"
+    library = "tflite" if subject.bundle else library
     pipeline = usage.KINDS[subject.head].pipeline
     tags = ["tfminilm", "keras"]
     if "method" in facts.made:
@@ -130,6 +138,36 @@ def _index(name: str, pipeline: str, scores: Iterable[Score]) -> list[Json]:
     return [{"name": name, "results": results}] if results else []
 
 
+def _contents(subject: Subject) -> str:
+    """Return what a bundle holds, in a table; nothing of other folders."""
+    bundle = subject.bundle
+    if bundle is None:
+        return ""
+    lengths = sorted(one.length for one in bundle.signatures.values())
+    size = bundle.files[MODEL].bytes
+    runtimes = bundle.runtimes or {}
+    rows = [
+        ("model", f"{MODEL}, {size / 1e6:.1f} MB, for LiteRT"),
+        ("parameters", f"{bundle.model.parameters:,}"),
+        ("precision", bundle.precision),
+        ("lengths in tokens", ", ".join(map(str, lengths))),
+        *(
+            (name, f"{x or 'no version'} or newer")
+            for name, x in runtimes.items()
+        ),
+    ]
+    if bundle.parity is not None:
+        rows += [
+            (
+                f"difference from Keras, {name}",
+                f"{x.max_difference:.2g} at most, on {bundle.parity.sentences} "
+                "texts",
+            )
+            for name, x in bundle.parity.outputs.items()
+        ]
+    return table(("", ""), rows)
+
+
 def _made(facts: Facts) -> str:
     if not facts.made:
         return "The folder that it was written from does not say."
@@ -145,14 +183,15 @@ def _measured(facts: Facts) -> str:
                 score.data,
                 score.split,
                 score.metric,
-                f"{score.value:.4f}"
-                + (f" ± {score.spread:.4f}" if score.spread else ""),
+                _in_words(score),
                 score.note,
             )
             for score in facts.scores
         ]
         titles = ("data", "split", "metric", "value", "of")
         parts.append(table(titles, rows))
+        if any(score.bounds for score in facts.scores):
+            parts.append("In brackets: bootstrap intervals of 95 %.")
     if facts.losses:
         parts.append(
             "At the last step of training, on what it was not trained on "
@@ -161,6 +200,15 @@ def _measured(facts: Facts) -> str:
         losses = [(each.metric, f"{each.value:.4g}") for each in facts.losses]
         parts.append(table(("measure", "value"), losses))
     return "\n\n".join(parts) or "Nothing was measured."
+
+
+def _in_words(score: Score) -> str:
+    """Return a value with its spread over seeds, or with its interval."""
+    if score.bounds is not None:
+        low, high = score.bounds
+        return f"{score.value:.4f} ({low:.4f} to {high:.4f})"
+    spread = f" ± {score.spread:.4f}" if score.spread else ""
+    return f"{score.value:.4f}{spread}"
 
 
 def _limits(subject: Subject, facts: Facts, options: CardOptions) -> str:
@@ -173,6 +221,17 @@ def _limits(subject: Subject, facts: Facts, options: CardOptions) -> str:
         names = ", ".join(map(markdown, settings.labels))
         items.append(
             f"It knows {len(settings.labels)} labels and no others: {names}."
+        )
+    if settings and settings.unsure_below:
+        items.append(
+            "Where the likeliest class has less than "
+            f"{settings.unsure_below:.2f} it is unsure (`is_sure` is false, in "
+            "Kotlin `isSure`)."
+        )
+    if settings and settings.temperature is not None:
+        items.append(
+            f"Its logits were divided by {settings.temperature:.3f}, so that "
+            "probabilities are calibrated on the data that it was tuned on."
         )
     if options.languages:
         items.append(f"Its texts are in: {', '.join(options.languages)}.")

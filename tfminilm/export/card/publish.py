@@ -91,11 +91,13 @@ def publish(
     )
 
 
-def write_beside(student: keras.Model, workdir: Source) -> None:
+def write_beside(student: keras.Model | None, workdir: Source) -> None:
     """Write a card into the folder of a run's student, once.
 
+    A `README.md` that is there stays as it is.
+
     Args:
-        student: the run's, as it was saved.
+        student: the run's, as it was saved; None to load it.
         workdir: its run's, finished.
 
     Raises:
@@ -105,6 +107,8 @@ def write_beside(student: keras.Model, workdir: Source) -> None:
     if (folder / page.CARD).exists():
         return
     settings = Settings.load(folder) if has_head(folder) else None
+    if student is None:
+        student = load_exportable(folder).model
     sentence = ""
     if hasattr(getattr(student, "backbone", student), "num_layers"):
         sentence = description.describe(student, workdir)
@@ -119,7 +123,8 @@ def _subject(
     model: keras.Model,
     settings: Settings | None,
     sentence: str,
-    **reads: bool,
+    embeds: bool = False,
+    in_transformers: bool = True,
 ) -> page.Subject:
     """Return what a card says of a model in a folder."""
     backbone = getattr(model, "backbone", model)
@@ -135,5 +140,6 @@ def _subject(
         max_length=getattr(backbone, "max_sequence_length", None) or 0,
         has_bundle=family is not None and family.mobile_graph is not None,
         head=head,
-        **reads,
+        embeds=embeds,
+        in_transformers=in_transformers,
     )

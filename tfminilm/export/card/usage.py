@@ -115,7 +115,8 @@ def text(subject: "Subject", options: CardOptions) -> str:
             ),
         ]
     parts += [
-        "With tfminilm, in Keras; `FOLDER` is where these files lie:",
+        f"With tfminilm, in {'LiteRT' if subject.bundle else 'Keras'}; "
+        "`FOLDER` is where these files lie:",
         _block(
             "python",
             "import tfminilm",
@@ -124,23 +125,37 @@ def text(subject: "Subject", options: CardOptions) -> str:
             use.call.format(text=given),
         ),
     ]
-    settings = subject.settings
-    is_in_app = settings is None or kind_of(settings).is_in_app
-    if use.kotlin and is_in_app and subject.has_bundle and not is_pair:
-        parts += [
-            "On Android: `tfminilm export --config=android_int8 "
-            "--model=FOLDER --output=bundle` writes a bundle, which goes into "
-            "the app's assets. Then, with the Kotlin sources of tfminilm:",
-            _block(
-                "kotlin",
-                "val bundle = ModelBundle.open("
-                'AssetFiles(context.assets, "bundle"))',
-                "val engine = LiteRtEngine(bundle, threads = 2)",
-                use.kotlin.format(text=_TEXT),
-                "engine.close()",
-            ),
-        ]
+    if use.kotlin and _is_in_app(subject):
+        parts += _kotlin(subject, use, text)
     return "\n\n".join(parts)
+
+
+def _is_in_app(subject: "Subject") -> bool:
+    settings = subject.settings
+    knows_task = settings is None or kind_of(settings).is_in_app
+    return knows_task and subject.has_bundle
+
+
+def _kotlin(subject: "Subject", use: Use, text: str) -> list[str]:
+    how = (
+        "On Android this folder goes into the app's assets."
+        if subject.bundle
+        else "On Android: `tfminilm export --config=android_int8 "
+        "--model=FOLDER --output=bundle` writes a bundle, which goes into "
+        "the app's assets."
+    )
+    folder = "FOLDER" if subject.bundle else "bundle"
+    return [
+        f"{how} Then, with the Kotlin sources of tfminilm:",
+        _block(
+            "kotlin",
+            "val bundle = ModelBundle.open("
+            f'AssetFiles(context.assets, "{folder}"))',
+            "val engine = LiteRtEngine(bundle, threads = 2)",
+            use.kotlin.format(text=text),
+            "engine.close()",
+        ),
+    ]
 
 
 def _block(language: str, *lines: str) -> str:
