@@ -9,7 +9,8 @@ probabilities, or embeddings, with those of the same file in LiteRT on the
 student's own tokens, on the first --count lines of FILE as they are and as
 docs/mediapipe.md prepares them. The second compares tokens: it asks the client
 for the ids of texts of several languages, by a file whose output are its
-inputs. DATA is a folder with `xnli` and `corpus`, as for token_ids.py.
+inputs. DATA is a folder with `xnli` and `corpus`, as for token_ids.py, and
+--tokenizer a folder with another vocabulary, such as it writes.
 """
 
 import json
@@ -127,7 +128,12 @@ def student_ids(tokenizer: Any, texts: Sequence[str]) -> list[tuple[int, ...]]:
 
 def compare_tokens(flags: Any, manifest: dict[str, Any]) -> None:
     """Print on how many lines of each kind the ids are the same."""
-    tokenizer = _tokenizer(pathlib.Path(flags.model), manifest)
+    from tfminilm.teachers import load_tokenizer
+
+    if flags.tokenizer:
+        tokenizer = load_tokenizer(flags.tokenizer)
+    else:
+        tokenizer = _tokenizer(pathlib.Path(flags.model), manifest)
     target = manifest["format"].removeprefix("tfminilm-")
     prepare, words = prepared(), list(tokenizer.get_vocabulary())
     shown = _shared.table(
@@ -214,7 +220,8 @@ def _tokenizer(folder: pathlib.Path, manifest: dict[str, Any]) -> Any:
 def main() -> None:
     """Read the flags and compare what they name."""
     parser = _shared.Parser(__doc__)
-    parser.add_flags(model="", python="", texts="", data="", count=500)
+    parser.add_flags(model="", python="", texts="", data="")
+    parser.add_flags(tokenizer="", count=500)
     flags = parser.parse_args()
     path = pathlib.Path(flags.model, "manifest.json")
     manifest = json.loads(path.read_text("utf-8"))

@@ -138,7 +138,7 @@ def test_the_manifest_is_of_this_format(exported):
     assert {*manifest["files"]} == {"model.tflite", "vocab.txt", "labels.txt"}
     (signature,) = manifest["signatures"].values()
     assert signature["outputs"].keys() == {"probability"}
-    assert manifest["parity"]["outputs"]["logits"]["agreement"] == 1
+    assert manifest["parity"]["outputs"]["probability"]["agreement"] == 1
     require_replaceable(exported)  # The next export may take its place.
 
 
@@ -160,6 +160,33 @@ def test_a_model_without_segments_takes_them_and_leaves_them_aside(
     first, second = (x["sentence_embedding"] for x in results)
     np.testing.assert_array_equal(first, second)
     assert first.shape == (1, model.hidden_dim)
+
+
+@pytest.mark.slow  # The states of all layers are written as well.
+def test_what_is_not_near_enough_is_not_written(
+    classifier, tokenizer, sentences, tmp_path
+):
+    form = target(
+        "mediapipe_classifier",
+        precision="dynamic_wi8_afp32",
+        max_difference=1e-6,
+    )
+    arguments = (tokenizer, form, tmp_path / "out", sentences, SETTINGS)
+    with pytest.raises(
+        UserError, match=r"logits at length 16 differs by .* lay"
+    ):
+        writer.export_text_task(classifier, *arguments)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_target_of_several_lengths_is_refused(
+    classifier, tokenizer, tmp_path
+):
+    form = Target("x", "mediapipe_classifier", lengths=(8, 16))
+    with pytest.raises(UserError, match="expected one of 2 or more"):
+        writer.export_text_task(
+            classifier, tokenizer, form, tmp_path / "out", settings=SETTINGS
+        )
 
 
 def words(**options):

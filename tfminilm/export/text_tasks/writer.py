@@ -1,5 +1,6 @@
 """Write a model as one file for a client that cuts texts itself."""
 
+import dataclasses
 import functools
 import os
 import pathlib
@@ -22,6 +23,7 @@ from tfminilm.export.manifest import (
     OUTPUTS,
     Identity,
     Manifest,
+    Parity,
     TokenizerSettings,
 )
 from tfminilm.export.target import Target
@@ -67,6 +69,8 @@ def export_text_task(
             the folder holds something else, or the file's outputs are not
             within the target's tolerance of Keras'. Nothing is written then.
     """
+    # A command's target was read so before; that of a function is now.
+    target = Target.parse(vars(target))
     output_dir = pathlib.Path(output_dir)
     require_replaceable(output_dir)
     require_whole_texts(model, target)
@@ -139,11 +143,21 @@ def _write_files(
         tokenizer=words,
         runtimes=runtimes.oldest(path),
         signatures=contents.signatures(encoder.interpreter),
-        parity=gate.require_parity(
-            encoder, model, tokenizer, texts, target, states
+        parity=_renamed(
+            gate.require_parity(
+                encoder, model, tokenizer, texts, target, states
+            )
         ),
         files=contents.checksums(folder),
     )
+
+
+def _renamed(parity: Parity) -> Parity:
+    """Call what was compared by the names that it has in the file."""
+    outputs = {
+        packed.OUTPUTS[name]: row for name, row in parity.outputs.items()
+    }
+    return dataclasses.replace(parity, outputs=outputs)
 
 
 class _Encoder(LiteRTEncoder):
