@@ -7,7 +7,8 @@ P is the Python of an environment that has the client: `make test-clients`
 makes `.venv-mediapipe` and `.venv-task-library`. The first compares labels and
 probabilities, or embeddings, with those of the same file in LiteRT on the
 student's own tokens, on the first --count lines of FILE as they are and as
-docs/mediapipe.md prepares them. The second compares tokens: it asks the client
+docs/mediapipe.md prepares them; of question answering FILE is SQuAD's. The
+second compares tokens: it asks the client
 for the ids of texts of several languages, by a file whose output are its
 inputs. DATA is a folder with `xnli` and `corpus`, as for token_ids.py, and
 --tokenizer a folder with another vocabulary, such as it writes.
@@ -19,7 +20,7 @@ import random
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import _shared
@@ -188,6 +189,93 @@ def compare_answers(flags: Any, manifest: dict[str, Any]) -> None:
     _shared.show(shown, 80)
 
 
+def compare_places(flags: Any, manifest: dict[str, Any]) -> None:
+    """Print how often the client finds the answer that LiteRT's logits give."""
+    folder, path = pathlib.Path(flags.model), pathlib.Path(flags.texts)
+    tokenizer = _tokenizer(folder, manifest)
+    batch, pairs = _whole_pairs(tokenizer, path, flags.count)
+    prepare = prepared()
+    wanted = [
+        best_answer(*outputs, segments, mask)
+        for outputs, segments, mask in zip(
+            _logits(folder, batch),
+            batch["segment_ids"],
+            batch["padding_mask"],
+            strict=True,
+        )
+    ]
+    shown = _shared.table(
+        ["questions"], ["number", "same answer", "largest difference"]
+    )
+    for name, asked in (
+        ("as they are", pairs),
+        ("prepared", [tuple(map(prepare, pair)) for pair in pairs]),
+    ):
+        model = folder / "model.tflite"
+        answers = ask(flags.python, "task_library", "answerer", model, asked)
+        gaps = [
+            abs(answer["logit"] - best[0]) if answer else 0.0
+            for answer, best in zip(answers, wanted, strict=True)
+            if _place(answer) == (best and best[1:])
+        ]
+        row = (str(len(pairs)), str(len(gaps)), f"{max(gaps):.2g}")
+        shown.add_row(name, *row)
+    _shared.show(shown, 80)
+
+
+def best_answer(
+    starts: np.ndarray, ends: np.ndarray, segments: np.ndarray, mask: np.ndarray
+) -> tuple[float, int, int] | None:
+    """Return score, start and end by the Task Library's rule, or None.
+
+    It takes the five best starts and ends; those in the context, in order and
+    at most 32 tokens apart are answers.
+    """
+    context = {*np.flatnonzero(segments * mask)[:-1].tolist()}  # No [SEP].
+    answers = [
+        (float(starts[i] + ends[j]), int(i), int(j))
+        for i in np.argsort(-starts)[:5]
+        for j in np.argsort(-ends)[:5]
+        if {i, j} <= context and i <= j < i + 32
+    ]
+    return max(answers, default=None)
+
+
+def _place(answer: dict[str, Any] | None) -> tuple[int, int] | None:
+    return (answer["start"], answer["end"]) if answer else None
+
+
+def _whole_pairs(
+    tokenizer: Any, path: pathlib.Path, count: int
+) -> tuple[dict[str, np.ndarray], list[tuple[str, str]]]:
+    """Read questions and contexts that fit 384 tokens, one a paragraph."""
+    from tfminilm.export.check import calibration
+
+    pairs = [
+        (paragraph["qas"][0]["question"], paragraph["context"])
+        for article in json.loads(path.read_text("utf-8"))["data"]
+        for paragraph in article["paragraphs"]
+    ]
+    pairs = random.Random(0).sample(pairs, min(2 * count, len(pairs)))
+    batch = calibration.batch(tokenizer, pairs, 384)
+    fits = np.flatnonzero(batch["padding_mask"].sum(1) < 384)[:count]
+    chosen = {name: values[fits] for name, values in batch.items()}
+    return chosen, [pairs[index] for index in fits]
+
+
+def _logits(
+    folder: pathlib.Path, batch: dict[str, np.ndarray]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield each row's logits of starts and ends, as LiteRT computes them."""
+    from tfminilm.export.litert.runner import LiteRTEncoder
+
+    encoder = LiteRTEncoder(folder / "model.tflite")
+    for index in range(len(batch["token_ids"])):
+        row = {name: values[index] for name, values in batch.items()}
+        outputs = encoder(**row)
+        yield outputs["start_logits"][0], outputs["end_logits"][0]
+
+
 def expected_answers(
     folder: pathlib.Path, manifest: dict[str, Any], texts: Sequence[str]
 ) -> np.ndarray:
@@ -225,7 +313,9 @@ def main() -> None:
     flags = parser.parse_args()
     path = pathlib.Path(flags.model, "manifest.json")
     manifest = json.loads(path.read_text("utf-8"))
-    if flags.texts:
+    if flags.texts and manifest["task"] == "question_answering":
+        compare_places(flags, manifest)
+    elif flags.texts:
         compare_answers(flags, manifest)
     if flags.data:
         compare_tokens(flags, manifest)

@@ -169,18 +169,6 @@ def test_several_labels_are_probabilities_of_each(
     assert np.abs(wanted.sum(1) - 1).max() > 0.1
 
 
-def best_answer(starts, ends, segments, mask):
-    """The library's rule: of the five best starts and ends, in the context."""
-    context = np.flatnonzero(segments * mask)[:-1]  # Without the end's [SEP].
-    pairs = [
-        (starts[i] + ends[j], i, j)
-        for i in np.argsort(-starts)[:5]
-        for j in np.argsort(-ends)[:5]
-        if i in context and j in context and i <= j < i + 32
-    ]
-    return max(pairs, default=None)
-
-
 def test_answers(run, text_clients, tokenizer, backbone, randomise):
     model = randomise(SpanFinder(backbone))
     texts = made_up_texts(80)
@@ -194,7 +182,7 @@ def test_answers(run, text_clients, tokenizer, backbone, randomise):
     outputs = parity.keras_outputs(model, batch)
     answered = 0
     for row, answer in enumerate(answers):
-        best = best_answer(
+        best = text_clients.best_answer(
             outputs["start_logits"][row],
             outputs["end_logits"][row],
             batch["segment_ids"][row],
