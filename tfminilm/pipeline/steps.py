@@ -156,6 +156,7 @@ class Steps:
             len(examples),
             {"kind": next(iter(family.students)), **family.sizes(backbone)},
             longest,
+            len(self._labels),
         )
 
     def _train_teacher(self, chosen: plan.Plan) -> None:

@@ -1,0 +1,38 @@
+"""What a made model's training is planned to be."""
+
+import numpy as np
+import pytest
+
+from tfminilm.pipeline.options import Options
+from tfminilm.pipeline.plan import plan
+
+TEACHER = {"kind": "bert", "num_layers": 6, "hidden_dim": 384}
+
+
+def _planned(examples, classes, **options):
+    lengths = np.full(examples, 12)
+    chosen = Options(**options)
+    return plan(chosen, lengths, examples, TEACHER, 512, classes)
+
+
+@pytest.mark.parametrize(
+    ("examples", "classes", "epochs"),
+    [
+        # 135 steps a round: 3 rounds are 400 steps, 12 are 1,500.
+        (4_300, 6, 3),
+        (4_300, 50, 12),
+        # Never more rounds than help, and never fewer than three.
+        (320, 50, 15),
+        (100_000, 50, 3),
+    ],
+)
+def test_many_classes_take_more_rounds(examples, classes, epochs):
+    chosen = _planned(examples, classes)
+    assert chosen.epochs == epochs
+    assert chosen.student_steps == 2 * epochs * -(-examples // 32)
+
+
+def test_a_flag_overrides_the_rounds():
+    chosen = _planned(4_300, 50, epochs=2)
+    assert chosen.epochs == 2
+    assert chosen.reasons["epochs"] == "as told"
