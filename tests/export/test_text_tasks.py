@@ -254,6 +254,10 @@ def test_answers_have_one_length(make_backbone, tokenizer, tmp_path):
             "the sign @@ inside of words",
         ),
         (
+            lambda: words(lowercase=True),
+            "rules than BERT's, such as KerasHub's",
+        ),
+        (
             lambda: load_tokenizer("tiny:xlm_roberta"),
             "a XLMRobertaTokenizer: expected BERT's word pieces in lower case; "
             "android_int8 writes a bundle",

@@ -14,6 +14,7 @@ from tfminilm.export.manifest import (
 )
 from tfminilm.export.target import Target
 from tfminilm.tasks import encode
+from tfminilm.tokenizer import BERT, rules_of
 from tfminilm.typing import Tokenizer
 
 _CLASSES, _EMBEDDING = ("logits",), OUTPUTS[ENCODER]
@@ -102,7 +103,7 @@ def require_words(tokenizer: Tokenizer, target: Target) -> None:
 
     Raises:
         UserError: it is none of word pieces, keeps capital letters, or has
-            other signs or special words than BERT's.
+            other signs, special words or rules than BERT's.
     """
     fault = ""
     if not isinstance(tokenizer, keras_hub.tokenizers.WordPieceTokenizer):
@@ -113,6 +114,8 @@ def require_words(tokenizer: Tokenizer, target: Target) -> None:
         fault = f"the sign {tokenizer.suffix_indicator} inside of words"
     elif missing := _missing_words(tokenizer):
         fault = f"a vocabulary where {missing} has another name"
+    elif rules_of(tokenizer) != BERT:
+        fault = "a tokenizer with other rules than BERT's, such as KerasHub's"
     if fault:
         raise UserError(
             f"target {target.name or '-'}: {CLIENTS[target.format].title} "
