@@ -57,6 +57,14 @@ class QuestionSettings(
     val nullThreshold: Float?,
 )
 
+/** How sure a classifier is, as texts showed that it did not learn from. */
+class Calibration(
+    /** What the logits were divided by; the model's file does it already. */
+    val temperature: Double,
+    /** Where the likeliest class has less, the model is not sure; null where it always is. */
+    val unsureBelow: Double?,
+)
+
 /** Tokens, and the outputs by name that are known for them. */
 class KnownAnswer(
     val ids: IntArray,
@@ -92,6 +100,8 @@ class BundleManifest(
     val questions: QuestionSettings?,
     /** What stands in front of every text that an encoder reads; mostly nothing. */
     val prompt: String,
+    /** Null where nobody fitted it. */
+    val calibration: Calibration?,
     val probe: Probe,
     /** The oldest version of each library that is right; null where none is. */
     val runtimes: Map<String, String?>,
@@ -152,6 +162,7 @@ class BundleManifest(
                 tokenizer = tokenizer(json.getJSONObject("tokenizer")),
                 questions = json.optJSONObject("question_answering")?.let(::questions),
                 prompt = json.optJSONObject("sentence_embedding")?.textOrNull("prompt") ?: "",
+                calibration = json.optJSONObject("calibration")?.let(::calibration),
                 probe = probe(json.getJSONObject("probe")),
                 runtimes = json.getJSONObject("runtimes").entries { all, name ->
                     all.textOrNull(name)
@@ -212,6 +223,11 @@ class BundleManifest(
             json.getInt("max_question_tokens"),
             json.getInt("max_answer_tokens"),
             if (json.isNull("null_threshold")) null else json.getDouble("null_threshold").toFloat(),
+        )
+
+        private fun calibration(json: JSONObject) = Calibration(
+            json.getDouble("temperature"),
+            if (json.isNull("unsure_below")) null else json.getDouble("unsure_below"),
         )
 
         private fun probe(json: JSONObject): Probe {

@@ -67,6 +67,7 @@ internal object ManifestRules {
             fail("signatures has none, or one length twice")
         }
         checkQuestions(all, task, lengths.max())
+        if (all.has("calibration")) checkCalibration(all.part("calibration"))
         checkProbe(all, task, rows, lengths.max(), width)
         checkRuntimes(all.part("runtimes"))
     }
@@ -191,6 +192,16 @@ internal object ManifestRules {
         if (taken >= longest) {
             fail("a question may take $taken of $longest tokens, which leaves no room for a text")
         }
+    }
+
+    private fun checkCalibration(calibration: Part) {
+        val temperature = calibration.real("temperature")
+        if (!(temperature > 0 && temperature <= MOST_REAL)) {
+            fail("${calibration.at("temperature")} is $temperature, expected above 0")
+        }
+        if (calibration.isNull("unsure_below")) return
+        val least = calibration.real("unsure_below")
+        if (least !in 0.0..1.0) fail("${calibration.at("unsure_below")} is $least, expected 0 to 1")
     }
 
     private fun checkProbe(all: Part, task: TaskKind, rows: Long, longest: Long, width: Int) {

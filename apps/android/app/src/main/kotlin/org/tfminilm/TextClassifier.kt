@@ -8,21 +8,26 @@ class Classification(
     /** Of each label; they add up to 1. */
     val probabilities: FloatArray,
     val logits: FloatArray,
+    unsureBelow: Double? = null,
 ) {
     /** The index of the likeliest label. */
     val best: Int = logits.indices.maxByOrNull { logits[it] } ?: 0
+
+    /** Whether it is as likely as the bundle asks for; say that it is unsure where not. */
+    val isSure: Boolean = unsureBelow == null || probabilities[best] >= unsureBelow
 }
 
 /** Classifies texts, or pairs of texts; what is too long is not read to its end. */
 class TextClassifier(bundle: ModelBundle, engine: Engine) {
     private val names = bundle.manifest.labels
+    private val unsureBelow = bundle.manifest.calibration?.unsureBelow
     private val texts = TextRunner(bundle, engine, "logits")
 
     /** @param other the second text, of a model that reads two (`manifest.texts`). */
     fun classify(text: String, other: String? = null): Classification {
         val logits = texts.run(text, other)
         val labels = List(logits.size) { names.getOrElse(it) { index -> index.toString() } }
-        return Classification(labels, softmax(logits), logits)
+        return Classification(labels, softmax(logits), logits, unsureBelow)
     }
 }
 

@@ -3,6 +3,7 @@ package org.tfminilm
 import org.json.JSONArray
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
@@ -41,6 +42,25 @@ class ManifestRulesTest {
             BundleManifest.parse(base(it).toString()).labels
         }
         assertEquals(3, labels.count())
+    }
+
+    @Test
+    fun `how sure it is`() {
+        val calibration = BundleManifest.parse(base("classification").toString()).calibration!!
+        assertEquals(1.5, calibration.temperature, 0.0)
+        assertEquals(0.75, calibration.unsureBelow!!, 0.0)
+        val always = base("classification")
+        always.getJSONObject("calibration").put("unsure_below", JSONObject.NULL)
+        assertNull(BundleManifest.parse(always.toString()).calibration!!.unsureBelow)
+        // Bundles that were written before.
+        always.remove("calibration")
+        assertNull(BundleManifest.parse(always.toString()).calibration)
+
+        val logits = floatArrayOf(0f, 1f) // Of these the second has 73 %.
+        for ((least, isSure) in listOf(null to true, 0.7 to true, 0.75 to false)) {
+            val found = Classification(listOf("a", "b"), softmax(logits), logits, least)
+            assertEquals("$least", isSure, found.isSure)
+        }
     }
 
     @Test

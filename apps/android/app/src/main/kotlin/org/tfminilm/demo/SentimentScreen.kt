@@ -37,11 +37,14 @@ class SentimentScreen(activity: Activity, models: ModelRepository) : Screen(acti
     }
 }
 
-/** A line for each label, the likeliest one first. */
-fun Activity.describe(classification: Classification): String =
-    classification.probabilities.indices
+/** A line for each label, the likeliest one first, behind one that says "unsure". */
+fun Activity.describe(classification: Classification): String {
+    val lines = classification.probabilities.indices
         .sortedByDescending { classification.probabilities[it] }
-        .joinToString("\n") {
+        .map {
             val percent = 100 * classification.probabilities[it]
             getString(R.string.label_probability, classification.labels[it], percent)
         }
+    val doubt = if (classification.isSure) emptyList() else listOf(getString(R.string.unsure))
+    return (doubt + lines).joinToString("\n")
+}
