@@ -11,8 +11,12 @@ from tfminilm.commands import search_flags, task_flags
 from tfminilm.errors import UsageError, UserError
 
 if TYPE_CHECKING:
+    import keras
+
+    from tfminilm.export.bundle.evaluate import TaskExamples
     from tfminilm.export.manifest import Manifest, Parity
     from tfminilm.tasks.settings import Settings
+    from tfminilm.typing import Tokenizer
 
 DESCRIPTION = "Writes a model for phones or servers, compared with Keras."
 
@@ -42,6 +46,13 @@ def define_flags(flags: flags.FlagValues) -> None:
         ["encoder", "task"],
         "What to write of a model with a head: the encoder alone, or (by "
         "default) the head too; task also refuses an encoder without one.",
+    )
+    flags.DEFINE_bool(
+        "calibrate",
+        False,
+        "Of classes: divide the logits so that probabilities are calibrated on "
+        "the evaluation examples of --task, and note below which one the "
+        "model is unsure.",
     )
     search_flags.define(flags)
     task_flags.define(flags)
@@ -90,6 +101,8 @@ def run(flags: flags.FlagValues) -> None:
     if not part and (line := left_out(source, hasattr(model, "backbone"))):
         print(line)
     examples = _examples(flags, settings) if flags.task else None
+    if flags.calibrate:
+        settings = _calibrated(model, tokenizer, settings, examples, ranges)
     default = examples.texts() if examples else _held_out(run)
     texts = search_flags.texts(flags, target, default, is_search)
     if is_search:
@@ -136,6 +149,36 @@ def _examples(flags: flags.FlagValues, settings: "Settings | None") -> Any:
     score.require_labels(task, settings, flags.model)
     _require_task(task.name, settings.task, flags.model)
     return TaskExamples(task, score.Data.of(flags))
+
+
+def _calibrated(
+    model: "keras.Model",
+    tokenizer: "Tokenizer",
+    settings: "Settings | None",
+    examples: "TaskExamples | None",
+    ranges: Any,
+) -> "Settings":
+    """Calibrate a model on a task's evaluation examples.
+
+    Raises:
+        UsageError: there is no task.
+        UserError: it does not choose among classes, or was trained rounded.
+    """
+    from tfminilm.tasks.evaluate import tuned
+
+    if examples is None or settings is None:
+        raise UsageError(
+            "export: --calibrate expects --task=, on whose evaluation examples "
+            "it is done"
+        )
+    if ranges:
+        raise UserError(
+            "--calibrate would leave the ranges that quantisation-aware "
+            "training learned: leave it out, or give the model before that"
+        )
+    task = examples.task
+    rows = examples.data.read(task, task.eval_splits[0])
+    return tuned(task, model, tokenizer, rows, settings, calibrates=True)
 
 
 def _require_task(name: str, model_task: str, model: str) -> None:

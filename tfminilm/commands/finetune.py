@@ -83,6 +83,13 @@ def define_flags(flags: flags.FlagValues) -> None:
         "Stop after so many epochs in a row that were not the best by "
         "--best_by (0: never).",
     )
+    flags.DEFINE_bool(
+        "calibrate",
+        False,
+        "Of classes: divide the logits so that probabilities are calibrated on "
+        "the evaluation examples, and note below which one the model is "
+        "unsure.",
+    )
     flags.DEFINE_enum(
         "precision",
         "auto",

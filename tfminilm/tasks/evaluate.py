@@ -16,6 +16,7 @@ import numpy as np
 from tfminilm.errors import UserError
 from tfminilm.private import gradients
 from tfminilm.tasks.batches import Batches
+from tfminilm.tasks.calibrate import calibrate
 from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.kinds import Result, kind_of
 from tfminilm.tasks.settings import Settings
@@ -124,6 +125,7 @@ def tuned(
     tokenizer: Tokenizer,
     examples: Sequence[Any],
     settings: Settings,
+    calibrates: bool = False,
 ) -> Settings:
     """Return the settings with which a model scores best.
 
@@ -133,13 +135,20 @@ def tuned(
         tokenizer: the model's.
         examples: that it was not trained on.
         settings: as it was trained.
+        calibrates: whether `calibrate` changes the model's weights.
+
+    Raises:
+        UserError: there is no example, or the model cannot be calibrated.
     """
     kind = kind_of(task)
     encoded = kind.encode(task, examples, tokenizer, settings)
     outputs = predict(head, Batches(encoded, BATCH_SIZE))
-    return kind.tune(
-        settings, examples, kind.decode(examples, encoded, outputs)
-    )
+    decoded = kind.decode(examples, encoded, outputs)
+    settings = kind.tune(settings, examples, decoded)
+    if not calibrates:
+        return settings
+    answers = kind.answers(task, examples, encoded, outputs, settings)
+    return calibrate(head, settings, answers)
 
 
 def evaluate_with(

@@ -56,6 +56,8 @@ class FineTuning:
     names the metric by which the best evaluated model is what the run ends
     with, and `patience` > 0
     ends it after so many evaluations in a row that were not the best.
+    `calibrate` divides the logits of classes by the temperature that suits the
+    evaluation examples (`tasks.calibrate`).
     """
 
     model: str
@@ -80,6 +82,7 @@ class FineTuning:
     focal_gamma: float = 0.0
     best_by: str = ""
     patience: int = 0
+    calibrate: bool = False
 
     def resolved(self, task: Task) -> "FineTuning":
         """Return this with the task's own numbers in place of zeros.
@@ -134,6 +137,9 @@ class FineTuning:
         expected = f"none, as {task.name} has no classes of texts"
         is_right = can or not self.class_weights
         _require(is_right, self, "class_weights", expected)
+        expected = f"false, as {task.name} does not choose one of its classes"
+        is_right = kind.picks_one or not self.calibrate
+        _require(is_right, self, "calibrate", expected)
 
 
 class OnTask(trainers.OnWorkers, keras.Model):
@@ -229,7 +235,7 @@ class FineTuningJob:
         score = Scorer(task, models.tokenizer, first, settings, self.cache)
 
         def tune(head: keras.Model, tokenizer: Tokenizer) -> Settings:
-            return tuned(task, head, tokenizer, first, settings)
+            return tuned(task, head, tokenizer, first, settings, spec.calibrate)
 
         return TrainingData(
             batches=lambda first, count: batches.dataset(first, count).map(
@@ -241,7 +247,7 @@ class FineTuningJob:
             whole_numbers=encoded.whole_numbers,
             # The last step's model is always scored, once it is saved.
             score=score if kind.is_scored_in_training and dev else None,
-            tune=tune if kind.is_tuned and dev else None,
+            tune=tune if (kind.is_tuned or spec.calibrate) and dev else None,
             batches_per_epoch=len(batches),
             label_scale=scale,
         )
