@@ -81,9 +81,14 @@ def export(
     for target in _targets(model, tokenizer, lengths, texts, options):
         with tempfile.TemporaryDirectory() as name:
             beside = pathlib.Path(name, "bundle")
-            manifest = writer.export_bundle(
-                model, tokenizer, target, beside, texts, settings, words
-            )
+            try:
+                manifest = writer.export_bundle(
+                    model, tokenizer, target, beside, texts, settings, words
+                )
+            except UserError as error:  # Too far from Keras, for example.
+                tried.append(f"{target.name}: {error}")
+                say(f"  {tried[-1]}")
+                continue
             size = max(x.bytes for x in manifest.files.values()) / 1e6
             after = ask(beside, validation).headline
             drop = 100 * (before - after)

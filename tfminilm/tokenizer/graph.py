@@ -43,9 +43,13 @@ def in_graph(
             )
         return tf.cast(rows.flat_values, tf.int32), rows.row_lengths()
 
+    # TensorFlow takes the functions of one tokenizer after another for one
+    # that is traced again and again, and would warn of it.
+    traced = functools.cache(graph.get_concrete_function)
+
     def encode(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         with tf.device("cpu"):
-            flat, lengths = graph(tf.constant(texts, tf.string))
+            flat, lengths = traced()(tf.constant(texts, tf.string))
         return flat.numpy(), lengths.numpy()
 
     return encode
