@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tfminilm import families, files, json_files, teachers
 from tfminilm.errors import UserError
-from tfminilm.pipeline import cards, plan, survey
+from tfminilm.pipeline import cards, coverage, plan, survey
 from tfminilm.pipeline.export import export
 from tfminilm.pipeline.judge import judge
 from tfminilm.pipeline.options import Options
@@ -146,6 +146,9 @@ class Steps:
         tokenizer = teachers.load_tokenizer(self._options.teacher)
         task = self._task("train")
         examples = read(task, "all")
+        texts = [text for example in examples for text in example.texts]
+        if told := coverage.warning(texts, tokenizer):
+            self._say(f"  {told}")
         longest = backbone.max_sequence_length
         encoded = kind_of(task).encode(
             task, examples, tokenizer, Settings.of(task, longest)
