@@ -78,6 +78,26 @@ def test_texts_of_both_ways_keep_their_order(tokenizer, ids_of):
     assert ids_of(tokenizer, texts[:few]) == one_by_one[:few]
 
 
+def test_many_texts_are_traced_once(monkeypatch):
+    """A graph a call would cost tens of milliseconds, and a warning."""
+    words = with_bert_rules(keras_hub.models.BertTokenizer(WORDS))
+    traced = []
+
+    def counted(*arguments):
+        traced.append(arguments)
+        return in_graph(*arguments)
+
+    in_graph = exact.in_graph
+    monkeypatch.setattr(exact, "in_graph", counted)
+    texts = ["ab a b"] * (exact.FEW + 1)
+    for each in (texts, texts[::-1], [*texts, "b"]):
+        ids, _ = words.encode(each)
+        np.testing.assert_array_equal(
+            ids, np.concatenate([words.tokenize(text) for text in each])
+        )
+    assert len(traced) == 1
+
+
 def test_calls_give_what_keras_hubs_give(tokenizer):
     plain = keras_hub.models.BertTokenizer(WORDS, lowercase=tokenizer.lowercase)
     for text in ("ab c", ["ab c", "d", ""], ["ab"]):

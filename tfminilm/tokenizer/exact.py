@@ -264,8 +264,12 @@ class Exact:
         self, texts: Sequence[str]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Encode texts that KerasHub cuts alike: three times as fast."""
-        tokenize = super().tokenize  # type: ignore[misc]
-        return in_graph(tokenize, type(self).__name__)(texts)
+        # Kept past Keras, which would look for variables in it.
+        if "_plain_graph" not in vars(self):
+            tokenize = super().tokenize  # type: ignore[misc]
+            graph = in_graph(tokenize, type(self).__name__)
+            vars(self)["_plain_graph"] = graph
+        return vars(self)["_plain_graph"](texts)
 
     def _run(self, encode: Callable[..., Any], texts: Sequence[str]) -> Any:
         self.engine.encode_special_tokens = not self._reads_special()
