@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import unicodedata
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from tfminilm.tasks import encode
 from tfminilm.tasks.spans import span_tokenizer
 from tfminilm.teachers.load import load_tokenizer
+from tfminilm.tokenizer.hugging_face import with_bert_rules
 
 # KerasHub leaves the file of SentencePiece's model open.
 pytestmark = pytest.mark.filterwarnings(
@@ -69,10 +71,40 @@ def words(tokenizer, rules):
     }
 
 
+# By BERT's rules words of 100 characters are known, by KerasHub's of 100 bytes.
+LONG = [
+    *("a" * count for count in range(98, 103)),
+    "\u00df" * 50,
+    "\u03b1" * 51,
+]
+
+
+def vocabulary(lines):
+    """A real vocabulary, and every letter that the lines may become."""
+    letters = set()
+    for text in lines:
+        for form in ("NFC", "NFD", "NFKC"):
+            plain = unicodedata.normalize(form, text)
+            letters |= {*plain, *plain.lower(), *plain.casefold()}
+    letters -= {each for each in letters if each.isspace() or each == "\0"}
+    known = load_tokenizer(TEACHER).get_vocabulary()
+    both = [x for each in sorted(letters) for x in (each, f"##{each}")]
+    return [*dict.fromkeys([*known, *both])]
+
+
 @pytest.mark.parametrize("rules", ["bert", "keras_hub"])
 def test_words(rules, lines, node, verify, tmp_path):
+    import keras_hub
+
     vectors = verify("vectors")
-    tokenizer = load_tokenizer(TEACHER, None if rules == "bert" else rules)
+    lines = [*lines, *LONG]
+    tokenizer = keras_hub.models.BertTokenizer(
+        vocabulary(map(vectors._paired, lines)),
+        lowercase=True,
+        strip_accents=True,
+    )
+    if rules == "bert":
+        tokenizer = with_bert_rules(tokenizer)
     text = "\n".join(map(str, tokenizer.get_vocabulary()))
     (tmp_path / "vocab.txt").write_text(text + "\n", "utf-8")
     is_bert = rules == "bert"
@@ -95,6 +127,8 @@ def test_words(rules, lines, node, verify, tmp_path):
 
 PIECES = [
     {"normalization_rule_name": "nmt_nfkc"},
+    # Of several ways to cut that are equally likely the same one is taken.
+    {"normalization_rule_name": "nmt_nfkc", "is_rounded": True},
     pytest.param(
         {
             "normalization_rule_name": "nmt_nfkc_cf",
@@ -114,6 +148,16 @@ PIECES = [
 ]
 
 
+def rounded(proto):
+    """The same model with whole scores, so that many sums are equal."""
+    from sentencepiece import sentencepiece_model_pb2
+
+    model = sentencepiece_model_pb2.ModelProto.FromString(proto)
+    for piece in model.pieces:
+        piece.score = round(piece.score)
+    return model.SerializeToString()
+
+
 @pytest.mark.parametrize("options", PIECES)
 def test_pieces(options, lines, node, verify, tmp_path):
     import keras_hub
@@ -121,6 +165,8 @@ def test_pieces(options, lines, node, verify, tmp_path):
 
     vectors = verify("vectors")
     content = io.BytesIO()
+    options = {**options}
+    is_rounded = options.pop("is_rounded", False)
     sample = lines[:LINES]
     if DATA:
         sample = random.Random(0).sample(lines[:-20_000], 20_000)
@@ -135,6 +181,8 @@ def test_pieces(options, lines, node, verify, tmp_path):
         **options,
     )
     proto = content.getvalue()
+    if is_rounded:
+        proto = rounded(proto)
     (tmp_path / "sentencepiece.model").write_bytes(proto)
     tokenizer = keras_hub.models.XLMRobertaTokenizer(proto=proto)
     engine = sentencepiece.SentencePieceProcessor(model_proto=proto)
