@@ -27,9 +27,9 @@ from tfminilm.web import packages
 _HERE = pathlib.Path(__file__).parent
 _PLAYWRIGHT = packages.Package(
     "playwright-core",
-    "1.65.1",
-    "hqPpz7blSMPxWVdoeE1yiBSzXsKiVOd2k+kjCvmUywD2GPO2Dd9HfcWnq9NN0GHbNZDFgZ9JfB"
-    "Fr+X5/BLo0qw==",
+    "1.56.1",
+    "hutraynyn31F+Bifme+Ps9Vq59hKuUCz7H1kDOcBs+2oGguKkWTU50bBWrtz34OUWmIwpBTWDx"
+    "aRPXrIXkgvmQ==",
     {},
 )
 _ORT = packages.Package(
