@@ -9,6 +9,13 @@ const found = [];
 for (const path of paths) {
   const browser = await launch(playwright, chromium);
   const page = await browser.newPage();
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
+  const processor = async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "ProcessTime").value;
+  };
+  const before = await processor();
   await page.goto(address + path);
   const handle = await page.waitForFunction(
     () => {
@@ -18,7 +25,8 @@ for (const path of paths) {
     null,
     { timeout: 120_000 },
   );
-  found.push(await handle.jsonValue());
+  const seconds = (await processor()) - before;
+  found.push({ ...(await handle.jsonValue()), processor: seconds });
   await browser.close();
 }
 server.close();

@@ -4,11 +4,12 @@
 
 The first row is the page itself, opened in headless Chromium from this disk:
 seconds from the start of the navigation to the first answer on the screen, in
-a browser without a cache. The others run the encoder's file by LiteRT.js and
-the ONNX files by onnxruntime-web, on one thread, in turns: seconds until a
-first answer, and medians of 50 runs at each length of the bundle. The columns
-of bytes are those that the browser loads. Node.js, npm and Chromium have to be
-installed, as `make test-web` does.
+a browser without a cache, and seconds of the processor that its process used
+until then, which others' work on the machine changes less. The others run the
+encoder's file by LiteRT.js and the ONNX files by onnxruntime-web, on one
+thread, in turns: seconds until a first answer, and medians of 50 runs at each
+length of the bundle. The columns of bytes are what the browser loads.
+Node.js, npm and Chromium have to be installed, as `make test-web` does.
 """
 
 import json
@@ -112,7 +113,7 @@ def _print(
     lengths: list[int],
     site: pathlib.Path,
 ) -> None:
-    titles = ["runtime MB", "model MB", "first answer s", "fastest s"]
+    titles = ["runtime MB", "model MB", "first answer s", "processor s"]
     titles += [f"{length} tokens ms" for length in lengths]
     table = _shared.table([""], titles)
     for place, (name, path) in enumerate(rows.items()):
@@ -122,12 +123,15 @@ def _print(
         files = [x for x in runtime.iterdir() if "compat" not in x.name]
         size = (site / (file if is_onnx else "bundle/model.tflite")).stat()
         firsts = [each[place]["first"] / 1000 for each in found]
+        is_page = "medians" not in found[0][place]
+        used = [each[place]["processor"] for each in found]
         cells = [sum(x.stat().st_size for x in files) / 1e6, size.st_size / 1e6]
         medians = [each[place].get("medians", []) for each in found]
         table.add_row(
             name,
             *(f"{x:.1f}" for x in cells),
-            *(f"{x:.2f}" for x in (statistics.median(firsts), min(firsts))),
+            f"{statistics.median(firsts):.2f} ({min(firsts):.2f})",
+            f"{statistics.median(used):.2f} ({min(used):.2f})" * is_page,
             *(
                 f"{statistics.median(x):.1f} ({min(x):.1f})"
                 for x in zip(*medians, strict=True)
