@@ -98,7 +98,7 @@ def test_from_the_command_line(model, tmp_path, capsys):
         pytest.param("server_onnx", "model.onnx", marks=pytest.mark.slow),
         pytest.param(
             "server_saved_model",
-            "saved_model/saved_model.pb",
+            "saved_model/1/saved_model.pb",
             marks=pytest.mark.slow,
         ),
         ("hugging_face", "model.safetensors"),

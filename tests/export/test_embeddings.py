@@ -43,7 +43,7 @@ def test_every_graph_embeds_alike(
     inputs = [batch[name] for name in sorted(batch)]
     for got in (
         parity.keras_outputs(backbone, batch),
-        ServingGraph(backbone).function(*inputs),
+        ServingGraph(backbone).by_position()(*inputs),
         run_graph(MobileGraph(backbone), batch),
     ):
         found = np.array(got["sentence_embedding"])

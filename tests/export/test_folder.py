@@ -111,8 +111,8 @@ def test_onnx_of_the_exact_gelu(tmp_path):
 def test_saved_model(encoder, tokenizer, sentences, make_batch, tmp_path):
     output = tmp_path / "served"
     manifest = export(encoder, tokenizer, output, "saved_model", sentences)
-    assert "saved_model/saved_model.pb" in manifest.files
-    loaded = tf.saved_model.load(str(output / "saved_model"))
+    assert "saved_model/1/saved_model.pb" in manifest.files
+    loaded = tf.saved_model.load(str(output / "saved_model" / "1"))
     signature = loaded.signatures["serving_default"]
 
     def run(batch):

@@ -38,13 +38,14 @@ SAVED_MODEL = (
         ("bundle", ("model.tflite", "sentencepiece.model")),
         ("onnx", ("model.onnx", "vocab.txt")),
         ("saved_model", SAVED_MODEL),
+        ("saved_model", [x.replace("l/", "l/1/") for x in SAVED_MODEL]),
         ("hugging_face", ("config.json", "model.safetensors", "vocab.txt")),
     ],
 )
 def test_an_export_is_replaced(tmp_path, kind, names):
     write_export(tmp_path, kind, names)
     if kind == "saved_model":
-        (tmp_path / "saved_model" / "assets").mkdir()
+        (tmp_path / names[0]).with_name("assets").mkdir()
     require_replaceable(tmp_path)
     with files.new_directory(tmp_path, 0, require_replaceable) as beside:
         (beside / "new").touch()

@@ -125,6 +125,8 @@ def run(flags: flags.FlagValues) -> None:
         manifest = text_tasks.export_text_task(*arguments)
     else:
         manifest = folder.export_folder(*arguments)
+    if target.format == "saved_model":
+        _print_texts_fault(model, tokenizer)
     _print(manifest, flags.output)
 
 
@@ -247,6 +249,13 @@ def _print_parity(parity: "Parity") -> None:
         f"{parity.sentences} texts"
     )
     Console().print(table)
+
+
+def _print_texts_fault(model: "keras.Model", tokenizer: "Tokenizer") -> None:
+    from tfminilm.export.server import text_inputs
+
+    if reason := text_inputs.fault(model, tokenizer):
+        print(f"No signature takes texts: {reason}.")
 
 
 def _print(manifest: "Manifest", output: str) -> None:

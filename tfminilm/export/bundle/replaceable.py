@@ -34,8 +34,8 @@ _WRITTEN = {
     ),
     "tfminilm-saved_model": (
         r"vocab\.txt|sentencepiece\.model|(tfminilm|embedding)\.json"
-        r"|saved_model/(saved_model|fingerprint)\.pb"
-        r"|saved_model/variables/variables\.(index|data-\d{5}-of-\d{5})"
+        r"|saved_model/(1/)?(saved_model|fingerprint)\.pb"
+        r"|saved_model/(1/)?variables/variables\.(index|data-\d{5}-of-\d{5})"
     ),
 }
 _WRITTEN |= dict.fromkeys(
@@ -44,7 +44,7 @@ _WRITTEN |= dict.fromkeys(
 )
 _WRITTEN |= dict.fromkeys((f"tfminilm-{name}" for name in OF_HUB), _OF_HUB)
 # TensorFlow makes it, mostly for nothing.
-_MAY_BE_EMPTY = "saved_model/assets"
+_MAY_BE_EMPTY = ("saved_model/assets", "saved_model/1/assets")
 
 
 def require_replaceable(output_dir: pathlib.Path) -> None:
@@ -78,7 +78,7 @@ def _fault(folder: pathlib.Path) -> str:
         if path.is_symlink():
             return f"holds the link {name}"
         if path.is_dir():
-            if not any(path.iterdir()) and name != _MAY_BE_EMPTY:
+            if not any(path.iterdir()) and name not in _MAY_BE_EMPTY:
                 return f"holds the empty folder {name}"
         elif not _is_known(name, manifest):
             return f"holds {name}"

@@ -29,6 +29,7 @@ from tfminilm.export.server import (
     onnx,
     pairs,
     saved_model,
+    text_inputs,
 )
 from tfminilm.export.target import Target
 from tfminilm.tasks.heads import with_score
@@ -101,7 +102,8 @@ def export_folder(
             )
         else:
             scorer = with_score(model, settings)
-            run = _write(scorer, target.format, folder)
+            read = _text_inputs(scorer, tokenizer, target, settings, rows)
+            run = _write(scorer, target.format, folder, read)
             _write_lengths(backbone, settings, folder)
             states = functools.partial(_export_states, target.format, folder)
             parity = pairs.require_parity(
@@ -150,14 +152,32 @@ def _write_vocabulary(
     return vocabulary.write(tokenizer, backbone, folder, pieces)
 
 
+def _text_inputs(
+    model: keras.Model,
+    tokenizer: Tokenizer,
+    target: Target,
+    settings: Settings | None,
+    texts: Sequence[calibration.Texts],
+) -> text_inputs.TextInputs | None:
+    """Return what makes inputs of texts, where a graph can do that."""
+    if target.format != "saved_model" or text_inputs.fault(model, tokenizer):
+        return None
+    read = text_inputs.TextInputs(model, tokenizer, settings)
+    read.require_same(tokenizer, texts)
+    return read
+
+
 def _write(
-    model: keras.Model, kind: str, folder: pathlib.Path
+    model: keras.Model,
+    kind: str,
+    folder: pathlib.Path,
+    texts: text_inputs.TextInputs | None = None,
 ) -> onnx.Runner | saved_model.Runner:
     """Write a model's ONNX or SavedModel, and return what runs it."""
     if kind == "onnx":
         onnx.write(model, folder)
         return onnx.Runner(folder)
-    saved_model.write(model, folder)
+    saved_model.write(model, folder, texts)
     return saved_model.Runner(folder)
 
 

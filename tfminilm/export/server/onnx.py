@@ -32,7 +32,7 @@ def traced(model: keras.Model) -> "onnx.ModelProto":
     """Return what tf2onnx makes of a model's `ServingGraph`."""
     import tf2onnx
 
-    function = ServingGraph(model).function
+    function = ServingGraph(model).by_position()
     with quiet():
         proto, _ = tf2onnx.convert.from_function(
             function,
