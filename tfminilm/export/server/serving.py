@@ -1,6 +1,7 @@
 """Build what a server runs: Keras' own graph, any batch, any length."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -44,7 +45,7 @@ class ServingGraph(tf.Module):
                 input_signature=texts.signature,
             )
 
-    def by_position(self) -> Callable:
+    def by_position(self) -> Any:
         """Return a function of the inputs in the order of their names.
 
         It is no attribute: a SavedModel would hold it as well.
