@@ -4,7 +4,8 @@ Command: tfminilm export --config=server_saved_model --model=M --output=served/
 The folder holds `saved_model/1/`, whose signature `serving_default` takes int32
 `token_ids`, `segment_ids` and `padding_mask` `[batch, length]`, and whose
 `serve_text` takes texts where the tokenizer has BERT's rules; and `vocab.txt`.
-`keras.layers.TFSMLayer` calls `serve` with a dict. What it computes is compared with Keras at two lengths.
+`keras.layers.TFSMLayer` calls `serve` with a dict. What it computes is compared
+with Keras at two lengths.
 """
 
 from tfminilm.export.target import Target

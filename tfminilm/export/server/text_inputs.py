@@ -72,7 +72,7 @@ class TextInputs(tf.Module):
 
     @property
     def signature(self) -> list[tf.TensorSpec]:
-        """What the function takes: a text each, or the two of each pair."""
+        """The texts that the function takes: one each, or two of each pair."""
         names = ("texts", "second_texts")[: self.num_texts]
         return [tf.TensorSpec([None], tf.string, name) for name in names]
 
