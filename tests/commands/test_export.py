@@ -115,6 +115,19 @@ def test_recipes_of_other_formats(name, file, model, tmp_path, capsys):
     assert capsys.readouterr().out.endswith("any length\n")
 
 
+@pytest.mark.slow  # tests/export shows what is in the files.
+@pytest.mark.parametrize("name", ["mediapipe_embedder", "task_library"])
+def test_recipes_of_text_tasks(name, model, tmp_path, capsys):
+    output = tmp_path / "out"
+    command = ["export", f"--model={model}", f"--config={name}:smoke"]
+    assert commands.main([*command, f"--output={output}"]) == 0
+    assert LiteRTEncoder(output / "model.tflite").lengths == (8,)
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["target"] == name
+    assert manifest["parity"]["outputs"].keys() == {"sentence_embedding"}
+    assert capsys.readouterr().out.endswith("lengths 8\n")
+
+
 def test_a_run_is_checked_on_its_own_held_out_sentences(model, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(model, run)
