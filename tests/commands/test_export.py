@@ -1,6 +1,7 @@
 """The export command, end to end."""
 
 import json
+import re
 import shutil
 import types
 
@@ -10,6 +11,7 @@ import pytest
 from tfminilm import commands
 from tfminilm.commands import export
 from tfminilm.errors import UsageError, UserError
+from tfminilm.export import source
 from tfminilm.export.litert import flatbuffer
 from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.export.manifest import File, OutputParity, Parity
@@ -38,7 +40,7 @@ def model(tmp_path_factory):
 
 def flags(**given):
     names = ("model", "config", "output", "description", "task")
-    names += ("texts", "budget_mb", "max_drop", "as", "labels")
+    names += ("texts", "budget_mb", "max_drop", "as", "labels", "calibrate")
     return types.SimpleNamespace(**(dict.fromkeys(names) | given))
 
 
@@ -70,11 +72,51 @@ def test_a_table_of_answers_that_differ(capsys):
         evaluation=None,
         precision="float32",
     )
-    export._print(manifest, "out")
+    print(export._print(manifest, "out"))
     printed = capsys.readouterr().out
     assert "same answers" in printed
     assert "0.0%" in printed
     assert printed.endswith("out: float32, 5.0 MB, any length\n")
+
+
+def test_several_targets_of_one_load(model, tmp_path, capsys, monkeypatch):
+    """One that fails takes no other with it, and the last lines say so."""
+    loads, load = [], source.load_exportable
+
+    def counted(*arguments, **options):
+        loads.append(arguments)
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(source, "load_exportable", counted)
+    command = [
+        "export",
+        f"--model={model}",
+        f"--output={tmp_path}",
+        "--config=onnx_int8:smoke,mediapipe_classifier,transformers_js:smoke",
+    ]
+    assert commands.main(command) == 1
+    printed = capsys.readouterr()
+    assert len(loads) == 1
+    names = {"onnx_int8", "transformers_js"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    for name in names:
+        assert (tmp_path / name / "onnx/model_quantized.onnx").is_file()
+    *_, first, second, third = printed.out.splitlines()
+    assert first.startswith("mediapipe_classifier failed: ")
+    assert second.startswith(f"{tmp_path}/onnx_int8: dynamic_wi8_afp32, 0.0 MB")
+    assert third.startswith(f"{tmp_path}/transformers_js: float32, onnx/model")
+    assert "1 of 3 targets failed, mediapipe_classifier" in printed.err
+
+
+def test_a_key_of_one_of_several_targets(model, tmp_path, capsys):
+    command = ["export", f"--model={model}", f"--output={tmp_path}"]
+    configs = "--config=onnx_int8:smoke,android_fp32:smoke"
+    key = "--config.onnx_int8.max_difference=1e-12"
+    assert commands.main([*command, configs, key]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["android_fp32"]
+    assert "onnx_int8 allows 1e-12" in capsys.readouterr().out
+    assert commands.main([*command, "--config=onnx_int8,onnx_int8"]) == 2
+    assert "two recipes called onnx_int8" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
@@ -280,3 +322,14 @@ def test_every_flag_is_needed(missing):
 def test_an_unknown_key_comes_before_the_model():
     with pytest.raises(UsageError, match="did you mean precision"):
         export.run(flags(model="nowhere", config={"precison": ""}, output="o"))
+
+
+def test_formats(model, capsys):
+    command = ["formats", f"--model={model}"]
+    names = "onnx_int8,mediapipe_classifier"
+    assert commands.main([*command, f"--targets={names}"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "onnxruntime, int8" in printed
+    assert re.search(r"cosine (1\.0|0\.9)", printed)
+    assert "no: " in printed
+    assert commands.main([*command, "--targets=x"]) == 2

@@ -24,6 +24,7 @@ COMMANDS = (
     "predict",
     "serve",
     "export",
+    "formats",
     "publish",
     "npu",
     "web",
@@ -81,7 +82,8 @@ def _run(name: str, arguments: list[str]) -> None:
     values = flags.FlagValues()
     arguments[:] = values.read_flags_from_files(arguments)
     arguments, extra = _split_more(command, arguments)
-    config, arguments = take_config(arguments)
+    takes_several = getattr(command, "TAKES_RECIPES", False)
+    config, arguments = take_config(arguments, takes_several)
     asks_help = not _HELP.isdisjoint(arguments)
     define = Definer(values, None if asks_help else config, arguments)
     command.define_flags(define)

@@ -1,26 +1,33 @@
 """`tfminilm export`: write a model as a bundle for a phone."""
 
 import json
+import os
 import pathlib
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
+from ml_collections import ConfigDict
 
 from tfminilm import json_files, quiet
 from tfminilm.commands import search_flags, task_flags
-from tfminilm.errors import UsageError, UserError
+from tfminilm.errors import UsageError, UserError, in_one_line
 
 if TYPE_CHECKING:
-    import keras
-
     from tfminilm.export.bundle.evaluate import TaskExamples
+    from tfminilm.export.check.calibration import Texts
     from tfminilm.export.manifest import Manifest, Parity
+    from tfminilm.export.source import Exportable
+    from tfminilm.export.target import Target
     from tfminilm.tasks.settings import Settings
-    from tfminilm.typing import Tokenizer
 
+# Several targets may follow --config=, between commas.
+TAKES_RECIPES = True
 DESCRIPTION = "Writes a model for phones or servers, compared with Keras."
 
 _HELD_OUT_SENTENCES = 32
+# The name of a target that is written into the output itself.
+_ALONE = ("",)
 
 
 def define_flags(flags: flags.FlagValues) -> None:
@@ -32,7 +39,10 @@ def define_flags(flags: flags.FlagValues) -> None:
         "KerasHub preset folder or name, or Hugging Face folder.",
     )
     flags.DEFINE_config_file(
-        "config", None, "Target, such as export/android_int8.py."
+        "config",
+        None,
+        "Target, such as export/android_int8.py; or several, between commas, "
+        "each written into a folder of its name in the output.",
     )
     flags.DEFINE_string("output", None, "Folder of the writer.")
     flags.DEFINE_string(
@@ -67,8 +77,6 @@ def run(flags: flags.FlagValues) -> None:
         UserError: the model cannot be loaded or exported, or its outputs are
             not within the target's tolerance of Keras'.
     """
-    from tfminilm.export.target import TEXT_TASKS, Target
-
     for name, meaning in (
         ("model", "a workdir, preset or Hugging Face folder"),
         ("config", "a target such as export/android_int8.py"),
@@ -76,58 +84,121 @@ def run(flags: flags.FlagValues) -> None:
     ):
         if not getattr(flags, name):
             raise UsageError(f"export: expected --{name}=, {meaning}")
-    target = Target.parse(flags.config)
-    is_search = search_flags.is_search(flags, target)
+    targets = _targets(flags.config)
+    outputs = {
+        name: os.path.join(flags.output, name) if name else flags.output
+        for name in targets
+    }
+    searched = {
+        name: search_flags.is_search(flags, target)
+        for name, target in targets.items()
+    }
 
     # Imported after the flags are checked, as it takes seconds.
     quiet.import_tensorflow()
-    from tfminilm.export.bundle import description, writer
+    from tfminilm.export.bundle import description
     from tfminilm.export.bundle.replaceable import require_replaceable
     from tfminilm.export.card import bundle as card
-    from tfminilm.export.check import calibration
-    from tfminilm.export.server import folder
     from tfminilm.export.source import left_out, load_exportable
-    from tfminilm.export.text_tasks import writer as text_tasks
     from tfminilm.train import at_step
 
-    require_replaceable(pathlib.Path(flags.output))
+    for output in outputs.values():
+        require_replaceable(pathlib.Path(output))
     run = at_step.run_of(flags.model)
     part = getattr(flags, "as")
-    is_hugging_face = target.format == "hugging_face"
-    source = at_step.folder_of(flags.model)
-    model, tokenizer, settings, ranges = load_exportable(
-        source, part or "", flags.labels or (), masked_words=is_hugging_face
+    takes_words = any(x.format == "hugging_face" for x in targets.values())
+    folder = at_step.folder_of(flags.model)
+    source = load_exportable(
+        folder, part or "", flags.labels or (), masked_words=takes_words
     )
-    if not part and (line := left_out(source, hasattr(model, "backbone"))):
+    has_head = hasattr(source.model, "backbone")
+    if not part and (line := left_out(folder, has_head)):
         print(line)
-    examples = _examples(flags, settings) if flags.task else None
+    examples = _examples(flags, source.settings) if flags.task else None
     if flags.calibrate:
-        settings = _calibrated(model, tokenizer, settings, examples, ranges)
+        source = _calibrated(source, examples)
     default = examples.texts() if examples else _held_out(run)
-    texts = search_flags.texts(flags, target, default, is_search)
-    if is_search:
-        rows = calibration.as_texts(texts, settings)
-        target = search_flags.search(flags, model, tokenizer, target, rows)
-    arguments = (
-        model,
-        tokenizer,
-        target,
-        flags.output,
-        texts,
-        settings,
-        flags.description or description.describe(model, run),
-    )
-    if target.format == "litert":
-        evaluate = examples.evaluate if examples else None
-        manifest = writer.export_bundle(*arguments, evaluate, ranges)
-        card.add(flags.output, run)
-    elif target.format in TEXT_TASKS:
-        manifest = text_tasks.export_text_task(*arguments)
+    text = flags.description or description.describe(source.model, run)
+
+    def write(name: str) -> str:
+        """Write one target, and return a line on it."""
+        target, is_search = targets[name], searched[name]
+        texts = search_flags.texts(flags, target, default, is_search)
+        line = _write(
+            flags, source, target, outputs[name], texts, text, examples
+        )
+        if target.format == "litert":
+            card.add(outputs[name], run)
+        return line
+
+    if tuple(targets) == _ALONE:
+        print(write(""))
     else:
-        manifest = folder.export_folder(*arguments)
+        _write_all(targets, write)
+
+
+def _targets(config: Any) -> "dict[str, Target]":
+    """Return the targets by their folders in the output; one alone has none.
+
+    Raises:
+        UsageError: one is not valid.
+    """
+    from tfminilm.export.target import Target
+
+    if not isinstance(config, ConfigDict) or "format" in config:
+        return {_ALONE[0]: Target.parse(config)}
+    return {name: Target.parse(each) for name, each in config.items()}
+
+
+def _write(
+    flags: flags.FlagValues,
+    source: "Exportable",
+    target: "Target",
+    output: str,
+    texts: "Sequence[str] | Sequence[Texts]",
+    text: str,
+    examples: "TaskExamples | None",
+) -> str:
+    """Write one target, print what was measured, and return a line on it."""
+    from tfminilm.export.check import calibration
+    from tfminilm.export.write import write
+
+    if search_flags.is_search(flags, target):
+        rows = calibration.as_texts(texts, source.settings)
+        target = search_flags.search(
+            flags, source.model, source.tokenizer, target, rows
+        )
+    evaluate = examples.evaluate if examples else None
+    manifest = write(source, target, output, texts, text, evaluate)
     if target.format == "saved_model":
-        _print_texts_fault(model, tokenizer)
-    _print(manifest, flags.output)
+        _print_texts_fault(source)
+    return _print(manifest, output)
+
+
+def _write_all(names: Iterable[str], write: Callable[[str], str]) -> None:
+    """Write each target, whatever becomes of the others.
+
+    Raises:
+        UserError: names those that failed; the others are written.
+    """
+    lines, failed = [], []
+    for name in names:
+        print(f"{name}:")
+        try:
+            lines.append(write(name))
+        except Exception as error:  # The others are written all the same.
+            reason = str(error)
+            if not isinstance(error, UserError):
+                reason = f"{type(error).__name__}: {in_one_line(error)}"
+            lines.append(f"{name} failed: {reason}")
+            failed.append(name)
+    print("\n".join(lines))
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(lines)} targets failed, "
+            f"{', '.join(failed)}: expected all to be written; the lines above "
+            "say why, and the others are there"
+        )
 
 
 def _examples(flags: flags.FlagValues, settings: "Settings | None") -> Any:
@@ -154,12 +225,8 @@ def _examples(flags: flags.FlagValues, settings: "Settings | None") -> Any:
 
 
 def _calibrated(
-    model: "keras.Model",
-    tokenizer: "Tokenizer",
-    settings: "Settings | None",
-    examples: "TaskExamples | None",
-    ranges: Any,
-) -> "Settings":
+    source: "Exportable", examples: "TaskExamples | None"
+) -> "Exportable":
     """Calibrate a model on a task's evaluation examples.
 
     Raises:
@@ -168,19 +235,23 @@ def _calibrated(
     """
     from tfminilm.tasks.evaluate import tuned
 
+    settings = source.settings
     if examples is None or settings is None:
         raise UsageError(
             "export: --calibrate expects --task=, on whose evaluation examples "
             "it is done"
         )
-    if ranges:
+    if source.ranges:
         raise UserError(
             "--calibrate would leave the ranges that quantisation-aware "
             "training learned: leave it out, or give the model before that"
         )
     task = examples.task
     rows = examples.data.read(task, task.eval_splits[0])
-    return tuned(task, model, tokenizer, rows, settings, calibrates=True)
+    settings = tuned(
+        task, source.model, source.tokenizer, rows, settings, calibrates=True
+    )
+    return source._replace(settings=settings)
 
 
 def _require_task(name: str, model_task: str, model: str) -> None:
@@ -220,7 +291,7 @@ def _held_out(model: str) -> list[str]:
     return content["sentences"][:_HELD_OUT_SENTENCES]
 
 
-def _print_parity(parity: "Parity") -> None:
+def _print_parity(parity: "Parity", name: str = "") -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -244,29 +315,39 @@ def _print_parity(parity: "Parity") -> None:
             f"{row.agreement or 0:.1%}",
         ]
         table.add_row(*cells[: len(titles)])
-    table.caption = (
+    table.caption = f"{name}: " * bool(name) + (
         "Difference from Keras, largest, mean and lowest cosine, on "
         f"{parity.sentences} texts"
     )
     Console().print(table)
 
 
-def _print_texts_fault(model: "keras.Model", tokenizer: "Tokenizer") -> None:
+def _print_texts_fault(source: "Exportable") -> None:
     from tfminilm.export.server import text_inputs
 
-    if reason := text_inputs.fault(model, tokenizer):
+    if reason := text_inputs.fault(source.model, source.tokenizer):
         print(f"No signature takes texts: {reason}.")
 
 
-def _print(manifest: "Manifest", output: str) -> None:
-    if manifest.parity is not None:
-        _print_parity(manifest.parity)
+def _print(manifest: "Manifest", output: str) -> str:
+    """Print what was measured, and return a line on what was written."""
+    parities = getattr(manifest, "parities", None) or {"": manifest.parity}
+    for name, parity in parities.items():
+        if parity is not None:
+            _print_parity(parity, name)
     if manifest.signatures:
         numbers = sorted(each.length for each in manifest.signatures.values())
         lengths = f"lengths {', '.join(map(str, numbers))}"
     else:
         lengths = "any length"
-    size = max(file.bytes for file in manifest.files.values())
     if manifest.evaluation is not None:
         print(json.dumps(manifest.evaluation.metrics, indent=2))
-    print(f"{output}: {manifest.precision}, {size / 1e6:.1f} MB, {lengths}")
+    sizes = [
+        f"{name} {manifest.files[name].bytes / 1e6:.1f} MB"
+        for name in parities
+        if name in manifest.files
+    ]
+    if not sizes:
+        size = max(file.bytes for file in manifest.files.values())
+        sizes = [f"{size / 1e6:.1f} MB"]
+    return f"{output}: {manifest.precision}, {', '.join(sizes)}, {lengths}"

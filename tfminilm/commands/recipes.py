@@ -88,9 +88,11 @@ class Definer:
 
 
 def take_config(
-    arguments: Sequence[str],
+    arguments: Sequence[str], takes_several: bool = False
 ) -> tuple[ml_collections.ConfigDict | None, list[str]]:
     """Load the recipe after `--config`; return it and the other arguments.
+
+    With `takes_several`, of "a,b" it returns both, by their names.
 
     Raises:
         UsageError: there is no such recipe, it is broken, or the arguments
@@ -105,12 +107,34 @@ def take_config(
             name = value
         elif (name := next(remaining, None)) is None:
             raise UsageError("--config expects a recipe, such as demo")
-    config = None if name is None else load_recipe(name)
+    several = takes_several and name is not None and "," in name
+    if name is not None and several and not pathlib.Path(name).is_file():
+        config = _load_recipes(name.split(","))
+    else:
+        config = None if name is None else load_recipe(name)
     for key in _overridden(other_arguments):
         if config is None:
             raise UsageError(f"--config.{key} expects a recipe: --config=demo")
         _require_key(config.to_dict(), key)
     return config, other_arguments
+
+
+def _load_recipes(names: Sequence[str]) -> ml_collections.ConfigDict:
+    """Return the configs of recipes by their names, without folder and mode.
+
+    Raises:
+        UsageError: two have the same name, or one cannot be loaded.
+    """
+    configs = {}
+    for name in names:
+        key = find_recipe(name.partition(":")[0]).stem
+        if key in configs:
+            raise UsageError(
+                f"--config has two recipes called {key}: expected each name "
+                "once, as it names a folder"
+            )
+        configs[key] = load_recipe(name)
+    return ml_collections.ConfigDict(configs)
 
 
 def load_recipe(name: str) -> ml_collections.ConfigDict:
