@@ -192,6 +192,22 @@ def test_unlabelled_text_of_another_script(text, message, tmp_path):
     assert not (tmp_path / "made").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"best_by": "spearman"}, "best_by is 'spearman', expected accuracy"),
+        ({"class_weights": "sell:2"}, "'sell:2', expected .* ask, buy"),
+        ({"focal_gamma": 11.0}, "focal_gamma is 11.0, expected 0 to 10"),
+        ({"oversampling": 2.0}, "oversampling is 2.0, expected 0 to 1"),
+    ],
+)
+def test_options_that_the_labels_do_not_go_with(options, message, tmp_path):
+    path = write(tmp_path / "d.csv", HEAD + GOOD)
+    with pytest.raises(UserError, match=message):
+        make(path, output=tmp_path / "made", **options)
+    assert not (tmp_path / "made").exists()
+
+
 def test_unlabelled_text_of_the_same_script_is_taken(tmp_path, monkeypatch):
     path = write(tmp_path / "d.csv", HEAD + GOOD)
     more = write(tmp_path / "more.txt", f"Wie geht es? {CYRILLIC[:2]}\n123\n")

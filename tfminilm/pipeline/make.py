@@ -78,9 +78,10 @@ def make(
         "unlabeled": text_folder,
     }
     workdir = Workdir(folder, recipe)
+    count = len(report.examples[0].texts)
+    steps = Steps(folder, options, report, count, text_folder)
+    steps.check()
     with workdir.lock():
-        count = len(report.examples[0].texts)
-        steps = Steps(folder, options, report, count, text_folder)
         bundle = steps.run(name)
     return load(bundle)
 

@@ -1,5 +1,6 @@
 """Do the steps from labelled text to a bundle, in their order."""
 
+import dataclasses
 import math
 import os
 import pathlib
@@ -13,6 +14,7 @@ from tfminilm.pipeline.judge import judge
 from tfminilm.pipeline.options import Options
 from tfminilm.pipeline.page import write_page
 from tfminilm.pipeline.splits import split
+from tfminilm.tasks import class_weights
 from tfminilm.tasks.examples import read
 from tfminilm.tasks.judgement import Evidence
 from tfminilm.tasks.kinds import kind_of
@@ -50,6 +52,15 @@ class Steps:
         self._goal = report.goal
         self._labels = self._goal.labels(report.examples)
         self._say = Progress().say
+
+    def check(self) -> None:
+        """Refuse options that the labels do not go with; write nothing.
+
+        Raises:
+            UserError: an option is for other kinds of labels.
+        """
+        self._how(self._options.teacher).resolved(self._learned())
+        class_weights.require(self._options.class_weights, self._labels)
 
     def run(self, name: str) -> pathlib.Path:
         """Do all steps; return the bundle's folder."""
@@ -225,22 +236,28 @@ class Steps:
     def _fine_tune(
         self, model: str, name: str, chosen: plan.Plan, epochs: int
     ) -> None:
-        options = self._options
-        task = self._goal.task(
-            self._file("train"),
-            self._num_texts,
-            self._labels,
-            self._file("validation"),
-        )
-        rate = options.learning_rate * (1 if name == "teacher" else 2)
-        spec = FineTuning(
-            model=model,
-            task=task.name,
-            seed=options.seed,
+        rate = self._options.learning_rate * (1 if name == "teacher" else 2)
+        spec = dataclasses.replace(
+            self._how(model),
             epochs=epochs,
             learning_rate=rate,
-            batch_size=options.batch_size,
             max_length=chosen.max_length,
+        )
+        finetune(self._learned(), spec, self._path / name)
+
+    def _learned(self) -> Task:
+        """Return what is trained on and validated on, as a task."""
+        train, validation = map(self._file, ("train", "validation"))
+        return self._goal.task(train, self._num_texts, self._labels, validation)
+
+    def _how(self, model: str) -> FineTuning:
+        """Return how a model learns from labels, as far as options say it."""
+        options = self._options
+        return FineTuning(
+            model=model,
+            task=self._learned().name,
+            seed=options.seed,
+            batch_size=options.batch_size,
             precision=options.precision,
             class_weights=options.class_weights,
             oversampling=options.oversampling,
@@ -249,4 +266,3 @@ class Steps:
             best_by=options.best_by,
             patience=options.patience,
         )
-        finetune(task, spec, self._path / name)

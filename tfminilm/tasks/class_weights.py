@@ -94,6 +94,20 @@ def weighted(
     return Weighted(**fields, shares=shares.astype(np.float32))
 
 
+def require(written: str, labels: Sequence[str]) -> None:
+    """Refuse weights that `weighted` would.
+
+    Args:
+        written: as `weighted` takes it.
+        labels: the names of the classes.
+
+    Raises:
+        UserError: a name is no class', or a weight no number from 0.
+    """
+    if written not in ("", BALANCED):
+        _parse(written, labels)
+
+
 def oversampled(share: float, examples: Sequence[Example]) -> list[Example]:
     """Return examples, those of rare classes several times.
 
