@@ -11,7 +11,7 @@ DESCRIPTION = "Writes report.html: curves, tables, attention, trade-off."
 def define_flags(flags: flags.FlagValues) -> None:
     """Define the command's flags."""
     flags.DEFINE_string(
-        "workdir", None, "Workdir of a run of `tfminilm distill`."
+        "workdir", None, "Workdir of a run of `tfminilm distill` or `finetune`."
     )
     flags.DEFINE_bool(
         "evaluate", True, "Measure the student if that is not done yet."
@@ -39,6 +39,7 @@ def run(flags: flags.FlagValues) -> None:
     kind = student.get("kind", families.DEFAULT_KIND)
     is_encoder = families.of_student(kind).is_encoder
     is_due = (last.workdir / "student").is_dir() and is_encoder
+    is_due &= not last.is_fine_tuning  # It has no teacher to be held against.
     if flags.evaluate and is_due and not evaluate.is_current(last.workdir):
         quiet.import_tensorflow()
         with terminal.progress(evaluate.STEPS) as progress:

@@ -8,7 +8,7 @@ from tfminilm import quiet
 from tfminilm.errors import UserError
 from tfminilm.export.card.facts import name_of
 from tfminilm.report.evidence_page import sections
-from tfminilm.report.evidence_text import score, title_of
+from tfminilm.report.evidence_text import verdict
 from tfminilm.report.page_parts import header, section, write
 from tfminilm.tasks import judging
 from tfminilm.tasks.answers import Answers, Result
@@ -97,15 +97,8 @@ class Collected:
 def write_page(path: pathlib.Path, evidence: dict[str, Evidence]) -> None:
     """Write the page of the evidence of some splits."""
     (first, *_) = evidence.values()
-    metric = first.headline
-    value = first.models[first.shown].metrics[metric]
     title = f"{first.shown} on {first.task}"
-    verdict = (
-        f"{title_of(metric)} {score(metric, value.value)}, between "
-        f"{score(metric, value.low)} and {score(metric, value.high)} (95 %), "
-        f"on {first.examples:,} examples ({first.split})."
-    )
-    parts = [header(title, verdict[:1].upper() + verdict[1:], ())]
+    parts = [header(title, verdict(first), ())]
     for split, one in evidence.items():
         parts += [section(split, "", "")] if len(evidence) > 1 else []
         parts += sections(one)

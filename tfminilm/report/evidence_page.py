@@ -1,6 +1,6 @@
 """Show evidence of models as the sections of a page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tfminilm.report import plots, svg
 from tfminilm.report.evidence_text import (
@@ -42,6 +42,15 @@ def sections(evidence: Evidence) -> list[str]:
         title = f"Where {evidence.shown} and {evidence.against} differ"
         parts.append(_mistakes(title, evidence, evidence.disagreements))
     return [part for part in parts if part]
+
+
+def titled_sections(evidence: Mapping[str, Evidence]) -> list[str]:
+    """Return the sections of several evidences, each behind its title."""
+    return [
+        part
+        for title, one in evidence.items()
+        for part in (section(f"On {title}", "", ""), *sections(one))
+    ]
 
 
 def _colour(evidence: Evidence, name: str) -> str:

@@ -27,6 +27,19 @@ def in_words(certainty: float | None) -> str:
     return "" if certainty is None else f"{certainty:.0%}"
 
 
+def verdict(evidence: Evidence) -> str:
+    """Say in a sentence what the shown model scores."""
+    metric = evidence.headline
+    value = evidence.models[evidence.shown].metrics[metric]
+    name = title_of(metric)
+    return (
+        f"{name[:1].upper()}{name[1:]} {score(metric, value.value)}, between "
+        f"{score(metric, value.low)} and {score(metric, value.high)} (95 %), "
+        f"on {evidence.examples:,} examples of {evidence.task} "
+        f"({evidence.split})."
+    )
+
+
 def class_rows(judgement: Judgement) -> list[tuple[str, ...]]:
     """Return of each class its name, precision, recall, F1 and examples."""
     return [

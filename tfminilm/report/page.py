@@ -1,6 +1,5 @@
 """One self-contained HTML page about a run, without other files or hosts."""
 
-import html
 import math
 import os
 import pathlib
@@ -9,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfminilm import files
+from tfminilm.export.card.facts import name_of
 from tfminilm.report import (
     measures,
     page_code,
@@ -17,6 +17,10 @@ from tfminilm.report import (
     site_link,
     svg,
 )
+from tfminilm.report.attention_page import attention
+from tfminilm.report.evidence_page import titled_sections
+from tfminilm.report.evidence_text import verdict
+from tfminilm.report.page_parts import escaped as _text
 from tfminilm.report.run_files import Run, is_number
 
 
@@ -45,15 +49,16 @@ def render(stages: Sequence[Run], link: str = "") -> str:
         _table(evaluation),
         _tradeoff(evaluation),
         *map(_curves, stages),
-        _attention(evaluation),
-        page_code.read("how.html"),
+        attention(evaluation),
+        *(part for run in stages for part in titled_sections(run.evidence)),
+        "" if stages[-1].is_fine_tuning else page_code.read("how.html"),
         *map(_facts, stages),
         _machine(evaluation),
     ]
     example = (evaluation or {}).get("attention_example")
     style, script = page_code.read("page.css"), page_code.read("page.js")
     return string.Template(page_code.read("page.html")).substitute(
-        title=_text(f"{_name(stages[-1])}: distillation report"),
+        title=_text(f"{_name(stages[-1])}: {_doing(stages[-1])} report"),
         style=style,
         style_hash=page_code.digest(style),
         script_hash=page_code.digest(script),
@@ -64,22 +69,43 @@ def render(stages: Sequence[Run], link: str = "") -> str:
 
 def _header(stages: Sequence[Run]) -> str:
     last = stages[-1]
-    student = last.recipe.get("student", {})
+    names = (measures.lookup(run.recipe, "method", "name") for run in stages)
+    methods = ", then ".join(map(str, filter(None, names))) or _doing(last)
+    return (
+        "<header>\n"
+        f'<p class="over">{_text(methods)} report</p>\n'
+        f"<h1>{_text(_name(last))}</h1>\n"
+        f'<p class="verdict">{_text(_verdict(last))}</p>\n'
+        f'<p class="over">{_origin(last)}</p>\n'
+        f"{''.join(map(_not_finite, stages))}</header>"
+    )
+
+
+def _doing(run: Run) -> str:
+    return "fine-tuning" if run.is_fine_tuning else "distillation"
+
+
+def _verdict(run: Run) -> str:
+    for evidence in run.evidence.values():
+        if run.is_fine_tuning:
+            return verdict(evidence)
+    return measures.verdict(run)
+
+
+def _origin(run: Run) -> str:
+    """Say as HTML what a run's model was made of."""
+    if run.is_fine_tuning:
+        model, task = run.recipe["model"], name_of(run.recipe["task"])
+        return (
+            f"<code>{_text(name_of(model))}</code>, trained on {_text(task)}."
+        )
+    student = run.recipe.get("student", {})
     shape = (
         f"{student.get('num_layers', '?')} layers of width "
         f"{student.get('hidden_dim', '?')}"
     )
-    names = (measures.lookup(run.recipe, "method", "name") for run in stages)
-    methods = ", then ".join(map(str, filter(None, names))) or "distillation"
-    teacher = last.recipe.get("teacher", "a teacher")
-    return (
-        "<header>\n"
-        f'<p class="over">{_text(methods)} distillation report</p>\n'
-        f"<h1>{_text(_name(last))}</h1>\n"
-        f'<p class="verdict">{_text(measures.verdict(last))}</p>\n'
-        f'<p class="over">Teacher <code>{_text(teacher)}</code>, student of '
-        f"{_text(shape)}.</p>\n{''.join(map(_not_finite, stages))}</header>"
-    )
+    teacher = run.recipe.get("teacher", "a teacher")
+    return f"Teacher <code>{_text(teacher)}</code>, student of {_text(shape)}."
 
 
 def _not_finite(run: Run) -> str:
@@ -264,10 +290,11 @@ def _curves(run: Run) -> str:
             )
     if not charts:
         return ""
+    aim = "better" if run.is_fine_tuning else "nearer to the teacher"
     return (
         f"<h2>{_text(f'Training{_of_stage(run)}')}</h2>\n"
-        f'<p class="note">{_text(_pace(run))}Logarithmic axes; lower is nearer '
-        "to the teacher.</p>\n"
+        f'<p class="note">{_text(_pace(run))}Logarithmic axes; lower is {aim}.'
+        "</p>\n"
         '<div class="pair">\n' + "\n".join(charts) + "\n</div>"
     )
 
@@ -294,55 +321,6 @@ def _points(rows: Sequence[Mapping[str, Any]], key: str) -> list[svg.Point]:
         for row in rows
         if key in row
     ]
-
-
-def _attention(evaluation: dict[str, Any] | None) -> str:
-    example = (evaluation or {}).get("attention_example")
-    if not example:
-        return ""
-    divergence = _head_divergence(example)
-    # The head of median divergence: neither the best nor the worst.
-    order = sorted(range(len(divergence)), key=divergence.__getitem__)
-    chosen = order[len(order) // 2]
-    choices = "".join(
-        f'<label><input type="radio" name="head" value="{i}"'
-        f"{' checked' if i == chosen else ''}><span>{i + 1}"
-        f"<small>{value:.2f}</small></span></label>"
-        for i, value in enumerate(divergence)
-    )
-    maps = "\n".join(
-        f'<figure><h3 class="{model}">{model.capitalize()}</h3>'
-        + plots.attention_map(
-            f"Attention of the {model}'s head {chosen + 1}",
-            model,
-            example["tokens"],
-            example[model][chosen],
-        )
-        + "</figure>"
-        for model in ("teacher", "student")
-    )
-    return (
-        '<h2>Attention, side by side</h2>\n<p class="note">'
-        f"<q>{_text(example['sentence'])}</q> A row shows what a token attends "
-        "to; the colour grows with the square root.</p>\n"
-        '<div class="card" id="attention">\n'
-        '<fieldset class="heads"><legend>Head, and its KL divergence on this '
-        f"sentence</legend>{choices}</fieldset>\n"
-        f'<div class="pair maps">\n{maps}\n</div>\n'
-        '<p class="readout" aria-live="polite"></p>\n</div>'
-    )
-
-
-def _head_divergence(example: Mapping[str, Any]) -> list[float]:
-    """Return for each head the mean over queries of KL(teacher, student)."""
-    import numpy as np
-
-    teacher = np.asarray(example["teacher"], "float64") + 1e-6
-    student = np.asarray(example["student"], "float64") + 1e-6
-    teacher /= teacher.sum(-1, keepdims=True)
-    student /= student.sum(-1, keepdims=True)
-    rows = (teacher * np.log(teacher / student)).sum(-1)
-    return rows.mean(-1).tolist()
 
 
 def _facts(run: Run) -> str:
@@ -392,9 +370,3 @@ def _name(run: Run) -> str:
 def _of_stage(run: Run) -> str:
     stage = run.recipe.get("name", "").partition("/")[2]
     return f", stage {stage}" if stage else ""
-
-
-def _text(value: object) -> str:
-    # A name from the command line may contain invalid bytes.
-    text = str(value).encode("utf-8", "replace").decode("utf-8")
-    return html.escape(text)

@@ -9,6 +9,8 @@ from typing import Any, TypeGuard
 from tfminilm import json_files
 from tfminilm.config import is_stage_name
 from tfminilm.errors import UserError
+from tfminilm.report import evidence_files
+from tfminilm.tasks.judgement import Evidence
 
 Row = dict[str, Any]
 
@@ -17,6 +19,8 @@ _RECIPE = {
     "name?": str,
     "seed?": int,
     "teacher?": str,
+    "model?": str,
+    "task?": str,
     "student?": dict,
     "method?": {"name?": str},
     "data?": dict,
@@ -58,7 +62,8 @@ class Run:
     """The contents of a workdir, as far as they exist.
 
     `train` and `held_out` are the rows of `metrics.jsonl` sorted by step, each
-    step once; `evaluation` is the content of `evaluation.json`, or `None`.
+    step once; `evaluation` is the content of `evaluation.json`, or `None`, and
+    `evidence` what is known of how the model does its task, by a title.
     """
 
     workdir: pathlib.Path
@@ -66,6 +71,12 @@ class Run:
     train: list[Row]
     held_out: list[Row]
     evaluation: dict[str, Any] | None
+    evidence: dict[str, Evidence] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_fine_tuning(self) -> bool:
+        """Tell whether it learned a task without a teacher."""
+        return {"model", "task"} <= {*self.recipe}
 
     @property
     def last_step(self) -> int:
@@ -88,6 +99,7 @@ def read_run(workdir: str | os.PathLike) -> Run:
         train=_by_step(rows, "train"),
         held_out=_by_step(rows, "held_out"),
         evaluation=_evaluation(evaluation) if evaluation.exists() else None,
+        evidence=evidence_files.read(workdir),
     )
 
 
