@@ -83,16 +83,20 @@ class BestAnswers {
     this.#null = Math.min(this.#null, Math.fround(starts[0] + ends[0]));
     const shift = from - first;
     const bestEnds = greatest(ends, first, count);
-    for (const start of greatest(starts, first, count)) {
-      for (const end of bestEnds) {
-        if (end < start || end - start >= this.maxTokens) continue;
-        const score = Math.fround(starts[start] + ends[end]);
-        // Two places in one number: a text has fewer than 2 ** 26.
-        const place =
-          tokens.starts[start + shift] * 2 ** 26 + tokens.ends[end + shift];
-        const before = this.#scores.get(place) ?? -Infinity;
-        if (score > before) this.#scores.set(place, score);
-      }
+    const spans = greatest(starts, first, count).flatMap((start) =>
+      bestEnds
+        .filter((end) => end >= start && end - start < this.maxTokens)
+        .map((end) => ({
+          start, end, score: Math.fround(starts[start] + ends[end]),
+        })),
+    );
+    spans.sort((one, other) => other.score - one.score);
+    for (const { start, end, score } of spans.slice(0, MAX_ANSWERS)) {
+      // Two places in one number: a text has fewer than 2 ** 26.
+      const place =
+        tokens.starts[start + shift] * 2 ** 26 + tokens.ends[end + shift];
+      const before = this.#scores.get(place) ?? -Infinity;
+      if (score > before) this.#scores.set(place, score);
     }
   }
 
