@@ -14,6 +14,7 @@ import pytest
 
 from tfminilm import commands
 from tfminilm.errors import UserError
+from tfminilm.export.manifest import OUTPUTS
 from tfminilm.web import packages, site
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -108,6 +109,21 @@ def test_the_tables_and_the_licence_are_the_projects_own():
         assert (PAGE / name).read_bytes() == (tables / name).read_bytes()
     licence = (PAGE / "litert" / "LICENSE.txt").read_bytes()
     assert licence == (ROOT / "LICENSE").read_bytes()
+
+
+def test_knows_every_kind_of_task():
+    code = (PAGE / "main.js").read_text("utf-8")
+    (views,) = re.findall(r"const VIEWS = {(.*?)};", code, re.DOTALL)
+    assert {*re.findall(r"(\w+):", views)} == {*OUTPUTS}
+    assert {*site._TITLES} == {*OUTPUTS}
+
+
+def test_takes_a_zip_file(cached, tmp_path):
+    path = shutil.make_archive(str(tmp_path / "bundle"), "zip", BUNDLE)
+    manifest = site.write_site(path, tmp_path / "site")
+    assert manifest.task == "classification"
+    copy = tmp_path / "site" / "bundle" / "model.tflite"
+    assert copy.read_bytes() == (BUNDLE / "model.tflite").read_bytes()
 
 
 def test_the_command(cached, tmp_path, capsys):
