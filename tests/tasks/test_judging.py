@@ -35,7 +35,12 @@ def test_classes_of_samples(classes):
     score = metrics.resampled(task, labels, guesses)
     # Macro F1 is of the classes that a sample has; F1 is of two.
     alike = [name for name in names if classes == 2 or name != "f1"]
-    for at in [*samples(25), np.array([3, 3, 3])]:
+    # One class is right in all of these, another one is not there.
+    right, wrong = (
+        np.flatnonzero(x)[:2] for x in (labels == guesses, labels != guesses)
+    )
+    few = np.array([*right[:1].repeat(3), wrong[0]])
+    for at in [*samples(25), few]:
         task = dataclasses.replace(task, metrics=tuple(alike))
         wanted = metrics.compute(task, labels[at], guesses[at])
         found = dict(zip(names, score(at), strict=True))
