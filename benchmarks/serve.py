@@ -6,7 +6,8 @@ Both servers run Starlette on uvicorn, each in a process of its own on the same
 cores, and get the same requests in turns: --clients connections, each of which
 sends one short text, waits for the answer, and sends the next. "one by one"
 calls `tfminilm.load(M).predict(text)` for each request, under a lock. The
-client, which is a part of the load, shares the cores.
+client, which is a part of the load, shares the cores. "CPU ms" is what the
+server's process computes for a request: other jobs do not change it much.
 
 With --memory=100000 the server alone gets so many requests, and what it holds
 in memory is shown on the way.
@@ -15,6 +16,7 @@ in memory is shown on the way.
 import argparse
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import re
@@ -62,12 +64,24 @@ def measure(options) -> dict[str, list[dict]]:
             "tfminilm serve": stack.enter_context(_server(_serving(options))),
         }
         measures = {
-            name: lambda port=port: asyncio.run(
-                _load(port, options.clients, options.requests, options.words)
-            )
-            for name, (port, _) in ports.items()
+            name: functools.partial(_round, *server, options)
+            for name, server in ports.items()
         }
         return _shared.in_turns(measures, options.rounds)
+
+
+def _round(port: int, pid: int, options) -> dict:
+    """Return how a round went, and what the server's processor did for it."""
+    import psutil
+
+    process = psutil.Process(pid)
+    before = process.cpu_times()
+    result = asyncio.run(
+        _load(port, options.clients, options.requests, options.words)
+    )
+    after = process.cpu_times()
+    used = after.user + after.system - before.user - before.system
+    return result | {"processor": used / options.requests}
 
 
 def _serving(options) -> list[str]:
@@ -140,13 +154,13 @@ def _requests(count: int, words: int):
 
 def table(rounds: dict[str, list[dict]], options):
     """Return a table with a row for each server: medians over the rounds."""
-    titles = ["requests/s", "p50 ms", "p95 ms", "errors", "times"]
+    titles = ["requests/s", "p50 ms", "p95 ms", "errors", "times", "CPU ms"]
     made = _shared.table(["server"], titles)
     base = statistics.median(x["per second"] for x in rounds["one by one"])
     for name, found in rounds.items():
         median = {
             key: statistics.median(one[key] for one in found)
-            for key in ("per second", "p50", "p95")
+            for key in ("per second", "p50", "p95", "processor")
         }
         made.add_row(
             name,
@@ -155,6 +169,7 @@ def table(rounds: dict[str, list[dict]], options):
             f"{median['p95'] * 1000:.0f}",
             str(sum(one["errors"] for one in found)),
             f"{median['per second'] / base:.2f}",
+            f"{median['processor'] * 1000:.2f}",
         )
     made.caption = (
         f"{options.model}, {options.clients} clients, {options.rounds} rounds "

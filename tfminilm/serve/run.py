@@ -37,7 +37,7 @@ def load_copies(
     """
     first = load(source, max_length, part, labels)
     if not threads:
-        threads = len(os.sched_getaffinity(0)) if first.lengths else 1
+        threads = _cores() if first.lengths else 1
     others = [
         load(source, max_length, part, labels) for _ in range(threads - 1)
     ]
@@ -97,6 +97,13 @@ def serve(
         # The signal that stopped it comes again when all is done.
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # On Linux.
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def name_of(source: str) -> str:
