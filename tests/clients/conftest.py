@@ -9,6 +9,12 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
+def root():
+    """The folder in which the environments lie."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
 def python_of():
     """`python_of(name)`: of the environment `.venv-NAME`, if it is there."""
 
