@@ -6,7 +6,7 @@ import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.export.bundle import contents
-from tfminilm.export.target import FORMATS, Target
+from tfminilm.export.target import FORMATS, OF_HUB, Target
 from tfminilm.tasks.settings import Settings
 from tfminilm.teachers.embedding import TextEmbedding, set_embedding
 
@@ -45,7 +45,7 @@ def test_models_of_another_number_of_segments(count):
         return
     for kind in FORMATS:
         target = Target(format=kind)
-        if kind == "hugging_face":
+        if kind in OF_HUB:
             contents.identity(model, target, None, "")
             continue
         with pytest.raises(UserError, match=f"num_segments=1 as {kind}: expec"):

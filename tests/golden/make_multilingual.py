@@ -24,6 +24,7 @@ import numpy as np
 HERE = pathlib.Path(__file__).parent / "multilingual"
 MODEL = HERE / "model"
 LENGTH = 24
+PROMPTS = {"query": "query: ", "document": "passage: "}
 # `transformers` gives these the ids of SentencePiece. The last one is cut.
 TEXTS = (
     "query: cafe naïve",
@@ -67,9 +68,8 @@ def save():
         words.save_pretrained(plain)
         modules = [Transformer(folder, max_seq_length=LENGTH)]
         modules += [Pooling(8, pooling_mode="mean"), Normalize()]
-        prompts = {"query": "query: ", "document": "passage: "}
         model = SentenceTransformer(
-            modules=modules, device="cpu", prompts=prompts
+            modules=modules, device="cpu", prompts=PROMPTS
         )
         model.save(str(MODEL), create_model_card=False)
     (MODEL / "model.safetensors").chmod(0o644)

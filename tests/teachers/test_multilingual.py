@@ -34,7 +34,9 @@ def require_alike(folder, golden):
     """Compare a folder's ids and embeddings with the library's."""
     model = teachers.load_backbone(folder)
     words = teachers.load_tokenizer(folder)
-    said = TextEmbedding("mean", normalize=True, max_length=made.LENGTH)
+    said = TextEmbedding(
+        "mean", normalize=True, max_length=made.LENGTH, prompts=made.PROMPTS
+    )
     assert known_embedding(model) == said
     texts = [(text,) for text in made.TEXTS]
     rows = encode.encode_texts(texts, words, made.LENGTH)

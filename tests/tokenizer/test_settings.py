@@ -8,8 +8,8 @@ import pytest
 from tfminilm.data.cache import tokenizer_identity
 from tfminilm.students import bert
 from tfminilm.teachers import load_tokenizer
+from tfminilm.teachers.presets import save_preset
 from tfminilm.tokenizer.settings import save_tokenizer
-from tfminilm.train.models import _save_preset
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a \u4e2d \u6587 ##\u6587".split()
 TEXT = "a\u4e2d\u6587 \u4e2d\u6587"
@@ -30,7 +30,7 @@ def test_chinese_characters_stay_as_they_are_split(split, tmp_path):
         num_layers=1, hidden_dim=8, num_heads=2, intermediate_dim=8,
         vocabulary_size=len(WORDS), max_sequence_length=16,
     )  # fmt: skip
-    _save_preset(student, tokenizer, tmp_path)
+    save_preset(student, tokenizer, tmp_path)
     again = load_tokenizer(tmp_path)
     # KerasHub's cut: words of the text, or characters.
     assert ids(make(True)) == [5, 6, 7, 6, 7]
