@@ -136,7 +136,8 @@ def test_one_segment_is_for_this_format_alone(tmp_path):
             export_folder(*arguments, target, tmp_path / kind)
         assert f"num_segments=1 as {kind}: expected 2 or" in str(found.value)
     target = Target(format="hugging_face", lengths=(8,))
-    manifest = export_folder(*arguments, target, tmp_path / "hf", ["the cat"])
+    texts = ["the cat", "a mat"]
+    manifest = export_folder(*arguments, target, tmp_path / "hf", texts)
     assert manifest.parity.outputs
     assert teachers.load_backbone(tmp_path / "hf").num_segments == 1
 

@@ -91,6 +91,9 @@ def export_folder(
     _require_positions(target, backbone)
     identity = contents.identity(model, target, settings, description)
     rows = calibration.as_texts(texts, settings)
+    if getattr(backbone, "num_segments", 2) < 2:
+        # The second text of a pair is of the second segment.
+        rows = [row for row in rows if len(row) == 1]
     size = 4 * model.count_params()
     with files.new_directory(output_dir, size, require_replaceable) as folder:
         tokenizer_settings = _write_vocabulary(
