@@ -13,6 +13,7 @@ from tfminilm.export.target import PRECISIONS
 from tfminilm.tasks import heads
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
+from tfminilm.teachers.embedding import TextEmbedding, set_embedding
 from tfminilm.web import site
 
 pytestmark = [
@@ -62,6 +63,13 @@ def models(verify):
         settings = Settings(name, name, labels, LENGTH, **more)
         key = f"share_{name}" if more else name
         models[key] = head, words, settings
+    head, words, settings = models["classification"]
+    settings = dataclasses.replace(settings, unsure_below=0.999)
+    models["unsure"] = head, words, settings
+    prompted = heads.plain(models["encoder"][0])
+    embedding = TextEmbedding(prompts={"x": "query: "}, default_prompt="x")
+    set_embedding(prompted, embedding)
+    models["prompted"] = prompted, words, None
     return models
 
 
@@ -167,7 +175,7 @@ def test_names(write, browse):
     assert count > 5
 
 
-@pytest.mark.parametrize("name", ["encoder", "keras_hub"])
+@pytest.mark.parametrize("name", ["encoder", "keras_hub", "prompted"])
 def test_search(name, write, browse):
     model, page = write(name)
     lines = [text.replace("\n", " ") for text in TEXTS]
@@ -181,6 +189,15 @@ def test_search(name, write, browse):
     np.testing.assert_allclose(
         scores, [hit.score for hit in hits], atol=TOLERANCE
     )
+
+
+def test_says_where_the_model_is_unsure(write, browse):
+    for name in ("classification", "unsure"):
+        model, page = write(name)
+        shown = browse(page, rows=[[TEXTS[0]]])
+        require_sound(shown)
+        is_unsure = "The model is unsure" in shown["answers"][0]["text"]
+        assert is_unsure != model.predict(TEXTS[0]).is_sure
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

@@ -48,6 +48,11 @@ export class ClassesView {
         ? this.#score(answer.values[0])
         : this.#classes(answer.values);
     place.replaceChildren(...drawn.elements);
+    const least = this.manifest.calibration?.unsure_below ?? 0;
+    if (Math.max(...answer.values) < least) {
+      const line = `The model is unsure: no class reaches ${percent(least)}.`;
+      place.append(soft(line));
+    }
     if (answer.isCut) {
       const most = this.model.engine.maxLength;
       const line = `Longer than ${most} tokens: the end was not read.`;

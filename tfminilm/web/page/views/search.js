@@ -57,8 +57,9 @@ export class SearchView {
 
   async #vector(text) {
     const { manifest, tokenizer, engine } = this.model;
+    const prompt = manifest.sentence_embedding?.prompt ?? "";
     const sequence = encodeOne(
-      text, tokenizer, manifest.tokenizer, engine.maxLength,
+      prompt + text, tokenizer, manifest.tokenizer, engine.maxLength,
     );
     const { [OUTPUT]: vector } = await engine.run(sequence, [OUTPUT]);
     return unit(vector);
