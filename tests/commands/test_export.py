@@ -333,3 +333,14 @@ def test_formats(model, capsys):
     assert re.search(r"cosine (1\.0|0\.9)", printed)
     assert "no: " in printed
     assert commands.main([*command, "--targets=x"]) == 2
+
+
+def test_formats_goes_on_where_a_target_breaks(model, capsys, monkeypatch):
+    def broken(*arguments):
+        raise ValueError("of another\nlibrary")
+
+    monkeypatch.setattr("tfminilm.export.write.write", broken)
+    command = ["formats", f"--model={model}", "--targets=onnx_int8"]
+    assert commands.main(command) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "ValueError: of another library" in printed

@@ -10,7 +10,7 @@ from absl import flags
 
 from tfminilm import quiet
 from tfminilm.commands.recipes import load_recipe
-from tfminilm.errors import UsageError, UserError
+from tfminilm.errors import UsageError, UserError, in_one_line
 
 if TYPE_CHECKING:
     from tfminilm.export.manifest import Manifest, Parity
@@ -101,6 +101,8 @@ def _tried(source: "Exportable", name: str) -> tuple[str, str]:
             )
         except UserError as error:
             return "-", f"no: {error}"
+        except Exception as error:  # The others are tried all the same.
+            return "-", f"no: {type(error).__name__}: {in_one_line(error)}"
     return _sizes(manifest), _checks(manifest)
 
 
