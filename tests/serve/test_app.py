@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 import tfminilm
 from tfminilm.serve.app import make_app
 from tfminilm.serve.settings import Limits
+from tfminilm.tasks.predictions import ScorePrediction
 
 TEXTS = ["the cat sat on a mat", "a cat", "The résumé!"]
 PAIRS = [["a cat sat", "the cat sat on a mat"], ["a mat", "the cats"]]
@@ -189,6 +190,20 @@ def test_a_failure_of_ours_is_not_told_to_clients(client, capsys):
     assert "Traceback" not in response.text
     assert "a secret of the server" in capsys.readouterr().err
     assert client.post("/predict", json={"text": "a"}).status_code == 200
+
+
+def test_what_json_cannot_hold_is_a_failure(client, steered):
+    nothing = ScorePrediction(float("nan"))
+    steered.predict = lambda texts, progress: [nothing for _ in texts]
+    response = client.post("/predict", json={"text": "a"})
+    assert response.status_code == 500
+    assert "server failed" in response.json()["error"]["message"]
+
+
+def test_the_folders_of_the_machine_are_not_told(encoder, embedder):
+    document = embedder.get("/openapi.json").json()
+    wanted = repr(encoder).replace("'tiny:bert'", "'tiny'")
+    assert document["info"]["description"] == wanted != repr(encoder)
 
 
 def test_metrics_count_what_was_done(client):

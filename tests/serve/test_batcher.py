@@ -85,6 +85,48 @@ def test_an_idle_model_waits_for_a_batch_but_not_for_long(steered):
     assert full < 0.3 <= waited
 
 
+def test_a_cancelled_request_costs_the_others_nothing(steered):
+    async def main():
+        batcher = Batcher([steered], 4, 0.0, Metrics())
+        steered.may_run.clear()
+        running = asyncio.create_task(batcher.predict([("x",)]))
+        await asyncio.to_thread(steered.has_begun.wait, 10)
+        waiting, other, long = (
+            asyncio.create_task(batcher.predict([(text,)]))
+            for text in ("a", "b", "a long text")
+        )
+        await asyncio.sleep(0)
+        running.cancel()
+        waiting.cancel()
+        steered.may_run.set()
+        answers = [await asyncio.wait_for(x, 10) for x in (other, long)]
+        await batcher.close()
+        return [found.score for ((found,), _) in answers]
+
+    assert asyncio.run(main()) == [1.0, 11.0]
+
+
+def test_what_waits_when_it_stops_is_not_computed(steered):
+    async def main():
+        batcher = Batcher([steered], 4, 0.0, Metrics())
+        steered.may_run.clear()
+        running, waiting = (
+            asyncio.create_task(batcher.predict([(text,)]))
+            for text in ("a", "a long text")
+        )
+        await asyncio.to_thread(steered.has_begun.wait, 10)
+        running.cancel()
+        closing = asyncio.create_task(batcher.close())
+        await asyncio.sleep(0)
+        steered.may_run.set()
+        await asyncio.wait_for(closing, 10)
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(main())
+    assert steered.batches == [["a"]]
+
+
 def test_each_copy_computes_a_batch_at_once(steered):
     async def main():
         batcher = Batcher([steered, steered], 1, 0.0, Metrics())

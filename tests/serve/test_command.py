@@ -24,7 +24,9 @@ COMMAND = "import sys; from tfminilm.commands import main; sys.exit(main())"
 def test_bad_flags_are_refused_before_the_model_is_loaded(capsys):
     assert main(["serve"]) == 2
     assert main(["serve", "--model=M", "--max_batch=12"]) == 2
-    first, second = capsys.readouterr().err.splitlines()
+    assert main(["serve", "--model=M", "--host="]) == 2
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert "--host is empty" in third
     assert "--model=" in first
     assert "power of two" in second
 
@@ -34,6 +36,11 @@ def test_an_address_that_is_not_free_is_refused(steered):
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=f"cannot listen on .*:{port}: "):
             run.serve([steered], Limits(), "127.0.0.1", port, False, 1)
+
+
+def test_an_address_that_is_none_is_refused(steered):
+    with pytest.raises(UserError, match=r"cannot listen on a\.\.b:0: "):
+        run.serve([steered], Limits(), "a..b", 0, False, 1)
 
 
 @contextlib.contextmanager

@@ -95,6 +95,11 @@ def run(flags: flags.FlagValues) -> None:
         raise UsageError(
             "serve: expected --model=, such as a workdir or a bundle"
         )
+    if not flags.host:  # Sockets take it for all of the machine's addresses.
+        raise UsageError(
+            "serve: --host is empty, expected an address, such as 127.0.0.1, "
+            "or 0.0.0.0 for all"
+        )
     if flags.max_batch & (flags.max_batch - 1):
         raise UsageError(
             f"serve: --max_batch={flags.max_batch}, expected a power of two, "

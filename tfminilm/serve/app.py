@@ -227,7 +227,10 @@ class _Service:
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    # JSON has no NaN: clients could not read such an answer.
+    text = json.dumps(
+        content, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
     return Response(
         text.encode("utf-8", "replace"), status, media_type="application/json"
     )

@@ -4,6 +4,7 @@ import asyncio
 import collections
 import concurrent.futures
 import dataclasses
+import itertools
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
@@ -105,7 +106,15 @@ class Batcher:
         return answers, sum(counts)
 
     async def close(self) -> None:
-        """Wait for the batches that run, and stop the threads."""
+        """Wait for the batches that run, and stop the threads.
+
+        Texts that still wait get no answer: their requests took too long.
+        """
+        for item in itertools.chain(*self._waiting.values()):
+            item.answer.cancel()
+        self._waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
         await asyncio.gather(*self._running)
         self._threads.shutdown()
         self._counter.shutdown()
@@ -170,6 +179,8 @@ class Batcher:
         finally:
             self._idle.append(model)
         for item, answer in zip(items, answers, strict=True):
+            if item.answer.done():  # Its request was cancelled meanwhile.
+                continue
             if not isinstance(answer, Exception):
                 item.answer.set_result(answer)
                 continue

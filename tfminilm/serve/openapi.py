@@ -62,7 +62,8 @@ def document(
         "info": {
             "title": name,
             "version": tfminilm.__version__,
-            "description": repr(model),
+            # Clients have no use for the folders of this machine.
+            "description": repr(model).replace(repr(model.source), repr(name)),
         },
         "paths": paths,
     }

@@ -117,9 +117,10 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server(
             (host, port), family=family, backlog=_BACKLOG
         )
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # The latter of odd names.
+        reason = getattr(error, "strerror", None) or error
         raise UserError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; "
+            f"cannot listen on {host}:{port}: {reason}; "
             "expected an address of this machine and a free port, such as "
             "--host=127.0.0.1 --port=0"
         ) from error
