@@ -215,6 +215,18 @@ def test_low_and_high_numbers_are_in_each_split():
         (rows([["x"], ["X"]]), None, {}, "'x' .row 0. and 'X' .row 1. differ"),
         (rows([["x"]]), None, {}, "the labels are x; expected two"),
         (
+            rows([["x"], ["y"]]),
+            None,
+            {"kind": "classification"},
+            "row 0: the label is a list, and --kind=classification",
+        ),
+        (
+            rows(["x;y", "y"]),
+            None,
+            {"kind": "classification", "label_separator": ";"},
+            "--label_separator is ';' and --kind=classification",
+        ),
+        (
             [*rows([["x", "y"]]), {"text": "one", "label": ["z"]}],
             None,
             {},
@@ -240,3 +252,41 @@ def test_bad_options():
         Options(patience=2)
     with pytest.raises(UserError, match="--soft_labels is 'x'"):
         Options(soft_labels="x")
+
+
+@pytest.mark.parametrize("number", [3, 6, 20, 40])
+def test_few_numbers_are_for_training(number):
+    report = looked_at(
+        [{"text": f"t{n}", "label": n + 0.5} for n in range(number)]
+    )
+    parts = split(report.examples, report.goal.strata(report.examples))
+    sizes = {name: len(part) for name, part in parts.items()}
+    tenth = max(1, int(number / 10 + 0.5))
+    assert sizes["validation"] == sizes["test"] == tenth
+
+
+def test_votes_that_are_the_same_number_agree():
+    data = columns(ONE_HOT)
+    data.append({"text": data[0]["text"], "a": "1.0", "b": "0.00", "c": "0"})
+    report = looked_at(data, NAMES)
+    assert (report.duplicates, report.conflicts) == (1, ())
+
+
+@pytest.mark.parametrize("text", ["one\rtwo", 'a "b"\r\nc', "\r"])
+def test_a_carriage_return_stays_in_its_text(text, tmp_path):
+    report = looked_at(
+        [{"text": f"x{text}{n}", "label": "ab"[n % 2]} for n in range(6)]
+    )
+    path = tmp_path / "d.csv"
+    path.write_bytes(report.goal.content(report.examples).encode())
+    task = report.goal.task(path, 1, ("a", "b"))
+    texts = [example.texts for example in read_task(task, "all")]
+    assert texts == [row.texts for row in report.examples]
+
+
+@pytest.mark.parametrize("sign", ["\0", "\ud800"])
+def test_what_no_file_holds_is_refused(sign):
+    with pytest.raises(UserError, match=r"row 0: the character U\+[0D]"):
+        looked_at(rows([f"a{sign}", "b"]))
+    with pytest.raises(UserError, match=r"row 1: the character U\+[0D]"):
+        looked_at([*rows(["a"], 1), {"text": f"{sign}x", "label": "b"}])

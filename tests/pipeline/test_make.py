@@ -13,7 +13,10 @@ import pytest
 import tfminilm
 from tfminilm.errors import UserError
 from tfminilm.export.bundle import writer
-from tfminilm.pipeline.make import make
+from tfminilm.pipeline import sources, survey
+from tfminilm.pipeline.make import _chosen, make
+from tfminilm.pipeline.options import Options
+from tfminilm.pipeline.steps import STUDENT, Steps
 
 WORDS = {"where": "delivery", "money": "refund", "broken": "fault"}
 FILLERS = ("my", "the", "new", "old", "small", "parcel", "was", "und", "Grüße")
@@ -180,3 +183,45 @@ def test_refusals_write_nothing(tmp_path):
     with pytest.raises(UserError, match=r"--unlabeled=.*does not exist"):
         run(tmp_path / "support.csv", unlabeled=tmp_path / "no.txt")
     assert not (tmp_path / "made").exists()
+
+
+def test_older_runs_go_on():
+    """Options that a run of 0.1.0 does not note stand for nothing."""
+    older = {
+        *("teacher", "num_layers", "max_length", "epochs", "batch_size"),
+        *("learning_rate", "budget_mb", "max_drop", "minutes", "precision"),
+        "seed",
+    }
+    values = _chosen(Options())
+    assert {name for name, value in values.items() if value} <= older
+    assert _chosen(Options(soft_labels="logits"))["soft_labels"] == "logits"
+
+
+def test_other_rows_without_a_label_are_refused(tmp_path):
+    data = [{"text": f"t{n}", "label": "ab"[n % 2]} for n in range(10)]
+    data += [{"text": f"u{n}", "label": ""} for n in range(3)]
+    read, goal = sources.read(data, ["text"], None, None, Options())
+    report = survey.look(read, "d", goal)
+    (tmp_path / STUDENT).mkdir()
+    (tmp_path / "data").mkdir()
+    texts = tmp_path / "data" / "unlabelled.txt"
+    texts.write_text("u0\nu1\n")
+    with pytest.raises(UserError, match="other rows without a label"):
+        Steps(tmp_path, Options(), report, 1, "").run("d")
+    assert texts.read_text() == "u0\nu1\n"
+
+
+@pytest.mark.slow
+def test_with_repeated_texts_all_learn_as_many_steps(tmp_path):
+    data = [{"text": f"t {n}", "label": "ab"[n % 9 == 0]} for n in range(270)]
+    make(
+        data,
+        output=tmp_path / "made",
+        **SMALL | {"epochs": 1, "oversampling": 1.0, "max_drop": 100.0},
+    )
+
+    def steps(name):
+        lines = (tmp_path / "made" / name / "metrics.jsonl").read_text()
+        return json.loads(lines.splitlines()[-1])["step"]
+
+    assert steps("alone") == steps("distilled/task") == 2 * steps("teacher")

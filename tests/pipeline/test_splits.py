@@ -59,3 +59,23 @@ def test_order_does_not_matter_and_seed_does():
     again = {name: set(part) for name, part in cut(data[::-1]).items()}
     assert first == again
     assert set(cut(data, seed=1)["test"]) != first["test"]
+
+
+def test_a_large_group_leaves_some_of_each_class():
+    data = [Row("", (f"b {n}",), "b", "large") for n in range(50)]
+    data += [Row("", (f"a {n}",), "a", str(n)) for n in range(9)]
+    data.append(Row("", ("a 9",), "a", "large"))
+    for seed in range(12):
+        assert count(cut(data, seed)["train"]).keys() == {"a", "b"}
+
+
+def test_rows_of_several_classes_leave_some_of_each():
+    for seed in range(200):
+        draw = random.Random(seed)
+        data = [Row("", (f"{seed} {n}",), "") for n in range(10)]
+        strata = [tuple(draw.sample("abcdef", 2)) for _ in data]
+        parts = split(data, strata)
+        names = dict(zip(data, strata, strict=True))
+        left = {name for row in parts["train"] for name in names[row]}
+        several = collections.Counter(itertools.chain(*strata))
+        assert left == set(several)

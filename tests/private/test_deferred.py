@@ -111,3 +111,14 @@ def test_an_array_stays_its_own():
     np.testing.assert_array_equal(variable, wanted)
     variable.assign_add(np.ones((4, 4)))
     np.testing.assert_array_equal(value, np.zeros((4, 4)))
+
+
+@pytest.mark.parametrize("shape", [(1, 8), (8, 1), (1, 1, 8)])
+def test_an_array_of_one_row_stays_its_own(shape):
+    value = aligned(shape, np.dtype("float32"))
+    value[:] = 1
+    with made_with_values():
+        variable = keras.Variable("zeros", value.T.shape, "float32")
+        assign(variable, lambda: value.T)
+    value[:] = 0
+    np.testing.assert_array_equal(variable, np.ones(value.T.shape))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
-from tfminilm.tasks import evidence
+from tfminilm.tasks import certainty, evidence
 
 
 @pytest.fixture(name="data")
@@ -116,3 +116,15 @@ def test_samples_are_the_same_for_all_models():
     (one,) = evidence.bounds([14.5], samples[:, 0])
     wanted = np.percentile(samples[:, 0], [2.5, 97.5])
     assert [one.value, one.low, one.high] == pytest.approx([14.5, *wanted])
+
+
+def test_right_answers_alone_tell_no_temperature(data):
+    logits, _ = data
+    labels = logits.argmax(axis=1)
+    assert evidence.fit_temperature(logits, labels) == 1
+
+
+def test_no_answers_have_no_threshold():
+    nothing = np.zeros(0)
+    assert certainty.rejection(nothing, nothing) == []
+    assert certainty.threshold_for(nothing, nothing, 0.9) is None

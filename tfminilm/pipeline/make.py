@@ -73,7 +73,7 @@ def make(
     recipe = {
         # Where others look for the student.
         "stages": {STUDENT: {}},
-        "options": dataclasses.asdict(options),
+        "options": _chosen(options),
         "data": _digest(report),
         "unlabeled": text_folder,
     }
@@ -84,6 +84,14 @@ def make(
     with workdir.lock():
         bundle = steps.run(name)
     return load(bundle)
+
+
+def _chosen(options: Options) -> dict[str, Any]:
+    """Return the options as runs note them, older ones too."""
+    values = dataclasses.asdict(options)
+    if options.soft_labels == Options.soft_labels:
+        del values["soft_labels"]  # Runs are older than this option.
+    return values
 
 
 def _digest(report: survey.Survey) -> str:

@@ -20,7 +20,8 @@ def split(
     """Split rows by class; rows of one group stay together.
 
     A tenth of each class, and one row at least, is for validation, as much
-    for test. Where groups are large, a split may have more or fewer. A row's
+    for test, but never all of a class. Where groups are large, or rows have
+    several classes, a split may have more or fewer. A row's
     place depends on its texts, its group and the seed alone: rows added to
     the data later leave the others where they are, but for a few at the edge.
 
@@ -41,6 +42,7 @@ def split(
         for label in labels[name]:
             with_label[label].append(name)
     totals = sum(labels.values(), collections.Counter())
+    left = totals.copy()
     chosen: dict[str, str] = {}
     for part in ("test", "validation"):
         counts: collections.Counter[str] = collections.Counter()
@@ -49,9 +51,12 @@ def split(
             wanted = max(1, math.floor(_SHARE * totals[label] + 0.5))
             for name in with_label[label]:
                 fits = labels[name][label] <= wanted - counts[label]
-                if name not in chosen and fits:
+                # Some of each class it has are left to learn from.
+                leaves = all(left[x] > n for x, n in labels[name].items())
+                if name not in chosen and fits and leaves:
                     chosen[name] = part
                     counts += labels[name]
+                    left -= labels[name]
     parts: dict[str, list[Row]] = {name: [] for name in SPLITS}
     for row in rows:
         name = row.group or "\0".join(row.key)

@@ -4,7 +4,8 @@ import dataclasses
 import math
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tfminilm import families, files, json_files, teachers
 from tfminilm.errors import UserError
@@ -138,11 +139,26 @@ class Steps:
         # With a few of them the labels would be lost for little: texts without
         # a label leave the student the teacher's answers alone.
         is_worth = len(texts) >= _SHARE_UNLABELLED * len(self._report.examples)
-        if texts and is_worth and self._num_texts == 1:
-            path = self._path / "data" / "unlabelled.txt"
-            files.write_text(path, "\n".join(texts) + "\n")
+        if not is_worth or self._num_texts != 1:
+            texts = []
+        self._write_unlabelled("".join(f"{text}\n" for text in texts))
         counts = ", ".join(f"{len(rows):,} {n}" for n, rows in parts.items())
         self._say(f"  split by class: {counts}")
+
+    def _write_unlabelled(self, content: str) -> None:
+        """Write texts without a label, or refuse others than at the start."""
+        path = self._path / "data" / "unlabelled.txt"
+        is_begun = (self._path / STUDENT).is_dir()
+        before = path.read_text("utf-8") if path.is_file() else ""
+        if is_begun and before != content:
+            raise UserError(
+                f"{self._path} was begun with other rows without a label: "
+                "give the data as it was, or another --output"
+            )
+        if content:
+            files.write_text(path, content)
+        else:
+            path.unlink(missing_ok=True)
 
     def _plan(self) -> plan.Plan:
         """Choose, or keep to what an earlier start chose."""
@@ -167,7 +183,7 @@ class Steps:
         return plan.plan(
             self._options,
             encoded.lengths,
-            len(examples),
+            self._learned_of(examples),
             {"kind": next(iter(family.students)), **family.sizes(backbone)},
             longest,
             len(self._labels),
@@ -227,9 +243,8 @@ class Steps:
             start_student(student, spec, source)
             tokenizer = teachers.load_tokenizer(self._options.teacher)
             Backbone().save(student, tokenizer, start)
-        each = math.ceil(
-            len(read(self._task("train"), "all")) / self._options.batch_size
-        )
+        examples = read(self._task("train"), "all")
+        each = math.ceil(self._learned_of(examples) / self._options.batch_size)
         epochs = max(1, round(chosen.student_steps / each))
         self._fine_tune(os.fspath(start), "alone", chosen, epochs)
 
@@ -244,6 +259,11 @@ class Steps:
             max_length=chosen.max_length,
         )
         finetune(self._learned(), spec, self._path / name)
+
+    def _learned_of(self, examples: Sequence[Any]) -> int:
+        """Return how many examples a round has, the repeated ones too."""
+        share = self._options.oversampling
+        return len(class_weights.oversampled(share, examples))
 
     def _learned(self) -> Task:
         """Return what is trained on and validated on, as a task."""

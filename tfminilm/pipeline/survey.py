@@ -16,6 +16,8 @@ from tfminilm.tasks.readers import paths
 
 # So much of unlabelled text is looked at.
 _MOST_LINES = 1_000
+# A zero byte, and halves of characters.
+_NO_CHARACTERS = {chr(0), *map(chr, range(0xD800, 0xE000))}
 # A script has most of the letters, or hardly any.
 _MOST, _HARDLY = 0.5, 0.05
 _SCRIPTS = (
@@ -112,6 +114,8 @@ def look(rows: Sequence[Row], name: str, goal: Goal | None = None) -> Survey:
             f"{name}: all {len(rows):,} texts are empty; name another column "
             "as the text's"
         )
+    for row in whole:
+        _require_writable(row)
     goal.check_written([row for row in whole if goal.is_labelled(row)], name)
     by_text: dict[tuple[str, ...], list[Row]] = {}
     for row in whole:
@@ -138,6 +142,17 @@ def look(rows: Sequence[Row], name: str, goal: Goal | None = None) -> Survey:
         scripts=scripts(text for row in whole for text in row.texts),
         goal=goal,
     )
+
+
+def _require_writable(row: Row) -> None:
+    """Refuse what no text file may hold."""
+    for part in (*row.texts, *row.fields):
+        wrong = next((c for c in part if c in _NO_CHARACTERS), None)
+        if wrong is not None:
+            raise UserError(
+                f"{row.where}: the character U+{ord(wrong):04X} stands in "
+                f"{part[:60]!r}, expected text: remove it"
+            )
 
 
 def require_like(path: pathlib.Path, report: Survey) -> None:

@@ -124,7 +124,8 @@ def _tensorflow_tensor(value: np.ndarray, dtype: Any) -> Any:
         return keras.ops.convert_to_tensor(value, dtype)
     tensor = tf.experimental.dlpack.from_dlpack(memory.__dlpack__())
     tensor = tf.cast(tensor, dtype or tensor.dtype)
-    if order != sorted(order):
+    if memory.ndim > 1 and min(memory.shape) > 1 and order != sorted(order):
         return tf.transpose(tensor, np.argsort(order))
     # Or the array would change with the variable.
+    tensor = tf.reshape(tensor, value.shape) if 1 in memory.shape else tensor
     return tf.raw_ops.DeepCopy(x=tensor)

@@ -44,8 +44,10 @@ def rejection(
 
     At a threshold the model answers only where it is at least as sure:
     coverage is the share of answers that it gives, and precision the share of
-    these that are right.
+    these that are right. Of no answers there are none.
     """
+    if not len(right):
+        return []
     right = right[np.argsort(-confidence, kind="stable")]
     ordered = np.sort(confidence)[::-1]
     counts = np.arange(1, len(right) + 1)

@@ -61,11 +61,29 @@ def choose(
     if separator and not kind:
         kind = "multi_label"
     if kind:
+        _require_single(rows, kind, separator)
         goal = makers[kind](_AS_TOLD)
         if isinstance(goal, SeveralLabels):
             return SeveralLabels(_AS_TOLD, found)
         return goal
     return _of_labels(written, found)
+
+
+def _require_single(rows: Sequence[Row], kind: str, separator: str) -> None:
+    """Refuse lists, and a separator of labels, where a row has one label."""
+    if kind == "multi_label":
+        return
+    if separator:
+        raise UserError(
+            f"--label_separator is {separator!r} and --kind={kind} takes one "
+            "label a row: leave one of them out"
+        )
+    row = next((row for row in rows if isinstance(row.label, tuple)), None)
+    if row is not None:
+        raise UserError(
+            f"{row.where}: the label is a list, and --kind={kind} takes one a "
+            "row: expected --kind=multi_label, or one label"
+        )
 
 
 def _of_labels(written: Sequence, separator: str) -> Goal:

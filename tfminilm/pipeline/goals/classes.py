@@ -49,6 +49,11 @@ class OneClass(Goal):
     def content(self, rows: Sequence[Row]) -> str:
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
+        if any("\r" in cell for row in rows for cell in row.texts):
+            # Unquoted, a carriage return would end the row.
+            writer = csv.writer(
+                text, lineterminator="\n", quoting=csv.QUOTE_ALL
+            )
         writer.writerow([*self.columns(len(rows[0].texts)), LABEL])
         writer.writerows([*row.texts, row.label] for row in rows)
         return text.getvalue()

@@ -168,6 +168,9 @@ class ByColumns(Goal):
     def is_labelled(self, row: Row) -> bool:
         return any(row.fields)
 
+    def meaning(self, row: Row) -> Any:
+        return tuple(map(float, row.fields))
+
     def labels(self, rows: Sequence[Row]) -> tuple[str, ...]:
         return self.classes
 

@@ -13,6 +13,8 @@ from tfminilm.pipeline.table import Row
 
 # So that low and high scores are in each split.
 _STRATA = 10
+# Of fewer a tenth is no row.
+_ROWS_OF_STRATUM = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Number(Goal):
 
     def strata(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:
         values = self._values(rows)
-        edges = np.quantile(values, np.arange(1, _STRATA) / _STRATA)
+        count = max(1, min(_STRATA, len(values) // _ROWS_OF_STRATUM))
+        edges = np.quantile(values, np.arange(1, count) / count)
         places = np.searchsorted(np.unique(edges), values, side="right")
         return [(f"{place:02d}",) for place in places]
 
