@@ -46,6 +46,13 @@ def test_json_has_no_nan(tmp_path):
     assert not names(tmp_path)
 
 
+def test_half_a_pair_of_surrogates_is_refused(tmp_path):
+    said = r"cannot write .*a\\udce9b.* into .*: .* expected text in UTF-8"
+    with pytest.raises(UserError, match=said):
+        files.write_json(tmp_path / "file", {"title": "a\udce9b"})
+    assert not names(tmp_path)
+
+
 @pytest.mark.usefixtures("full_disk")
 def test_file_on_a_full_disk(tmp_path):
     (tmp_path / "file").write_text("old")

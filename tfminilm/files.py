@@ -152,8 +152,21 @@ def new_file(path: str | os.PathLike, size: int = 0) -> Iterator[pathlib.Path]:
 
 
 def write_text(path: str | os.PathLike, content: str) -> None:
-    """Write text in UTF-8, as `write_bytes` does."""
-    write_bytes(path, content.encode())
+    """Write text in UTF-8, as `write_bytes` does.
+
+    Raises:
+        UserError: it has half of a surrogate pair, as arguments of a command
+            have where their bytes are no UTF-8; or `write_bytes` raises it.
+    """
+    try:
+        encoded = content.encode()
+    except UnicodeEncodeError as error:
+        part = content[max(error.start - 10, 0) : error.end + 10]
+        raise UserError(
+            f"cannot write {part!a} into {os.fspath(path)!r}: a part of "
+            "it is no character; expected text in UTF-8"
+        ) from error
+    write_bytes(path, encoded)
 
 
 def write_json(path: str | os.PathLike, content: Json) -> None:

@@ -333,6 +333,7 @@ def test_formats(model, capsys):
     assert re.search(r"cosine (1\.0|0\.9)", printed)
     assert "no: " in printed
     assert commands.main([*command, "--targets=x"]) == 2
+    assert commands.main([*command, "--targets="]) == 2
 
 
 def test_formats_goes_on_where_a_target_breaks(model, capsys, monkeypatch):

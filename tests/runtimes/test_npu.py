@@ -67,3 +67,15 @@ def test_what_cannot_be_compiled_is_refused(
     with pytest.raises(UserError, match=r'pip install "tfminilm\[npu\]"'):
         npu.compile_file(model, "SM8750", written)
     assert not written.exists()
+
+
+def test_an_unknown_chip_is_refused_before_anything_is_written(
+    tmp_path, capsys
+):
+    model = tmp_path / "model.tflite"
+    model.touch()
+    output = tmp_path / "npu"
+    arguments = [f"--model={model}", "--chip=SM8750,A19", f"--output={output}"]
+    assert commands.main(["npu", *arguments]) == 1
+    assert "unknown chip 'A19'" in capsys.readouterr().err
+    assert not output.exists()

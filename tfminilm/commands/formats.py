@@ -60,7 +60,8 @@ def run(flags: flags.FlagValues) -> None:
             "formats: expected --model=, a workdir, preset or Hugging Face "
             "folder"
         )
-    for name in flags.targets:
+    targets = list(dict.fromkeys(map(str.strip, flags.targets)))
+    for name in targets or [""]:
         if name not in CLIENTS:
             raise UsageError(
                 f"formats: no target {name!r}, expected {', '.join(CLIENTS)}"
@@ -73,7 +74,7 @@ def run(flags: flags.FlagValues) -> None:
         at_step.folder_of(flags.model), getattr(flags, "as") or ""
     )
     rows = []
-    for name in flags.targets:
+    for name in targets:
         print(f"{name} ...", flush=True)
         rows.append((CLIENTS[name], name, *_tried(source, name)))
     _print(rows)

@@ -43,6 +43,8 @@ def run(flags: flags.FlagValues) -> None:
     quiet.import_tensorflow()
     from tfminilm.export.litert import npu
 
+    for chip in flags.chip:  # All of them, before the first takes minutes.
+        npu.require_chip(chip)
     folder = pathlib.Path(flags.output)
     folder.mkdir(parents=True, exist_ok=True)
     for chip in flags.chip:

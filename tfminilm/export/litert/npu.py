@@ -55,6 +55,18 @@ def chips() -> tuple[str, ...]:
     return tuple(chip.value for chip in target.SocModel if chip.value != "ALL")
 
 
+def require_chip(chip: str) -> None:
+    """Refuse a chip that LiteRT does not compile for.
+
+    Raises:
+        UserError: it is none of `chips()`.
+    """
+    if chip not in chips():
+        raise UserError(
+            f"unknown chip {chip!r}, expected one of {', '.join(chips())}"
+        )
+
+
 def compile_file(
     model: str | os.PathLike, chip: str, output: str | os.PathLike
 ) -> list[Share]:
@@ -74,10 +86,7 @@ def compile_file(
     """
     from ai_edge_litert.aot.core import aot_types, apply_plugin
 
-    if chip not in chips():
-        raise UserError(
-            f"unknown chip {chip!r}, expected one of {', '.join(chips())}"
-        )
+    require_chip(chip)
     source = aot_types.Model.create_from_path(pathlib.Path(model))
     with files.new_file(output) as new, _libraries() as libraries:
         # LiteRT knows a file of its own by this ending.
