@@ -1,5 +1,6 @@
 """The page holds what was measured, escaped, for many texts and for few."""
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 
@@ -85,3 +86,17 @@ def test_page(tmp_path, examples, classes):
 )
 def test_verdicts(gain, words):
     assert words in page._verdict(evidence(200, gain=gain))
+
+
+def test_thresholds_without_a_temperature(tmp_path):
+    """Other kinds have none, and are held against validation texts too."""
+    made = evidence(300)
+    shown = made.models["bundle"]
+    shown = dataclasses.replace(
+        shown,
+        certainty=dataclasses.replace(
+            shown.certainty, temperature=None, calibrated_error=None
+        ),
+    )
+    made = dataclasses.replace(made, models=made.models | {"bundle": shown})
+    assert "chosen on the validation texts" in write(tmp_path, made)

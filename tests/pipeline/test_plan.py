@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfminilm.pipeline.options import Options
-from tfminilm.pipeline.plan import plan
+from tfminilm.pipeline.plan import plan, within
 
 TEACHER = {"kind": "bert", "num_layers": 6, "hidden_dim": 384}
 
@@ -36,3 +36,10 @@ def test_a_flag_overrides_the_rounds():
     chosen = _planned(4_300, 50, epochs=2)
     assert chosen.epochs == 2
     assert chosen.reasons["epochs"] == "as told"
+
+
+@pytest.mark.parametrize("seconds", [-60, 0, 5])
+def test_without_time_a_round_is_learned(seconds):
+    chosen = within(_planned(4_300, 6), 1.0, seconds)
+    assert chosen.student_steps == 135
+    assert "0 minutes are left" in chosen.reasons["student_steps"]

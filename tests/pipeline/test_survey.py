@@ -4,7 +4,7 @@ import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.pipeline.survey import look, scripts
-from tfminilm.pipeline.table import Row
+from tfminilm.pipeline.table import Row, read
 
 
 def rows(*pairs):
@@ -73,3 +73,13 @@ def test_scripts():
         "Latin": 0.25,
         "Cyrillic": 0.25,
     }
+
+
+def test_words_for_no_label_are_told():
+    data = [
+        {"text": f"t{n}", "label": ["for", "against", "none"][n % 3]}
+        for n in range(9)
+    ]
+    report = look(read(data, ["text"], "label"), "d")
+    assert report.missing == ("none",)
+    assert "taken for no label: 'none'" in "\n".join(report.lines())

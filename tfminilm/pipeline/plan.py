@@ -126,18 +126,22 @@ def plan(
 def within(chosen: Plan, seconds_a_step: float, seconds: float) -> Plan:
     """Shorten the student's training to the time that is left.
 
+    It learns from each text once at least, whatever time is left.
+
     Args:
         chosen: the plan so far.
         seconds_a_step: of the teacher's fine-tuning; the student's forward
             and backward pass and the teacher's forward pass cost as much.
         seconds: that are left for the student.
     """
-    steps = max(1, int(seconds / max(seconds_a_step, 1e-9)))
+    # With less than a round nothing is learned, and nothing compared.
+    fewest = chosen.student_steps // (_STUDENT_ROUNDS * chosen.epochs)
+    steps = max(1, fewest, int(seconds / max(seconds_a_step, 1e-9)))
     if steps >= chosen.student_steps:
         return chosen
     reasons = chosen.reasons | {
-        "student_steps": f"{seconds / 60:.0f} minutes are left at "
-        f"{seconds_a_step:.2f} s a step"
+        "student_steps": f"{max(seconds, 0) / 60:.0f} minutes are left at "
+        f"{seconds_a_step:.2f} s a step; one round at least"
     }
     return dataclasses.replace(chosen, student_steps=steps, reasons=reasons)
 

@@ -41,6 +41,7 @@ class Survey:
             are left out.
         scripts: the share of letters of each script, largest first.
         goal: what is to be predicted.
+        missing: words that are taken for no label, such as "none".
     """
 
     rows: int
@@ -52,6 +53,7 @@ class Survey:
     conflicts: tuple[str, ...]
     scripts: dict[str, float]
     goal: Goal
+    missing: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the findings as sentences, one a line."""
@@ -76,6 +78,12 @@ class Survey:
                 f"without a label: {len(self.unlabelled):,}; if they are "
                 "a tenth of the others or more, the student learns from the "
                 "teacher's answers to all texts"
+            )
+        if self.missing:
+            words = ", ".join(map(repr, self.missing))
+            lines.append(
+                f"taken for no label: {words}; if that is a class, write "
+                "another name for it"
             )
         if self.duplicates:
             lines.append(f"duplicates, used once: {self.duplicates:,} rows")
@@ -141,6 +149,7 @@ def look(rows: Sequence[Row], name: str, goal: Goal | None = None) -> Survey:
         conflicts=tuple(conflicts),
         scripts=scripts(text for row in whole for text in row.texts),
         goal=goal,
+        missing=tuple(sorted({row.missing for row in whole if row.missing})),
     )
 
 

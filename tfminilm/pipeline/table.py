@@ -33,12 +33,14 @@ class Row:
         label: as written, empty if it is missing; a tuple of a list, or of
             several columns; the text itself if it has tags.
         group: rows of one group stay in one split; empty if there are none.
+        missing: what is written in place of a label, such as "none".
     """
 
     where: str
     texts: tuple[str, ...]
     label: Label
     group: str = ""
+    missing: str = ""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -88,12 +90,15 @@ def read(
         )
     rows = []
     for where, values in records(data, names):
+        cells = [values[name] for name in labels]
+        label_cell = _label(cells)
         rows.append(
             Row(
                 where,
                 tuple(_cell(values[name]) for name in text),
-                _label([values[name] for name in labels]),
+                label_cell,
                 _cell(values[group]) if group else "",
+                "" if label_cell else _missing(cells[0]),
             )
         )
     if not rows:
@@ -263,6 +268,11 @@ def _label(cells: Sequence[Any]) -> str | tuple[str, ...]:
     if isinstance(cell, list | tuple | np.ndarray):
         return tuple(map(_cell, cell))
     return _cell(cell)
+
+
+def _missing(cell: Any) -> str:
+    """Return the word in place of a label; empty if there is nothing."""
+    return cell.strip() if isinstance(cell, str) else ""
 
 
 def _cell(value: Any) -> str:

@@ -153,7 +153,7 @@ def _certainty(evidence: Evidence) -> str:
     ) + (
         "Thresholds are chosen on the validation texts, of the "
         "probabilities that it gives."
-        if certainty.temperature
+        if certainty.has_validation or certainty.temperature
         else "Thresholds are chosen on these examples themselves, so that on "
         "others a little fewer answers are right."
     )

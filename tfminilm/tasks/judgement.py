@@ -53,6 +53,7 @@ class Certainty:
         unsure_below: what the model's own threshold does; None without one.
         temperature: the one that suits the validation examples.
         calibrated_error: ECE after a division of the logits by it.
+        has_validation: whether there were validation examples.
     """
 
     calibration_error: float
@@ -62,6 +63,7 @@ class Certainty:
     unsure_below: Cut | None = None
     temperature: float | None = None
     calibrated_error: float | None = None
+    has_validation: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -174,6 +174,7 @@ def _certainty(
         else None,
         temperature=temperature,
         calibrated_error=calibrated,
+        has_validation=validation is not None,
     )
 
 
