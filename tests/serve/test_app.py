@@ -1,5 +1,6 @@
 """What the server answers, without sockets."""
 
+import asyncio
 import base64
 import concurrent.futures
 import dataclasses
@@ -181,6 +182,35 @@ def test_more_requests_than_allowed_are_told_to_come_back(client, steered):
     assert (full.status_code, full.headers["retry-after"]) == (503, "1")
     assert healthy.status_code == 200
     assert client.post("/predict", json={"text": "a"}).status_code == 200
+
+
+def test_who_waits_when_a_stop_takes_too_long_is_told(steered):
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": b'{"text": "a"}'}
+
+    async def send(message):
+        sent.append(message)
+
+    async def main():
+        app = make_app([steered], Limits())
+        scope = {"type": "http", "method": "POST", "path": "/predict"}
+        scope |= {"headers": [], "query_string": b"", "root_path": ""}
+        steered.has_begun.clear()
+        steered.may_run.clear()
+        async with app.router.lifespan_context(app):
+            asked = asyncio.create_task(app(scope, receive, send))
+            await asyncio.to_thread(steered.has_begun.wait, 10)
+            asked.cancel()  # As uvicorn does.
+            await asked
+            steered.may_run.set()
+
+    asyncio.run(main())
+    start, body = sent
+    assert start["status"] == 503
+    assert (b"retry-after", b"10") in start["headers"]
+    assert "the server stops" in json.loads(body["body"])["error"]["message"]
 
 
 def test_a_failure_of_ours_is_not_told_to_clients(client, capsys):

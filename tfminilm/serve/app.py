@@ -115,6 +115,12 @@ class _Service:
                 self._in_flight += 1
                 try:
                     response = await self._answer(request, ask)
+                except asyncio.CancelledError:  # A stop took too long.
+                    response = _error(
+                        503,
+                        "the server stops: send it again when it runs",
+                        {"Retry-After": "10", "Connection": "close"},
+                    )
                 finally:
                     self._in_flight -= 1
             seconds = time.monotonic() - start
