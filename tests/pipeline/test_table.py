@@ -151,3 +151,23 @@ def test_bad_objects(tmp_path):
     )
     with pytest.raises(UserError, match="not UTF-8"):
         table.read(tmp_path / "latin.csv", ["text"], "label")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"t": ["a", "b"], "y": ["x"]}, "'t': 2, 'y': 1.* as many in each"),
+        ([{"t": ["a", "b"], "y": "x"}], "row 0: a list in column 't'"),
+        ([{"t": {"a": 1}, "y": "x"}], "row 0: a dict in column 't'"),
+        ([{"t": "a", "y": [["x"]]}], "row 0: a list in column 0"),
+        ([{"t": "a", "y": {"x": 1}}], "row 0: a dict in column 'y'"),
+    ],
+)
+def test_values_that_are_no_text(data, message):
+    with pytest.raises(UserError, match=message):
+        table.read(data, ["t"], "y")
+
+
+def test_columns_of_numbers_may_not_be_lists():
+    with pytest.raises(UserError, match="row 0: a list in column 'z'"):
+        table.read([{"t": "a", "y": 1, "z": [0]}], ["t"], ["y", "z"])

@@ -90,7 +90,12 @@ def read(
         )
     rows = []
     for where, values in records(data, names):
+        _require_plain(where, values, [*text, *filter(None, [group])])
         cells = [values[name] for name in labels]
+        parts = cells[0] if _is_list(cells[0]) else ()
+        _require_plain(where, dict(enumerate(parts)), range(len(parts)))
+        if len(labels) > 1 or isinstance(cells[0], Mapping):
+            _require_plain(where, values, labels)
         label_cell = _label(cells)
         rows.append(
             Row(
@@ -140,6 +145,11 @@ def records(
     elif isinstance(data, Mapping):
         require_columns(list(data), names, name_of(data))
         keys = list(data)
+        sizes = {name: len(data[name]) for name in keys}
+        if len({*sizes.values()}) > 1:
+            raise UserError(
+                f"the columns have {sizes} rows, expected as many in each"
+            )
         data = (
             dict(zip(keys, row, strict=True))
             for row in zip(*data.values(), strict=True)
@@ -265,9 +275,26 @@ def _label(cells: Sequence[Any]) -> str | tuple[str, ...]:
             for x in cells
         )
     (cell,) = cells
-    if isinstance(cell, list | tuple | np.ndarray):
+    if _is_list(cell):
         return tuple(map(_cell, cell))
     return _cell(cell)
+
+
+def _is_list(cell: Any) -> bool:
+    return isinstance(cell, list | tuple | np.ndarray)
+
+
+def _require_plain(
+    where: str, values: Mapping[Any, Any], names: Iterable[Any]
+) -> None:
+    """Refuse lists and dictionaries where a text or a number is expected."""
+    for name in names:
+        value = values[name]
+        if _is_list(value) or isinstance(value, Mapping):
+            raise UserError(
+                f"{where}: a {type(value).__name__} in column {name!r}, "
+                "expected a text or a number"
+            )
 
 
 def _missing(cell: Any) -> str:

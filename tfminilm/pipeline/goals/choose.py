@@ -59,7 +59,7 @@ def choose(
     written = [row.label for row in rows if row.label]
     found = separator or _separator(written, is_told=kind == "multi_label")
     if separator and not kind:
-        kind = "multi_label"
+        return SeveralLabels("as told by --label_separator", separator)
     if kind:
         _require_single(rows, kind, separator)
         goal = makers[kind](_AS_TOLD)
