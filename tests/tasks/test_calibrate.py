@@ -9,6 +9,7 @@ import pytest
 from tfminilm.errors import UserError
 from tfminilm.tasks import evidence
 from tfminilm.tasks.calibrate import calibrate
+from tfminilm.tasks.evaluate import tuned
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.kinds import KINDS
 from tfminilm.tasks.settings import Settings
@@ -105,3 +106,10 @@ def test_settings_are_checked(tmp_path, name, value):
     content.save(tmp_path)
     with pytest.raises(UserError, match=name):
         Settings.load(tmp_path)
+
+
+@pytest.mark.parametrize("labels", [[], [None], [0, None]])
+def test_without_labels_nothing_is_calibrated(model, labels):
+    examples = [Example("0", ("x",), label) for label in labels]
+    with pytest.raises(UserError, match="no labelled examples to calibrate"):
+        tuned(TASK, model, None, examples, HOW, calibrates=True)

@@ -247,7 +247,8 @@ def _calibrated(
             "training learned: leave it out, or give the model before that"
         )
     task = examples.task
-    rows = examples.data.read(task, task.eval_splits[0])
+    splits = task.eval_splits[:1]
+    rows = [row for name in splits for row in examples.data.read(task, name)]
     settings = tuned(
         task, source.model, source.tokenizer, rows, settings, calibrates=True
     )

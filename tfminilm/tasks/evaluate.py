@@ -119,6 +119,24 @@ class Scorer:
         return Batches(encoded, BATCH_SIZE)
 
 
+def require_calibratable(task: Task, examples: Sequence[Any]) -> None:
+    """Refuse to calibrate where it is not known what is right.
+
+    Args:
+        task: says what the model predicts.
+        examples: to calibrate on.
+
+    Raises:
+        UserError: there are none, or one has no label.
+    """
+    if not examples or not all(example.has_label for example in examples):
+        raise UserError(
+            f"{task.name} has no labelled examples to calibrate on: expected "
+            "an evaluation split, such as --eval_file= of labelled texts; or "
+            "leave --calibrate out"
+        )
+
+
 def tuned(
     task: Task,
     head: keras.Model,
@@ -138,8 +156,11 @@ def tuned(
         calibrates: whether `calibrate` changes the model's weights.
 
     Raises:
-        UserError: there is no example, or the model cannot be calibrated.
+        UserError: there is no example, or the model cannot be calibrated: of
+            one without a label it is not known what is right.
     """
+    if calibrates:
+        require_calibratable(task, examples)
     kind = kind_of(task)
     encoded = kind.encode(task, examples, tokenizer, settings)
     outputs = predict(head, Batches(encoded, BATCH_SIZE))

@@ -14,7 +14,7 @@ from tfminilm.private import optimizers, trainers
 from tfminilm.tasks import class_weights, windows
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encoded import Encoded
-from tfminilm.tasks.evaluate import Scorer, tuned
+from tfminilm.tasks.evaluate import Scorer, require_calibratable, tuned
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task, get_task
@@ -232,6 +232,8 @@ class FineTuningJob:
             return inputs, labels.get("labels", labels), weights
 
         first = dev[task.eval_splits[0]] if dev else []
+        if spec.calibrate:
+            require_calibratable(task, first)
         score = Scorer(task, models.tokenizer, first, settings, self.cache)
 
         def tune(head: keras.Model, tokenizer: Tokenizer) -> Settings:
