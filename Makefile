@@ -132,7 +132,7 @@ $(MEDIAPIPE)/ready: $(VENV)/ready-for-tests
 $(TASKS)/ready: $(VENV)/ready-for-tests
 	$(PYTHON) -m venv --clear $(TASKS)
 	$(TASKS)/bin/python -m pip install -q --disable-pip-version-check \
-		tflite-support==0.4.4 libusb-package || \
+		tflite-support==0.4.4 libusb-package==1.0.30.0 || \
 		{ echo "Left out: it has no wheel for this Python"; \
 		rm -r $(TASKS)/bin; }
 	@touch $@
