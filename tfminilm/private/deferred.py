@@ -87,6 +87,8 @@ class _Value(keras.initializers.Initializer):
             # It would keep the strides of a transposed view, and round its
             # products in another order than once it is saved and loaded.
             value = np.array(keras.ops.convert_to_numpy(value), order="C")
+        if backend == "jax" and isinstance(value, np.ndarray):
+            value = np.array(value)  # It would share its memory.
         if backend == "tensorflow" and isinstance(value, np.ndarray):
             return _tensorflow_tensor(value, dtype)
         return keras.ops.convert_to_tensor(value, dtype)
