@@ -238,6 +238,12 @@ def test_low_and_high_numbers_are_in_each_split():
             {"kind": "token_classification"},
             "no column 'tags'",
         ),
+        (
+            rows(["x"]),
+            None,
+            {"kind": "token_classification", "label_separator": ";"},
+            "have neither --label_separator nor",
+        ),
     ],
 )
 def test_refused(data, label, options, message):

@@ -43,6 +43,11 @@ def read(
         UserError: the data cannot be read, or is not as the options say.
     """
     if _is_tagged(data, label, options.kind):
+        if options.label_separator or options.soft_labels == "logits":
+            raise UserError(
+                f"{table.name_of(data)} holds tagged texts, which have neither "
+                "--label_separator nor --soft_labels=logits: leave them out"
+            )
         return _tagged(data, text, label, group)
     labels = [label] if isinstance(label, str) else [*(label or [_LABEL])]
     rows = table.read(data, text, labels, group)
