@@ -4,12 +4,15 @@ import collections
 import importlib.resources
 import importlib.util
 import json
+import types
 
 import keras
 import keras_hub
 import numpy as np
 import pytest
+from absl import flags
 
+from tfminilm.commands.recipes import Definer
 from tfminilm.tasks.heads import SpanFinder
 
 VOCABULARY = 100
@@ -125,6 +128,19 @@ def _run(model, *args, **kwargs):
         name: keras.ops.convert_to_numpy(value)
         for name, value in outputs.items()
     }
+
+
+@pytest.fixture(scope="session")
+def flags_of():
+    """A command's flags: `flags_of(command, **those_that_are_given)`."""
+
+    def make(command, **given):
+        values = flags.FlagValues()
+        command.define_flags(Definer(values, None, []))
+        values.mark_as_parsed()
+        return types.SimpleNamespace(**values.flag_values_dict() | given)
+
+    return make
 
 
 @pytest.fixture(scope="session")

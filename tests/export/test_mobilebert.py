@@ -1,7 +1,5 @@
 """MobileBERT's mobile graph: what it computes, and of which operators."""
 
-import types
-
 import numpy as np
 import pytest
 
@@ -146,7 +144,9 @@ def test_float16_names_the_layer_that_it_cannot_hold(
     ("precision", "tolerance"),
     [("float32", 1e-4), ("float16", 0.02), ("dynamic_wi8_afp32", 0.5)],
 )
-def test_a_preset_is_exported(make, tokenizer, tmp_path, precision, tolerance):
+def test_a_preset_is_exported(
+    make, tokenizer, flags_of, tmp_path, precision, tolerance
+):
     for part in (make(), tokenizer):
         part.save_to_preset(str(tmp_path / "preset"))
     target = Target(
@@ -156,17 +156,11 @@ def test_a_preset_is_exported(make, tokenizer, tmp_path, precision, tolerance):
         min_cosine=0.9,
     )
     export.run(
-        types.SimpleNamespace(
+        flags_of(
+            export,
             model=str(tmp_path / "preset"),
             config=target.config(),
             output=str(tmp_path / "bundle"),
-            description=None,
-            task=None,
-            texts=None,
-            budget_mb=None,
-            max_drop=None,
-            labels=None,
-            **{"as": None},
         )
     )
     assert open_bundle(tmp_path / "bundle").manifest.precision == precision
