@@ -50,6 +50,7 @@ def test_what_jax_does_not_do(monkeypatch, given, told):
         strategy.build_context(**given)
 
 
+@pytest.mark.slow
 def test_the_flag_makes_devices(tmp_path, tiny):
     done = distill(
         f"--config={tiny.recipe}",

@@ -227,14 +227,8 @@ def test_an_exported_teacher_teaches_the_same(
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "task",
-        pytest.param("masked", marks=pytest.mark.slow),
-        pytest.param("sentences", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["task", "masked", "sentences"])
 def test_stopped_it_ends_the_same(
     staged, whole, rows, state, tmp_path, monkeypatch, kind
 ):

@@ -141,6 +141,7 @@ def test_says_stage_by_stage(whole, staged, tmp_path, capsys):
     assert any("resumed at step 6" in line for line in said)
 
 
+@pytest.mark.slow
 def test_stopped_in_a_stage_it_ends_the_same(
     whole, staged, tmp_path, rows, state, monkeypatch, capsys
 ):
