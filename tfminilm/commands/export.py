@@ -50,13 +50,7 @@ def define_flags(flags: flags.FlagValues) -> None:
         None,
         "A sentence about the model; by default it is generated.",
     )
-    flags.DEFINE_enum(
-        "as",
-        None,
-        ["encoder", "task"],
-        "What to write of a model with a head: the encoder alone, or (by "
-        "default) the head too; task also refuses an encoder without one.",
-    )
+    task_flags.define_head(flags)
     flags.DEFINE_bool(
         "calibrate",
         False,
@@ -66,7 +60,6 @@ def define_flags(flags: flags.FlagValues) -> None:
     )
     search_flags.define(flags)
     task_flags.define(flags)
-    task_flags.define_labels(flags)
 
 
 def run(flags: flags.FlagValues) -> None:
@@ -77,13 +70,7 @@ def run(flags: flags.FlagValues) -> None:
         UserError: the model cannot be loaded or exported, or its outputs are
             not within the target's tolerance of Keras'.
     """
-    for name, meaning in (
-        ("model", "a workdir, preset or Hugging Face folder"),
-        ("config", "a target such as export/android_int8.py"),
-        ("output", "the folder of the bundle"),
-    ):
-        if not getattr(flags, name):
-            raise UsageError(f"export: expected --{name}=, {meaning}")
+    _require(flags)
     targets = _targets(flags.config)
     outputs = {
         name: os.path.join(flags.output, name) if name else flags.output
@@ -99,21 +86,13 @@ def run(flags: flags.FlagValues) -> None:
     from tfminilm.export.bundle import description
     from tfminilm.export.bundle.replaceable import require_replaceable
     from tfminilm.export.card import bundle as card
-    from tfminilm.export.source import left_out, load_exportable
     from tfminilm.train import at_step
 
     for output in outputs.values():
         require_replaceable(pathlib.Path(output))
     run = at_step.run_of(flags.model)
-    part = getattr(flags, "as")
     takes_words = any(x.format == "hugging_face" for x in targets.values())
-    folder = at_step.folder_of(flags.model)
-    source = load_exportable(
-        folder, part or "", flags.labels or (), masked_words=takes_words
-    )
-    has_head = hasattr(source.model, "backbone")
-    if not part and (line := left_out(folder, has_head)):
-        print(line)
+    source = _load(flags, takes_words)
     examples = _examples(flags, source.settings) if flags.task else None
     if flags.calibrate:
         source = _calibrated(source, examples)
@@ -135,6 +114,32 @@ def run(flags: flags.FlagValues) -> None:
         print(write(""))
     else:
         _write_all(targets, write)
+
+
+def _require(flags: flags.FlagValues) -> None:
+    for name, meaning in (
+        ("model", "a workdir, preset or Hugging Face folder"),
+        ("config", "a target such as export/android_int8.py"),
+        ("output", "the folder of the bundle"),
+    ):
+        if not getattr(flags, name):
+            raise UsageError(f"export: expected --{name}=, {meaning}")
+
+
+def _load(flags: flags.FlagValues, takes_words: bool) -> "Exportable":
+    """Load the model, and say what of its folder is left out."""
+    from tfminilm.export.source import left_out, load_exportable
+    from tfminilm.train import at_step
+
+    part = getattr(flags, "as") or ""
+    folder = at_step.folder_of(flags.model)
+    source = load_exportable(
+        folder, part, flags.labels or (), masked_words=takes_words
+    )
+    has_head = hasattr(source.model, "backbone")
+    if not part and (line := left_out(folder, has_head)):
+        print(line)
+    return source
 
 
 def _targets(config: Any) -> "dict[str, Target]":

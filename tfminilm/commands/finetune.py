@@ -13,6 +13,7 @@ from tfminilm.commands import strategy_flags, task_flags
 from tfminilm.errors import UsageError, UserError
 
 if TYPE_CHECKING:
+    from tfminilm.tasks.judgement import Evidence
     from tfminilm.train.finetune import FineTuning
 
 DESCRIPTION = "Fine-tunes a backbone on a task and scores it."
@@ -50,27 +51,7 @@ def define_flags(flags: flags.FlagValues) -> None:
         "weight_decay", 0.01, "Decay of all weights but norms and biases."
     )
     flags.DEFINE_float("dropout", 0.1, "Dropout rate at the head.")
-    flags.DEFINE_string(
-        "class_weights",
-        "",
-        "How much an example of a class counts: balanced (rare classes as "
-        "much as others), or as in a:2,b:0.5 (the others 1).",
-    )
-    flags.DEFINE_float(
-        "oversampling",
-        0.0,
-        "Repeat the examples of rare classes: 1 for as many of each as of the "
-        "most frequent, 0.5 for half of the way, 0 for none.",
-    )
-    flags.DEFINE_float(
-        "label_smoothing", 0.0, "Share of a label that all classes get alike."
-    )
-    flags.DEFINE_float(
-        "focal_gamma",
-        0.0,
-        "Exponent of the focal loss, such as 2: examples that the model is "
-        "sure of count less (0: cross-entropy).",
-    )
+    _define_labels(flags)
     flags.DEFINE_string(
         "best_by",
         "",
@@ -98,6 +79,31 @@ def define_flags(flags: flags.FlagValues) -> None:
     )
 
 
+def _define_labels(flags: flags.FlagValues) -> None:
+    """Define how much examples and their labels count."""
+    flags.DEFINE_string(
+        "class_weights",
+        "",
+        "How much an example of a class counts: balanced (rare classes as "
+        "much as others), or as in a:2,b:0.5 (the others 1).",
+    )
+    flags.DEFINE_float(
+        "oversampling",
+        0.0,
+        "Repeat the examples of rare classes: 1 for as many of each as of the "
+        "most frequent, 0.5 for half of the way, 0 for none.",
+    )
+    flags.DEFINE_float(
+        "label_smoothing", 0.0, "Share of a label that all classes get alike."
+    )
+    flags.DEFINE_float(
+        "focal_gamma",
+        0.0,
+        "Exponent of the focal loss, such as 2: examples that the model is "
+        "sure of count less (0: cross-entropy).",
+    )
+
+
 def run(flags: flags.FlagValues) -> None:
     """Fine-tune, and write and print the results.
 
@@ -112,12 +118,10 @@ def run(flags: flags.FlagValues) -> None:
     seeds = _seeds(flags.seeds)
     task = task_flags.parse(flags, "finetune")
     quiet.import_tensorflow()
-    from tfminilm import files
     from tfminilm.export.card.publish import write_beside
-    from tfminilm.report.collected import Collected, write_page
+    from tfminilm.report.collected import Collected
     from tfminilm.report.machine import machine
     from tfminilm.train import finetune, score
-    from tfminilm.typed_json import to_json
 
     workdir = pathlib.Path(flags.workdir)
     folders = _folders(workdir, seeds)
@@ -142,7 +146,6 @@ def run(flags: flags.FlagValues) -> None:
     }
     if not context.is_chief:
         return
-    evidence = collected.judge()
     results = {
         "task": task.name,
         "model": flags.model,
@@ -151,15 +154,28 @@ def run(flags: flags.FlagValues) -> None:
         "metrics": score.summary(runs),
         "settings": _settings(specs[seeds[0]]),
         "machine": machine(),
-        "evidence": to_json(evidence),
     }
-    files.write_json(workdir / "results.json", results)
-    if evidence:
-        write_page(workdir / "results.html", evidence)
+    _write(workdir, results, collected.judge())
     for folder in folders.values():
         write_beside(None, folder)
     summary = {key: results[key] for key in ("task", "seeds", "metrics")}
     print(json.dumps(summary, indent=2))
+
+
+def _write(
+    workdir: pathlib.Path,
+    results: dict[str, Any],
+    evidence: "dict[str, Evidence]",
+) -> None:
+    """Write the results, and a page of the evidence where there is any."""
+    from tfminilm import files
+    from tfminilm.report.collected import write_page
+    from tfminilm.typed_json import to_json
+
+    results = {**results, "evidence": to_json(evidence)}
+    files.write_json(workdir / "results.json", results)
+    if evidence:
+        write_page(workdir / "results.html", evidence)
 
 
 def _seeds(texts: list[str]) -> list[int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from tfminilm import quiet
+from tfminilm.commands import task_flags
 from tfminilm.commands.recipes import load_recipe
 from tfminilm.errors import UsageError, UserError, in_one_line
 
@@ -39,12 +40,7 @@ def define_flags(flags: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "model", None, "What `export` takes: a workdir, preset or folder."
     )
-    flags.DEFINE_enum(
-        "as",
-        None,
-        ["encoder", "task"],
-        "What to try of a model with a head, as in `export`.",
-    )
+    task_flags.define_head(flags)
     flags.DEFINE_list("targets", list(CLIENTS), "Those to try, between commas.")
 
 
@@ -71,7 +67,9 @@ def run(flags: flags.FlagValues) -> None:
     from tfminilm.train import at_step
 
     source = load_exportable(
-        at_step.folder_of(flags.model), getattr(flags, "as") or ""
+        at_step.folder_of(flags.model),
+        getattr(flags, "as") or "",
+        flags.labels or (),
     )
     rows = []
     for name in targets:

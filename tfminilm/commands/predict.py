@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from tfminilm.commands import task_flags
 from tfminilm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _CHUNK = 2048
 
 def define_flags(flags: flags.FlagValues) -> None:
     """Define the command's flags."""
-    from tfminilm.inference import tables, written
+    from tfminilm.inference import written
 
     flags.DEFINE_string(
         "model",
@@ -28,12 +29,41 @@ def define_flags(flags: flags.FlagValues) -> None:
         "checkpoints), KerasHub preset, Hugging Face folder, or what export "
         "wrote: a bundle, its .zip, an ONNX folder or a SavedModel.",
     )
-    flags.DEFINE_multi_string("text", None, "A text")
+    _define_texts(flags)
+    flags.DEFINE_string(
+        "output",
+        None,
+        "File to write: .csv, .jsonl or .txt; by default standard output. It "
+        "has the columns of --file and those of the predictions, which begin "
+        "with predicted_. An older file is replaced.",
+    )
+    flags.DEFINE_enum(
+        "format",
+        None,
+        list(written.FORMATS),
+        "What to write: lines for people, csv or jsonl; by default by the "
+        "ending of --output, else lines.",
+    )
+    task_flags.define_head(flags)
+    flags.DEFINE_integer(
+        "max_length",
+        None,
+        "Tokens at which a text is cut; by default as the model was "
+        "fine-tuned or exported.",
+        lower_bound=1,
+    )
+
+
+def _define_texts(flags: flags.FlagValues) -> None:
+    """Define the flags that say where the texts are."""
+    from tfminilm.inference import tables
+
+    flags.DEFINE_multi_string("text", None, "A text.")
     flags.DEFINE_multi_string(
         "context",
         None,
         "For a model that reads two texts together: the second one of each "
-        "--text, such as the context of a question",
+        "--text, such as the context of a question.",
     )
     flags.DEFINE_string(
         "file",
@@ -56,37 +86,6 @@ def define_flags(flags: flags.FlagValues) -> None:
         "those called text, sentence, question and context, or so.",
     )
     flags.DEFINE_bool("skip_blank", False, "Leave out rows without a text.")
-    flags.DEFINE_string(
-        "output",
-        None,
-        "File to write: .csv, .jsonl or .txt; by default standard output. It "
-        "has the columns of --file and those of the predictions, which begin "
-        "with predicted_. An older file is replaced.",
-    )
-    flags.DEFINE_enum(
-        "format",
-        None,
-        list(written.FORMATS),
-        "What to write: lines for people, csv or jsonl; by default by the "
-        "ending of --output, else lines.",
-    )
-    flags.DEFINE_enum(
-        "as",
-        None,
-        ["encoder", "task"],
-        "What to ask of a model with a head: the encoder alone, for "
-        "embeddings, or (task) nothing but the head.",
-    )
-    flags.DEFINE_list(
-        "labels", None, "Names of the classes, if the model has none."
-    )
-    flags.DEFINE_integer(
-        "max_length",
-        None,
-        "Tokens at which a text is cut; by default as the model was "
-        "fine-tuned or exported.",
-        lower_bound=1,
-    )
 
 
 def run(flags: flags.FlagValues) -> None:

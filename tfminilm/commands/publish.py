@@ -5,6 +5,7 @@ import pathlib
 from absl import flags
 
 from tfminilm import quiet
+from tfminilm.commands import task_flags
 from tfminilm.errors import UsageError
 
 DESCRIPTION = "Writes a folder for the Hugging Face Hub, with a model card."
@@ -47,19 +48,7 @@ def define_flags(flags: flags.FlagValues) -> None:
         None,
         "A sentence about the model; by default it is generated.",
     )
-    flags.DEFINE_list(
-        "labels",
-        None,
-        "The names of the model's classes in the order of its outputs, if its "
-        "folder does not say them, as KerasHub's presets.",
-    )
-    flags.DEFINE_enum(
-        "as",
-        None,
-        ["encoder", "task"],
-        "What to write of a model with a head: the encoder alone, or (by "
-        "default) the head too; task also refuses an encoder without one.",
-    )
+    task_flags.define_head(flags)
 
 
 def run(flags: flags.FlagValues) -> None:

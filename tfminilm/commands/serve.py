@@ -2,6 +2,7 @@
 
 from absl import flags
 
+from tfminilm.commands import task_flags
 from tfminilm.errors import UsageError
 from tfminilm.serve.settings import Limits
 
@@ -10,7 +11,6 @@ DESCRIPTION = "Serves a model over HTTP, for trials and small services."
 
 def define_flags(flags: flags.FlagValues) -> None:
     """Define the command's flags."""
-    usual = Limits()
     flags.DEFINE_string(
         "model",
         None,
@@ -31,6 +31,23 @@ def define_flags(flags: flags.FlagValues) -> None:
         0,
         256,
     )
+    _define_limits(flags)
+    flags.DEFINE_integer(
+        "max_length", None, "Tokens at which a text is cut.", lower_bound=1
+    )
+    task_flags.define_head(flags)
+    flags.DEFINE_bool("access_log", False, "Print a line for each request.")
+    flags.DEFINE_integer(
+        "stop_seconds",
+        30,
+        "Seconds in which what was asked is answered after SIGTERM.",
+        1,
+    )
+
+
+def _define_limits(flags: flags.FlagValues) -> None:
+    """Define how much the server takes at once."""
+    usual = Limits()
     flags.DEFINE_integer(
         "max_batch",
         usual.max_batch,
@@ -60,26 +77,6 @@ def define_flags(flags: flags.FlagValues) -> None:
         "max_characters",
         usual.max_characters,
         "Characters of a text, or of two that are read together.",
-        1,
-    )
-    flags.DEFINE_integer(
-        "max_length", None, "Tokens at which a text is cut.", lower_bound=1
-    )
-    flags.DEFINE_enum(
-        "as",
-        None,
-        ["encoder", "task"],
-        "What to serve of a model with a head: the encoder alone, for "
-        "embeddings, or (task) nothing but the head.",
-    )
-    flags.DEFINE_list(
-        "labels", None, "Names of the classes, if the model has none."
-    )
-    flags.DEFINE_bool("access_log", False, "Print a line for each request.")
-    flags.DEFINE_integer(
-        "stop_seconds",
-        30,
-        "Seconds in which what was asked is answered after SIGTERM.",
         1,
     )
 

@@ -53,6 +53,19 @@ def define_labels(flags: flags.FlagValues) -> None:
     )
 
 
+def define_head(flags: flags.FlagValues) -> None:
+    """Define the flags that say what of a model with a head is used."""
+    flags.DEFINE_enum(
+        "as",
+        None,
+        ["encoder", "task"],
+        "What to use of a model: the encoder alone, or its head for a task "
+        "(then one without a head is refused); by default the head, if it has "
+        "one.",
+    )
+    define_labels(flags)
+
+
 def _define_own_file(flags: flags.FlagValues) -> None:
     """Define the flags of csv:FILE."""
     from tfminilm.tasks.kinds import COLUMN_KINDS

@@ -86,17 +86,16 @@ def export(
                     model, tokenizer, target, beside, texts, settings, words
                 )
             except UserError as error:  # Too far from Keras, for example.
-                tried.append(f"{target.name}: {error}")
-                say(f"  {tried[-1]}")
-                continue
-            size = max(x.bytes for x in manifest.files.values()) / 1e6
-            after = ask(beside, validation).headline
-            drop = 100 * (before - after)
-            tried.append(
-                f"{target.name}: {size:.1f} MB, {drop:+.2f} points lost"
-            )
+                line, is_within = str(error), False
+            else:
+                size = max(x.bytes for x in manifest.files.values()) / 1e6
+                drop = 100 * (before - ask(beside, validation).headline)
+                line = f"{size:.1f} MB, {drop:+.2f} points lost"
+                is_within = size <= options.budget_mb
+                is_within &= drop <= options.max_drop
+            tried.append(f"{target.name}: {line}")
             say(f"  {tried[-1]}")
-            if size <= options.budget_mb and drop <= options.max_drop:
+            if is_within:
                 _keep(beside, output)
                 return
     raise UserError(

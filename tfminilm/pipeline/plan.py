@@ -77,34 +77,10 @@ def plan(
     Raises:
         UserError: an option is beyond what the teacher has.
     """
-    reasons = {}
-    max_length = options.max_length
-    reasons["max_length"] = "as told"
-    if not max_length:
-        need = math.ceil(np.quantile(lengths, _SHARE_WHOLE))
-        most = min(_MOST_TOKENS, longest)
-        max_length = min(max(16, 8 * math.ceil(need / 8)), most)
-        cut = np.mean(lengths > max_length)
-        reasons["max_length"] = (
-            f"99 of 100 texts have up to {need} tokens; {cut:.1%} are cut"
-        )
-    if max_length > longest:
-        raise UserError(
-            f"--max_length is {max_length}, but the teacher has positions for "
-            f"{longest}: give {longest} or less"
-        )
     each = math.ceil(examples / options.batch_size)
-    epochs = options.epochs
-    reasons["epochs"] = "as told"
-    if not epochs:
-        fewest = max(_FEWEST_STEPS, _STEPS_A_CLASS * classes)
-        epochs = math.ceil(fewest / each)
-        epochs = min(max(epochs, _FEWEST_EPOCHS), _MOST_EPOCHS)
-        of_what = f" of {classes} classes" if classes else ""
-        reasons["epochs"] = (
-            f"{examples:,} texts{of_what} need {fewest:,} steps or more, "
-            f"{each} a round"
-        )
+    reasons = {}
+    max_length, reasons["max_length"] = _length(options, lengths, longest)
+    epochs, reasons["epochs"] = _rounds(options, examples, each, classes)
     layers = options.num_layers or max(1, teacher["num_layers"] // 2)
     if layers > teacher["num_layers"]:
         raise UserError(
@@ -120,6 +96,41 @@ def plan(
     reasons["student_steps"] = f"{_STUDENT_ROUNDS} times the teacher's"
     return Plan(
         max_length, epochs, {**teacher, "num_layers": layers}, steps, reasons
+    )
+
+
+def _length(
+    options: Options, lengths: np.ndarray, longest: int
+) -> tuple[int, str]:
+    """Choose the tokens that texts are cut to, and say why."""
+    if options.max_length > longest:
+        raise UserError(
+            f"--max_length is {options.max_length}, but the teacher has "
+            f"positions for {longest}: give {longest} or less"
+        )
+    if options.max_length:
+        return options.max_length, "as told"
+    need = math.ceil(np.quantile(lengths, _SHARE_WHOLE))
+    most = min(_MOST_TOKENS, longest)
+    max_length = min(max(16, 8 * math.ceil(need / 8)), most)
+    cut = np.mean(lengths > max_length)
+    return max_length, (
+        f"99 of 100 texts have up to {need} tokens; {cut:.1%} are cut"
+    )
+
+
+def _rounds(
+    options: Options, examples: int, each: int, classes: int
+) -> tuple[int, str]:
+    """Choose the teacher's rounds, of `each` steps, and say why."""
+    if options.epochs:
+        return options.epochs, "as told"
+    fewest = max(_FEWEST_STEPS, _STEPS_A_CLASS * classes)
+    epochs = math.ceil(fewest / each)
+    of_what = f" of {classes} classes" if classes else ""
+    return min(max(epochs, _FEWEST_EPOCHS), _MOST_EPOCHS), (
+        f"{examples:,} texts{of_what} need {fewest:,} steps or more, "
+        f"{each} a round"
     )
 
 

@@ -63,6 +63,13 @@ def gather(
         rows = evidence.bounds(values.tolist(), drawn)
         return dict(zip(metrics, rows, strict=True))
 
+    def difference(first: str, second: str) -> Difference:
+        one, other = place[first], place[second]
+        value = whole[one] - whole[other]
+        drawn = samples[:, one] - samples[:, other]
+        return Difference(first, second, interval(value, drawn))
+
+    disagreeing = unlike(answers[shown], answers[against]) if against else ()
     return Evidence(
         task=task,
         split=split,
@@ -77,23 +84,9 @@ def gather(
             )
             for name, one in answers.items()
         },
-        differences=tuple(
-            Difference(
-                first,
-                second,
-                interval(
-                    whole[place[first]] - whole[place[second]],
-                    samples[:, place[first]] - samples[:, place[second]],
-                ),
-            )
-            for first, second in pairs
-        ),
+        differences=tuple(difference(*pair) for pair in pairs),
         worst=_mistakes(texts, answers, shown, _worst(answers[shown])),
-        disagreements=_mistakes(
-            texts, answers, shown, unlike(answers[shown], answers[against])
-        )
-        if against
-        else (),
+        disagreements=_mistakes(texts, answers, shown, disagreeing),
     )
 
 

@@ -90,10 +90,7 @@ def export_folder(
     backbone = getattr(model, "backbone", model)
     _require_positions(target, backbone)
     identity = contents.identity(model, target, settings, description)
-    rows = calibration.as_texts(texts, settings)
-    if getattr(backbone, "num_segments", 2) < 2:
-        # The second text of a pair is of the second segment.
-        rows = [row for row in rows if len(row) == 1]
+    rows = _rows(texts, settings, backbone)
     size = 4 * model.count_params()
     with files.new_directory(output_dir, size, require_replaceable) as folder:
         tokenizer_settings = _write_vocabulary(
@@ -126,6 +123,18 @@ def export_folder(
         )
         files.write_json(folder / MANIFEST, to_json(manifest))
     return manifest
+
+
+def _rows(
+    texts: Sequence[str] | Sequence[calibration.Texts],
+    settings: Settings | None,
+    backbone: keras.Model,
+) -> list[calibration.Texts]:
+    rows = calibration.as_texts(texts, settings)
+    if getattr(backbone, "num_segments", 2) < 2:
+        # The second text of a pair is of the second segment.
+        return [row for row in rows if len(row) == 1]
+    return rows
 
 
 def _require_positions(target: Target, backbone: keras.Model) -> None:
