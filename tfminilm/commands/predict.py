@@ -58,12 +58,12 @@ def _define_texts(flags: flags.FlagValues) -> None:
     """Define the flags that say where the texts are."""
     from tfminilm.inference import tables
 
-    flags.DEFINE_multi_string("text", None, "A text.")
+    flags.DEFINE_multi_string("text", None, "A text")
     flags.DEFINE_multi_string(
         "context",
         None,
         "For a model that reads two texts together: the second one of each "
-        "--text, such as the context of a question.",
+        "--text, such as the context of a question",
     )
     flags.DEFINE_string(
         "file",
