@@ -1,10 +1,9 @@
 """A fine-tuned model as a Hugging Face folder, and what is made of that."""
 
-import importlib.util
 import json
-import pathlib
 
 import keras
+import make_hugging_face as made
 import numpy as np
 import pytest
 
@@ -17,11 +16,6 @@ from tfminilm.teachers import load_tokenizer
 pytestmark = pytest.mark.filterwarnings(
     "ignore:the load_module:DeprecationWarning"
 )
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-path = GOLDEN / "make_hugging_face.py"
-spec = importlib.util.spec_from_file_location(path.stem, path)
-made = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(made)
 
 TEXTS = ("the cat sat", "a mat sat on", "the cats and a mat", "the mating cat")
 QUESTION = {

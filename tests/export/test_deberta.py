@@ -1,9 +1,8 @@
 """DeBERTa-v3 in Hugging Face folders of ours, and on phones."""
 
-import importlib.util
-import pathlib
-
 import keras
+import make_deberta_folders as made
+import make_token_ids
 import numpy as np
 import pytest
 import sentencepiece
@@ -17,11 +16,6 @@ from tfminilm.export.litert.convert import convert
 from tfminilm.export.target import Target
 from tfminilm.tasks import encode, heads
 from tfminilm.tokenizer import pieces
-
-_PATH = pathlib.Path(__file__).parents[1] / "golden/make_deberta_folders.py"
-_spec = importlib.util.spec_from_file_location(_PATH.stem, _PATH)
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +58,7 @@ def test_transformers_computes_the_same(name, folders, golden):
 
 @pytest.mark.parametrize("name", ["bare", "classes"])
 def test_tokenizers_agree(name, folders, golden):
-    lines = list(made.script("make_token_ids").LINES)
+    lines = list(make_token_ids.LINES)
     read = teachers.load_tokenizer(folders / name)
     ids, lengths = encode.tokens_of(lines, read)
     assert lengths.tolist() == golden[f"{name}/lengths"].tolist()
@@ -156,7 +150,7 @@ def test_a_bundle(tmp_path):
     wanted = {"cls": 1, "sep": 2, "pad": 0, "mask": mask, "unk": 3}
     assert settings.special_ids == wanted
     assert (settings.id_offset, settings.separators_between_texts) == (0, 1)
-    lines = list(made.script("make_token_ids").LINES)
+    lines = list(make_token_ids.LINES)
     ids, lengths = encode.tokens_of(lines, tokenizer)
     for one, other in zip(
         encode.tokens_of(lines, bundle.tokenizer), (ids, lengths), strict=True

@@ -1,12 +1,12 @@
 """Hugging Face folders: what `transformers` made of them, and we do."""
 
-import importlib.util
 import io
 import json
 import pathlib
 
 import keras
 import keras_hub
+import make_hugging_face as made
 import numpy as np
 import pytest
 import sentencepiece
@@ -33,15 +33,6 @@ NAMES = {
 }
 
 
-def load_script():
-    path = GOLDEN / "make_hugging_face.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = load_script()
 ENCODERS = [k for k, kind in made.CLASSES.items() if kind == "AutoModel"]
 WHOLE = [
     f"{family}{end}"

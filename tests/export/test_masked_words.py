@@ -1,10 +1,10 @@
 """Heads for masked words in Hugging Face folders."""
 
-import importlib.util
 import json
 import pathlib
 
 import keras
+import make_masked_words as made
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -20,15 +20,6 @@ from tfminilm.export.target import Target
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
 
-def load_script():
-    path = GOLDEN / "make_masked_words.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = load_script()
 TARGET = Target(format="hugging_face", lengths=(8,))
 
 

@@ -1,10 +1,8 @@
 """MPNet on phones and in Hugging Face folders."""
 
-import importlib.util
 import json
-import pathlib
-import sys
 
+import make_mpnet as made
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -22,27 +20,11 @@ from tfminilm.export.target import Target
 from tfminilm.private.encoders import encoder_parts
 from tfminilm.tasks import encode, heads
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 # What `transformers` calls our outputs.
 NAMES = {
     "sequence_output": "last_hidden_state",
     "pooled_output": "pooler_output",
 }
-
-
-def load_script():
-    path = GOLDEN / "make_mpnet.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-made = load_script()
 
 
 @pytest.fixture(scope="module")

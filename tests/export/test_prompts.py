@@ -1,9 +1,9 @@
 """Prompts of sentence-transformers in what is exported."""
 
-import importlib.util
 import json
 import pathlib
 
+import make_prompts as made
 import numpy as np
 import pytest
 
@@ -14,11 +14,6 @@ from tfminilm.export.target import Target
 from tfminilm.export.text_tasks.writer import export_text_task
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-_spec = importlib.util.spec_from_file_location(
-    "make_prompts", GOLDEN / "make_prompts.py"
-)
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 NUMBERS = np.load(made.GOLDEN)
 # An empty text is none for `embed`.
 PLACES = [i for i, text in enumerate(made.TEXTS) if text]

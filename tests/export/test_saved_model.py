@@ -1,6 +1,5 @@
 """A SavedModel that takes texts, in every client that opens one."""
 
-import importlib.util
 import json
 import pathlib
 import shutil
@@ -8,6 +7,7 @@ import subprocess
 import sys
 
 import keras
+import make_hugging_face as made
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -20,12 +20,6 @@ from tfminilm.export.target import Target
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task
 from tfminilm.teachers.embedding import TextEmbedding, set_embedding
-
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-path = GOLDEN / "make_hugging_face.py"
-spec = importlib.util.spec_from_file_location(path.stem, path)
-made = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(made)
 
 TEXTS = [
     "the cat sat on a mat",

@@ -8,20 +8,16 @@ and shapes of the tensors, and in float32 the last states, the attention
 probabilities of each layer, and the logits.
 """
 
-import importlib.util
 import json
 import pathlib
 import sys
 import tempfile
 
+import make_imports as imports
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
 GOLDEN = HERE / "deberta.npz"
-_PATH = HERE / "make_imports.py"
-_spec = importlib.util.spec_from_file_location(_PATH.stem, _PATH)
-imports = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(imports)
 
 # As of the published ones, but for the sizes.
 V3 = imports.SIZES | {

@@ -11,10 +11,10 @@ and the digest of each folder's weights.
 """
 
 import hashlib
-import importlib.util
 import pathlib
 import sys
 
+import make_token_ids
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
@@ -27,14 +27,6 @@ CLASSES = {
     "span": "AutoModelForQuestionAnswering",
 }
 PAIR = ("a cat", "don't <mask> it")
-
-
-def script(name):
-    path = HERE / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def batch():
@@ -106,7 +98,7 @@ def read(root):
     import transformers
 
     warnings.simplefilter("error")
-    lines = list(script("make_token_ids").LINES)
+    lines = list(make_token_ids.LINES)
     found = {}
     for name, class_name in CLASSES.items():
         folder = root / name

@@ -11,7 +11,6 @@ line are text. `slow.json` has the ids of the older version's own code, which
 runs SentencePiece.
 """
 
-import importlib.util
 import io
 import json
 import pathlib
@@ -19,12 +18,10 @@ import sys
 import tempfile
 import unicodedata
 
+import make_token_ids as made
+
 HERE = pathlib.Path(__file__).parent
 FOLDER = HERE / "token_ids" / "deberta_v3"
-_PATH = HERE / "make_token_ids.py"
-_spec = importlib.util.spec_from_file_location(_PATH.stem, _PATH)
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 
 def write():

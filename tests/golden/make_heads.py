@@ -7,20 +7,16 @@ numbers come about as in `make_imports.py`; stored are the settings, the names
 and shapes of the tensors, and the logits of its batch in float32.
 """
 
-import importlib.util
 import json
 import pathlib
 import sys
 import tempfile
 
+import make_imports as imports
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
 GOLDEN = HERE / "heads.npz"
-_PATH = HERE / "make_imports.py"
-_spec = importlib.util.spec_from_file_location(_PATH.stem, _PATH)
-imports = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(imports)
 
 THREE = {"id2label": {0: "yes", 1: "maybe", 2: "no"}}
 SCORE = {"id2label": {0: "LABEL_0"}, "problem_type": "regression"}

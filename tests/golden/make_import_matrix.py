@@ -11,21 +11,17 @@ of `DTYPES`; the library loads that and computes in float32. Of the outputs at
 real tokens, `FEW` random sums are kept, and the largest number.
 """
 
-import importlib.util
 import json
 import pathlib
 import sys
 import tempfile
 import zlib
 
+import make_imports as imports
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
 GOLDEN = HERE / "import_matrix.npz"
-_PATH = HERE / "make_imports.py"
-_spec = importlib.util.spec_from_file_location(_PATH.stem, _PATH)
-imports = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(imports)
 
 DTYPES = ("float32", "float16", "bfloat16")
 PARTS = "float32 in parts"

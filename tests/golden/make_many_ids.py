@@ -19,7 +19,6 @@ the same score in different ways; a short digest of the ids of each line by
 
 import gzip
 import hashlib
-import importlib.util
 import io
 import json
 import pathlib
@@ -28,12 +27,8 @@ import sys
 import tempfile
 import unicodedata
 
+import make_token_ids as token_ids
 import numpy as np
-
-_PATH = pathlib.Path(__file__).with_name("make_token_ids.py")
-_spec = importlib.util.spec_from_file_location(_PATH.stem, _PATH)
-token_ids = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(token_ids)
 
 GOLDEN = token_ids.HERE / "many.json"
 BLOCK = 50

@@ -10,12 +10,13 @@ errors and no tensor missing or left over, and stores the logits of the tokens
 of a ragged batch and the digest of each folder.
 """
 
-import importlib.util
 import pathlib
 import shutil
 import sys
 import tempfile
 
+import make_deberta_folders
+import make_hugging_face as made
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
@@ -53,17 +54,6 @@ SIZE = {
 }
 
 
-def script(name):
-    path = HERE / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = script("make_hugging_face")
-
-
 def batch():
     """Three sequences of 11, 7 and 1 tokens, all in the first segment."""
     given = made.batch()
@@ -82,7 +72,7 @@ def tokenizer(name):
             pathlib.Path(folder, "model.safetensors").touch()
             return teachers.load_tokenizer(folder)
     if name == "deberta_v3":
-        return script("make_deberta_folders").build("span")[1]
+        return make_deberta_folders.build("span")[1]
     return made.tokenizer(VARIANTS.get(name, name))
 
 

@@ -12,12 +12,13 @@ The folder holds a small tokenizer of ModernBERT's kind, and the ids that
 `AutoTokenizer` makes of the lines of `make_token_ids.py` and of `LINES`.
 """
 
-import importlib.util
 import json
 import pathlib
 import sys
 import tempfile
 
+import make_imports
+import make_token_ids
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
@@ -67,15 +68,6 @@ CASES = {
 }
 
 
-def script(name):
-    """Another script beside this one."""
-    path = HERE / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def batch():
     """Three sequences of 20, 13 and 1 tokens."""
     random = np.random.default_rng(0)
@@ -89,12 +81,12 @@ def batch():
 
 def write(golden, name, folder):
     """The Hugging Face folder of a case; returns its settings and tensors."""
-    return script("make_imports").write(golden, name, folder)
+    return make_imports.write(golden, name, folder)
 
 
 def lines():
     """All lines that are cut."""
-    return [*script("make_token_ids").LINES, *LINES]
+    return [*make_token_ids.LINES, *LINES]
 
 
 def measure(name, folder):

@@ -12,21 +12,17 @@ with the default prompt, with each of the others by its name, and with none.
 the library says of that.
 """
 
-import importlib.util
 import json
 import pathlib
 import shutil
 import sys
 import tempfile
 
+import make_sentence_transformers as library
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
 GOLDEN = HERE / "prompts.npz"
-_PATH = HERE / "make_sentence_transformers.py"
-_spec = importlib.util.spec_from_file_location(_PATH.stem, _PATH)
-library = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(library)
 TEXTS = [*library.TEXTS, "  a mat"]
 # The first one is the default; the last one is no text at all.
 PROMPTS = {"query": "the cat: ", "passage": "On a mat", "document": ""}

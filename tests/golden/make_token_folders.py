@@ -14,6 +14,7 @@ import numpy as np
 
 HERE = pathlib.Path(__file__).parent
 _PATH = HERE / "make_hugging_face.py"
+# A copy of its own, which is changed below.
 _spec = importlib.util.spec_from_file_location(_PATH.stem, _PATH)
 made = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(made)

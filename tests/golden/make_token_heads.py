@@ -16,6 +16,7 @@ import numpy as np
 HERE = pathlib.Path(__file__).parent
 GOLDEN = HERE / "token_heads.npz"
 _PATH = HERE / "make_heads.py"
+# A copy of its own, which is changed below.
 _spec = importlib.util.spec_from_file_location(_PATH.stem, _PATH)
 heads = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(heads)

@@ -1,9 +1,8 @@
 """Small models with heads, and what export makes of them."""
 
-import importlib.util
-import pathlib
 import shutil
 
+import make_hugging_face
 import pytest
 
 import tfminilm
@@ -12,7 +11,6 @@ from tfminilm.tasks import heads
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 TASKS = {
     "bert_classifier": "sst2",
     "bert_score": "stsb",
@@ -31,17 +29,10 @@ TARGETS = {
 LENGTHS = {"squad": "100", "sst2": "8,14", "stsb": "14"}
 
 
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, GOLDEN / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def saved(randomise, tmp_path_factory):
     """`saved(name)`: the workdir of a finished run of a small model."""
-    made, root = script("make_hugging_face"), tmp_path_factory.mktemp("saved")
+    made, root = make_hugging_face, tmp_path_factory.mktemp("saved")
 
     def save(name):
         folder = root / name / "student"

@@ -1,12 +1,12 @@
 """What a loaded model says, wherever it came from."""
 
-import importlib.util
 import pathlib
 import re
 import shutil
 import zipfile
 
 import keras
+import make_sentence_transformers as made
 import numpy as np
 import pytest
 
@@ -18,10 +18,6 @@ from tfminilm.teachers.load import load_tokenizer
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 FOLDERS = GOLDEN / "sentence_transformers"
-path = GOLDEN / "make_sentence_transformers.py"
-spec = importlib.util.spec_from_file_location(path.stem, path)
-made = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(made)
 
 TEXTS = [
     "the cat sat on a mat",

@@ -1,9 +1,8 @@
 """Models that serve: small real ones, and one that a test steers."""
 
-import importlib.util
-import pathlib
 import threading
 
+import make_hugging_face as made
 import pytest
 
 from tfminilm.errors import UserError
@@ -13,17 +12,12 @@ from tfminilm.tasks.predictions import ScorePrediction
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 TASKS = {"classifier": "sst2", "span": "squad", "score": "stsb"}
 
 
 @pytest.fixture(scope="session")
 def make_model(randomise):
     """`make_model(head)`: a small BERT with that head, ready to be asked."""
-    path = GOLDEN / "make_hugging_face.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
 
     def make(head):
         task = get_task(TASKS[head])

@@ -1,11 +1,11 @@
 """ModernBERT's heads: as `transformers` has them, in, out and on a phone."""
 
-import importlib.util
 import json
 import pathlib
 
 import keras
 import keras_hub
+import make_modernbert as made
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -21,11 +21,6 @@ from tfminilm.teachers.heads import find_head
 from tfminilm.tokenizer.hugging_face import with_bert_rules
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-SPEC = importlib.util.spec_from_file_location(
-    "make_modernbert", GOLDEN / "make_modernbert.py"
-)
-made = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(made)
 OUTPUTS = {
     "cls": ["logits"],
     "mean": ["logits"],

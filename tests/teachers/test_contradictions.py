@@ -1,11 +1,11 @@
 """Folders whose files contradict each other: refused, or right all the same."""
 
-import importlib.util
 import json
 import pathlib
 import re
 
 import keras
+import make_imports as made
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -18,11 +18,6 @@ from tfminilm.teachers import load_backbone, load_masked_lm, load_tokenizer
 from tfminilm.teachers.heads import find_head
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-_spec = importlib.util.spec_from_file_location(
-    "make_imports", GOLDEN / "make_imports.py"
-)
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 # Of the golden's 40 rows; a table may be longer, and no shorter.

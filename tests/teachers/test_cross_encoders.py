@@ -1,10 +1,10 @@
 """Cross-encoders of sentence-transformers: their logits, scores and limits."""
 
-import importlib.util
 import json
 import pathlib
 import shutil
 
+import make_cross_encoders as made
 import numpy as np
 import pytest
 
@@ -19,10 +19,6 @@ from tfminilm.train.distillation import select_job
 from tfminilm.train.recipe import DataSpec, Recipe, StudentSpec
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-path = GOLDEN / "make_cross_encoders.py"
-spec = importlib.util.spec_from_file_location(path.stem, path)
-made = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(made)
 FOLDER = GOLDEN / "cross_encoders"
 STSB = get_task("stsb")
 CLASSES = Task("nli", "classification", (), (), ("a", "b", "c"))

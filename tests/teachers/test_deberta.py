@@ -1,11 +1,10 @@
 """DeBERTa-v3 from Hugging Face folders: right to 1e-5, or refused by name."""
 
-import importlib.util
 import json
-import pathlib
 
 import keras
 import keras_hub
+import make_deberta as made
 import numpy as np
 import pytest
 
@@ -16,10 +15,6 @@ from tfminilm.private.encoders import Buckets, kerashub_buckets
 from tfminilm.tasks import heads
 from tfminilm.teachers.faster import faster
 
-_PATH = pathlib.Path(__file__).parents[1] / "golden" / "make_deberta.py"
-_spec = importlib.util.spec_from_file_location(_PATH.stem, _PATH)
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 TOLERANCE = 1e-5
 
 

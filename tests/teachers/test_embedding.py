@@ -1,10 +1,10 @@
 """Embeddings of texts: what sentence-transformers computes, and we do."""
 
-import importlib.util
 import json
 import pathlib
 import shutil
 
+import make_sentence_transformers as made
 import numpy as np
 import pytest
 
@@ -27,17 +27,6 @@ SAID = {
     "cls": TextEmbedding("cls", normalize=False, max_length=16),
     MINILM: TextEmbedding("mean", normalize=True, max_length=256),
 }
-
-
-def load_script():
-    path = GOLDEN / "make_sentence_transformers.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = load_script()
 
 
 def embed(source):

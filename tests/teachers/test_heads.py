@@ -1,10 +1,10 @@
 """Heads of Hugging Face folders: right to 1e-5, or refused by name."""
 
-import importlib.util
 import json
 import pathlib
 
 import keras
+import make_heads as made
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -16,14 +16,6 @@ from tfminilm.tasks.settings import Settings, has_head
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
 
-def load_script(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = load_script(GOLDEN / "make_heads.py")
 READ = [
     name
     for name in made.CASES

@@ -3,13 +3,13 @@
 What is right, and what is refused, is the table of `docs/results/imports.md`.
 """
 
-import importlib.util
 import itertools
 import json
 import pathlib
 import zlib
 
 import keras
+import make_import_matrix as made
 import ml_dtypes  # noqa: F401  NumPy's bfloat16.
 import numpy as np
 import pytest
@@ -19,11 +19,6 @@ from tfminilm import UserError, teachers
 from tfminilm.tasks import heads
 
 ROOT = pathlib.Path(__file__).parents[2]
-_spec = importlib.util.spec_from_file_location(
-    "make_import_matrix", ROOT / "tests/golden/make_import_matrix.py"
-)
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 GOLDEN = np.load(made.GOLDEN)
 FORMS = (*made.DTYPES, made.PARTS)
 TOLERANCE = 1e-4

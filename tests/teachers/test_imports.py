@@ -6,6 +6,7 @@ import pathlib
 
 import keras
 import keras_hub
+import make_imports as made
 import ml_dtypes
 import numpy as np
 import pytest
@@ -28,7 +29,6 @@ def load_script(path):
     return module
 
 
-made = load_script(GOLDEN / "make_imports.py")
 tables = load_script(pathlib.Path(__file__).with_name("import_cases.py"))
 reference = load_script(pathlib.Path(__file__).with_name("numpy_encoders.py"))
 MASKED = [

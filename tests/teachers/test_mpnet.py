@@ -7,6 +7,7 @@ import shutil
 import sys
 
 import keras
+import make_mpnet as made
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -18,8 +19,6 @@ from tfminilm.layers import relative
 from tfminilm.tasks import encode, heads
 from tfminilm.tasks.settings import Settings
 from tfminilm.teachers.embedding import TextEmbedding, embedding_of
-
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
 
 def load_script(path):
@@ -33,7 +32,6 @@ def load_script(path):
     return module
 
 
-made = load_script(GOLDEN / "make_mpnet.py")
 reference = load_script(pathlib.Path(__file__).with_name("numpy_encoders.py"))
 SENTENCES = made.HERE / "sentences"
 HEADED = [name for name in made.CASES if name.endswith(("es", "score", "span"))]

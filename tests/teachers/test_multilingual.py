@@ -1,33 +1,14 @@
 """An XLM-R that embeds texts, laid out as multilingual-E5's folder."""
 
-import importlib.util
 import json
-import pathlib
-import sys
 
+import make_multilingual as made
 import numpy as np
 
 from tfminilm import teachers
 from tfminilm.export.check import calibration, parity
 from tfminilm.tasks import encode
 from tfminilm.teachers.embedding import TextEmbedding, known_embedding
-
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-
-
-def load_script():
-    path = GOLDEN / "make_multilingual.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-made = load_script()
 
 
 def require_alike(folder, golden):

@@ -1,13 +1,12 @@
 """KerasHub alone asks a saved student about texts, and gets our answers."""
 
-import importlib.util
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
 import keras_hub
+import make_hugging_face as made
 import numpy as np
 import pytest
 
@@ -18,12 +17,6 @@ from tfminilm.tasks.task import get_task
 from tfminilm.teachers import load, masked_lm, presets
 from tfminilm.teachers.embedding import TextEmbedding, set_embedding
 from tfminilm.train.models import Backbone, MaskedLM
-
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-path = GOLDEN / "make_hugging_face.py"
-spec = importlib.util.spec_from_file_location(path.stem, path)
-made = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(made)
 
 TEXTS = [
     "the cat sat on a mat",

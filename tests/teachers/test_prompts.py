@@ -1,10 +1,10 @@
 """Texts in front of texts, as sentence-transformers puts them there."""
 
-import importlib.util
 import json
 import pathlib
 import types
 
+import make_prompts as made
 import numpy as np
 import pytest
 
@@ -23,11 +23,6 @@ from tfminilm.train.models import Models
 from tfminilm.train.sources.encoder import Encoder
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-_spec = importlib.util.spec_from_file_location(
-    "make_prompts", GOLDEN / "make_prompts.py"
-)
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 NUMBERS = np.load(made.GOLDEN)
 # An empty text is none for `embed`.
 PLACES = [i for i, text in enumerate(made.TEXTS) if text]

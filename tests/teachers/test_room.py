@@ -1,6 +1,5 @@
 """Settings of a model far larger than memory: one line, and nothing built."""
 
-import importlib.util
 import json
 import pathlib
 import random
@@ -8,6 +7,7 @@ import resource
 
 import keras
 import keras_hub
+import make_imports as made
 import numpy as np
 import pytest
 
@@ -18,11 +18,6 @@ from tfminilm.tasks.task import get_task
 from tfminilm.teachers.masked_lm import build_masked_lm
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-SPEC = importlib.util.spec_from_file_location(
-    "make_imports", GOLDEN / "make_imports.py"
-)
-made = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(made)
 # Keras would need some hundred gigabytes for each.
 HUGGING_FACE = [
     ("bert", {"vocab_size": 10**10}),

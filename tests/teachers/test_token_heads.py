@@ -1,10 +1,11 @@
 """Hugging Face's models that classify tokens: in to 1e-5, and out again."""
 
-import importlib.util
 import json
 import pathlib
 
 import keras
+import make_token_folders as written
+import make_token_heads as made
 import numpy as np
 import pytest
 
@@ -14,16 +15,6 @@ from tfminilm.tasks.settings import Settings
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
 
-def load_script(name):
-    path = GOLDEN / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = load_script("make_token_heads")
-written = load_script("make_token_folders")
 LABELS = tuple(made.TAGS["id2label"].values())
 
 

@@ -1,19 +1,10 @@
 """Folders and tokenizers of each family, with the golden's vocabularies."""
 
-import importlib.util
-import pathlib
-
+import make_token_ids as made
 import numpy as np
 import pytest
 
 from tfminilm.tasks import encode
-
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-spec = importlib.util.spec_from_file_location(
-    "make_token_ids", GOLDEN / "make_token_ids.py"
-)
-made = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(made)
 
 
 def pytest_collection_modifyitems(items):

@@ -1,11 +1,9 @@
 """CamemBERT's pieces: ids of their own, in every layout of a folder."""
 
-import importlib.util
 import json
-import pathlib
-import sys
 
 import keras_hub
+import make_camembert as made
 import numpy as np
 import pytest
 
@@ -17,22 +15,6 @@ from tfminilm.export.target import Target
 from tfminilm.tasks import encode
 from tfminilm.tokenizer import rules_of
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-
-
-def load_script():
-    path = GOLDEN / "make_camembert.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-made = load_script()
 WANTED = json.loads((made.HERE / "ids.json").read_text())
 LAYOUTS = ("both", "tokenizer.json", made.PIECES)
 

@@ -1,10 +1,10 @@
 """TensorFlow's operations cut texts as the tokenizer itself does."""
 
-import importlib.util
 import json
 import pathlib
 
 import keras_hub
+import make_many_ids as made
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,11 +15,6 @@ from tfminilm.tokenizer.hugging_face import with_bert_rules
 from tfminilm.tokenizer.in_tensorflow import WordPieces
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-_spec = importlib.util.spec_from_file_location(
-    "make_many_ids", GOLDEN / "make_many_ids.py"
-)
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 WORDS = [
     "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##a", "b", "##b",

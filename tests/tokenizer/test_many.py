@@ -1,19 +1,14 @@
 """Ids of 2,500 lines in eight scripts are those of `transformers`."""
 
-import importlib.util
 import json
 import pathlib
 
+import make_many_ids as made
 import pytest
 
 from tfminilm.teachers import load_tokenizer
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-_spec = importlib.util.spec_from_file_location(
-    "make_many_ids", GOLDEN / "make_many_ids.py"
-)
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 
 WANTED = json.loads(made.GOLDEN.read_text())

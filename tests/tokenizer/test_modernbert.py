@@ -1,10 +1,9 @@
 """ModernBERT's tokenizer: read, saved, written, and refused by name."""
 
-import importlib.util
 import json
-import pathlib
 import shutil
 
+import make_modernbert as made
 import pytest
 
 from tfminilm import UserError, students
@@ -14,12 +13,6 @@ from tfminilm.families.modernbert.tokenizer import ModernBertTokenizer
 from tfminilm.teachers import load_tokenizer
 from tfminilm.tokenizer import rules_of
 
-GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
-SPEC = importlib.util.spec_from_file_location(
-    "make_modernbert", GOLDEN / "make_modernbert.py"
-)
-made = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(made)
 WANTED = json.loads((made.TOKENIZER / "ids.json").read_text())
 
 
