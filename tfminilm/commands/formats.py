@@ -3,8 +3,8 @@
 import dataclasses
 import pathlib
 import tempfile
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from absl import flags
 
@@ -71,18 +71,23 @@ def run(flags: flags.FlagValues) -> None:
         getattr(flags, "as") or "",
         flags.labels or (),
     )
-    rows = []
+    tried = {}
     for name in targets:
         print(f"{name} ...", flush=True)
-        rows.append((CLIENTS[name], name, *_tried(source, name)))
-    _print(rows)
+        tried[name] = _tried(source, name)
+    _print(tried)
 
 
-def _tried(source: "Exportable", name: str) -> tuple[str, str]:
-    """Return the sizes that a target writes, and how near to Keras it is.
+class Written(NamedTuple):
+    """A file that a target writes: its size, and how near to Keras it is."""
 
-    Of a target that cannot be written there is the reason in place of these.
-    """
+    name: str
+    megabytes: float
+    check: str
+
+
+def _tried(source: "Exportable", name: str) -> list[Written] | str:
+    """Return what a target writes, or the reason why it cannot."""
     from tfminilm.export.check import calibration
     from tfminilm.export.target import Target
     from tfminilm.export.write import write
@@ -99,55 +104,66 @@ def _tried(source: "Exportable", name: str) -> tuple[str, str]:
                 source, target, output, calibration.SENTENCES, name
             )
         except UserError as error:
-            return "-", f"no: {error}"
+            return str(error)
         except Exception as error:  # The others are tried all the same.
-            return "-", f"no: {type(error).__name__}: {in_one_line(error)}"
-    return _sizes(manifest), _checks(manifest)
+            return f"{name}: {type(error).__name__}: {in_one_line(error)}"
+    return _files(manifest)
 
 
-def _parities(manifest: "Manifest") -> "Mapping[str, Parity | None]":
-    return getattr(manifest, "parities", None) or {"": manifest.parity}
+def _files(manifest: "Manifest") -> list[Written]:
+    """Return the files that were compared with Keras, at least one."""
+    parities = getattr(manifest, "parities", None) or {"": manifest.parity}
+    largest = max(file.bytes for file in manifest.files.values())
+    sizes = {name: file.bytes for name, file in manifest.files.items()}
+    return [
+        Written(name, sizes.get(name, largest) / 1e6, _check(parity))
+        for name, parity in parities.items()
+    ]
 
 
-def _sizes(manifest: "Manifest") -> str:
-    files = manifest.files
-    if whole := [name for name in _parities(manifest) if name in files]:
-        sizes = [files[name].bytes for name in whole]
-    else:
-        sizes = [max(file.bytes for file in files.values())]
-    return " + ".join(f"{size / 1e6:.1f}" for size in sizes)
+def _check(parity: "Parity | None") -> str:
+    if parity is None:
+        return ""
+    outputs = parity.outputs.values()
+    line = f"cosine {min(output.min_cosine for output in outputs):.4f}"
+    answers = [x.agreement for x in outputs if x.agreement is not None]
+    return line + (f", {min(answers):.0%} same answers" if answers else "")
 
 
-def _checks(manifest: "Manifest") -> str:
-    """Sum up what was compared with Keras, a line a file."""
-    lines = []
-    for name, parity in _parities(manifest).items():
-        if parity is None:
-            continue
-        outputs = parity.outputs.values()
-        cosine = min(output.min_cosine for output in outputs)
-        line = f"{name}: " * bool(name) + f"cosine {cosine:.4f}"
-        answers = [x.agreement for x in outputs if x.agreement is not None]
-        if answers:
-            line += f", {min(answers):.0%} same answers"
-        lines.append(f"{line}, {parity.sentences} texts")
-    return "\n".join(lines)
-
-
-def _print(rows: "Sequence[tuple[str, str, str, str]]") -> None:
+def _print(tried: "Mapping[str, list[Written] | str]") -> None:
+    """Print a table of what was written, and why the others were not."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, caption_justify="left")
-    for title in ("client", "target", "MB", "compared with Keras"):
-        table.add_column(title, justify="right" if title == "MB" else "left")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    table.caption = (
-        "Lowest cosine with Keras of any vector; tfminilm export --config="
-        + "TARGET writes one. KerasHub reads the model itself; tfminilm web "
-        "and serve take a bundle"
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("target", no_wrap=True)
+    table.add_column("client")
+    table.add_column("MB", justify="right", no_wrap=True)
+    table.add_column("compared with Keras")
+    for name, files in tried.items():
+        rows = [] if isinstance(files, str) else files
+        several = len(rows) != 1
+        if several:
+            note = "" if rows else "no, see below"
+            table.add_row(name, CLIENTS[name], "", note)
+        for file in rows:
+            first = (
+                ("", f"  {pathlib.Path(file.name).name}")
+                if several
+                else (name, CLIENTS[name])
+            )
+            cells = (*first, f"{file.megabytes:.1f}", file.check)
+            table.add_row(*map(Text, cells))
+    console = Console()
+    console.print(table)
+    for reason in tried.values():
+        if isinstance(reason, str):
+            console.print(Text(f"no: {reason}"))
+    console.print(
+        "Cosines are the lowest of any vector. tfminilm export "
+        "--config=TARGET writes a target; KerasHub reads the model itself; "
+        "tfminilm web and serve take a bundle.",
+        highlight=False,
     )
-    Console().print(table)
