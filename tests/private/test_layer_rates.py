@@ -47,7 +47,7 @@ def step(model, rates, optimizer, weight_decay):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "weight_decay"), [("adamw", 0.5), ("lamb", 0.0)]
+    ("optimizer", "weight_decay"), [("adamw", 0.5), ("lamb", 0.5)]
 )
 def test_a_share_of_the_whole_step(model, optimizer, weight_decay):
     whole, slow = (

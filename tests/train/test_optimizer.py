@@ -88,30 +88,51 @@ def test_float16_scales_the_loss():
     assert isinstance(plain, keras.optimizers.AdamW)
 
 
-def lamb(values, gradients, rate, decay=0.0):
-    """Algorithm 2 of the paper, with the decay before the ratio."""
-    values = np.array(values)
+def lamb(values, gradients, rate, decay=0.0, is_scaled=True):
+    """The rule of google-research/mobilebert, in float64."""
+    values = np.array(values, "float64")
     mean, square = np.zeros(2), np.zeros(2)
-    for t, gradient in enumerate(np.array(gradients), 1):
-        values = values * (1 - rate * decay)
+    for gradient in np.array(gradients, "float64"):
         mean = 0.9 * mean + 0.1 * gradient
         square = 0.999 * square + 0.001 * gradient**2
-        update = mean / (1 - 0.9**t)
-        update /= np.sqrt(square / (1 - 0.999**t)) + 1e-6
-        ratio = np.linalg.norm(values) / np.linalg.norm(update)
+        update = mean / (np.sqrt(square) + 1e-6) + decay * values
+        lengths = np.linalg.norm(values), np.linalg.norm(update)
+        ratio = lengths[0] / lengths[1] if is_scaled and all(lengths) else 1.0
         values = values - rate * ratio * update
     return values
 
 
-def test_lamb():
-    gradients = [[0.3, -0.1], [0.2, 0.4]]
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_lamb_scales_kernels_alone(decay):
+    gradients = [[0.3, -0.1], [0.2, 0.4], [-0.5, 0.1]]
     options = {"warmup_steps": 0, "steps": 1_000_000, "clip_norm": 0.0}
     kernel, bias = train(
-        gradients, optimizer="lamb", weight_decay=0.5, **options
+        gradients, optimizer="lamb", weight_decay=decay, **options
     )
+    start = [1.0, -2.0]
     np.testing.assert_allclose(
-        kernel, lamb([1.0, -2.0], gradients, 0.1, 0.5), rtol=1e-4
+        kernel, lamb(start, gradients, 0.1, decay), rtol=1e-5
     )
-    np.testing.assert_allclose(
-        bias, lamb([1.0, -2.0], gradients, 0.1), rtol=1e-4
+    expected = lamb(start, gradients, 0.1, is_scaled=False)
+    np.testing.assert_allclose(bias, expected, rtol=1e-5)
+
+
+def test_lamb_leaves_zeros_where_there_is_no_gradient():
+    zero = keras.Variable([0.0, 0.0], name="kernel")
+    optimizer = build_optimizer(TrainSpec(optimizer="lamb"))
+    optimizer.apply([keras.ops.zeros(2)], [zero])
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(zero), [0, 0])
+
+
+def test_lamb_moves_what_starts_at_zero():
+    """With a ratio its steps are a share of what it is: nearly nothing."""
+    names, target = ("bias", "beta", "gamma"), 0.1
+    variables = [keras.Variable(0.0, name=name) for name in names]
+    spec = TrainSpec(
+        optimizer="lamb", steps=1_000, warmup_steps=0, learning_rate=1.5e-3
     )
+    optimizer = build_optimizer(spec)
+    for _ in range(200):
+        optimizer.apply([v - target for v in variables], variables)
+    found = [float(variable) for variable in variables]
+    np.testing.assert_allclose(found, target, rtol=0.1)

@@ -83,9 +83,8 @@ def shares_of(
 ) -> list[tuple[keras.Variable, float]]:
     """Return a student's variables with their shares of the learning rate.
 
-    A step of AdamW is linear in its rate, weight decay included: a part with
-    a share of 0.1 makes a tenth of it. So is one of LAMB but for its ratio,
-    which is of weights that have decayed a tenth as far.
+    A step of AdamW, and one of LAMB, is linear in its rate, weight decay
+    included: a part with a share of 0.1 makes a tenth of it.
 
     Args:
         student: a backbone, or a model with a head on one.

@@ -2,9 +2,10 @@
 
 import keras
 
+from tfminilm.private.lamb import Lamb
 from tfminilm.train.recipe import TrainSpec
 
-_OPTIMIZERS = {"adamw": keras.optimizers.AdamW, "lamb": keras.optimizers.Lamb}
+_OPTIMIZERS = {"adamw": keras.optimizers.AdamW, "lamb": Lamb}
 
 
 @keras.saving.register_keras_serializable(package="tfminilm")
@@ -45,9 +46,7 @@ def build_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Build AdamW or LAMB as a recipe says; norms and biases do not decay.
 
-    LAMB (You et al., arXiv 1904.00962, algorithm 2) is Keras': its trust
-    ratio scales the steps of all variables, of norms and biases as well, and
-    the decay is taken from the weights before the ratio is, as AdamW does.
+    Nor does LAMB scale their steps; see `private.lamb.Lamb`.
 
     Args:
         spec: the recipe's training part.
