@@ -1,8 +1,8 @@
 """MiniLM 12x384 (33M) from BERT-base: all of its depth, half of its width.
 
 MiniLM (arXiv 2002.10957), table 2 and section 4.1: last layer to last layer,
-400,000 steps of 256 sequences of 512 tokens, Wikipedia and BookCorpus.
-The paper gives no learning rate for this size; 3e-4 is this recipe's.
+400,000 steps of 256 sequences of 512 tokens, peak learning rate 3e-4. The
+paper's text is Wikipedia and BookCorpus; here it is Wikipedia alone.
 
     tfminilm distill --config=minilm_l12_h384 --workdir=runs/l12_h384
 

@@ -3,9 +3,9 @@
 MiniLM (arXiv 2002.10957), section 3.3: half of the teacher's depth
 and half of its width at once is a long way, so BERT-base first teaches a
 12x384 assistant, and the assistant the student. Both stages are MiniLM's last
-layer to last layer: 400,000 steps of 256 sequences of 512 tokens, Wikipedia
-and BookCorpus. The paper gives no learning rate for these sizes; 3e-4 is this
-recipe's.
+layer to last layer: 400,000 steps of 256 sequences of 512 tokens, peak
+learning rate 3e-4. The paper's text is Wikipedia and BookCorpus; here it is
+Wikipedia alone.
 
     tfminilm distill --config=minilm_l4_h384_ta --workdir=runs/l4_h384_ta
 

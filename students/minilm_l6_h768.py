@@ -1,8 +1,8 @@
 """MiniLM 6x768 (66M) from BERT-base: half of its depth, all of its width.
 
 MiniLM (arXiv 2002.10957), table 2 and section 4.1: last layer to last layer,
-400,000 steps of 1024 sequences of 512 tokens, Wikipedia and BookCorpus.
-Peak learning rate 5e-4, as in the paper.
+400,000 steps of 1024 sequences of 512 tokens, peak learning rate 5e-4. The
+paper's text is Wikipedia and BookCorpus; here it is Wikipedia alone.
 
     tfminilm distill --config=minilm_l6_h768 --workdir=runs/l6_h768
 

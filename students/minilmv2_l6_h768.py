@@ -3,7 +3,8 @@
 MiniLMv2 (arXiv 2012.15828): Q-Q, K-K and V-V relations of the last layer of
 BERT-base, split into 48 relation heads, teach the student's last layer.
 400,000 steps of 256 sequences of 512 tokens, peak learning rate 6e-4, 4,000
-warm-up steps, Wikipedia and BookCorpus.
+warm-up steps. The paper's text is Wikipedia and BookCorpus; here it is
+Wikipedia alone.
 
     tfminilm distill --config=minilmv2_l6_h768 --workdir=runs/v2_l6_h768
 

@@ -3,8 +3,9 @@
 Soft targets (arXiv 1503.02531) on masked-language-model logits, the baseline
 of MiniLM's comparison (arXiv 2002.10957): for each masked token the teacher's
 distribution over the vocabulary, T = 1, beside the token itself, each with
-the weight a half. 400,000 steps of 256 sequences of 512 tokens, whole words
-masked, 15 % of the tokens; the learning rate is this recipe's.
+the weight a half. As for that paper's other students of this width 400,000
+steps of 256 sequences of 512 tokens, peak learning rate 3e-4. It says neither
+the weights nor how tokens are masked: whole words here, 15 % of the tokens.
 
     tfminilm distill --config=mlm_kd_l6_h384 --workdir=runs/mlm_kd_l6_h384
 
