@@ -1,7 +1,7 @@
 """Read JSON from files and from outside, and check it before it is used.
 
-Its size and depth are limited, numbers have to be finite, and texts have to be
-valid in UTF-8. A shape describes the expected content:
+Its size and depth are limited, numbers have to be finite, texts valid in UTF-8,
+and the keys of an object different. A shape describes the expected content:
 
 - a type: `str`, `bool`, `int` (a whole number), `float` (any number), `dict`,
   `list`, or `object` for anything; `None` is null;
@@ -12,6 +12,7 @@ valid in UTF-8. A shape describes the expected content:
 - `(shape, shape)`: one of several.
 """
 
+import collections
 import json
 import math
 import os
@@ -90,7 +91,11 @@ def parse(
         if isinstance(text, bytes):
             text = text.decode("utf-8")
         value = json.loads(
-            text, parse_int=_whole, parse_float=real, parse_constant=real
+            text,
+            parse_int=_whole,
+            parse_float=real,
+            parse_constant=real,
+            object_pairs_hook=_object,
         )
         _require_plain(value, _SURROGATE.search(text) is not None)
         _require_shape(value, shape, "")
@@ -162,6 +167,22 @@ def find(path: str | os.PathLike, shape: Json = dict) -> Any:
         return read(path, shape)
     except UserError:
         return None
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """Return an object; raise `ValueError` if it has a key twice.
+
+    Readers differ in which of the two values they take.
+    """
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        counts = collections.Counter(key for key, _ in pairs)
+        ((key, count),) = counts.most_common(1)
+        raise ValueError(
+            f"an object has the key {_shortened(key)!r} {count} times, "
+            "expected each key once"
+        )
+    return content
 
 
 def _whole(digits: str) -> int:
