@@ -1,6 +1,7 @@
 """Models that serve: small real ones, and one that a test steers."""
 
 import threading
+import time
 
 import make_hugging_face as made
 import pytest
@@ -44,6 +45,7 @@ class Steered:
 
     def __init__(self):
         self.batches = []
+        self.seconds = 0.0
         self.may_run = threading.Event()
         self.may_run.set()
         self.has_begun = threading.Event()
@@ -55,6 +57,7 @@ class Steered:
         self.has_begun.set()
         assert self.may_run.wait(10)
         self.batches.append(list(texts))
+        time.sleep(self.seconds)
         if "bad" in texts:
             raise UserError("the text is bad")
         if "broken" in texts:

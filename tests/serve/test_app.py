@@ -102,6 +102,51 @@ def test_embeddings_in_all_forms_are_those_of_the_model(encoder, embedder):
     np.testing.assert_allclose(found, wanted[0], atol=1e-5)
 
 
+def test_what_a_client_no_longer_waits_for_is_not_computed(steered):
+    """Its connection is closed while its text waits behind another."""
+    sent = []
+
+    async def main():
+        app = make_app([steered], Limits())
+        scope = {
+            "type": "http", "method": "POST", "path": "/predict",
+            "headers": [], "query_string": b"",
+        }  # fmt: skip
+
+        async def ask(text, leaves):
+            events = [{"type": "http.request", "body": text.encode()}]
+
+            async def receive():
+                if events:
+                    return events.pop()
+                await leaves.wait()
+                return {"type": "http.disconnect"}
+
+            async def send(message):
+                sent.append((text, message.get("status")))
+
+            await app(scope, receive, send)
+
+        async with app.router.lifespan_context(app):
+            steered.batches.clear()
+            steered.has_begun.clear()
+            steered.may_run.clear()
+            stays, leaves = asyncio.Event(), asyncio.Event()
+            first = asyncio.create_task(ask('{"text": "a"}', stays))
+            await asyncio.to_thread(steered.has_begun.wait, 10)
+            second = asyncio.create_task(ask('{"text": "b"}', leaves))
+            await asyncio.sleep(0.01)
+            leaves.set()
+            await second
+            steered.may_run.set()
+            await first
+
+    asyncio.run(main())
+    assert steered.batches == [["a"]]
+    assert ('{"text": "a"}', 200) in sent
+    assert ('{"text": "b"}', 499) in sent
+
+
 BAD = [
     ("/predict", b"{", "no JSON"),
     ("/predict", b"\xff{}", "no JSON|not UTF-8"),
@@ -109,6 +154,7 @@ BAD = [
     ("/predict", {}, "0 fields"),
     ("/predict", {"txt": "a"}, "'txt' is not known"),
     ("/predict", {"text": "a", "texts": ["a"]}, "2 fields"),
+    ("/predict", b'{"text": "a", "text": "b"}', "the key 'text' 2 times"),
     ("/predict", {"text": ""}, "expected words"),
     ("/predict", {"text": None}, "text is null, expected text"),
     ("/predict", {"text": ["a", "b"]}, "one text"),
@@ -186,9 +232,12 @@ def test_more_requests_than_allowed_are_told_to_come_back(client, steered):
 
 def test_who_waits_when_a_stop_takes_too_long_is_told(steered):
     sent = []
+    events = [{"type": "http.request", "body": b'{"text": "a"}'}]
 
     async def receive():
-        return {"type": "http.request", "body": b'{"text": "a"}'}
+        if not events:
+            await asyncio.Event().wait()  # The client stays.
+        return events.pop()
 
     async def send(message):
         sent.append(message)

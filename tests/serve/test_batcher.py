@@ -106,6 +106,68 @@ def test_a_cancelled_request_costs_the_others_nothing(steered):
     assert asyncio.run(main()) == [1.0, 11.0]
 
 
+def test_what_nobody_waits_for_is_not_computed(steered):
+    async def main():
+        batcher = Batcher([steered], 4, 0.0, Metrics())
+        steered.may_run.clear()
+        running, left, other = (
+            asyncio.create_task(batcher.predict([(x,) for x in texts]))
+            for texts in (["x"], ["a", "b", "a long text"], ["c"])
+        )
+        await asyncio.to_thread(steered.has_begun.wait, 10)
+        left.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await left
+        waiting = batcher.num_waiting
+        steered.may_run.set()
+        await asyncio.gather(running, other)
+        await batcher.close()
+        return waiting
+
+    assert asyncio.run(main()) == 1
+    assert steered.batches == [["x"], ["c"]]
+
+
+@pytest.mark.parametrize("pace", [1.0, 0.0])
+def test_a_large_request_lets_a_later_small_one_pass(steered, pace):
+    """What comes after its first texts were read comes before the others."""
+
+    async def main():
+        batcher = Batcher([steered], 2, 0.0, Metrics())
+        batcher._pace = pace
+        steered.may_run.clear()
+        large = asyncio.create_task(batcher.predict([(x,) for x in "abcdef"]))
+        await asyncio.to_thread(steered.has_begun.wait, 10)
+        small = asyncio.create_task(batcher.predict([("s",)]))
+        await asyncio.sleep(0)
+        steered.may_run.set()
+        await asyncio.gather(large, small)
+        await batcher.close()
+
+    asyncio.run(main())
+    wanted = [*"absc"] if pace else [*"abcdef"]
+    assert sum(steered.batches, [])[: len(wanted)] == wanted
+
+
+def test_a_large_request_has_its_turn_among_many_small_ones(steered):
+    async def main():
+        batcher = Batcher([steered], 1, 0.0, Metrics())
+        batcher._pace = 0.001
+        large = asyncio.create_task(batcher.predict([(x,) for x in "ab"]))
+        small = []
+        while not large.done():
+            small.append(asyncio.create_task(batcher.predict([("s",)])))
+            small.append(asyncio.create_task(batcher.predict([("s",)])))
+            await asyncio.sleep(0.001)
+        count = batcher.num_waiting
+        await asyncio.gather(*small)
+        await batcher.close()
+        return count
+
+    steered.seconds = 0.002
+    assert asyncio.run(main()) > 0
+
+
 def test_what_waits_when_it_stops_is_not_computed(steered):
     async def main():
         batcher = Batcher([steered], 4, 0.0, Metrics())

@@ -4,8 +4,14 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Sequence,
+)
+from typing import Any, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,7 +26,10 @@ from tfminilm.serve.batcher import Batcher
 from tfminilm.serve.metrics import Metrics
 from tfminilm.serve.settings import Limits
 
-_Ask = Callable[[bytes], Awaitable[dict[str, Any]]]
+_Answer: TypeAlias = dict[str, Any]
+_Ask: TypeAlias = Callable[[bytes], Coroutine[Any, Any, _Answer]]
+# What nginx counts for a client that left.
+_LEFT = 499
 _NO_EMBEDDINGS = "the model is one for {}: it embeds no texts, use /predict"
 _TYPES = {404: "not_found_error", 500: "server_error", 503: "overloaded_error"}
 
@@ -144,7 +153,7 @@ class _Service:
                 {"Connection": "close"},
             )
         except ClientDisconnect:
-            return Response(status_code=400)  # Nobody reads it.
+            return Response(status_code=_LEFT)  # Nobody reads it.
         if content is None:
             return _error(
                 413,
@@ -153,7 +162,10 @@ class _Service:
                 {"Connection": "close"},
             )
         try:
-            return _json(await ask(content))
+            answer = await _while_there(request, ask(content))
+            if answer is None:
+                return Response(status_code=_LEFT)  # Nobody reads it.
+            return _json(answer)
         except UserError as error:
             return _error(422, str(error))
         except Exception as error:
@@ -230,6 +242,26 @@ class _Service:
 
     async def describe(self, request: Request) -> Response:
         return Response(self._document, media_type="application/json")
+
+
+async def _while_there(
+    request: Request, work: Coroutine[Any, Any, _Answer]
+) -> _Answer | None:
+    """Return what some work gives, or None: its client has left meanwhile.
+
+    What the client no longer waits for is cancelled.
+    """
+    doing = asyncio.ensure_future(work)
+    # Once the body is here, nothing else is received.
+    leaving = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait(
+            (doing, leaving), return_when=asyncio.FIRST_COMPLETED
+        )
+        return doing.result() if doing.done() else None
+    finally:
+        doing.cancel()
+        leaving.cancel()
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:

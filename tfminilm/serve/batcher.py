@@ -1,9 +1,9 @@
 """Gather the texts of many requests into batches of one length."""
 
 import asyncio
-import collections
 import concurrent.futures
 import dataclasses
+import heapq
 import itertools
 import time
 from collections.abc import Iterable, Sequence
@@ -16,6 +16,9 @@ from tfminilm.inference.texts import Row
 # Those to which the models are run that take any.
 LENGTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
+# How much of the pace is that of the newest batch.
+_SMOOTHING = 0.1
+
 
 class Watcher(Protocol):
     """Hear of each batch."""
@@ -24,12 +27,15 @@ class Watcher(Protocol):
     def failure(self, error: Exception) -> None: ...
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, order=True)
 class _Item:
-    row: Row
-    tokens: int
-    since: float
-    answer: "asyncio.Future[Any]"
+    """A text that waits; those with a lower `turn` come first."""
+
+    turn: tuple[float, int]
+    row: Row = dataclasses.field(compare=False)
+    tokens: int = dataclasses.field(compare=False)
+    since: float = dataclasses.field(compare=False)
+    answer: "asyncio.Future[Any]" = dataclasses.field(compare=False)
 
 
 class Batcher:
@@ -39,6 +45,10 @@ class Batcher:
     when it is full, or when its first text has waited long enough, and a copy
     of the model is idle. It has a power of two of texts, so that models that
     compile each shape see few. To be used in one event loop.
+
+    The texts of a request take their turns as if each had come when those
+    before it were read, so that a small request does not wait for all of a
+    large one that came before it, nor a large one for all that come after it.
     """
 
     def __init__(
@@ -62,7 +72,10 @@ class Batcher:
         self._max_wait = max_wait
         self._watcher = watcher
         self._lengths = self._model.lengths or LENGTHS
-        self._waiting: dict[int, collections.deque[_Item]] = {}
+        # By the length to which they are padded, heaps of texts.
+        self._waiting: dict[int, list[_Item]] = {}
+        self._order = itertools.count()
+        self._pace = 0.0  # Seconds that the model takes for a text.
         self._running: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._threads = concurrent.futures.ThreadPoolExecutor(
@@ -88,18 +101,26 @@ class Batcher:
         counts = await self._counts(rows)
         loop, now = asyncio.get_running_loop(), time.monotonic()
         items = [
-            _Item(row, count, now, loop.create_future())
-            for row, count in zip(rows, counts, strict=True)
+            _Item(
+                (now + place * self._pace, next(self._order)),
+                row,
+                count,
+                now,
+                loop.create_future(),
+            )
+            for place, (row, count) in enumerate(zip(rows, counts, strict=True))
         ]
         for item in items:
-            group = self._waiting.setdefault(
-                self._padded(item.tokens), collections.deque()
-            )
-            group.append(item)
+            group = self._waiting.setdefault(self._padded(item.tokens), [])
+            heapq.heappush(group, item)
         self._start_batches()
-        answers = await asyncio.gather(
-            *(item.answer for item in items), return_exceptions=True
-        )
+        try:
+            answers = await asyncio.gather(
+                *(item.answer for item in items), return_exceptions=True
+            )
+        except asyncio.CancelledError:  # Nobody waits for them any more.
+            self._leave_out_cancelled()
+            raise
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
@@ -127,6 +148,13 @@ class Batcher:
             self._counter, self._model.token_counts, rows
         )
 
+    def _leave_out_cancelled(self) -> None:
+        for length, group in [*self._waiting.items()]:
+            group[:] = [item for item in group if not item.answer.done()]
+            heapq.heapify(group)
+            if not group:
+                del self._waiting[length]
+
     def _padded(self, tokens: int) -> int:
         fitting = (length for length in self._lengths if length >= tokens)
         return next(fitting, self._lengths[-1])
@@ -153,7 +181,7 @@ class Batcher:
 
         First what has waited long enough, then what is full.
         """
-        oldest = min(self._waiting, key=lambda x: self._waiting[x][0].since)
+        oldest = min(self._waiting, key=lambda x: self._waiting[x][0])
         wait = self._waiting[oldest][0].since + self._max_wait - now
         if wait > 0:
             for length, group in self._waiting.items():
@@ -165,7 +193,7 @@ class Batcher:
         group = self._waiting[length]
         most = min(len(group), self._max_batch)
         size = 1 << (most.bit_length() - 1)
-        items = [group.popleft() for _ in range(size)]
+        items = [heapq.heappop(group) for _ in range(size)]
         if not group:
             del self._waiting[length]
         return items
@@ -188,7 +216,9 @@ class Batcher:
                 self._watcher.failure(answer)
             item.answer.set_exception(answer)
         tokens = sum(item.tokens for item in items)
-        self._watcher.batch(len(items), tokens, time.monotonic() - start)
+        seconds = time.monotonic() - start
+        self._pace += _SMOOTHING * (seconds / len(items) - self._pace)
+        self._watcher.batch(len(items), tokens, seconds)
         self._start_batches()
 
 
