@@ -12,7 +12,7 @@ from tfminilm.inference import tables
     "text", ['{"a": 1, "b": 2, "a": 1}', '[{"c": {"a": 1, "a": 2}}]']
 )
 def test_a_key_that_stands_twice_is_refused(text):
-    with pytest.raises(UserError, match="f: .*key 'a' 2 times.*; mend it"):
+    with pytest.raises(UserError, match=r"f: .*key 'a' 2 times.*; mend it"):
         json_files.parse(text, "f:", object, "mend it")
 
 

@@ -9,13 +9,14 @@ import keras_hub
 import pytest
 
 from tfminilm import commands
-from tfminilm.commands import export
+from tfminilm.commands import export, formats
 from tfminilm.errors import UsageError, UserError
 from tfminilm.export import source
 from tfminilm.export.litert import flatbuffer
 from tfminilm.export.litert.runner import LiteRTEncoder
 from tfminilm.export.manifest import File, OutputParity, Parity
 from tfminilm.export.target import Target
+from tfminilm.tasks.settings import Settings
 from tfminilm.tokenizer.hugging_face import with_bert_rules
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "sat"]
@@ -334,6 +335,37 @@ def test_formats(model, capsys):
     assert "no: " in printed
     assert commands.main([*command, "--targets=x"]) == 2
     assert commands.main([*command, "--targets="]) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "needs"), [("qa", True), ("classification", False)]
+)
+def test_formats_tries_a_client_at_the_length_that_it_takes(
+    kind, needs, monkeypatch
+):
+    """The Task Library answers questions at 384 tokens alone."""
+    lengths = []
+
+    def refuse(model, target, *others):
+        lengths.append(target.lengths)
+        raise UserError("no")
+
+    def write(model, target, *others):
+        lengths.append(target.lengths)
+        return types.SimpleNamespace(
+            files={"a": File(10**6, "")}, parity=None, parities={}
+        )
+
+    backbone = types.SimpleNamespace(max_sequence_length=512)
+    settings = Settings("x", kind, ("a", "b") if not needs else (), 64)
+    model = source.Exportable(backbone, None, settings, {})
+    monkeypatch.setattr("tfminilm.export.write.write", write)
+    ((_, size, check),) = formats._tried(model, "task_library")
+    assert size == 1.0
+    assert check == "--config.lengths=384: " * needs
+    monkeypatch.setattr("tfminilm.export.write.write", refuse)
+    assert formats._tried(model, "task_library") == "no"
+    assert lengths == [(384,) if needs else (128,)] * 2
 
 
 def test_formats_goes_on_where_a_target_breaks(model, capsys, monkeypatch):

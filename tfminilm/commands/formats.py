@@ -87,12 +87,18 @@ class Written(NamedTuple):
 
 
 def _tried(source: "Exportable", name: str) -> list[Written] | str:
-    """Return what a target writes, or the reason why it cannot."""
+    """Return what a target writes, or the reason why it cannot.
+
+    A flag without which the target would refuse the model is told, too.
+    """
     from tfminilm.export.check import calibration
     from tfminilm.export.target import Target
+    from tfminilm.export.text_tasks import clients
     from tfminilm.export.write import write
 
-    target = Target.parse(load_recipe(name))
+    usual = Target.parse(load_recipe(name))
+    target = clients.fitted(usual, source.settings)
+    is_fitted = target != usual
     model = source.model
     most = getattr(model, "backbone", model).max_sequence_length
     lengths = sorted({min(length, most) for length in target.lengths})
@@ -107,7 +113,12 @@ def _tried(source: "Exportable", name: str) -> list[Written] | str:
             return str(error)
         except Exception as error:  # The others are tried all the same.
             return f"{name}: {type(error).__name__}: {in_one_line(error)}"
-    return _files(manifest)
+    files = _files(manifest)
+    if is_fitted:
+        (length,) = target.lengths
+        flag = f"--config.lengths={length}: "
+        files = [x._replace(check=flag + x.check) for x in files]
+    return files
 
 
 def _files(manifest: "Manifest") -> list[Written]:

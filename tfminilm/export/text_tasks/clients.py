@@ -14,6 +14,8 @@ from tfminilm.export.manifest import (
 )
 from tfminilm.export.target import Target
 from tfminilm.tasks import encode
+from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.settings import Settings
 from tfminilm.tokenizer import BERT, rules_of
 from tfminilm.typing import Tokenizer
 
@@ -79,6 +81,21 @@ CLIENTS = {
         "the TFLite Task Library", (_CLASSES, _EMBEDDING, _ANSWER)
     ),
 }
+
+
+def fitted(target: Target, settings: Settings | None) -> Target:
+    """Return a target with the length that its client takes for such a model.
+
+    Args:
+        target: any.
+        settings: how the model was fine-tuned; None for an encoder.
+    """
+    client = CLIENTS.get(target.format)
+    if client is None or settings is None or _ANSWER not in client.outputs:
+        return target
+    if kind_of(settings).outputs != _ANSWER:
+        return target
+    return dataclasses.replace(target, lengths=(_ANSWER_LENGTH,))
 
 
 def require_no_prompt(identity: Identity, target: Target) -> None:
