@@ -47,3 +47,23 @@ def test_steps_batch_and_learning_rate(name, published):
 def test_the_assistant_teaches_the_small_multilingual_one():
     small = stages("mminilm_l6_h384")["small"]
     assert (small.teacher, small.student.num_layers) == ("assistant", 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "beta", "temperature"),
+    [("pkd_l6_h768", 0.5, 100.0, 10.0), ("pkd_l3_h768", 0.2, 1.0, 20.0)],
+)
+def test_patient_kd_on_sst2(name, alpha, beta, temperature):
+    """result/glue/result_summary of the authors' repository, normalised."""
+    (run,) = stages(name).values()
+    method, width = run.method, run.student.hidden_dim
+    layers = run.student.num_layers - 1
+    assert (method.alpha, method.temperature) == (alpha, temperature)
+    assert method.beta * layers * width == pytest.approx(beta)
+    assert (method.class_mean, method.normalise) == (True, True)
+    assert run.train.learning_rate == 5e-5
+    # From BERT as it was pre-trained, not from the teacher.
+    start = run.student.init, run.student.init_from
+    assert start == ("bottom", "bert_base_en_uncased")
+    assert run.teacher == "runs/bert_sst2"
+    assert (run.train.best_by, run.train.evaluate_every) == ("score", 2_105)

@@ -58,6 +58,43 @@ def test_the_loss_is_the_papers(
     )
 
 
+def test_the_loss_is_the_codes(models, make_batch, outputs, run, evaluate):
+    """As intersun/PKD-for-BERT-Model-Compression has it, in float64.
+
+    KLDivLoss' "mean" counts classes as well; the states as they are; L_PT is
+    a mean over layers and features.
+    """
+    teacher, student = models
+    batch = make_batch(teacher)
+    theirs, ours = (outputs(m, batch).astype("float64") for m in models)
+    p, q = (scipy.special.log_softmax(x / 5, axis=-1) for x in (theirs, ours))
+    soft = 25 * (np.exp(p) * (p - q)).mean()
+    q = scipy.special.log_softmax(ours, axis=-1)
+    hard = -q[np.arange(3), LABELS].mean()
+    taught, learnt = (
+        np.stack(
+            [
+                next(
+                    iter(run(expose(m, {"hidden_states": [i]}), batch).values())
+                )[:, 0]
+                for i in indices
+            ]
+        ).astype("float64")
+        for m, indices in ((teacher, (2, 4)), (student, (1, 2)))
+    )
+    patience = ((taught - learnt) ** 2).mean()
+    method = PatientKD(
+        alpha=0.2,
+        beta=100 / (2 * 32),
+        temperature=5.0,
+        normalise=False,
+        class_mean=True,
+    )
+    logs = evaluate(method, teacher, student, batch, LABELS)
+    expected = 0.2 * soft + 0.8 * hard + 100 * patience
+    assert logs["loss"] == pytest.approx(expected, rel=1e-4)
+
+
 def test_without_patience_it_is_soft_targets(models):
     terms = PatientKD(beta=0).terms(*models)
     assert [t.name for t in terms] == ["soft_targets", "hard_labels"]

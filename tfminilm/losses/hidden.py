@@ -85,6 +85,7 @@ def patient(
     teacher_cls: Tensor,
     student_cls: Tensor,
     sample_weight: Tensor | None = None,
+    normalise: bool = True,
 ) -> Any:
     """Compute BERT-PKD's L_PT (equation 7), on several layers' [CLS] states.
 
@@ -92,13 +93,16 @@ def patient(
         teacher_cls: `[batch, layers, hidden_dim]`.
         student_cls: the same shape.
         sample_weight: `[batch]` weights of the examples, or `None`.
+        normalise: whether each state is scaled to length 1 first, as in the
+            equation.
 
     Returns:
         A float32 scalar: the mean over the batch of the sum over layers of
-        the squared distance of the L2-normalised states.
+        the squared distance of the states.
     """
-    teacher = _unit(_constant(teacher_cls))
-    student = _unit(ops.cast(student_cls, "float32"))
+    scaled = _unit if normalise else lambda states: states
+    teacher = scaled(_constant(teacher_cls))
+    student = scaled(ops.cast(student_cls, "float32"))
     squares = ops.sum(ops.square(student - teacher), axis=(1, 2))
     return weighted_mean(squares, sample_weight)
 

@@ -4,6 +4,7 @@ BERT-PKD (arXiv 1908.09355).
 """
 
 import dataclasses
+import functools
 from typing import Any, ClassVar
 
 import keras
@@ -14,7 +15,8 @@ from tfminilm.errors import UserError
 from tfminilm.methods import logits
 from tfminilm.methods.terms import Term, require
 from tfminilm.students.layer_map import layer_map
-from tfminilm.teachers.expose import encoder_calls
+from tfminilm.teachers.expose import encoder_calls, head_outputs
+from tfminilm.teachers.logits import num_classes
 from tfminilm.typing import Tensor
 
 _MAPS = ("skip", "last")
@@ -34,20 +36,27 @@ class PatientKD:
     All the student's layers but the last one learn from layers of the
     teacher: "skip", every k-th ([2, 4, 6, 8, 10] of 12 for 6), or "last", the
     upper ones ([7 .. 11]). The last layer learns from the soft targets. The
-    student is as wide as its teacher, and starts from its lower layers:
-    `init_from_teacher(student, teacher, "bottom")`.
+    student is as wide as its teacher, and starts from the lower layers of the
+    model that the teacher was before it was fine-tuned:
+    `init_from_teacher(student, pretrained, "bottom")`.
 
     The paper searches alpha in 0.2, 0.5, 0.7, T in 5, 10, 20, and beta in 10,
-    100, 500, 1000. L_DS has Hinton's factor T², as in the authors' code. That
-    code takes L_PT as the mean over layers and features, where equation 7 has
-    a sum. So divide the code's beta by layers x width to get the beta here:
-    100 with five layers of 768 becomes 0.026.
+    100, 500, 1000. L_DS has Hinton's factor T², as in the authors' code. In
+    three places that code is not the equations:
+
+    - L_PT is a mean over layers and features, where equation 7 has a sum. So
+      divide the code's beta by layers x width to get the beta here: 100 with
+      five layers of 768 becomes 0.026.
+    - L_DS is a mean over the classes as well: `class_mean`.
+    - The states are normalised or not, which is searched: `normalise`.
 
     Attributes:
         layers: the teacher's layers that teach, "skip" or "last".
         alpha: 0 to 1.
         beta: the factor of L_PT; 0 leaves it out.
         temperature: T, above 0.
+        normalise: whether h are L2-normalised.
+        class_mean: whether L_DS is divided by the number of classes.
     """
 
     reads: ClassVar = "labels"
@@ -56,6 +65,8 @@ class PatientKD:
     alpha: float = 0.5
     beta: float = 0.05
     temperature: float = 10.0
+    normalise: bool = True
+    class_mean: bool = False
 
     def __post_init__(self) -> None:
         require(self, "layers", self.layers in _MAPS, " or ".join(_MAPS))
@@ -69,7 +80,7 @@ class PatientKD:
         """Return L_CE, L_DS and L_PT."""
         patient = Term(
             "patient",
-            _patient,
+            functools.partial(_patient, normalise=self.normalise),
             # Hidden state i + 1 is the output of layer i.
             teacher=("hidden_states", self._map(teacher, student)),
             student=(
@@ -80,7 +91,7 @@ class PatientKD:
             per_text=True,
         )
         return (
-            *logits.soft_terms(student, self.temperature, self.alpha),
+            *self._soft_terms(student),
             *logits.hard_terms(student, 1 - self.alpha),
             *([patient] if self.beta else []),
         )
@@ -106,6 +117,18 @@ class PatientKD:
                 "has one: give it more, or set beta to 0"
             )
 
+    def _soft_terms(self, student: keras.Model) -> list[Term]:
+        """Return L_DS, whose weight holds the division by the classes."""
+        terms = logits.soft_terms(student, self.temperature, self.alpha)
+        if not self.class_mean:
+            return terms
+        outputs = head_outputs(student)
+        counts = [num_classes(outputs[term.student[0]]) or 1 for term in terms]
+        return [
+            dataclasses.replace(term, weight=term.weight / count)
+            for term, count in zip(terms, counts, strict=True)
+        ]
+
     def _map(
         self, teacher: keras.Model, student: keras.Model
     ) -> tuple[int, ...]:
@@ -119,10 +142,12 @@ def _patient(
     student: list[Any],
     padding_mask: Tensor,
     sample_weight: Tensor | None = None,
+    *,
+    normalise: bool,
 ) -> Any:
     """Compute L_PT of the first token's states; the first is never padding."""
     teacher_cls, student_cls = (
         ops.stack([states[:, 0] for states in layers], axis=1)
         for layers in (teacher, student)
     )
-    return losses.patient(teacher_cls, student_cls, sample_weight)
+    return losses.patient(teacher_cls, student_cls, sample_weight, normalise)

@@ -41,6 +41,7 @@ from tfminilm.train.recipe import Recipe, TrainSpec
 from tfminilm.train.sources import sentences, text
 from tfminilm.train.sources import task as task_source
 from tfminilm.train.sources.training_data import TrainingData
+from tfminilm.train.stage import BY_SCORE
 from tfminilm.train.trainer import Trainer
 from tfminilm.train.vocabularies import Vocabularies, teacher_cut
 from tfminilm.train.workdir import Workdir
@@ -134,7 +135,10 @@ class Distillation:
 
     def train_spec(self, data: TrainingData, precision: str) -> TrainSpec:
         """Return the steps and rhythm of the recipe."""
-        return self.recipe.train
+        spec = self.recipe.train
+        if spec.best_by != BY_SCORE:
+            return spec
+        return dataclasses.replace(spec, best_by=data.metric or "loss")
 
     def compile(
         self,

@@ -16,6 +16,8 @@ PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 AUGMENTATIONS = ("bilstm", "tinybert")
 LABEL_KINDS = COLUMN_KINDS
 SOFT_LABELS = ("", "probabilities", "logits")
+# A value of `best_by`: the task's first metric.
+BY_SCORE = "score"
 SPARSITY_SCHEDULES = ("polynomial", "constant")
 TASK = "task:"
 # Instead of a masked language model: word vectors do all of its work.
@@ -211,8 +213,9 @@ class TrainSpec(tfminilm.config.Typed):
     what is fastest on this machine. `keep_checkpoints` counts the newest;
     the best on held-out data is kept beside them: that of the lowest loss, or
     by `best_by` of the highest value of a metric, which is then what the run
-    ends with. `patience` > 0 ends a run after so many evaluations in a row
-    that were not the best.
+    ends with; "score" is the metric that a task's papers report first, or the
+    loss where none is measured. `patience` > 0 ends a run after so many
+    evaluations in a row that were not the best.
     """
 
     steps: int = 400_000

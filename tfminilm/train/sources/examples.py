@@ -34,6 +34,7 @@ class Examples:
         copies: gives changed copies of the training examples, encoded, some
             at a time.
         score: gives a model's metrics on what is held out, or `None`.
+        metric: the one of these that counts most.
         tune: gives the settings with which a model scores best on these.
         needs_labels: whether there is nothing to learn without labels.
     """
@@ -44,6 +45,7 @@ class Examples:
     encode: Callable[[Sequence[Any]], Encoded]
     copies: Iterable[Encoded] = ()
     score: Callable[[keras.Model], dict[str, float]] | None = None
+    metric: str = ""
     tune: Callable[[keras.Model, Tokenizer], Settings] | None = None
     needs_labels: bool = False
 
@@ -103,6 +105,7 @@ def example_data(
         held_out_name="held-out examples",
         sentences=_sentences(examples.held_out, recipe.seed),
         score=examples.score,
+        metric=examples.metric,
         tune=examples.tune,
         batches_per_epoch=len(batches),
     )

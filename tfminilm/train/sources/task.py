@@ -185,6 +185,7 @@ def task_examples(
     def tune(student: keras.Model, tokenizer: Tokenizer) -> Settings:
         return tuned(task, student, tokenizer, held_out, settings)
 
+    is_scored = learns_labels and kind.is_scored_in_training
     examples = Examples(
         task.name,
         train,
@@ -194,7 +195,8 @@ def task_examples(
             _unlabelled(recipe.data, task, encoder),
             _copies(recipe, train, teacher, encoder, folder, progress),
         ),
-        score=score if learns_labels and kind.is_scored_in_training else None,
+        score=score if is_scored else None,
+        metric=task.metrics[0] if is_scored and task.metrics else "",
         tune=tune if learns_labels and kind.is_tuned else None,
         needs_labels=learns_labels and not recipe.data.has_unlabelled,
     )

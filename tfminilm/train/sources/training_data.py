@@ -41,6 +41,7 @@ class TrainingData:
         sentences: texts that are not trained on; `None` if they are not kept.
         score: gives the metrics of a model on what is not trained on, beside
             its losses; `None` if there are none.
+        metric: the one of these that counts most.
         tune: gives the settings with which a model, and its tokenizer, score
             best on what is not trained on; `None` if nothing is to choose.
         batches_per_epoch: how many batches show every example once; 0 for
@@ -58,6 +59,7 @@ class TrainingData:
     held_out_name: str = ""
     sentences: list[str] | None = None
     score: Callable[[keras.Model], dict[str, float]] | None = None
+    metric: str = ""
     tune: Callable[[keras.Model, Tokenizer], Settings] | None = None
     batches_per_epoch: int = 0
     label_scale: Scale = dataclasses.field(default_factory=Scale)
