@@ -4,7 +4,6 @@ import java.io.ByteArrayOutputStream
 import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
-import java.nio.charset.CodingErrorAction
 import java.security.MessageDigest
 
 /** A model with all that an app needs to run it, checked. */
@@ -20,7 +19,6 @@ class ModelBundle private constructor(
     companion object {
         private const val MAX_MANIFEST_BYTES = 1 shl 20
         private const val MAX_VOCABULARY_BYTES = 1 shl 26
-        private const val MAX_WORD = 256 // Bytes.
 
         /**
          * Opens a bundle and checks every file's size and SHA-256.
@@ -59,18 +57,13 @@ class ModelBundle private constructor(
         ): () -> Tokenizer {
             when (val kind = settings.kind) {
                 is TokenizerKind.WordPiece -> with(kind) {
-                    val words = decoded(file, settings.vocabulary).removeSuffix("\n").split("\n")
+                    val words = WordPieceVocabulary.read(
+                        decoded(file, settings.vocabulary),
+                        suffixIndicator,
+                    )
                     checkSize(settings, words.size, rows)
-                    checkWords(words)
                     return {
-                        WordPieceTokenizer(
-                            words,
-                            settings.unknown,
-                            rules,
-                            lowercase,
-                            stripAccents,
-                            suffixIndicator,
-                        )
+                        WordPieceTokenizer(words, settings.unknown, rules, lowercase, stripAccents)
                     }
                 }
                 is TokenizerKind.SentencePiece -> {
@@ -103,22 +96,11 @@ class ModelBundle private constructor(
             }
         }
 
-        private fun checkWords(words: List<String>) {
-            for ((id, word) in words.withIndex()) {
-                if (word.isEmpty() || '\u0000' in word || word.toByteArray().size > MAX_WORD) {
-                    throw BundleException(
-                        "The vocabulary's word $id is \"${word.take(20)}\": export the model again",
-                    )
-                }
-            }
-        }
-
         private fun text(files: BundleFiles, name: String, limit: Int): String =
             decoded(reading(name) { files.open(name).use { it.upTo(limit, name) } }, name)
 
         private fun decoded(bytes: ByteArray, name: String): String = reading(name) {
-            Charsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPORT)
-                .decode(ByteBuffer.wrap(bytes)).toString()
+            Charsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString()
         }
 
         private fun InputStream.upTo(limit: Int, name: String): ByteArray {

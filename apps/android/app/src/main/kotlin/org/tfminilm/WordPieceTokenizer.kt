@@ -9,21 +9,34 @@ import java.text.Normalizer
  * case is folded, and each word is cut into the longest known pieces from the
  * left; what parts words, and what folding means, is the [rules]'. `[SEP]` in a
  * text is text. Not safe for several threads at once: it works in its own buffers.
- *
- * @param vocabulary the words in the order of their ids.
  */
-class WordPieceTokenizer(
-    vocabulary: List<String>,
+class WordPieceTokenizer internal constructor(
+    vocabulary: WordPieceVocabulary,
     private val unknownId: Int,
     private val rules: WordRules,
     lowercase: Boolean,
     stripAccents: Boolean,
-    suffixIndicator: String = "##",
 ) : Tokenizer() {
-    private val pieces = PrefixTree()
+    /** @param vocabulary the words in the order of their ids. */
+    constructor(
+        vocabulary: List<String>,
+        unknownId: Int,
+        rules: WordRules,
+        lowercase: Boolean,
+        stripAccents: Boolean,
+        suffixIndicator: String = "##",
+    ) : this(
+        WordPieceVocabulary(suffixIndicator, vocabulary.sumOf { it.length }).also { all ->
+            vocabulary.forEach { all.add(it) }
+        },
+        unknownId,
+        rules,
+        lowercase,
+        stripAccents,
+    )
 
-    /** Where a piece inside a word starts. */
-    private val inside = pieces.insert(suffixIndicator)
+    private val pieces = vocabulary.pieces
+    private val inside = vocabulary.inside
     private val table = CharacterTable.load(rules, lowercase, stripAccents)
     private val composes = lowercase && rules == WordRules.KERAS_HUB
     private val sorts = stripAccents && rules == WordRules.BERT
@@ -38,19 +51,6 @@ class WordPieceTokenizer(
 
     /** What stands in front of it stays there when marks are sorted. */
     private var barrier = 0
-
-    init {
-        vocabulary.forEachIndexed { id, word ->
-            val node = pieces.insert(word)
-            if (pieces.value(node) != PrefixTree.NONE) {
-                throw BundleException(
-                    "The vocabulary has \"$word\" twice, as ${pieces.value(node)} and $id; " +
-                        "export the bundle again",
-                )
-            }
-            pieces.set(node, id)
-        }
-    }
 
     override fun encode(text: String, into: Tokens, start: Int, end: Int, limit: Int) {
         into.clear()
