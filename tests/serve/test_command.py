@@ -45,7 +45,10 @@ def test_an_address_that_is_none_is_refused(steered):
 
 @contextlib.contextmanager
 def serving(*flags):
-    """A server of a small model; gives the process and its port."""
+    """A server of a small model that starts with one line on stderr.
+
+    Gives the process and its port.
+    """
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, "serve", "--port=0", *flags],
         stderr=subprocess.PIPE,
@@ -53,11 +56,9 @@ def serving(*flags):
         text=True,
     )
     try:
-        for line in process.stderr:
-            if match := re.search(r"http://127.0.0.1:(\d+)/docs", line):
-                break
-        else:
-            raise AssertionError("it did not start")
+        line = process.stderr.readline()
+        match = re.fullmatch(r"Serving .*http://127.0.0.1:(\d+)/docs\n", line)
+        assert match, line + process.stderr.read(2000)
         yield process, int(match[1])
     finally:
         process.kill()

@@ -2,6 +2,7 @@
 
 from absl import flags
 
+from tfminilm import quiet
 from tfminilm.commands import task_flags
 from tfminilm.errors import UsageError
 from tfminilm.serve.settings import Limits
@@ -103,6 +104,7 @@ def run(flags: flags.FlagValues) -> None:
             "such as 32"
         )
     # Imported after the flags are checked, as it takes seconds.
+    quiet.import_tensorflow()
     from tfminilm.serve import run
 
     limits = Limits(
