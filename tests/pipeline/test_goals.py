@@ -18,6 +18,8 @@ from tfminilm.pipeline.goals import (
 from tfminilm.pipeline.options import Options
 from tfminilm.pipeline.splits import SPLITS, split
 from tfminilm.tasks.examples import read as read_task
+from tfminilm.train.recipe import DataSpec
+from tfminilm.train.sources.task import task_of
 
 YES_NO = [(1, 1, 0), (0, 1, 1), (0, 0, 0), (1, 0, 1)]
 ONE_HOT = [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
@@ -242,13 +244,95 @@ def test_low_and_high_numbers_are_in_each_split():
             rows(["x"]),
             None,
             {"kind": "token_classification", "label_separator": ";"},
-            "have neither --label_separator nor",
+            "have no --label_separator, --prob",
         ),
     ],
 )
 def test_refused(data, label, options, message):
     with pytest.raises(UserError, match=message):
         looked_at(data, label, **options)
+
+
+def both(*values):
+    """Rows of a label and probabilities, four times with other texts."""
+    return [
+        {"text": f"text {place} of {turn}", "label": label} | shares(numbers)
+        for turn in range(4)
+        for place, (label, numbers) in enumerate(values)
+    ]
+
+
+def shares(numbers):
+    return dict(zip(NAMES, numbers or ("", "", ""), strict=True))
+
+
+def looked_at_both(data, label="label", classes=NAMES, **options):
+    options = Options(**options)
+    found, goal = sources.read(data, ["text"], label, None, options, classes)
+    return survey.look(found, "d", goal)
+
+
+def test_labels_and_probabilities(tmp_path):
+    report = looked_at_both(
+        both(
+            ("a", (0.5, 0.25, 0.25)),
+            ("b", (0.5, 0.375, 0.125)),  # It is learned that "a" is likelier.
+            ("c", None),
+            (None, (0.125, 0.25, 0.625)),
+            (None, None),
+        )
+    )
+    assert report.labels == {"c": 8, "a": 4, "b": 4}
+    assert len(report.unlabelled) == 4
+    goal = report.goal
+    lines = report.lines()
+    assert "4 rows have no probabilities, and teach their label" in lines
+    assert any("in 4 rows another class is likelier" in one for one in lines)
+    path = tmp_path / "train.jsonl"
+    path.write_text(goal.content(report.examples))
+    made = read_task(goal.task(path, 1, goal.labels(report.examples)), "all")
+    assert [(one.label, one.soft) for one in made[:4]] == [
+        (0, (0.5, 0.25, 0.25)),
+        (1, (0.5, 0.375, 0.125)),
+        (2, None),
+        (2, (0.125, 0.25, 0.625)),
+    ]
+    spec = DataSpec(**goal.data(path, 1), eval_file=str(path))
+    assert read_task(task_of(spec), "all") == made
+
+
+def test_a_class_may_be_called_label(tmp_path):
+    data = [
+        {"text": f"{number}", "y": name, "label": one, "text_": 1 - one}
+        for number in range(3)
+        for name, one in (("label", 1), ("text_", 0))
+    ]
+    for row in data:
+        row["text"] += row["y"]
+    report = looked_at_both(data, "y", ["label", "text_"])
+    (tmp_path / "a.jsonl").write_text(report.goal.content(report.examples))
+    task = report.goal.task(tmp_path / "a.jsonl", 1, ("label", "text_"))
+    assert [one.label for one in read_task(task, "all")][:2] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "message"),
+    [
+        ([("d", (1, 0, 0))], {}, "row 0: the label 'd' has no column of prob"),
+        ([("a", (1, 1, 0))], {}, "row 0: the probabilities .* sum to 2"),
+        ([("a", (1, "", 0))], {}, "row 0: '' in column 'b' is no finite"),
+        ([("a", None)], {"kind": "multi_label"}, "one label of several class"),
+        (
+            [("a", None)],
+            {"label": ["label", "c"], "classes": ["a", "b"]},
+            "one label of several",
+        ),
+        ([("a", None)], {"classes": ["a"]}, "expected a column for each class"),
+    ],
+)
+def test_labels_and_probabilities_refused(values, options, message):
+    with pytest.raises(UserError, match=message):
+        looked_at_both(both(*values), **options)
 
 
 def test_bad_options():

@@ -1,12 +1,14 @@
 """Weights of classes, and losses of smoothed labels, by their definitions."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 from tfminilm.errors import UserError
 from tfminilm.tasks import class_weights
-from tfminilm.tasks.encode import Encoded
+from tfminilm.tasks.encoded import Encoded, join
 from tfminilm.tasks.example import Example
 from tfminilm.tasks.kinds import KINDS
 
@@ -46,6 +48,13 @@ def test_a_batch_has_them():
     # A filler weighs nothing, and the others as much more.
     weights = rows.weights(np.array([1, 0, -1]), 1)
     np.testing.assert_allclose(weights, [4.5, 1.5, 0])
+
+
+def test_texts_without_labels_count_one_each():
+    labelled = class_weights.weighted("b:3,c:0", LABELS, encoded([0, 1, 2]))
+    more = dataclasses.replace(encoded([0, 0]), labels={})
+    weights = join([labelled, more]).weights(np.arange(5), 1)
+    np.testing.assert_allclose(weights, [1, 3, 0, 1, 1])
 
 
 def test_rare_labels_count_where_they_are_true():

@@ -361,3 +361,22 @@ def test_waste_on_real_sentences():
     words = np.array([2 + len(line.split()) for line in lines])
     batches = Batches(encoded_of(*words), 32, seed=1)
     assert batches.waste(600) < 0.15
+
+
+def test_tokens_that_count_do_so_when_joined():
+    plain = encoded_of(3, 2, labels=np.arange(1, 6, dtype=np.int32))
+    fields = {f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)}
+    first = TokenLabels(**fields, counts=np.array([0, 1, 1, 1, 0], bool))
+    other = dataclasses.replace(first, counts=~first.counts)
+    whole = join([first, other])
+    rows = np.arange(4)
+    assert whole.targets(rows, 3)["labels"].tolist() == [
+        [0, 2, 3],
+        [4, 0, 0],
+        [1, 0, 0],
+        [0, 5, 0],
+    ]
+    unlabelled = join([first, dataclasses.replace(other, labels={})])
+    assert unlabelled.labels == {}
+    weights = [[0, 1, 1], [1, 0, 0], [1, 0, 0], [0, 1, 0]]
+    assert unlabelled.weights(rows, 3).tolist() == weights

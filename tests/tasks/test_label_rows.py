@@ -81,6 +81,25 @@ def test_probabilities_beside_labels(write):
     np.testing.assert_array_equal(arrays["labels"], expected)
 
 
+def test_rows_have_either_or_both(write):
+    path = write("text,y,no,yes\na,yes,0.8,0.2\nb,no,,\nc,,0.4,0.6\n")
+    task = soft(path, "y", labels=("no", "yes"))
+    _, _, third = read(task, "all")
+    assert (third.label, third.soft) == (1, (0.4, 0.6))
+    path.write_text("text,y,no,yes\na,,,\n")
+    with pytest.raises(UserError, match="line 2: label '' is not of"):
+        read(task, "all")
+
+
+def test_probabilities_beside_several_labels(write):
+    path = write("text,y,a,b\nx,a,0.9,0.2\ny,,0.4,0.6\nz,b,,\n")
+    task = several(path, "y", columns=("a", "b"))
+    assert labels_of(task) == [(1, 0), (0, 0), (0, 1)]
+    arrays = encode._labels(task, read(task, "all"))
+    expected = np.float32([[0.9, 0.2], [0.4, 0.6], [0, 1]])
+    np.testing.assert_array_equal(arrays["labels"], expected)
+
+
 def test_logits(write):
     path = write("text,no,yes\na,1000,1000\nb,-1,1\n")
     first, second = read(soft(path, are_logits=True), "all")

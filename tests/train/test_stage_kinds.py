@@ -179,6 +179,17 @@ def test_a_task_is_learnt_from_texts_without_labels(
     assert "data.unlabeled add has none" in capfd.readouterr().err
 
 
+@pytest.mark.slow
+def test_classes_that_weigh_nothing_teach_nothing(staged, rows, tmp_path):
+    flag = "--config.stages.task.data.class_weights=negative:0,positive:0"
+    assert staged("task", tmp_path / "run", flag) == 0
+    losses = {"train": [], "held_out": []}
+    for row in rows(tmp_path / "run" / "task"):
+        losses[row["split"]].append(row["loss"])
+    assert losses["train"] == [0.0] * 3
+    assert all(loss > 0 for loss in losses["held_out"])
+
+
 def test_all_stages_hold_out_the_same_text(whole):
     masked, sentences = (
         json.loads((whole / kind / "held_out.json").read_text())["sentences"]

@@ -37,6 +37,11 @@ def define_flags(flags: flags.FlagValues) -> None:
     )
     flags.DEFINE_integer("epochs", 0, "Rounds (0: the task's own, 3 to 10).")
     flags.DEFINE_float("learning_rate", 5e-5, "Peak of the learning rate.")
+    flags.DEFINE_float(
+        "head_rate",
+        0.0,
+        "How many times as fast the new head learns (0: as the backbone).",
+    )
     flags.DEFINE_integer(
         "batch_size", 0, "Sequences in a step (0: 32, for large data sets 64)."
     )

@@ -61,6 +61,11 @@ def define_flags(flags: flags.FlagValues) -> None:
         None,
         "The column of what to predict (label), or a column for each class.",
     )
+    flags.DEFINE_list(
+        "probabilities",
+        [],
+        "Columns of a probability for each class, beside the label's.",
+    )
     flags.DEFINE_string(
         "output", None, "New folder for all that is made, or to go on in."
     )
@@ -106,5 +111,6 @@ def run(flags: flags.FlagValues) -> None:
         flags.output,
         unlabeled=flags.unlabeled,
         group=flags.group,
+        probabilities=flags.probabilities,
         options=options,
     )

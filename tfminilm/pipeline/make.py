@@ -23,6 +23,7 @@ def make(
     *,
     unlabeled: str | os.PathLike | None = None,
     group: str | None = None,
+    probabilities: Sequence[str] = (),
     options: Options | None = None,
     **chosen: Any,
 ) -> "TextModel":
@@ -47,6 +48,9 @@ def make(
         unlabeled: text without labels to learn from first: a .txt file or a
             folder of them.
         group: a column whose equal values stay in one split.
+        probabilities: columns of a probability for each class, beside the
+            label; rows may have either, or both. They are learned where there
+            are some; the label, or else the likeliest class, is what is right.
         options: all further choices.
         **chosen: single ones, by the names in `Options`.
 
@@ -65,7 +69,9 @@ def make(
     options = dataclasses.replace(options or Options(), **chosen)
     columns = [text] if isinstance(text, str) else list(text)
     name = table.name_of(data)
-    rows, goal = sources.read(data, columns, label, group, options)
+    rows, goal = sources.read(
+        data, columns, label, group, options, [*probabilities]
+    )
     report = survey.look(rows, name, goal)
     folder, text_folder = pathlib.Path(output), _existing(unlabeled)
     if text_folder:

@@ -9,7 +9,7 @@ from typing import Any
 from tfminilm import json_files
 from tfminilm.errors import UserError
 from tfminilm.pipeline import table
-from tfminilm.pipeline.goals import Goal, Tags, choose
+from tfminilm.pipeline.goals import Goal, Tags, choose, choose_beside
 from tfminilm.pipeline.options import Options
 from tfminilm.tasks.readers import conll, paths, spans
 
@@ -25,6 +25,7 @@ def read(
     label: str | Sequence[str] | None,
     group: str | None,
     options: Options,
+    probabilities: Sequence[str] = (),
 ) -> tuple[list[table.Row], Goal]:
     """Read labelled text, and tell what it asks to predict.
 
@@ -38,25 +39,33 @@ def read(
         group: a column whose equal values stay together.
         options: the kind of the labels, if it is told, and how they are
             written.
+        probabilities: columns of probabilities, or logits, beside the label;
+            they are the names of the classes.
 
     Raises:
         UserError: the data cannot be read, or is not as the options say.
     """
     if _is_tagged(data, label, options.kind):
-        if options.label_separator or options.soft_labels == "logits":
+        are_logits = options.soft_labels == "logits"
+        if options.label_separator or are_logits or probabilities:
             raise UserError(
-                f"{table.name_of(data)} holds tagged texts, which have neither "
-                "--label_separator nor --soft_labels=logits: leave them out"
+                f"{table.name_of(data)} holds tagged texts, which have no "
+                "--label_separator, --probabilities and --soft_labels=logits: "
+                "leave them out"
             )
         return _tagged(data, text, label, group)
     labels = [label] if isinstance(label, str) else [*(label or [_LABEL])]
-    rows = table.read(data, text, labels, group)
+    rows = table.read(data, text, [*labels, *probabilities], group)
+    are_logits = options.soft_labels == "logits"
+    if probabilities:
+        goal = choose_beside(labels, probabilities, options.kind, are_logits)
+        return rows, goal
     goal = choose(
         rows,
         labels,
         options.kind,
         options.label_separator,
-        options.soft_labels == "logits",
+        are_logits,
     )
     return rows, goal
 

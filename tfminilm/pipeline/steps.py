@@ -214,10 +214,12 @@ class Steps:
         rows = self._path / "data" / "unlabelled.txt"
         more = [os.fspath(rows)] if rows.is_file() else []
         more += filter(None, [self._unlabeled])
-        is_augmentable = kind_of(self._task("train")).is_augmentable
-        if self._num_texts == 1 and is_augmentable and more:
+        kind = kind_of(self._task("train"))
+        if self._num_texts == 1 and kind.takes_unlabelled and more:
             paths["unlabeled"] = ",".join(more)
         data = self._goal.data(paths["train"], self._num_texts)
+        if kind.picks_one:
+            data["class_weights"] = self._options.class_weights
         teacher = os.fspath(self._path / "teacher")
         return plan.recipe(chosen, self._options, paths, data, teacher)
 

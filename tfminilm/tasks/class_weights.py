@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,18 @@ class Weighted(Encoded):
     def weights(self, rows: np.ndarray, length: int) -> np.ndarray:
         """Return the sample weights of a batch, `[rows]` float32."""
         return super().weights(rows, length) * self.shares[rows]
+
+    def joined_as(
+        self, parts: Sequence[Encoded]
+    ) -> tuple[type[Encoded], dict[str, Any]]:
+        """Return that others, which have no class, count 1 each."""
+        shares = [
+            part.shares
+            if isinstance(part, Weighted)
+            else np.ones(len(part), np.float32)
+            for part in parts
+        ]
+        return Weighted, {"shares": np.concatenate(shares)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,6 +67,16 @@ class Encoded:
                 f"{len(self)}: expected the same texts, cut by both tokenizers"
             )
         return dataclasses.replace(self, teacher=teacher)
+
+    def joined_as(
+        self, parts: Sequence["Encoded"]
+    ) -> tuple[type["Encoded"], dict[str, Any]]:
+        """Return the class of joined parts, and the fields that it adds.
+
+        Args:
+            parts: of `join`, of which this one is the first.
+        """
+        return Encoded, {}
 
     def whole_numbers(self) -> Iterator[np.ndarray]:
         """Yield the arrays of whole numbers: token ids, offsets and classes."""
@@ -150,6 +160,13 @@ class TokenLabels(Encoded):
         _, counts = self._places(np.where(is_real, rows, 0), length)
         return (counts & is_real[:, None]).astype(np.float32)
 
+    def joined_as(
+        self, parts: Sequence[Encoded]
+    ) -> tuple[type[Encoded], dict[str, Any]]:
+        """Return that tokens which count do so when they are joined."""
+        counts = [p.counts for p in parts if isinstance(p, TokenLabels)]
+        return TokenLabels, {"counts": np.concatenate(counts)}
+
     def _places(
         self, rows: np.ndarray, length: int
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -164,17 +181,19 @@ def join(parts: Iterable[Encoded]) -> Encoded:
     """Join the sequences of all parts, one part after another.
 
     The result has those labels that all parts have. One part alone stays as
-    it is; labels of tokens are not joined.
+    it is. Tokens that count, and the weights of sequences, stay so.
     """
     parts = list(parts)
     first, *others = parts
     if not others:
         return first
+    kind, more = first.joined_as(parts)
     sizes = np.concatenate([[0], *(part.lengths for part in parts)])
     names = [
         name for name in first.labels if all(name in p.labels for p in parts)
     ]
-    return Encoded(
+    return kind(
+        **more,
         token_ids=np.concatenate([part.token_ids for part in parts]),
         segment_ids=np.concatenate([part.segment_ids for part in parts]),
         offsets=np.cumsum(sizes),

@@ -37,11 +37,15 @@ class Example:
     def shares(self, count: int) -> tuple[float, ...] | None:
         """Return the probability of each class; of a label it is certain.
 
+        Of several labels it is that of each.
+
         Args:
             count: of the classes.
         """
         if self.soft is not None or self.label is None:
             return self.soft
+        if isinstance(self.label, tuple):
+            return self.label
         return tuple(float(place == self.label) for place in range(count))
 
     @property

@@ -48,6 +48,9 @@ class FineTuning:
     to 0. `max_examples` draws so many of every split, alike by label and
     always the same ones (0: all).
 
+    `head_rate` > 0 lets the new head learn so many times as fast as the
+    backbone, which has learned before.
+
     `class_weights` says how much an example of a class counts: "balanced", or
     as in "a:2,b:0.5". `oversampling` repeats examples of rare classes: 1 makes
     as many of each as of the most frequent, 0 none. `label_smoothing` gives a
@@ -83,6 +86,7 @@ class FineTuning:
     best_by: str = ""
     patience: int = 0
     calibrate: bool = False
+    head_rate: float = 0.0
 
     def resolved(self, task: Task) -> "FineTuning":
         """Return this with the task's own numbers in place of zeros.
@@ -101,6 +105,7 @@ class FineTuning:
         _require(has_stride, self, "doc_stride", "1 or more")
         has_rate = 0 < self.learning_rate < float("inf")
         _require(has_rate, self, "learning_rate", "above 0")
+        _require(0 <= self.head_rate <= 1e4, self, "head_rate", "0 to 10,000")
         _require(0 <= self.dropout < 1, self, "dropout", "0 to below 1")
         _require(self.warmup <= 1, self, "warmup", "0 to 1")
         _require(0 <= self.seed < 2**32, self, "seed", "0 to 2**32 - 1")
@@ -286,10 +291,14 @@ class FineTuningJob:
             losses = kind.losses_of_each(*shape)
         elif any(shape):
             losses = kind.shaped_losses(*shape)
+        optimizer = build_optimizer(spec, precision)
+        if rate := self.spec.head_rate:
+            new = head_variables(models.student)
+            optimizers.set_rates(optimizer, [(each, rate) for each in new])
         compile_for(
             self.task,
             models.trained,
-            build_optimizer(spec, precision),
+            optimizer,
             context.jit_compile(models.trained),
             losses,
         )
@@ -323,6 +332,12 @@ class FineTuningJob:
                 f"{task.name}: its training examples have no labels"
             )
         return encoded
+
+
+def head_variables(model: keras.Model) -> list[keras.Variable]:
+    """Return what a model with a head trains beside its backbone."""
+    old = {id(variable) for variable in model.backbone.variables}
+    return [v for v in model.trainable_variables if id(v) not in old]
 
 
 def compile_for(

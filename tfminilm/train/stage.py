@@ -149,7 +149,9 @@ class DataSpec(tfminilm.config.Typed):
 
     `unlabeled` adds texts without labels to a task of single texts: a .txt
     file or a folder of them, or several with commas between, with a text on
-    each line. `oversampling` repeats the examples of rare classes: 1 makes as
+    each line. `class_weights` says how much a labelled example of a class
+    counts, in all losses: "balanced", or as in "a:2,b:0.5". `oversampling`
+    repeats the examples of rare classes: 1 makes as
     many of each as of the most frequent, 0 none.
 
     `augment_copies` adds so many changed copies of each, without labels, as a
@@ -179,6 +181,7 @@ class DataSpec(tfminilm.config.Typed):
     soft_labels: str = ""
     eval_file: str = ""
     unlabeled: str = ""
+    class_weights: str = ""
     oversampling: float = 0.0
     augment_copies: int = 0
     augmentation: str = AUGMENTATIONS[0]

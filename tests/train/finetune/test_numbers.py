@@ -6,8 +6,12 @@ import pytest
 
 import tfminilm
 from tfminilm.errors import UserError
+from tfminilm.tasks import heads
 from tfminilm.tasks.task import get_task
 from tfminilm.train import fine_tuning, finetune, score
+from tfminilm.train.distributed import SINGLE_DEVICE
+from tfminilm.train.models import Models
+from tfminilm.train.recipe import TrainSpec
 from tfminilm.train.sources.examples import num_tokens
 
 
@@ -19,6 +23,7 @@ from tfminilm.train.sources.examples import num_tokens
         ({"epochs": -1}, "--epochs is -1"),
         ({"learning_rate": 0.0}, "--learning_rate is 0.0, expected above 0"),
         ({"dropout": 1.0}, "--dropout is 1.0"),
+        ({"head_rate": -1.0}, "--head_rate is -1.0, expected 0 to 10,000"),
         ({"warmup": 1.5}, "--warmup is 1.5, expected 0 to 1"),
         ({"seed": -1}, "--seed is -1"),
     ],
@@ -77,3 +82,28 @@ def test_a_distiller_can_be_made_after_it(make_encoder):
     method = tfminilm.methods.MiniLM()
     distiller = tfminilm.Distiller(make_encoder(), student, method)
     assert distiller.student is student
+
+
+@pytest.mark.parametrize(("rate", "times"), [(0.0, 1.0), (10.0, 10.0)])
+def test_a_head_may_learn_faster(rate, times, make_encoder):
+    task = get_task("sst2")
+    head = heads.build_head(task, make_encoder(num_layers=1))
+    spec = finetune.FineTuning("m", "sst2", head_rate=rate).resolved(task)
+    job = fine_tuning.FineTuningJob(task, spec, None)
+    model = fine_tuning.OnTask(head.input, head.output)
+    train = TrainSpec(
+        steps=1, warmup_steps=0, learning_rate=1e-2, weight_decay=0.0
+    )
+    models = Models(model, head, None)
+    job.compile(models, train, "float32", SINGLE_DEVICE)
+    trained = {
+        "kernel": head.get_layer("logits").kernel,
+        "table": head.backbone.token_embedding.embeddings,
+    }
+    before = {name: x.numpy() for name, x in trained.items()}
+    gradients = [keras.ops.ones_like(x) for x in model.trainable_variables]
+    model.optimizer.apply(gradients, model.trainable_variables)
+    moved = {name: before[name] - x.numpy() for name, x in trained.items()}
+    # The first step of AdamW is as long as the rate.
+    np.testing.assert_allclose(moved["table"], 1e-2, rtol=1e-2)
+    np.testing.assert_allclose(moved["kernel"], 1e-2 * times, rtol=1e-2)

@@ -5,7 +5,11 @@ import math
 from collections.abc import Sequence
 
 from tfminilm.errors import UserError
-from tfminilm.pipeline.goals.classes import OneClass, SoftClasses
+from tfminilm.pipeline.goals.classes import (
+    NamedAndSoftClasses,
+    OneClass,
+    SoftClasses,
+)
 from tfminilm.pipeline.goals.goal import Goal
 from tfminilm.pipeline.goals.number import Number, number_of
 from tfminilm.pipeline.goals.several import (
@@ -67,6 +71,38 @@ def choose(
             return SeveralLabels(_AS_TOLD, found)
         return goal
     return _of_labels(written, found)
+
+
+def choose_beside(
+    labels: Sequence[str],
+    columns: Sequence[str],
+    kind: str = "",
+    are_logits: bool = False,
+) -> Goal:
+    """Return a class that a column names, with probabilities of each beside.
+
+    Args:
+        labels: the column of the name; more are refused.
+        columns: of the probabilities, which are the names of the classes.
+        kind: as `choose` takes it.
+        are_logits: whether the columns hold logits.
+
+    Raises:
+        UserError: they are not of one of several classes.
+    """
+    if kind not in ("", NamedAndSoftClasses.kind) or len(labels) > 1:
+        raise UserError(
+            f"--probabilities={','.join(columns)} stand beside one label of "
+            f"several classes, and --label is {','.join(labels)}, --kind "
+            f"{kind or 'not told'}: leave one of them out"
+        )
+    if len(columns) < 2:
+        raise UserError(
+            f"--probabilities is {columns[0]}: expected a column for each class"
+        )
+    _require_no_comma(columns)
+    reason = "a column of labels, and one of probabilities for each class"
+    return NamedAndSoftClasses(reason, tuple(columns), are_logits)
 
 
 def _require_single(rows: Sequence[Row], kind: str, separator: str) -> None:
@@ -135,11 +171,7 @@ def _of_columns(
     are_logits: bool,
 ) -> Goal:
     """Return what a number for each class is."""
-    comma = next((name for name in columns if "," in name), None)
-    if comma is not None:
-        raise UserError(
-            f"column {comma!r} is a class with a comma in its name: rename it"
-        )
+    _require_no_comma(columns)
     if kind == "regression":
         raise UserError(
             f"--kind=regression predicts one number, and --label names "
@@ -168,3 +200,11 @@ def _kind_of_columns(rows: Sequence[Row], are_logits: bool) -> tuple[str, str]:
         "the label columns are a number for each class, of which one is true "
         "(--kind=multi_label if several may be)",
     )
+
+
+def _require_no_comma(columns: Sequence[str]) -> None:
+    comma = next((name for name in columns if "," in name), None)
+    if comma is not None:
+        raise UserError(
+            f"column {comma!r} is a class with a comma in its name: rename it"
+        )

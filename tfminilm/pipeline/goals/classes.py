@@ -1,18 +1,20 @@
-"""One of several classes: by its name, or by a probability of each."""
+"""One of several classes: by its name, by a probability of each, or both."""
 
 import collections
 import csv
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
+from tfminilm.errors import UserError
 from tfminilm.pipeline.goals.goal import (
     LABEL,
     ByColumns,
     Goal,
+    Path,
     require_classes,
 )
 from tfminilm.pipeline.table import Row
@@ -22,6 +24,7 @@ from tfminilm.tasks.readers.csv_file import (
     plain,
     require_distinct,
 )
+from tfminilm.tasks.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,3 +83,77 @@ class SoftClasses(ByColumns):
         values = label_rows.numbers(written, row.where)
         assert values is not None  # The row is labelled.
         return label_rows.one_of_several(values, self.are_logits, row.where)
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedAndSoftClasses(SoftClasses):
+    """A column of names of classes, and one of probabilities of each.
+
+    A row's label has the name first, then the probabilities; either may be
+    missing. The name, or else the likeliest class, is what is right. The
+    probabilities, where there are some, are what is learned.
+    """
+
+    def names(self, row: Row) -> tuple[str, ...]:
+        name, *numbers = row.fields
+        return (name,) if name else super().names(_only_numbers(row, numbers))
+
+    def meaning(self, row: Row) -> Any:
+        return plain(*self.names(row))
+
+    def check_written(self, rows: Sequence[Row], name: str) -> None:
+        for row in rows:
+            label, *numbers = row.fields
+            if label not in ("", *self.classes):
+                raise UserError(
+                    f"{row.where}: the label {label[:60]!r} has no column of "
+                    f"probabilities: expected one of {', '.join(self.classes)}"
+                )
+            if any(numbers):
+                self._shares(_only_numbers(row, numbers))
+
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        counts = collections.Counter(map(self._differ, rows))
+        lines = [
+            f"{counts[None]:,} rows have no probabilities, and teach their "
+            "label"
+        ]
+        if counts[True]:
+            lines.append(
+                f"in {counts[True]:,} rows another class is likelier than the "
+                "label: that is learned, and the label is what is right"
+            )
+        return lines
+
+    def fields(self, row: Row) -> Mapping[str, Any]:
+        name, *numbers = row.fields
+        shares = dict(zip(self.classes, numbers, strict=True))
+        return {self._label: name, **shares}
+
+    def task(
+        self,
+        path: Path,
+        num_texts: int,
+        labels: Sequence[str],
+        eval_path: Path | None = None,
+    ) -> Task:
+        return self.task_with(self._label, path, num_texts, labels, eval_path)
+
+    def data(self, path: Path, num_texts: int) -> dict[str, Any]:
+        return super().data(path, num_texts) | {"label_column": self._label}
+
+    @property
+    def _label(self) -> str:
+        return self.free(LABEL)
+
+    def _differ(self, row: Row) -> bool | None:
+        """Tell whether another class than the label's is the likeliest."""
+        name, *numbers = row.fields
+        if not any(numbers):
+            return None
+        likeliest = super().names(_only_numbers(row, numbers))
+        return bool(name) and likeliest != (name,)
+
+
+def _only_numbers(row: Row, numbers: Sequence[str]) -> Row:
+    return dataclasses.replace(row, label=tuple(numbers))

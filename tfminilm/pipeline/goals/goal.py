@@ -176,12 +176,13 @@ class ByColumns(Goal):
 
     def columns(self, num_texts: int) -> list[str]:
         # A class may be called "text".
-        names = []
-        for name in super().columns(num_texts):
-            while name in self.classes:
-                name += "_"
-            names.append(name)
-        return names
+        return [self.free(name) for name in super().columns(num_texts)]
+
+    def free(self, name: str) -> str:
+        """Return a column's name, changed if a class has it."""
+        while name in self.classes:
+            name += "_"
+        return name
 
     def fields(self, row: Row) -> Mapping[str, Any]:
         return dict(zip(self.classes, row.fields, strict=True))
@@ -193,10 +194,21 @@ class ByColumns(Goal):
         labels: Sequence[str],
         eval_path: Path | None = None,
     ) -> Task:
+        return self.task_with(None, path, num_texts, labels, eval_path)
+
+    def task_with(
+        self,
+        label: str | None,
+        path: Path,
+        num_texts: int,
+        labels: Sequence[str],
+        eval_path: Path | None,
+    ) -> Task:
+        """Return `task`, with a column of labels beside the numbers, or not."""
         return csv_task(
             path,
             self.columns(num_texts),
-            None,
+            label,
             self.kind,
             labels,
             eval_path,

@@ -36,6 +36,7 @@ class ExtractiveQA(Kind):
     transformers_head = "ForQuestionAnswering"
     submission = "squad"
     is_augmentable = False
+    takes_unlabelled = False
     reads_all_tokens = True
     is_scored_in_training = False  # Finding the answers takes minutes.
     most_languages = 2  # The context's, and the question's.

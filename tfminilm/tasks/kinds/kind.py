@@ -45,8 +45,7 @@ class Kind(abc.ABC):
     """The class in `export.graph.heads` that computes them on a phone."""
 
     transformers_head: ClassVar[str]
-    """The end of the class' name in `transformers`, such as
-    "ForQuestionAnswering"; `export.server.hugging_face` writes it."""
+    """The end of the class' name in `transformers`, as in its exports."""
 
     submission: ClassVar[str]
     """The format of its leaderboards' files, in `tasks.submission`."""
@@ -80,6 +79,9 @@ class Kind(abc.ABC):
 
     is_augmentable: ClassVar[bool] = True
     """Whether a text with some words changed is still an example."""
+
+    takes_unlabelled: ClassVar[bool] = True
+    """Whether any text is an example, on which a teacher can be asked."""
 
     reads_all_tokens: ClassVar[bool] = False
     """Whether its head needs the states of all tokens."""

@@ -171,6 +171,11 @@ def _labels(
                 f"{where}: a list in column {task.label!r}, expected one "
                 "label; several of a text are --kind=multi_label"
             )
+        if label is not None and kind.has_several_labels:
+            assert isinstance(label, tuple)
+            soft = label
+        elif not written and soft is not None:
+            return label, soft  # The likeliest class.
         label = kind.parse_label(task, written, where)
     return label, soft
 

@@ -36,6 +36,7 @@ class Examples:
         score: gives a model's metrics on what is held out, or `None`.
         metric: the one of these that counts most.
         tune: gives the settings with which a model scores best on these.
+        weighted: lets training examples count by their class.
         needs_labels: whether there is nothing to learn without labels.
     """
 
@@ -47,6 +48,7 @@ class Examples:
     score: Callable[[keras.Model], dict[str, float]] | None = None
     metric: str = ""
     tune: Callable[[keras.Model, Tokenizer], Settings] | None = None
+    weighted: Callable[[Encoded], Encoded] = lambda labelled: labelled
     needs_labels: bool = False
 
 
@@ -66,7 +68,7 @@ def example_data(
     """
     spec = recipe.train
     with progress.working("encoding examples"):
-        train = examples.encode(examples.train)
+        train = examples.weighted(examples.encode(examples.train))
         # The loss is measured on some of them.
         held_out = examples.encode(
             sample(examples.held_out, spec.held_out_sequences)

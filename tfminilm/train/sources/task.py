@@ -10,10 +10,9 @@ import keras
 
 from tfminilm import teachers
 from tfminilm.errors import UserError
-from tfminilm.tasks.class_weights import oversampled
+from tfminilm.tasks import class_weights
 from tfminilm.tasks.encoded import Encoded
 from tfminilm.tasks.evaluate import Scorer, tuned
-from tfminilm.tasks.example import Example
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.readers import paths, tagged
 from tfminilm.tasks.readers.csv_file import csv_task
@@ -115,13 +114,20 @@ def check_task(spec: DataSpec, task: Task) -> None:
             f"recipe: data.source is {spec.source}, which has no "
             "examples of its own to train on"
         )
-    if spec.augment_copies and not kind_of(task).is_augmentable:
+    kind = kind_of(task)
+    if spec.augment_copies and not kind.is_augmentable:
         raise UserError(
             f"recipe: data.augment_copies is {spec.augment_copies}, "
             f"but changed words would be no answers to {task.name}: "
             "expected 0"
         )
-    if spec.oversampling and not kind_of(task).has_shaped_losses:
+    if spec.class_weights and not kind.picks_one:
+        raise UserError(
+            f"recipe: data.class_weights is {spec.class_weights!r}, but "
+            f"{task.name} does not choose one of its classes: expected none"
+        )
+    class_weights.require(spec.class_weights, task.labels)
+    if spec.oversampling and not kind.has_shaped_losses:
         raise UserError(
             f"recipe: data.oversampling is {spec.oversampling}, but "
             f"{task.name} has no classes of texts: expected 0"
@@ -173,11 +179,15 @@ def task_examples(
             for split in (task.train_split or "train", task.eval_splits[0])
         )
 
-    train = oversampled(recipe.data.oversampling, train)
+    train = class_weights.oversampled(recipe.data.oversampling, train)
 
     def encoded(few: Sequence[Any], cut: Cut) -> Encoded:
         how = dataclasses.replace(settings, max_length=cut.max_length)
         return kind.encode(task, few, cut.tokenizer, how, folder.text)
+
+    def weighted(labelled: Encoded) -> Encoded:
+        written = recipe.data.class_weights if labelled.labels else ""
+        return class_weights.weighted(written, task.labels, labelled)
 
     score = Scorer(task, models.tokenizer, held_out, settings, folder.text)
     encoder = Encoder.of(models, settings.max_length, encoded)
@@ -198,6 +208,7 @@ def task_examples(
         score=score if is_scored else None,
         metric=task.metrics[0] if is_scored and task.metrics else "",
         tune=tune if learns_labels and kind.is_tuned else None,
+        weighted=weighted,
         needs_labels=learns_labels and not recipe.data.has_unlabelled,
     )
     return example_data(examples, recipe, folder, progress)
@@ -216,7 +227,8 @@ def _unlabelled(
     """Yield the lines of `spec.unlabeled` as examples without labels."""
     if not spec.unlabeled:
         return
-    if len(task.texts) != 1 or not kind_of(task).is_augmentable:
+    kind = kind_of(task)
+    if len(task.texts) != 1 or not kind.takes_unlabelled:
         raise UserError(
             f"recipe: data.unlabeled is {spec.unlabeled}, but {task.name} does "
             "not ask about single texts: leave it out"
@@ -234,7 +246,7 @@ def _unlabelled(
     lines = [line for file in files for _, line in paths.lines(file)]
     yield encoder(
         [
-            Example(f"unlabeled-{number}", (line,), None)
+            kind.example_of(f"unlabeled-{number}", (line,))
             for number, line in enumerate(lines)
         ]
     )
