@@ -22,7 +22,8 @@ fun measure(
 ): List<Latency> = LiteRtEngine(bundle, threads).use { engine ->
     bundle.manifest.signatures.map { signature ->
         val sequence = TokenSequence(engine.maxLength)
-        repeat(signature.length) { sequence.add(1000 + 7 * it, 0) }
+        // Any ids do, if the table has their rows.
+        repeat(signature.length) { sequence.add(((1000L + 7 * it) % bundle.manifest.tokens).toInt(), 0) }
         repeat(WARM_UP) { engine.run(sequence) }
         val times = DoubleArray(repeats) {
             if (isCancelled()) throw CancellationException()

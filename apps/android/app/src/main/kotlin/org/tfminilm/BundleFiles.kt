@@ -7,6 +7,7 @@ import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
+import java.util.Locale
 
 /** Where a bundle's files lie. */
 interface BundleFiles {
@@ -17,6 +18,7 @@ interface BundleFiles {
      * A file mapped into memory, not read.
      *
      * @throws IOException there is no such file, or it is compressed.
+     * @throws BundleException it is too large.
      */
     fun map(name: String): ByteBuffer
 }
@@ -26,7 +28,7 @@ class FolderFiles(private val folder: File) : BundleFiles {
     override fun open(name: String): InputStream = FileInputStream(File(folder, name))
 
     override fun map(name: String): ByteBuffer = FileInputStream(File(folder, name)).use {
-        it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.channel.size())
+        it.channel.mapped(name, 0, it.channel.size())
     }
 }
 
@@ -36,7 +38,20 @@ class AssetFiles(private val assets: AssetManager, private val folder: String) :
 
     override fun map(name: String): ByteBuffer = assets.openFd("$folder/$name").use { file ->
         FileInputStream(file.fileDescriptor).use {
-            it.channel.map(FileChannel.MapMode.READ_ONLY, file.startOffset, file.length)
+            it.channel.mapped(name, file.startOffset, file.length)
         }
     }
+}
+
+/** A buffer cannot be larger: LiteRT reads its model out of one. */
+private fun FileChannel.mapped(name: String, start: Long, size: Long): ByteBuffer {
+    if (size > Int.MAX_VALUE) {
+        throw BundleException(
+            "The bundle's $name has %.1f GB, more than the 2 GB that can be read here: export a ".format(
+                Locale.ROOT,
+                size / 1e9,
+            ) + "smaller model, or one of lower precision",
+        )
+    }
+    return map(FileChannel.MapMode.READ_ONLY, start, size)
 }

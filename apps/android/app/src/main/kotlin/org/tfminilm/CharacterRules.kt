@@ -33,7 +33,16 @@ internal class CharacterRules(map: ByteBuffer) {
             index += Character.charCount(characters[place])
             place += utf8Size(characters[place])
         }
+        checkReplacements()
         for (node in units.indices) checkValue(node)
+    }
+
+    private fun checkReplacements() {
+        var size = 0
+        for (character in characters) {
+            size = if (character == 0) 0 else size + 1
+            if (size > MOST) throw damaged()
+        }
     }
 
     private fun checkValue(node: Int) {
@@ -53,7 +62,9 @@ internal class CharacterRules(map: ByteBuffer) {
         var found = -1L
         var node = 0
         var to = at
-        while (to < end) {
+        // A damaged trie may lead in a circle.
+        val last = minOf(end, at + MOST)
+        while (to < last) {
             val character = text.characterAt(to, end)
             to += Character.charCount(character)
             val size = utf8Size(character)
@@ -88,6 +99,9 @@ internal class CharacterRules(map: ByteBuffer) {
 
     private companion object {
         const val INSIDE = -1
+
+        /** Of what is replaced, and of a replacement; Unicode's have at most 18. */
+        const val MOST = 256
 
         // Of a unit of darts-clone's; values have the sign bit.
         const val LABEL = 0xFF or (1 shl 31)

@@ -26,7 +26,12 @@ class TokenSequence(val capacity: Int) {
     }
 }
 
-/** Runs a model. Not safe for several threads at once. */
+/**
+ * Runs a model.
+ *
+ * Its outputs are overwritten by the next run: who runs it and reads them holds
+ * the engine's lock, `synchronized(engine)`, as all tasks do.
+ */
 interface Engine : Closeable {
     /** Tokens of the longest sequence, the special ones included. */
     val maxLength: Int

@@ -24,6 +24,7 @@ class LiteRtEngine(
     private val padId = manifest.tokenizer.pad
     private val interpreter: Interpreter
     private val runners: List<Runner>
+    private var isClosed = false
     override val maxLength: Int = manifest.signatures.last().length
 
     init {
@@ -41,19 +42,25 @@ class LiteRtEngine(
         }
     }
 
-    override fun run(sequence: TokenSequence): Map<String, FloatBuffer> {
+    override fun run(sequence: TokenSequence): Map<String, FloatBuffer> = synchronized(this) {
+        check(!isClosed) { "The model is closed: open it again" }
         val runner = runners.find { it.length >= sequence.size }
         requireNotNull(runner) { "${sequence.size} tokens do not fit $maxLength" }
-        return runner.run(sequence)
+        runner.run(sequence)
     }
 
     /** Runs every signature once, as the first run of each is a slow one. */
-    fun warmUp() {
+    fun warmUp() = synchronized(this) {
+        check(!isClosed) { "The model is closed: open it again" }
         val nothing = TokenSequence(0)
         runners.forEach { it.run(nothing) }
     }
 
-    override fun close() = interpreter.close()
+    /** Waits for a run that another thread is in. */
+    override fun close() = synchronized(this) {
+        isClosed = true
+        interpreter.close()
+    }
 
     private fun isModel(model: ByteBuffer) =
         model.remaining() > 8 && (0 until 4).all { model.get(4 + it) == MAGIC[it] }

@@ -83,6 +83,8 @@ internal class PieceModel(file: ByteBuffer) {
         if (size > scores.size) scores = scores.copyOf(size * 2)
         scores[id] = score.toDouble()
         if (text.isEmpty()) throw Protobuf.damaged("piece $id is empty")
+        if (text.length > MOST_LETTERS) throw Protobuf.damaged("piece $id has ${text.length} letters")
+        if (score.isNaN()) throw Protobuf.damaged("the score of piece $id is no number")
         when (Type.entries.getOrNull(type)) {
             Type.NORMAL -> {
                 add(tree, text, id)
@@ -154,6 +156,9 @@ internal class PieceModel(file: ByteBuffer) {
         val MODEL_TYPES = mapOf(2 to "merges (BPE)", 3 to "whole words", 4 to "characters")
 
         const val UNKNOWN_PENALTY = 10f
+
+        /** Of a piece: each place of a text is compared with so many. */
+        const val MOST_LETTERS = 512
 
         /** C's FLT_MIN, which SentencePiece starts from: no score is below. */
         const val MIN_NORMAL = 1.17549435E-38f

@@ -18,7 +18,8 @@ class Answers(
 /**
  * Answers questions about a text, in windows that overlap where it is long.
  *
- * The text is tokenised once, as long as only the question changes.
+ * The text is tokenised once, as long as only the question changes. Threads wait
+ * for each other; what else the engine does can run between two windows.
  */
 class QuestionAnswerer(
     bundle: ModelBundle,
@@ -41,7 +42,7 @@ class QuestionAnswerer(
         question: String,
         text: String,
         isCancelled: () -> Boolean = { false },
-    ): Answers {
+    ): Answers = synchronized(this) {
         if (this.text != text) {
             this.text = null
             tokenizer.encode(text, context)
@@ -51,6 +52,7 @@ class QuestionAnswerer(
         tokenizer.encode(question, this.question, limit = settings.maxQuestionTokens)
         val best = BestAnswers(settings.maxAnswerTokens)
         val room = engine.maxLength - this.question.size - 2 - special.separators
+        check(room > 0) { "The question leaves no room for the text" }
         val stride = minOf(settings.documentStride, room)
         val last = maxOf(0, context.size - room)
         var start = 0
@@ -61,7 +63,7 @@ class QuestionAnswerer(
             windows++
             start += stride
         } while (start < last + stride)
-        return best.answers(text, settings.nullThreshold, windows)
+        best.answers(text, settings.nullThreshold, windows)
     }
 
     private fun run(start: Int, room: Int, best: BestAnswers) {
@@ -73,15 +75,17 @@ class QuestionAnswerer(
         sequence.add(context, start, room, 1)
         val count = sequence.size - first
         sequence.add(special.sep, 1)
-        val outputs = engine.run(sequence)
-        best.add(
-            outputs.getValue("start_logits"),
-            outputs.getValue("end_logits"),
-            first,
-            count,
-            context,
-            start,
-        )
+        synchronized(engine) {
+            val outputs = engine.run(sequence)
+            best.add(
+                outputs.getValue("start_logits"),
+                outputs.getValue("end_logits"),
+                first,
+                count,
+                context,
+                start,
+            )
+        }
     }
 }
 

@@ -6,7 +6,9 @@ package org.tfminilm
  * A text is normalised, its spaces become letters, and of all ways to cut it
  * into pieces the likeliest is taken. Not safe for several threads at once: it
  * works in its own buffers, which hold the part of the text that is not decided
- * yet, a few words as a rule.
+ * yet, a few words as a rule. Pieces that overlap, as of dashes, can leave a run
+ * undecided to its end: it is cut after 16,384 characters, where training's
+ * tokenizer would read on.
  *
  * @param unknownId of what has no piece, and of the model's first piece.
  * @param idOffset a piece's id is its number in the model and this.
@@ -39,7 +41,7 @@ class SentencePieceTokenizer internal constructor(
         var at = 0
         while (at < this.text.size || this.text.fill()) {
             // No piece goes over this place: nothing behind it changes the cut.
-            if (at == reached) {
+            if (at == reached || at - from == MOST_UNDECIDED) {
                 addPieces(into, at)
                 at = from
                 if (into.size >= limit) break
@@ -102,6 +104,7 @@ class SentencePieceTokenizer internal constructor(
             at = ends[at]
         }
         from = to
+        reached = to
         if (from > text.characters.size / 2) dropRead()
     }
 
@@ -136,4 +139,8 @@ class SentencePieceTokenizer internal constructor(
     }
 
     private fun idOf(piece: Int): Int = if (piece == 0) unknownId else piece + idOffset
+
+    private companion object {
+        const val MOST_UNDECIDED = 1 shl 14
+    }
 }

@@ -9,13 +9,14 @@ internal class TextRunner(bundle: ModelBundle, private val engine: Engine, priva
     private val second = Tokens()
     private val sequence = TokenSequence(engine.maxLength)
 
-    fun run(text: String, other: String? = null): FloatArray {
+    /** Threads wait for each other: they would write into the same buffers. */
+    fun run(text: String, other: String? = null): FloatArray = synchronized(engine) {
         require(count == if (other == null) 1 else 2) { "the model reads $count texts" }
         sequence.clear()
         sequence.add(settings.cls, 0)
         if (other == null) addOne(text) else addTwo(text, other)
         val numbers = engine.run(sequence).getValue(output)
-        return FloatArray(numbers.capacity()) { numbers.get(it) }
+        FloatArray(numbers.capacity()) { numbers.get(it) }
     }
 
     private fun addOne(text: String) {

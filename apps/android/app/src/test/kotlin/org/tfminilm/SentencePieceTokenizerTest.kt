@@ -112,6 +112,42 @@ class SentencePieceTokenizerTest {
         }
     }
 
+    /** Pieces of one to sixteen dashes: each place of a run of them has a piece over it. */
+    private val dashes = (1..16).fold(few) { all, size -> all + piece("-".repeat(size), -3f - size) }
+
+    @Test
+    fun `a limit bounds time and memory where pieces overlap`() {
+        val tokenizer = tokenizer(dashes)
+        val text = "-".repeat(10_000_000)
+        val start = System.nanoTime()
+        val bytes = allocated { tokenizer.encode(text, tokens, limit = 126) }
+        val seconds = (System.nanoTime() - start) / 1e9
+        assertEquals(126, tokens.size)
+        assertTrue("$bytes bytes", bytes < 4_000_000)
+        assertTrue("$seconds seconds", seconds < 1)
+    }
+
+    @Test
+    fun `a run that nothing decides is cut, and all of it is read`() {
+        val tokenizer = tokenizer(dashes)
+        val text = "-".repeat(200_001) + "a"
+        val bytes = allocated { tokenizer.encode(text, tokens) }
+        // The tokens take 3 numbers each, and the arrays of them double.
+        assertTrue("$bytes bytes", bytes < 4_000_000)
+        for (at in 2 until tokens.size) assertEquals(tokens.ends[at - 1], tokens.starts[at])
+        assertEquals(text.length, tokens.ends[tokens.size - 1])
+        assertTrue("${tokens.size} tokens", tokens.size in 12_502..12_530)
+    }
+
+    @Test
+    fun `refuses pieces and rules by which a short text takes long`() {
+        assertRefused(few + piece("x".repeat(513), -1f), "piece 10 has 513 letters")
+        assertRefused(few + piece("x", Float.NaN), "score of piece 10 is no number")
+        // A trie of one node, and a replacement of 300 letters.
+        val map = byteArrayOf(4, 0, 0, 0, 0, 0, 0, 0) + ByteArray(300) { 'a'.code.toByte() } + 0
+        assertRefused(few + field(3) { write(field(2) { write(map) }) }, "character map")
+    }
+
     @Test
     fun `refuses models of other kinds`() {
         assertRefused(few + field(2) { write(number(3, 2)) }, "BPE", "unigram")
