@@ -67,3 +67,32 @@ def test_patient_kd_on_sst2(name, alpha, beta, temperature):
     assert start == ("bottom", "bert_base_en_uncased")
     assert run.teacher == "runs/bert_sst2"
     assert (run.train.best_by, run.train.evaluate_every) == ("score", 2_105)
+
+
+def test_distilbert_as_its_code_starts_it():
+    """scripts/extract_distilbert.py and the defaults of train.py."""
+    (run,) = stages("distilbert_l6_h768").values()
+    assert run.student.init_layers() == [0, 2, 4, 7, 9, 11]
+    assert (run.train.weight_decay, run.train.beta_2) == (0.0, 0.98)
+    assert (run.train.learning_rate, run.train.clip_norm) == (5e-4, 5.0)
+    assert run.train.warmup_steps == pytest.approx(0.05 * run.train.steps)
+    assert (run.data.mask_rate, run.data.mask_smoothing) == (0.15, 0.7)
+    assert not run.data.whole_words
+
+
+def test_distilbert_d_has_its_codes_defaults():
+    """run_squad_w_distillation.py: 8 a GPU, 5e-5, three epochs."""
+    (run,) = stages("distilbert_d").values()
+    assert (run.train.batch_size, run.train.learning_rate) == (8, 5e-5)
+    assert run.train.steps * 8 == pytest.approx(3 * 88_500, rel=0.01)
+    assert (run.train.warmup_steps, run.train.weight_decay) == (0, 0.0)
+    assert (run.method.temperature, run.method.alpha) == (2.0, 0.5)
+
+
+def test_bilstm_on_sst2():
+    """Section 4.2 of arXiv 1903.12136."""
+    (run,) = stages("bilstm_sst2").values()
+    assert run.student.lstm_units in (150, 300)
+    assert run.student.hidden_dim in (200, 400)
+    assert (run.student.embedding_dim, run.train.batch_size) == (300, 50)
+    assert (run.student.frozen, run.data.augment_copies) == ("", 20)

@@ -1,5 +1,6 @@
 """What is masked, how often, and that a step always masks the same."""
 
+import dataclasses
 import io
 
 import keras_hub
@@ -15,6 +16,7 @@ from tfminilm.data import (
     masked_dataset,
     masked_held_out_batches,
 )
+from tfminilm.data.masking import smoothed_chances
 from tfminilm.errors import UserError
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused0]"]
@@ -128,6 +130,66 @@ def test_words_are_whole_if_they_are_to_be(packed, word_piece, whole_words):
         for word in words_of(plain[row]):
             torn += 0 < len(used & set(word)) < len(word)
     assert (torn == 0) == whole_words
+
+
+def test_rare_tokens_are_masked_more_often(word_piece):
+    """One of two tokens: in proportion to what their ids' counts give."""
+    counts = np.ones(len(SPECIAL + PIECES))
+    counts[6], counts[9] = 1000, 10
+    masking = dataclasses.replace(
+        Masking.of(word_piece, whole_words=False),
+        chances=smoothed_chances(counts, 0.7),
+    )
+    rows = 5_000
+    ids = np.tile(np.array([[CLS, 6, 9, SEP]], "int32"), (rows, 1))
+    _, labels, weights = masking.apply(
+        {"token_ids": ids, "padding_mask": np.ones_like(ids)},
+        np.random.default_rng(0),
+    )
+    assert weights.sum() == rows
+    frequent, rare = 1000**-0.7, 10**-0.7
+    assert np.mean(labels == 9) == pytest.approx(
+        rare / (rare + frequent), abs=0.006
+    )
+
+
+def test_a_second_draw_is_among_the_rest(word_piece):
+    """Of three tokens two are drawn, without replacement."""
+    chances = np.ones(len(SPECIAL + PIECES))
+    chances[[6, 7, 8]] = rates = np.array([5.0, 2.0, 1.0])
+    masking = dataclasses.replace(
+        Masking.of(word_piece, rate=0.4, whole_words=False), chances=chances
+    )
+    rows = 5_000
+    ids = np.tile(np.array([[CLS, 6, 7, 8, SEP]], "int32"), (rows, 1))
+    _, labels, _ = masking.apply(
+        {"token_ids": ids, "padding_mask": np.ones_like(ids)},
+        np.random.default_rng(0),
+    )
+    shares = rates / rates.sum()
+    # The last one is left out if the other two are drawn in either order.
+    left_out = sum(
+        shares[a] * shares[b] / (1 - shares[a]) for a, b in ((0, 1), (1, 0))
+    )
+    found = np.mean((labels != 8).all(axis=1))
+    assert found == pytest.approx(left_out, abs=0.02)
+
+
+def test_all_positions_in_their_order(packed, word_piece):
+    """The same tokens are masked; the rest have weight 0."""
+    masking = Masking.of(word_piece)
+    few, labels, used = masked_batch(packed, 3, 4, 0, masking)
+    whole, all_labels, weights = masked_batch(
+        packed, 3, 4, 0, dataclasses.replace(masking, at_all=True)
+    )
+    expected = np.tile(np.arange(LENGTH), (4, 1))
+    np.testing.assert_array_equal(whole["mask_positions"], expected)
+    for row in range(4):
+        chosen = few["mask_positions"][row][used[row] > 0]
+        assert set(np.flatnonzero(weights[row])) == set(chosen)
+        np.testing.assert_array_equal(
+            all_labels[row][chosen], labels[row][used[row] > 0]
+        )
 
 
 def test_padding_is_never_masked_and_short_texts_less(packed, word_piece):

@@ -81,6 +81,37 @@ def test_distilbert(make_head, make_batch, outputs, run, evaluate):
     )
 
 
+def test_distilberts_soft_targets_at_all_tokens(
+    heads, make_batch, outputs, evaluate
+):
+    """Its code's: the mean over real tokens; L_mlm is as before."""
+    teacher, student = heads("masked_lm")
+    batch = make_batch(teacher)
+    method = DistilBERT(cosine_weight=0, all_tokens=True)
+    real = np.asarray(batch["padding_mask"]) != 0
+    rows, length = real.shape
+    everywhere = np.tile(np.arange(length, dtype="int32"), (rows, 1))
+    whole = batch | {"mask_positions": everywhere}
+    theirs, ours = (outputs(m, whole) for m in (teacher, student))
+    p, q = log_softmax(theirs / 2), log_softmax(ours / 2)
+    soft = 4 * (np.exp(p) * (p - q)).sum(-1)[real].mean()
+    labels = np.full((rows, length), 7)
+    weights = np.zeros((rows, length), "float32")
+    weights[:, 1] = 1
+    hard = -log_softmax(ours)[:, 1, 7].mean()
+    logs = evaluate(method, teacher, student, whole, labels, weights)
+    assert logs == pytest.approx(
+        {
+            "soft_targets": soft,
+            "masked_lm": hard,
+            "loss": 5 * soft + 2 * hard,
+        },
+        rel=1e-4,
+    )
+    with pytest.raises(tfminilm.UserError, match="2 places for"):
+        evaluate(method, teacher, student, batch, LABELS, WEIGHTS)
+
+
 @pytest.mark.parametrize(
     ("method", "names"),
     [

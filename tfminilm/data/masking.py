@@ -8,6 +8,7 @@ was never interrupted.
 """
 
 import dataclasses
+import typing
 import unicodedata
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,6 +55,10 @@ class Masking:
         rate: share of a sequence's tokens to predict.
         whole_words: whether all pieces of a word are chosen together. A word
             of more pieces than may be predicted is never chosen.
+        chances: `[vocabulary_size]`: how much likelier than others each id is
+            chosen; `None` for all alike. Not with whole words.
+        at_all: whether `mask_positions` are all positions in their order, not
+            those to predict alone: then heads give logits of all tokens.
     """
 
     mask_id: int
@@ -62,6 +67,8 @@ class Masking:
     replacements: np.ndarray
     rate: float = 0.15
     whole_words: bool = True
+    chances: np.ndarray | None = None
+    at_all: bool = False
 
     @classmethod
     def of(
@@ -98,6 +105,8 @@ class Masking:
 
     def num_predictions(self, length: int) -> int:
         """Return the number of places for masked tokens in `length` ids."""
+        if self.at_all:
+            return length
         return max(1, round(self.rate * length))
 
     def apply(
@@ -129,7 +138,9 @@ class Masking:
         masked[rows[used], positions[used]] = new[used]
         x = inputs | {
             "token_ids": masked,
-            "mask_positions": np.where(used, positions, 0).astype(np.int32),
+            "mask_positions": np.where(used | self.at_all, positions, 0).astype(
+                np.int32
+            ),
         }
         labels = np.where(used, original, 0).astype(np.int32)
         return x, labels, used.astype(np.float32)
@@ -154,6 +165,8 @@ class Masking:
         words = np.where(free, np.cumsum(starts, axis=1), 0)
         sizes = np.stack([np.bincount(w, minlength=length + 1) for w in words])
         keys = random.random(sizes.shape)
+        if self.chances is not None:
+            keys = self._weighted(keys, words, token_ids)
         keys[(sizes > budget) | (np.arange(length + 1) == 0)] = np.inf
         # Sorted by their words' keys, so a word's tokens stay side by side.
         tokens = np.take_along_axis(keys, words, axis=1)
@@ -164,7 +177,32 @@ class Masking:
         ends &= np.isfinite(np.take_along_axis(tokens, order, axis=1))
         counts = np.arange(1, length + 1)
         num_chosen = np.where(ends & (counts <= budget), counts, 0).max(axis=1)
-        return order[:, :places], np.arange(places) < num_chosen[:, None]
+        used = np.arange(places) < num_chosen[:, None]
+        if not self.at_all:
+            return order[:, :places], used
+        in_order = np.zeros_like(used)
+        np.put_along_axis(in_order, order, used, axis=1)
+        return np.broadcast_to(np.arange(length), used.shape), in_order
+
+    def _weighted(
+        self, keys: np.ndarray, words: np.ndarray, token_ids: np.ndarray
+    ) -> np.ndarray:
+        """Turn uniform keys into those of a draw by `chances`.
+
+        The smallest of exponential variables belongs to each with a
+        probability that is proportional to its rate, and so does the next one
+        among the rest: a draw without replacement (Efraimidis and Spirakis,
+        2006).
+
+        Args:
+            keys: `[batch, words]`, 0 to 1.
+            words: `[batch, length]`, the word that each token is.
+            token_ids: the same shape.
+        """
+        rates = np.ones_like(keys)
+        chances = typing.cast(np.ndarray, self.chances)[token_ids]
+        np.put_along_axis(rates, words, chances, axis=1)
+        return -np.log1p(-keys) / rates
 
 
 def masked_batch(
@@ -276,6 +314,19 @@ def masked(
     inputs, follows = pairs.apply(inputs, random)
     x, labels, weights = masking.apply(inputs, random)
     return x, {"logits": labels, "next_sentence_logits": follows}, weights
+
+
+def smoothed_chances(counts: np.ndarray, smoothing: float) -> np.ndarray:
+    """Return how much likelier rare tokens are chosen: counts^-smoothing.
+
+    As XLM (arXiv 1901.07291) and DistilBERT's code, with 0.7, draw them.
+
+    Args:
+        counts: `[vocabulary_size]`, how often each id is in the text; one
+            that is not there counts as if it were there once.
+        smoothing: above 0; with 0 all would be alike.
+    """
+    return np.maximum(counts, 1).astype(np.float64) ** -smoothing
 
 
 def whole_words(tokenizer: Tokenizer) -> list[str]:

@@ -1,12 +1,13 @@
 """DistilBERT, a distilled version of BERT (arXiv 1910.01108)."""
 
 import dataclasses
+import functools
 
 import keras
 
 from tfminilm import losses
 from tfminilm.errors import UserError
-from tfminilm.methods import logits
+from tfminilm.methods import head_losses, logits
 from tfminilm.methods.terms import Term, require
 
 
@@ -23,9 +24,9 @@ class DistilBERT:
     segment embedding and no pooler: `tfminilm.students.distilbert`.
 
     The paper gives the three losses; weights and temperature are those of the
-    authors' code. That code takes L_ce at all tokens, this class only at the
-    masked ones, as L_mlm does: with a vocabulary of 30,522, the logits of all
-    tokens would cost more than the models.
+    authors' code. That code takes L_ce at all tokens, which is `all_tokens`
+    here; by default it is at the masked ones, as L_mlm is: with a vocabulary
+    of 30,522, the logits of all tokens cost more than the models.
 
     Attributes:
         soft_weight: the factor of L_ce.
@@ -33,12 +34,16 @@ class DistilBERT:
         cosine_weight: the factor of L_cos; 0 leaves a loss out. L_cos alone
             needs no masked-language-model heads.
         temperature: T of L_ce, above 0.
+        all_tokens: whether L_ce is the mean over all real tokens. Batches
+            then have all positions as `mask_positions`, as those of
+            `tfminilm.data.Masking` with `at_all` have.
     """
 
     soft_weight: float = 5.0
     mlm_weight: float = 2.0
     cosine_weight: float = 1.0
     temperature: float = 2.0
+    all_tokens: bool = False
 
     def __post_init__(self) -> None:
         weights = ("soft_weight", "mlm_weight", "cosine_weight")
@@ -73,10 +78,20 @@ class DistilBERT:
             weight=self.cosine_weight,
         )
         return (
-            *logits.soft_terms(student, self.temperature, self.soft_weight),
+            *self._soft_terms(student),
             *logits.hard_terms(student, self.mlm_weight, "masked_lm"),
             *([cosine] if self.cosine_weight else []),
         )
+
+    def _soft_terms(self, student: keras.Model) -> list[Term]:
+        """Return L_ce at the masked tokens, or at all."""
+        terms = logits.soft_terms(student, self.temperature, self.soft_weight)
+        if not self.all_tokens:
+            return terms
+        loss = functools.partial(
+            head_losses.soft_of_all_tokens, temperature=self.temperature
+        )
+        return [dataclasses.replace(term, loss=loss) for term in terms]
 
     def check(self, teacher: keras.Model, student: keras.Model) -> None:
         """Raise `UserError` unless both have MLM heads and the same width."""

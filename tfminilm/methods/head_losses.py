@@ -36,6 +36,29 @@ def soft(
     return losses.soft_targets(teacher, student, temperature, sample_weight)
 
 
+def soft_of_all_tokens(
+    teacher: Tensor,
+    student: Tensor,
+    padding_mask: Tensor,
+    sample_weight: Tensor | None = None,
+    *,
+    temperature: float,
+) -> Any:
+    """Return the soft targets of each real token, masked or not.
+
+    The weights of a batch of masked text are of the masked ones.
+    """
+    _check_shapes(teacher, student)
+    places, length = student.shape[1], padding_mask.shape[1]
+    if None not in (places, length) and places != length:
+        raise UserError(
+            f"mask_positions has {places} places for {length} tokens, but "
+            "all_tokens asks for the logits of all: give Masking(at_all=True)"
+        )
+    real = ops.cast(ops.cast(padding_mask, "bool"), "float32")
+    return losses.soft_targets(teacher, student, temperature, real)
+
+
 def hard(
     labels: Tensor,
     student: Tensor,

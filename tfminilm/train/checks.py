@@ -50,7 +50,7 @@ _AT_MOST = {
 }
 _NOT_NEGATIVE = (
     "student.num_feedforwards data.max_tokens data.max_examples "
-    "data.teacher_length "
+    "data.teacher_length data.mask_smoothing "
     "data.augment_copies train.warmup_steps train.weight_decay "
     "train.clip_norm train.learning_rate train.patience"
 ).split()
@@ -183,6 +183,11 @@ def _check_bounds(
     require(is_share, "compress.sparsity", "0 to 1, below 1")
     require(0 < train.beta_2 < 1, "train.beta_2", "above 0, below 1")
     require(0 < data.mask_rate < 1, "data.mask_rate", "above 0, below 1")
+    require(
+        not (data.mask_smoothing and data.whole_words),
+        "data.mask_smoothing",
+        "0, or data.whole_words=False",
+    )
 
 
 def check_stages(stages: Mapping[str, Stage]) -> None:

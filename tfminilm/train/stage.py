@@ -134,7 +134,9 @@ class DataSpec(tfminilm.config.Typed):
     `teacher_length` tokens (0: `sequence_length`, or all that it has room for).
     `max_tokens` stops reading early (0: all of it); of shards it takes
     sequences from all over. Methods that learn from masked text hide
-    `mask_rate` of the tokens, `whole_words` or any.
+    `mask_rate` of the tokens, `whole_words` or any; without whole words
+    `mask_smoothing` hides rare tokens more often, by their count in the text
+    to minus this power (0: all alike).
 
     A task's examples come from the original files in `folder`, or from
     TensorFlow Datasets; `max_examples` draws so many of every split, alike by
@@ -171,6 +173,7 @@ class DataSpec(tfminilm.config.Typed):
     sentences: bool = False
     mask_rate: float = 0.15
     whole_words: bool = True
+    mask_smoothing: float = 0.0
     folder: str = ""
     max_examples: int = 0
     text_columns: str = ""

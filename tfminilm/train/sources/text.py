@@ -1,5 +1,6 @@
 """Open packed text: sequences of one length, plain or with masked tokens."""
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _MUCH_UNKNOWN, _MOST_UNKNOWN = 0.02, 0.2
 # Sequences to look at.
 _SAMPLE = 1000
+# Sequences whose tokens are counted at a time.
+_BLOCK = 65_536
 
 
 def packed_text(
@@ -63,19 +66,21 @@ def masked_text(
             masked so.
     """
     spec = recipe.data
-    masks: masking.Masks = masking.Masking.of(
-        tokenizer, spec.mask_rate, spec.whole_words
-    )
+    own = masking.Masking.of(tokenizer, spec.mask_rate, spec.whole_words)
+    masks: masking.Masks
     pairs = None
     if recipe.method.reads == "masked_pairs":
         pairs = data.SentencePairs.of(tokenizer)
     text = _read(recipe, tokenizer, folder, progress)
     if isinstance(text.train, shards.MaskedText):
         # Masked when they were prepared, and so not here.
+        _require_plain(recipe)
         masks = text.train.layout(
             spec.mask_rate, spec.whole_words, pairs is not None
         )
         pairs = None
+    else:
+        masks = _masking(own, recipe, text.train)
     size, seed = recipe.train.microbatch_size, recipe.seed
     records = _records(text.train)
 
@@ -93,6 +98,42 @@ def masked_text(
         pairs,
     )
     return _training_data(text, batches, held_out, size)
+
+
+def _masking(
+    masks: masking.Masking, recipe: Recipe, text: data.PackedText
+) -> masking.Masking:
+    """Return the masking of a stage, which may depend on its text."""
+    chances, spec = None, recipe.data
+    if spec.mask_smoothing:
+        size = len(masks.is_special)
+        counts = np.zeros(size, np.int64)
+        for first in range(0, len(text), _BLOCK):
+            ids = np.asarray(text.token_ids[first : first + _BLOCK])
+            counts += np.bincount(ids.ravel(), minlength=size)
+        chances = masking.smoothed_chances(counts, spec.mask_smoothing)
+    return dataclasses.replace(
+        masks, chances=chances, at_all=_reads_all(recipe)
+    )
+
+
+def _reads_all(recipe: Recipe) -> bool:
+    """Tell whether the method needs the logits of all tokens."""
+    return getattr(recipe.method, "all_tokens", False)
+
+
+def _require_plain(recipe: Recipe) -> None:
+    """Refuse shards that were masked in advance where their masks do not do."""
+    for name, asked in (
+        ("data.mask_smoothing", recipe.data.mask_smoothing),
+        ("method.all_tokens", _reads_all(recipe)),
+    ):
+        if asked:
+            raise UserError(
+                f"recipe: {name} is {asked}, but the shards of "
+                f"{recipe.data.source} were masked when they were prepared: "
+                "prepare shards without --masked_copies, or leave it out"
+            )
 
 
 def _read(
