@@ -7,8 +7,9 @@ M is a classifier of single texts or an encoder, P the Python of an environment
 that has transformers, sentence-transformers and optimum, N the `node_modules`
 that has transformers.js: `make test-clients` makes `.venv-hub` and
 `.node-clients/node_modules`. Prints, for each client and file, on how many
-texts its label is Keras', or its embedding's cosine is above 0.9999; and the
-largest difference of a probability, or of a number of an embedding.
+texts its label is Keras', or its embedding's cosine is above 0.9999, and the
+largest difference of a probability, or of a number of an embedding; and then
+the same beside what `tfminilm.load` says of that very file.
 """
 
 import json
@@ -110,18 +111,38 @@ def compare(answers: Sequence[Any], wanted: Sequence[Any]) -> tuple[int, float]:
     return same, float(np.abs(got - expected).max())
 
 
-def answers_of(model: Any, texts: Sequence[str]) -> tuple[list[str], list[Any]]:
-    """Return the texts that a model of `tfminilm.load` reads whole.
-
-    And for each its probabilities by label, or its vector.
-    """
+def whole_texts(model: Any, texts: Sequence[str]) -> list[str]:
+    """Return the texts that a model of `tfminilm.load` reads whole."""
     rows = model.predict(list(texts))
-    whole = [index for index, row in enumerate(rows) if not row.is_truncated]
+    pairs = zip(texts, rows, strict=True)
+    return [text for text, row in pairs if not row.is_truncated]
+
+
+def answers_of(model: Any, texts: Sequence[str]) -> list[Any]:
+    """Return a model's probabilities by label, or its vectors."""
+    rows = model.predict(list(texts))
     if hasattr(rows[0], "scores"):
-        answers: list[Any] = [dict(row.scores) for row in rows]
-    else:
-        answers = [row.embedding.tolist() for row in rows]
-    return [texts[index] for index in whole], [answers[i] for i in whole]
+        return [dict(row.scores) for row in rows]
+    return [row.embedding.tolist() for row in rows]
+
+
+def same_files(jobs: Sequence[Job], texts: Sequence[str]) -> list[list[Any]]:
+    """Return what `tfminilm.load` says of the file that each client runs."""
+    import tfminilm
+
+    answers = {}
+    for job in jobs:
+        if (file := file_of(job)) not in answers:
+            answers[file] = answers_of(tfminilm.load(file), texts)
+    return [answers[file_of(job)] for job in jobs]
+
+
+def file_of(job: Job) -> str:
+    """Return what `tfminilm.load` opens to run the file of a job."""
+    name = {"fp32": FLOAT, "q8": INT8}.get(job.file, job.file)
+    is_onnx = name.endswith(".onnx")
+    where = pathlib.Path(name).name
+    return f"{job.folder}/onnx/{where}" if is_onnx else job.folder
 
 
 def main() -> None:
@@ -140,17 +161,22 @@ def main() -> None:
         config = "--config=sentence_transformers"
         if commands.main(["export", config, *arguments]):
             raise SystemExit(1)
-        texts, wanted = answers_of(tfminilm.load(flags.model), texts)
+        model = tfminilm.load(flags.model)
+        texts = whole_texts(model, texts)
+        wanted = answers_of(model, texts)
         python, node = jobs_of(folder, isinstance(wanted[0], dict))
         results = ask(python_command(flags.python), texts, python)
         results += ask(node_command(flags.modules), texts, node)
-    shown = _shared.table(["client", "file"], ["same", "largest difference"])
-    for job, answers in zip(python + node, results, strict=True):
-        same, largest = compare(answers, wanted)
-        shown.add_row(
-            job.kind, job.file, f"{same} of {len(texts)}", f"{largest:.1e}"
-        )
-    _shared.show(shown, 80)
+        ours = same_files(python + node, texts)
+    titles = "same as Keras", "largest difference", "same file", "difference"
+    shown = _shared.table(["client", "file"], [*titles])
+    for job, answers, own in zip(python + node, results, ours, strict=True):
+        cells = []
+        for others in (wanted, own):
+            same, largest = compare(answers, others)
+            cells += [f"{same} of {len(texts)}", f"{largest:.1e}"]
+        shown.add_row(job.kind, job.file, *cells)
+    _shared.show(shown, 100)
 
 
 if __name__ == "__main__":

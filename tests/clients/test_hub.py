@@ -20,6 +20,7 @@ from tfminilm.teachers import load_tokenizer
 
 pytestmark = pytest.mark.slow
 NEAR, INT8_NEAR = 1e-3, 0.1
+ENOUGH = 450  # Of 500 texts, those that are read whole.
 LAYERS = 2
 WORDS = (
     "the film is a Gorgeous witty seduction of unlucky 42 COFFEES , . ! "
@@ -75,22 +76,26 @@ def case(request, folders, hub_clients):
     """A folder, the jobs of its clients, the texts, and our answers."""
     path = str(folders / request.param)
     jobs = hub_clients.jobs_of(path, request.param == "classifier")
-    model = tfminilm.load(path)
     dice = random.Random(0)
     texts = [
         " ".join(dice.choices(WORDS, k=dice.randint(1, 12))) for _ in range(500)
     ]
-    return path, jobs, *hub_clients.answers_of(model, texts)
+    model = tfminilm.load(path)
+    texts = hub_clients.whole_texts(model, texts)
+    assert len(texts) >= ENOUGH
+    wanted = hub_clients.answers_of(model, texts)
+    return path, jobs, texts, wanted
 
 
 def require_near(hub_clients, jobs, results, texts, wanted):
-    for job, answers in zip(jobs, results, strict=True):
-        is_int8 = job.file in ("q8", "model_quantized.onnx") or (
-            job.file.endswith("/model_quantized.onnx")
-        )
-        same, largest = hub_clients.compare(answers, wanted)
+    """Keras' answers, and in each file what we say of that very file."""
+    ours = hub_clients.same_files(jobs, texts)
+    for job, answers, own in zip(jobs, results, ours, strict=True):
+        is_int8 = hub_clients.file_of(job).endswith(hub_clients.INT8)
+        _, largest = hub_clients.compare(answers, wanted)
         assert largest < (INT8_NEAR if is_int8 else NEAR), job
-        assert is_int8 or same == len(texts) >= 450, job
+        same, largest = hub_clients.compare(answers, own)
+        assert (same, largest) == (len(texts), pytest.approx(0, abs=NEAR)), job
 
 
 def test_hugging_face_libraries(case, hub_clients, python_of):

@@ -24,6 +24,7 @@ TARGETS = {
     "hugging_face": "hugging_face",
     "onnx": "server_onnx",
     "saved_model": "server_saved_model",
+    "transformers_js": "transformers_js",
 }
 # A question takes up to 64 tokens.
 LENGTHS = {"squad": "100", "sst2": "8,14", "stsb": "14"}

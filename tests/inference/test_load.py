@@ -12,9 +12,11 @@ import pytest
 
 import tfminilm
 from tfminilm.commands import main
+from tfminilm.export.server.folder import export_folder
+from tfminilm.export.target import Target
 from tfminilm.inference.model import Hit
 from tfminilm.tasks import heads
-from tfminilm.teachers.load import load_tokenizer
+from tfminilm.teachers.load import load_backbone, load_tokenizer
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 FOLDERS = GOLDEN / "sentence_transformers"
@@ -36,6 +38,7 @@ FORMATS = [
     "bundle",
     "zip",
     "hugging_face",
+    "transformers_js",
     pytest.param("onnx", marks=pytest.mark.slow),
     pytest.param("saved_model", marks=pytest.mark.slow),
 ]
@@ -98,7 +101,8 @@ def test_a_classifier_says_the_same_in_every_format(kind, loaded):
         assert one.scores == pytest.approx(two.scores, abs=1e-4)
 
 
-@pytest.mark.parametrize("kind", [pytest.param("bundle"), *FORMATS[2:]])
+# In int8, which `transformers_js` has besides, random weights answer otherwise.
+@pytest.mark.parametrize("kind", ["bundle", "hugging_face", *FORMATS[4:]])
 def test_answers_are_the_same_in_every_format(kind, loaded):
     questions = [("a cat?", CONTEXT), ("the mat", "on a mat sat a cat")]
     first = loaded("bert_span").predict(questions)
@@ -303,6 +307,38 @@ def test_damaged_exports_are_refused(exported, tmp_path):
                 archive.writestr(name, "{}")
         with pytest.raises(tfminilm.UserError, match=r"holds no|two files"):
             tfminilm.load(path)
+
+
+def test_each_file_in_the_hubs_layout_is_opened(tmp_path):
+    """An encoder's: the weights by Keras, and both files by onnxruntime."""
+    source, folder = FOLDERS / "mean", tmp_path / "st"
+    target = Target("x", "sentence_transformers", lengths=(8,))
+    export_folder(load_backbone(source), load_tokenizer(source), target, folder)
+    model = tfminilm.load(source)
+    wanted = model.embed(TO_EMBED)
+    assert "Keras" in repr(tfminilm.load(folder))
+    near = {"model": 1e-5, "model_quantized": 0.02}
+    for name, most in near.items():
+        path = folder / f"onnx/{name}.onnx"
+        opened = tfminilm.load(path)
+        assert "runtime='onnxruntime'" in repr(opened)
+        assert opened.embedding == model.embedding
+        assert opened.max_length == model.max_length
+        gap = np.abs(opened.embed(TO_EMBED) - wanted).max()
+        assert 0 < gap < most
+    assert opened.precision == "dynamic_wi8_afp32"
+    with pytest.raises(tfminilm.UserError, match="reads up to 16 tokens"):
+        tfminilm.load(path, max_length=17)
+    # Without PyTorch's weights the folder is its file in float32.
+    (folder / "model.safetensors").unlink()
+    with path.open("ab") as file:
+        file.write(b"x")
+    assert tfminilm.load(folder).precision == "float32"
+    with pytest.raises(tfminilm.UserError, match=r"quantized\.onnx is damaged"):
+        tfminilm.load(path)
+    other = shutil.copy(path, tmp_path / "mine.onnx")
+    with pytest.raises(tfminilm.UserError, match="is no file of a folder that"):
+        tfminilm.load(other)
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ def define_flags(flags: flags.FlagValues) -> None:
         None,
         "Workdir of distill or finetune (or RUN@STEP, one of its "
         "checkpoints), KerasHub preset, Hugging Face folder, or what export "
-        "wrote: a bundle, its .zip, an ONNX folder or a SavedModel.",
+        "wrote: a bundle, its .zip, an ONNX file or folder, or a SavedModel.",
     )
     _define_texts(flags)
     flags.DEFINE_string(

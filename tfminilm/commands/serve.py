@@ -16,8 +16,8 @@ def define_flags(flags: flags.FlagValues) -> None:
         "model",
         None,
         "Workdir of distill or finetune, KerasHub preset, Hugging Face folder, "
-        "or what export wrote: a bundle, its .zip, an ONNX folder or a "
-        "SavedModel.",
+        "or what export wrote: a bundle, its .zip, an ONNX file or folder, "
+        "or a SavedModel.",
     )
     flags.DEFINE_string("host", "127.0.0.1", "Address to listen on.")
     flags.DEFINE_integer(

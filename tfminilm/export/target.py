@@ -23,11 +23,11 @@ OF_HUB = (
 )
 FORMATS = ("litert", "onnx", "saved_model", *OF_HUB, *TEXT_TASKS)
 STATIC = "static_wi8_ai8"
-_INT8 = "dynamic_wi8_afp32"
+INT8_PRECISION = "dynamic_wi8_afp32"
 PRECISIONS = (
     "float32",
     "float16",
-    _INT8,
+    INT8_PRECISION,
     "dynamic_wi4_afp32",
     "weight_only_wi8_afp32",
     STATIC,
@@ -35,7 +35,7 @@ PRECISIONS = (
 # Of formats that have others than float32.
 _PRECISIONS = {
     "litert": PRECISIONS,
-    "onnx_int8": (_INT8,),
+    "onnx_int8": (INT8_PRECISION,),
     # Their scales are not measured: there is no bundle that says on what.
     "mediapipe_classifier": PRECISIONS[:-1],
     "mediapipe_embedder": PRECISIONS[:-1],

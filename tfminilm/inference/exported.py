@@ -95,15 +95,8 @@ def _open_server(
     try:
         manifest = typed_json.parse(_ServerManifest, content)
     except ValueError as error:
-        raise _damaged(folder / MANIFEST, str(error)) from error
-    for file, facts in manifest.files.items():
-        path = folder / file
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise _damaged(folder / MANIFEST, f"{file!r} is no file of it")
-        if not path.is_file():
-            raise _damaged(path, "it is missing")
-        if files.sha256(path) != facts.sha256:
-            raise _damaged(path, "its content was changed")
+        raise damaged(folder / MANIFEST, str(error)) from error
+    require_whole(folder, manifest.files)
     tokenizer = vocabulary.read(
         folder / manifest.tokenizer.vocabulary,
         manifest.tokenizer,
@@ -137,5 +130,26 @@ def _server_settings(
     return settings, settings.max_length
 
 
-def _damaged(path: pathlib.Path, fault: str) -> UserError:
+def require_whole(folder: pathlib.Path, content: Mapping[str, File]) -> None:
+    """Refuse a folder whose files are not those of its manifest.
+
+    Args:
+        folder: where they are.
+        content: what the manifest says of them.
+
+    Raises:
+        UserError: one is missing, elsewhere, or was changed.
+    """
+    for file, facts in content.items():
+        path = folder / file
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise damaged(folder / MANIFEST, f"{file!r} is no file of it")
+        if not path.is_file():
+            raise damaged(path, "it is missing")
+        if files.sha256(path) != facts.sha256:
+            raise damaged(path, "its content was changed")
+
+
+def damaged(path: pathlib.Path, fault: str) -> UserError:
+    """Return the error of a file that is not as it was written."""
     return UserError(f"{path} is damaged: {fault}; {_AGAIN}")

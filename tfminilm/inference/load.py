@@ -25,7 +25,8 @@ def load(
         source: a workdir of `distill` or `finetune`, or `RUN@STEP`, one of its
             checkpoints; a KerasHub preset (folder or name); a Hugging Face
             folder; or what `export` wrote: a bundle (its folder, or a .zip of
-            it), an ONNX folder or a SavedModel.
+            it), an ONNX folder, a SavedModel, or a folder in the Hub's layout
+            without PyTorch's weights, or one of its `onnx/*.onnx` files.
         max_length: tokens of the longest sequence, the special ones included;
             by default what the model was fine-tuned or exported with.
         part: "encoder" for the encoder below a head, whose states embed texts;
@@ -40,13 +41,14 @@ def load(
             read, or `max_length` is more than the model has positions for.
     """
     quiet.import_tensorflow()
-    from tfminilm.inference import exported
+    from tfminilm.inference import exported, hub_folder
     from tfminilm.inference.model import TextModel
 
     name = os.fspath(source)
     if max_length is not None and max_length < 1:
         raise UserError(f"max_length is {max_length}, expected 1 or more")
-    parts = exported.open_export(name, max_length)
+    parts = hub_folder.open_onnx(name, max_length)
+    parts = parts or exported.open_export(name, max_length)
     if parts is None:
         parts = _open_keras(name, max_length, part, labels)
     elif part or labels:

@@ -234,14 +234,23 @@ def read_length(folder: pathlib.Path) -> int | None:
     Raises:
         UserError: a file is damaged.
     """
-    for name, key in (
-        (_TRANSFORMER, "max_seq_length"),
-        (_TOKENIZER, "model_max_length"),
-    ):
-        config = _read(folder / name, {f"{key}?": (float, None)})
-        length = config.get(key)
-        if length is not None and 0 < length < _NO_LIMIT:
-            return int(length)
+    length = _length(folder / _TRANSFORMER, "max_seq_length")
+    return length or read_tokens(folder)
+
+
+def read_tokens(folder: pathlib.Path) -> int | None:
+    """Return at how many tokens a folder's tokenizer cuts texts, if it does.
+
+    Raises:
+        UserError: its file is damaged.
+    """
+    return _length(folder / _TOKENIZER, "model_max_length")
+
+
+def _length(path: pathlib.Path, key: str) -> int | None:
+    length = _read(path, {f"{key}?": (float, None)}).get(key)
+    if length is not None and 0 < length < _NO_LIMIT:
+        return int(length)
     return None
 
 

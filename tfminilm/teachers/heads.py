@@ -19,7 +19,7 @@ from tfminilm.families.hugging_face.checkpoint import (
 from tfminilm.private.deferred import made_with_values
 from tfminilm.teachers import cross_encoders
 from tfminilm.teachers.cross_encoders import SIGMOID
-from tfminilm.teachers.load import is_hugging_face
+from tfminilm.teachers.load import has_safetensors, is_hugging_face
 from tfminilm.typing import Policy
 
 # By what stands behind "For" in the name of a model's class.
@@ -79,13 +79,14 @@ def find_head(folder: str | os.PathLike) -> Head | None:
         folder: any model's folder.
 
     Returns:
-        None if it is an encoder, or no Hugging Face folder.
+        None if it is an encoder, or no Hugging Face folder with weights.
 
     Raises:
         UserError: its head is of a kind that is not read, or its labels are
             damaged.
     """
-    if not is_hugging_face(str(folder)):
+    name = str(folder)
+    if not (is_hugging_face(name) and has_safetensors(name)):
         return None
     return _head(open_checkpoint(pathlib.Path(folder)))
 

@@ -113,7 +113,7 @@ def load_tokenizer(source: str | os.PathLike, rules: str | None = None) -> Any:
 
     families.register()
     is_small = is_tiny(source)
-    folder = "" if is_small else resolve(source)
+    folder = "" if is_small else resolve(source, has_weights=False)
     if is_small:
         tokenizer = tiny.tokenizer(os.fspath(source))
     else:
@@ -212,11 +212,12 @@ def is_tiny(source: str | os.PathLike) -> bool:
     return os.fspath(source).startswith(tiny.PREFIX)
 
 
-def resolve(source: str | os.PathLike) -> str:
+def resolve(source: str | os.PathLike, has_weights: bool = True) -> str:
     """Return the preset name or folder that `source` stands for.
 
     Raises:
-        UserError: there is no such thing.
+        UserError: there is no such thing, or it has to have weights, and has
+            none that are read here.
     """
     name = os.fspath(source)
     if name.startswith("package:"):
@@ -230,7 +231,7 @@ def resolve(source: str | os.PathLike) -> str:
                 "again with the same --workdir to finish it"
             )
     if folder.is_dir():
-        _check_folder(folder)
+        _check_folder(folder, has_weights)
         return str(folder)
     if folder.exists() or os.sep in name.replace("://", ""):
         if "://" in name:
@@ -274,10 +275,13 @@ def is_hugging_face(folder: str) -> bool:
         return False
     settings = _read_json(config)
     # Weights of its kind without a model_type are refused by that name.
-    is_named = "model_type" in settings or any(
-        config.with_name(file).is_file() for file in _SAFETENSORS
-    )
+    is_named = "model_type" in settings or has_safetensors(folder)
     return is_named and "registered_name" not in settings
+
+
+def has_safetensors(folder: str) -> bool:
+    """Tell whether a folder has weights as `transformers` writes them."""
+    return any(pathlib.Path(folder, x).is_file() for x in _SAFETENSORS)
 
 
 def is_foreign(folder: str) -> bool:
@@ -347,7 +351,7 @@ def _package_folder(name: str) -> str:
     return str(folder)
 
 
-def _check_folder(folder: pathlib.Path) -> None:
+def _check_folder(folder: pathlib.Path, has_weights: bool = True) -> None:
     for path in (*folder.iterdir(), *folder.glob("assets/*/*")):
         # KerasHub would wait for a pipe for ever.
         if path.exists() and not (path.is_file() or path.is_dir()):
@@ -362,12 +366,8 @@ def _check_folder(folder: pathlib.Path) -> None:
     if not config.is_file():
         raise UserError(f"{folder} has no config.json: expected {_FORMS}")
     _read_json(config)
-    weights = (
-        "model.weights.h5",
-        "model.weights.json",
-        *_SAFETENSORS,
-    )
-    if not any((folder / file).is_file() for file in weights):
+    weights = "model.weights.h5", "model.weights.json", *_SAFETENSORS
+    if has_weights and not any((folder / x).is_file() for x in weights):
         refuse_pickle(folder)
         raise UserError(
             f"{folder} has no weights: expected model.weights.h5 (KerasHub) "

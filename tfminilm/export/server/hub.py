@@ -117,7 +117,8 @@ def _check(
             model, hint = masked_words.at_all_places(model), masked_words.HINT
         run: gate.Runner = hugging_face.Runner(loaded)
     else:
-        run = transformers_onnx.Runner(folder / name, model)
+        reading = transformers_onnx.Reading.of(model)
+        run = transformers_onnx.Runner(folder / name, reading)
     if name == INT8 and target.format != "onnx_int8":
         target = target.for_int8()
     return pairs.require_parity(
@@ -151,4 +152,5 @@ def _export_states(
     beside = folder / "states"
     beside.mkdir()
     transformers_onnx.write(model, beside, (name,), all_states=True)
-    return transformers_onnx.Runner(beside / name, model)
+    reading = transformers_onnx.Reading.of(model)
+    return transformers_onnx.Runner(beside / name, reading)

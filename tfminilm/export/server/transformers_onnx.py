@@ -1,7 +1,7 @@
 """Write `onnx/model.onnx` as optimum and transformers.js look for it."""
 
+import dataclasses
 import pathlib
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -14,10 +14,7 @@ from tfminilm.export.onnx_graph.quantize import quantize
 from tfminilm.export.server.onnx import open_session, run_session
 from tfminilm.tasks.head_models import TokenClassifier, gives_several_labels
 from tfminilm.tasks.similarity import pool, unit
-from tfminilm.teachers.embedding import embedding_of
-
-if TYPE_CHECKING:
-    pass
+from tfminilm.teachers.embedding import TextEmbedding, embedding_of
 
 FLOAT, INT8 = "onnx/model.onnx", "onnx/model_quantized.onnx"
 
@@ -43,6 +40,33 @@ def write(
         files.write_bytes(folder / name, content.SerializeToString())
 
 
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """Say what to make of a file's outputs, as clients read in `config.json`.
+
+    Attributes:
+        embedding: how an encoder's states become embeddings; None for the mean.
+        logits: what Keras calls a head's logits.
+        has_several_labels: whether each logit is that of a label's probability.
+    """
+
+    embedding: TextEmbedding | None = None
+    logits: str = traced.LOGITS
+    has_several_labels: bool = False
+
+    @classmethod
+    def of(cls, model: keras.Model) -> "Reading":
+        """Return how what `write` makes of a model is read."""
+        if not hasattr(model, "backbone"):
+            return cls(embedding_of(model))
+        if isinstance(model, TokenClassifier):
+            return cls(logits="token_logits")
+        is_classifier = hasattr(model, "num_classes")
+        return cls(
+            has_several_labels=is_classifier and gives_several_labels(model)
+        )
+
+
 class Runner:
     """Runs a file in onnxruntime, and gives what Keras gives.
 
@@ -50,9 +74,9 @@ class Runner:
         UserError: onnxruntime cannot read it.
     """
 
-    def __init__(self, path: pathlib.Path, model: keras.Model):
+    def __init__(self, path: pathlib.Path, reading: Reading):
         self._session = open_session(path)
-        self._model = model
+        self._reading = reading
         self._names = {onnx: name for name, onnx in traced.INPUTS.items()}
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -71,13 +95,14 @@ class Runner:
         outputs = run_session(self._session, inputs)
         if traced.STATES in outputs:
             states = outputs[traced.STATES]
-            embedding = embedding_of(self._model)
+            embedding = self._reading.embedding or TextEmbedding()
             vectors = pool(states, batch["padding_mask"], embedding.pooling)
             if embedding.normalize:
                 vectors = unit(vectors)
             return {"sequence_output": states, "sentence_embedding": vectors}
-        if isinstance(self._model, TokenClassifier):
-            return {"token_logits": outputs["logits"]}
-        if "logits" in outputs and gives_several_labels(self._model):
-            return {"logits": 1 / (1 + np.exp(-outputs["logits"]))}
+        if traced.LOGITS in outputs:
+            logits = outputs.pop(traced.LOGITS)
+            if self._reading.has_several_labels:
+                logits = 1 / (1 + np.exp(-logits))
+            outputs[self._reading.logits] = logits
         return outputs
