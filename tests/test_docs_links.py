@@ -116,8 +116,9 @@ def test_kotlin_in_the_docs_names_what_the_app_has():
     block = re.compile(r"^```kotlin\n(.*?)^```$", re.MULTILINE | re.DOTALL)
     code = "".join("".join(block.findall(p.read_text())) for p in PAGES)
     used = set(re.findall(r"(?<![\"\w.])[A-Z]\w+(?=[.(])", code))
-    app = ROOT / "apps/android/app/src/main/kotlin"
-    sources = "".join(file.read_text() for file in app.rglob("*.kt"))
+    app = ROOT / "apps/android"
+    files = app.glob("*/src/main/kotlin/**/*.kt")
+    sources = "".join(file.read_text() for file in files)
     named = re.findall(r"^\s*(?:\w+ )*(?:class|object) (\w+)", sources, re.M)
     assert used
     platform = {"Character", "Normalizer", "Regex"}

@@ -15,4 +15,4 @@ dependencyResolutionManagement {
 }
 
 rootProject.name = "tfminilm"
-include(":app")
+include(":tokenizers", ":litert", ":app")

@@ -102,7 +102,7 @@ def test_holds_all_that_the_page_loads(cached, tmp_path):
 
 
 def test_the_tables_and_the_licence_are_the_projects_own():
-    tables = ROOT / "apps/android/app/src/main/resources/org/tfminilm"
+    tables = ROOT / "apps/android/tokenizers/src/main/resources/org/tfminilm"
     names = sorted(path.name for path in tables.glob("*.bin"))
     assert names == sorted(path.name for path in PAGE.glob("*.bin"))
     for name in names:

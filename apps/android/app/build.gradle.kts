@@ -25,10 +25,16 @@ android {
     }
     kotlinOptions { jvmTarget = "1.8" }
     testOptions { unitTests.isIncludeAndroidResources = true }
+
+    // The tests of all modules, as those of the screens use the others' parts.
+    sourceSets["test"].kotlin.srcDirs(
+        "../tokenizers/src/test/kotlin",
+        "../litert/src/test/kotlin",
+    )
 }
 
 dependencies {
-    implementation(libs.litert)
+    implementation(project(":litert"))
     // Tests without golden vectors: `make test-android` runs all of them.
     testImplementation(libs.junit)
     testImplementation(libs.robolectric)

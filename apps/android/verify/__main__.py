@@ -14,16 +14,21 @@ import bundles
 import check
 import golden
 import jvm
+import modules
 import tools
 
 
 @dataclasses.dataclass(frozen=True)
 class App:
-    """The app, built and checked."""
+    """The app, built and checked.
+
+    Attributes:
+        jars: of its modules, by their names.
+    """
 
     linked: pathlib.Path
     libraries: pathlib.Path
-    own: pathlib.Path
+    jars: dict[str, pathlib.Path]
     signed: pathlib.Path
 
 
@@ -42,7 +47,7 @@ def main() -> None:
         building = beside.submit(build, kit)
         expected = golden.write(given.bundle, given.data)
         app = building.result()
-        compiled = jvm.test_classes(kit, app.own, app.libraries)
+        compiled = jvm.test_classes(kit, list(app.jars.values()), app.libraries)
         shipped = jvm.shipped_classes(app.signed)
         tests = jvm.Tests(
             *(kit, app.signed, shipped, app.libraries),
@@ -58,20 +63,21 @@ def build(kit: tools.Tools) -> App:
     """Build the APK, check it, and print the sizes of its parts."""
     linked = apk.resources(kit, bundles.assets())
     libraries = apk.libraries(kit)
-    own = apk.classes(kit, linked, libraries)
+    jars = modules.build(kit, linked, libraries)
+    own = list(jars.values())
     others = [kit.jar("kotlin-stdlib"), *sorted(libraries.glob("*.jar"))]
     dexes = [
-        apk.dex(kit, "dex", [own / "app.jar"], others),
+        apk.dex(kit, "dex", own, others),
         apk.dex(kit, "dex_libraries", others),
     ]
     unsigned = apk.BUILD / "unsigned.apk"
-    apk.package(unsigned, linked, dexes, libraries)
+    apk.package(unsigned, linked, dexes, libraries, own)
     signed = apk.BUILD / "tfminilm.apk"
     apk.sign(signed, unsigned)
     check.check(signed)
     for kind, size in check.sizes(signed).items():
         print(f"  {kind:24}{size:12,}")
-    return App(linked, libraries, own, signed)
+    return App(linked, libraries, jars, signed)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Builds the APK that Gradle would build, without Gradle's Android plugin.
 
-aapt2 -> javac (R) -> kotlinc -> D8 -> zip -> apksigner. Every step's output
-lies in a folder named after a digest of its inputs, so that an unchanged step
-does not run again.
+aapt2 -> javac (R) -> kotlinc, module by module -> D8 -> zip -> apksigner. Every
+step's output lies in a folder named after a digest of its inputs, so that an
+unchanged step does not run again.
 """
 
 import collections
@@ -26,7 +26,7 @@ MIN_SDK, TARGET_SDK = 26, 35
 ABIS = ("arm64-v8a", "x86_64")
 # Kotlin's and javac's way to write lambdas: plain classes, as the runtime of
 # old Android versions has no invokedynamic.
-_KOTLIN = (
+KOTLIN = (
     *("-jvm-target", "1.8", "-Xjdk-release=8", "-no-stdlib", "-no-reflect"),
     *("-Xlambdas=class", "-Xsam-conversions=class", "-Werror"),
 )
@@ -100,7 +100,7 @@ def kotlinc(
     java(
         *("-cp", path_list(kit.kotlin())),
         "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
-        *(*_KOTLIN, *options, "-cp", path_list(class_path), "-d", output),
+        *(*KOTLIN, *options, "-cp", path_list(class_path), "-d", output),
         *sources,
     )
 
@@ -157,33 +157,6 @@ def libraries(kit: Tools) -> pathlib.Path:
     return step("libraries", archives, build)
 
 
-def classes(
-    kit: Tools, linked: pathlib.Path, libraries: pathlib.Path
-) -> pathlib.Path:
-    """Return `app.jar`: the app's own classes and R."""
-    sources = MAIN / "kotlin"
-    generated = sorted((linked / "gen").rglob("*.java"))
-    stdlib = kit.jar("kotlin-stdlib")
-
-    def build(folder: pathlib.Path) -> None:
-        compiled = folder / "classes"
-        javac = ("javac", "-nowarn", "-source", "8", "-target", "8")
-        tools.run(*javac, "-Xlint:-options", "-d", compiled, *generated)
-        kotlinc(
-            kit,
-            [sources],
-            [
-                *(compiled, stdlib, kit.jar("android-all")),
-                *libraries.glob("*.jar"),
-            ],
-            compiled,
-        )
-        shutil.make_archive(str(folder / "app"), "zip", compiled)
-        (folder / "app.zip").rename(folder / "app.jar")
-
-    return step("classes", [sources, *generated, *_KOTLIN, stdlib], build)
-
-
 def dex(
     kit: Tools,
     name: str,
@@ -209,8 +182,9 @@ def package(
     linked: pathlib.Path,
     dexes: Sequence[pathlib.Path],
     libraries: pathlib.Path,
+    jars: Iterable[pathlib.Path],
 ) -> None:
-    """Write the unsigned APK.
+    """Write the unsigned APK, with the resources that are in the jars.
 
     What the system maps into memory (model, resource table, native
     libraries) is stored and aligned: libraries to 16 KB, the rest to 4 bytes.
@@ -225,9 +199,20 @@ def package(
         for file in _files(libraries / "lib"):
             name = file.relative_to(libraries).as_posix()
             _add(target, name, file.read_bytes())
-        for file in _files(MAIN / "resources"):
-            name = file.relative_to(MAIN / "resources").as_posix()
-            _add(target, name, file.read_bytes())
+        for jar in jars:
+            for name, content in java_resources(jar).items():
+                _add(target, name, content)
+
+
+def java_resources(jar: pathlib.Path) -> dict[str, bytes]:
+    """Return the files of a jar that are no classes."""
+    with zipfile.ZipFile(jar) as archive:
+        return {
+            name: archive.read(name)
+            for name in archive.namelist()
+            if not name.startswith("META-INF/")
+            and not name.endswith((".class", "/"))
+        }
 
 
 def _add(target: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -14,11 +14,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import apk
 import character_pages
+import modules
 from character_pages import Rules
 
-_FOLDER = apk.MAIN / "resources" / "org" / "tfminilm"
+_FOLDER = modules.RESOURCES / "org" / "tfminilm"
 _JAMO = [*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)]
 _CODES = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 

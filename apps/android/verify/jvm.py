@@ -14,11 +14,12 @@ import zipfile
 from collections.abc import Iterable, Sequence
 
 import apk
+import modules
 import tools
 from native import loadable
 from tools import Tools
 
-TESTS = apk.PROJECT / "app" / "src" / "test" / "kotlin"
+TESTS = [module.tests for module in modules.ALL]
 # Stand-ins for Robolectric's dependencies that Maven Central does not have.
 _STAND_INS = tools.HERE / "androidx"
 # enjarify is a Python program of Debian's.
@@ -62,19 +63,21 @@ def shipped_classes(signed: pathlib.Path) -> pathlib.Path:
 
 
 def test_classes(
-    kit: Tools, own: pathlib.Path, libraries: pathlib.Path
+    kit: Tools, own: Sequence[pathlib.Path], libraries: pathlib.Path
 ) -> pathlib.Path:
-    """Compile the tests against the app's classes, as Gradle does."""
+    """Compile all tests against the modules' classes, as Gradle does."""
     stdlib = kit.jar("kotlin-stdlib")
     api = sorted(libraries.glob("tensorflow-lite-api*.jar"))
-    known = [own / "app.jar", stdlib, *api, kit.jar("jna"), *kit.robolectric()]
+    sources = [*TESTS, _STAND_INS]
+    known = [*own, stdlib, *api, kit.jar("jna"), *kit.robolectric()]
 
     def build(folder: pathlib.Path) -> None:
         class_path = [*known, kit.jar("android-all")]
-        friend = f"-Xfriend-paths={own / 'app.jar'}"  # Its internal names.
-        apk.kotlinc(kit, [TESTS, _STAND_INS], class_path, folder, friend)
+        # Their internal names.
+        friends = f"-Xfriend-paths={','.join(map(str, own))}"
+        apk.kotlinc(kit, sources, class_path, folder, friends)
 
-    return apk.step("tests", [TESTS, _STAND_INS, own / "app.jar"], build)
+    return apk.step("tests", [*sources, *own], build)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,7 +43,7 @@ KINDS = {
         "AutoModelForSequenceClassification",
         "model.predict({text})",
         "{text}",
-        "val result = TextClassifier(bundle, engine).classify({text})",
+        "val result = SequenceClassifier(bundle, engine).classify({text})",
     ),
     "ForQuestionAnswering": Use(
         "question-answering",

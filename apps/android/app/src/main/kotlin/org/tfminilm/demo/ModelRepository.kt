@@ -19,7 +19,7 @@ import org.tfminilm.LiteRtEngine
 import org.tfminilm.ModelBundle
 import org.tfminilm.QuestionAnswerer
 import org.tfminilm.SentenceEncoder
-import org.tfminilm.TextClassifier
+import org.tfminilm.SequenceClassifier
 
 /** A bundle that the user can choose. */
 class AvailableModel(val name: String, val manifest: BundleManifest, val files: BundleFiles) {
@@ -30,7 +30,7 @@ class AvailableModel(val name: String, val manifest: BundleManifest, val files: 
 
 /** A model that is open, with what its task needs. */
 class OpenModel(val choice: AvailableModel, val bundle: ModelBundle, val engine: Engine) {
-    val classifier by lazy { TextClassifier(bundle, engine) }
+    val classifier by lazy { SequenceClassifier(bundle, engine) }
     val answerer by lazy { QuestionAnswerer(bundle, engine) }
     val encoder by lazy { SentenceEncoder(bundle, engine) }
 }

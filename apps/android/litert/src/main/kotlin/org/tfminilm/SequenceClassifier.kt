@@ -18,7 +18,7 @@ class Classification(
 }
 
 /** Classifies texts, or pairs of texts; what is too long is not read to its end. */
-class TextClassifier(bundle: ModelBundle, engine: Engine) {
+class SequenceClassifier(bundle: ModelBundle, engine: Engine) {
     private val names = bundle.manifest.labels
     private val unsureBelow = bundle.manifest.calibration?.unsureBelow
     private val texts = TextRunner(bundle, engine, "logits")

@@ -6,11 +6,11 @@ package org.tfminilm
  *
  * @param capacity how many letters there are, at most; more take longer.
  */
-internal class WordPieceVocabulary(suffixIndicator: String, capacity: Int) {
-    val pieces = PrefixTree(capacity)
+class WordPieceVocabulary(suffixIndicator: String, capacity: Int) {
+    internal val pieces = PrefixTree(capacity)
 
     /** Where a piece inside a word starts. */
-    val inside = pieces.insert(suffixIndicator)
+    internal val inside = pieces.insert(suffixIndicator)
     var size = 0
         private set
 

@@ -25,13 +25,13 @@ class Comparison(private val bundle: ModelBundle, private val engine: Engine) {
         val check: (JSONObject) -> Unit = when (bundle.manifest.task) {
             TaskKind.ENCODER -> encodes(SentenceEncoder(bundle, engine))
             TaskKind.QUESTION_ANSWERING -> answers(QuestionAnswerer(bundle, engine))
-            else -> classifies(TextClassifier(bundle, engine))
+            else -> classifies(SequenceClassifier(bundle, engine))
         }
         val count = rows.onEach(check).count()
         assertTrue("no rows", count > 0)
     }
 
-    private fun classifies(classifier: TextClassifier) = { row: JSONObject ->
+    private fun classifies(classifier: SequenceClassifier) = { row: JSONObject ->
         val other = if (row.has("other")) row.getString("other") else null
         val found = classifier.classify(row.getString("text"), other)
         val values = row.getJSONArray("values").floats()

@@ -20,12 +20,6 @@ class ModelSignature(
     val outputs: Map<String, IntArray>,
 )
 
-/** Whose rules make words of a text, before the words are cut. */
-enum class WordRules(val id: String) {
-    BERT("bert"),
-    KERAS_HUB("keras_hub"),
-}
-
 /** How the file of a vocabulary is read. */
 sealed class TokenizerKind {
     class WordPiece(

@@ -7,40 +7,40 @@ import java.nio.ByteBuffer
  *
  * @throws BundleException it is damaged, or of a kind that is not read.
  */
-internal class PieceModel(file: ByteBuffer) {
+class PieceModel(file: ByteBuffer) {
     /** How many pieces there are, with those that stand for no text. */
     var size = 0
         private set
 
     /** The pieces that a text can be cut into, with their numbers. */
-    val tree = PrefixTree()
+    internal val tree = PrefixTree()
 
     /** Words that are not changed and not cut. */
-    val symbols = PrefixTree()
+    internal val symbols = PrefixTree()
 
     /** The logarithm of each piece's probability. */
-    var scores = DoubleArray(1 shl 10)
+    internal var scores = DoubleArray(1 shl 10)
         private set
 
     /** That of a character without a piece. */
-    val unknownScore: Float
+    internal val unknownScore: Float
 
     /** The number of what has no piece. */
     var unknown = PrefixTree.NONE
         private set
 
     /** The pieces that spell a byte; empty where such characters are unknown. */
-    val bytes: IntArray
+    internal val bytes: IntArray
 
     /** Null where a text is taken as it is. */
-    val rules: CharacterRules?
-    var addsSpace = true
+    internal val rules: CharacterRules?
+    internal var addsSpace = true
         private set
-    var spaceIsLast = false
+    internal var spaceIsLast = false
         private set
-    var joinsSpaces = true
+    internal var joinsSpaces = true
         private set
-    var escapesSpaces = true
+    internal var escapesSpaces = true
         private set
 
     private val ofBytes = IntArray(256) { PrefixTree.NONE }

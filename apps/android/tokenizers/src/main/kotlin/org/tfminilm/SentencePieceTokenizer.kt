@@ -13,7 +13,7 @@ package org.tfminilm
  * @param unknownId of what has no piece, and of the model's first piece.
  * @param idOffset a piece's id is its number in the model and this.
  */
-class SentencePieceTokenizer internal constructor(
+class SentencePieceTokenizer(
     private val model: PieceModel,
     private val unknownId: Int,
     private val idOffset: Int,

@@ -34,7 +34,7 @@ class ModelBundle private constructor(
         }
 
         /** What a bundle says of itself; no other file is looked at. */
-        internal fun manifest(files: BundleFiles): BundleManifest =
+        fun manifest(files: BundleFiles): BundleManifest =
             BundleManifest.parse(text(files, BundleManifest.FILE, MAX_MANIFEST_BYTES))
 
         private fun mapped(files: BundleFiles, manifest: BundleManifest): ByteBuffer {

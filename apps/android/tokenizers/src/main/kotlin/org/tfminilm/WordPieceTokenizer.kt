@@ -10,7 +10,7 @@ import java.text.Normalizer
  * left; what parts words, and what folding means, is the [rules]'. `[SEP]` in a
  * text is text. Not safe for several threads at once: it works in its own buffers.
  */
-class WordPieceTokenizer internal constructor(
+class WordPieceTokenizer(
     vocabulary: WordPieceVocabulary,
     private val unknownId: Int,
     private val rules: WordRules,

@@ -22,7 +22,7 @@ class ThreadsTest {
     fun `a classifier gives each thread its own answer`() {
         val bundle = Golden.bundle("small/classification")
         LiteRtEngine(bundle).use { engine ->
-            val classifier = TextClassifier(bundle, engine)
+            val classifier = SequenceClassifier(bundle, engine)
             val texts = List(8) { "word ".repeat(1 + it) + "number $it" }
             val alone = texts.map { classifier.classify(it).logits }
             atOnce(200) { it % texts.size to classifier.classify(texts[it % texts.size]).logits }
@@ -49,7 +49,7 @@ class ThreadsTest {
     fun `an engine that another thread closes says so`() {
         val bundle = Golden.bundle("small/classification")
         val engine = LiteRtEngine(bundle)
-        val classifier = TextClassifier(bundle, engine)
+        val classifier = SequenceClassifier(bundle, engine)
         val closed = IllegalStateException::class.java
         val runs = atOnce(40) { at ->
             if (at == 20) engine.close()
