@@ -10,8 +10,8 @@ masked tokens, its teacher's guesses at them, and next sentences
     tfminilm distill --config=mobilebert_l6_joint --workdir=runs/small
 
 Cost, computed: 1.0M tokens, 1.4e+13 FLOPs, 0.00003 hours on one A100 at
-40 % of its bfloat16 peak; minutes on two cores. Measured as it
-stands: docs/results/mobilebert.md.
+40 % of its bfloat16 peak; minutes on two cores. Measured before
+the transfer read masked pairs: docs/results/mobilebert.md.
 `--config=mobilebert_l6_joint:smoke` tries it out in seconds.
 """
 

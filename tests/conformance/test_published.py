@@ -96,3 +96,25 @@ def test_bilstm_on_sst2():
     assert run.student.hidden_dim in (200, 400)
     assert (run.student.embedding_dim, run.train.batch_size) == (300, 50)
     assert (run.student.frozen, run.data.augment_copies) == ("", 20)
+
+
+@pytest.mark.parametrize("name", ["mobilebert", "mobilebert_tiny"])
+def test_mobilebert_as_its_code_trains_it(name):
+    """README.md, distill_util.py and run_pretraining.py of its authors."""
+    found = stages(name)
+    transfer = [run for key, run in found.items() if key[:5] == "layer"]
+    assert [run.method.layer for run in transfer] == list(range(24))
+    assert sum(run.train.steps for run in transfer) == 240_000
+    for run in transfer:
+        assert run.train.learning_rate == pytest.approx(3 * 1.5e-3)
+        assert run.train.warmup_steps == 0.1 * run.train.steps
+        assert run.train.final_rate == 0.9
+        assert run.student.frozen == "embeddings"
+        assert set(run.train.shares().values()) <= {0.1}
+    last = found["pretraining"]
+    assert last.train.learning_rate == 1.5e-3
+    assert (last.train.steps, last.train.warmup_steps) == (500_000, 10_000)
+    for run in (*transfer, last):
+        assert (run.train.optimizer, run.train.batch_size) == ("lamb", 2_048)
+        assert run.method.reads == "masked_pairs"
+        assert run.student.dropout == 0.0

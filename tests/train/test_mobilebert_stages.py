@@ -10,7 +10,8 @@ from tfminilm import students
 from tfminilm.commands import main
 from tfminilm.errors import UsageError, UserError
 from tfminilm.methods import MLMKD, MobileBERT
-from tfminilm.teachers import load_backbone
+from tfminilm.teachers import build_masked_lm, load_backbone
+from tfminilm.teachers.masked_lm import copy_head
 from tfminilm.train.distillation import select_job
 from tfminilm.train.mobilebert import mobilebert_stages
 from tfminilm.train.progress import StepBar
@@ -53,7 +54,7 @@ def test_joint_transfers_first():
         "transfer": ("embeddings", ""),
         "pretraining": ("bottom", "transfer"),
     }
-    assert found["transfer"].method == MobileBERT.transfer()
+    assert found["transfer"].method == MobileBERT.transfer(masked_pairs=True)
     assert found["pretraining"].method == MobileBERT.pretraining(
         next_sentence_weight=1.0
     )
@@ -69,24 +70,26 @@ def test_progressive_goes_up_layer_by_layer():
         "layer_3": ("bottom", "layer_2"),
         "pretraining": ("bottom", "layer_3"),
     }
+    # In the authors' code the embeddings' rate is 0 in all of these stages.
     assert [stage.student.frozen for stage in found.values()] == [
-        "",
+        "embeddings",
         "embeddings,0",
         "embeddings,0,1",
         "",
     ]
     assert [stage.method.layer for stage in found.values()] == [0, 1, 2, None]
-    assert found["layer_3"].method.reads == "text"
+    assert {stage.method.reads for stage in found.values()} == {"masked_pairs"}
 
 
 def test_progressive_may_slow_the_layers_below():
     rest = ("teacher", STUDENT, DataSpec(), TRANSFER, PRETRAINING)
     found = mobilebert_stages("progressive", *rest, lower_rate=0.1)
-    assert not any(stage.student.frozen for stage in found.values())
+    frozen = [stage.student.frozen for stage in found.values()]
+    assert frozen == ["embeddings"] * 3 + [""]
     assert [stage.train.layer_rates for stage in found.values()] == [
         "",
-        "embeddings:0.1,0:0.1",
-        "embeddings:0.1,0:0.1,1:0.1",
+        "0:0.1",
+        "0:0.1,1:0.1",
         "",
     ]
     with pytest.raises(UsageError, match="'joint' trains all layers at once"):
@@ -123,8 +126,8 @@ def test_who_gives_the_vocabulary_alone_needs_no_head(make_encoder, tmp_path):
         load(0.5)
 
 
-def test_pairs_take_a_head_on_next_sentences():
-    backbone = students.mobilebert(
+def small():
+    return students.mobilebert(
         num_layers=1,
         num_heads=1,
         hidden_dim=4,
@@ -133,6 +136,34 @@ def test_pairs_take_a_head_on_next_sentences():
         embedding_dim=4,
         vocabulary_size=10,
     )
+
+
+def test_a_student_starts_with_both_of_its_teachers_heads():
+    teacher = build_masked_lm(small(), next_sentence=True)
+    for weight in teacher.weights:
+        weight.assign(weight + 1.0)
+    kind = select_job(
+        Recipe(
+            student=StudentSpec(init="embeddings"),
+            method=MobileBERT(next_sentence_weight=1.0),
+        )
+    ).kind
+    student = kind.attach_head(small(), teacher)
+    for mine, of_teacher in zip(
+        student.get_layer("next_sentence").get_weights(),
+        teacher.get_layer("next_sentence").get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(mine, of_teacher)
+    # A teacher without that head leaves the student's as it is.
+    before = student.get_layer("next_sentence").get_weights()
+    assert copy_head(student, build_masked_lm(small()))
+    after = student.get_layer("next_sentence").get_weights()
+    assert all(map(np.array_equal, before, after))
+
+
+def test_pairs_take_a_head_on_next_sentences():
+    backbone = small()
     for weight, expected in ((1.0, True), (0.0, False)):
         method = MLMKD(alpha=0.0, next_sentence_weight=weight)
         kind = select_job(Recipe(method=method)).kind

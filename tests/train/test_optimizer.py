@@ -42,6 +42,28 @@ def test_schedule_counts_parts():
     assert float(again(13)) == found[13]
 
 
+def test_the_rate_of_a_phase_of_transfer():
+    """Of the authors' code: 3 times the rate, times the background's share.
+
+    That is the smaller one of two polynomial decays: from 1 to 0.9 with a
+    power of 0.5, and from 0 to 10 with one of 1, here a step ahead.
+    """
+    steps, base = 200, 1.5e-3
+    t = np.arange(steps)
+    fall = (1 - 0.9) * (1 - t / steps) ** 0.5 + 0.9
+    rise = 10.0 * (t + 1) / steps
+    spec = TrainSpec(
+        steps=steps, learning_rate=4.5e-3, warmup_steps=20, final_rate=0.9
+    )
+    schedule = build_optimizer(spec)._learning_rate
+    found = [float(schedule(step)) for step in range(steps)]
+    np.testing.assert_allclose(
+        found, 3 * base * np.minimum(rise, fall), rtol=1e-5
+    )
+    again = type(schedule).from_config(schedule.get_config() | {"parts": 2})
+    assert float(again(13)) == found[6]
+
+
 def train(gradients, **options):
     """The values of a kernel and a bias after these gradients."""
     settings = {"steps": 4, "warmup_steps": 1, "learning_rate": 0.1} | options

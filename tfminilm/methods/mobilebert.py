@@ -29,7 +29,8 @@ class MobileBERT:
     with H the outputs of the layers, a the attention probabilities, L_KD the
     soft targets at the masked tokens, and L_NSP the cross-entropy of
     next-sentence prediction. The authors' code normalises H first, and adds
-    losses on its mean and variance.
+    losses on its mean and variance: 100 L_FMT + L_AT + 5000 L_mean +
+    5 L_variance, each divided by the number of layers.
 
     The paper's three strategies are stages here. Auxiliary (all losses at
     once) is `MobileBERT()`, without next sentences, which need pairs of texts.
@@ -48,6 +49,9 @@ class MobileBERT:
             next sentences.
         layer: the only one whose feature map and attention are transferred,
             counted from 0; `None` for all.
+        masked_pairs: whether batches are masked pairs of texts even where no
+            L_PD needs them, as in the authors' code, whose transfer reads
+            what pre-training does.
     """
 
     feature_weight: float = 1.0
@@ -57,11 +61,16 @@ class MobileBERT:
     temperature: float = 1.0
     next_sentence_weight: float = 0.0
     layer: int | None = None
+    masked_pairs: bool = False
 
     @classmethod
-    def transfer(cls, layer: int | None = None) -> "MobileBERT":
+    def transfer(
+        cls, layer: int | None = None, masked_pairs: bool = False
+    ) -> "MobileBERT":
         """Build the method of L_FMT and L_AT, of all layers or of one."""
-        return cls(pretraining_weight=0.0, layer=layer)
+        return cls(
+            pretraining_weight=0.0, layer=layer, masked_pairs=masked_pairs
+        )
 
     @classmethod
     def pretraining(
@@ -97,9 +106,9 @@ class MobileBERT:
     @property
     def reads(self) -> Literal["text", "masked_text", "masked_pairs"]:
         """Masked text if L_PD predicts masked tokens, else plain text."""
-        if not self.pretraining_weight:
-            return "text"
-        return "masked_pairs" if self.next_sentence_weight else "masked_text"
+        if self.next_sentence_weight or self.masked_pairs:
+            return "masked_pairs"
+        return "masked_text" if self.pretraining_weight else "text"
 
     def terms(
         self, teacher: keras.Model, student: keras.Model

@@ -1,5 +1,7 @@
 """MobileBERT (arXiv 2004.02984) from an IB-BERT of its own, as recipes."""
 
+import dataclasses
+
 from tfminilm.methods import MLMKD
 from tfminilm.train.mobilebert import mobilebert_stages
 from tfminilm.train.recipe import (
@@ -10,9 +12,12 @@ from tfminilm.train.recipe import (
     TrainSpec,
 )
 
+# Of the peak, at the end of each phase of the transfer.
+_FINAL_RATE = 0.9
+
 
 def mobilebert(name: str, kind: str) -> Recipe:
-    """Return the paper's progressive transfer from a 294M IB-BERT.
+    """Return the authors' progressive transfer from a 294M IB-BERT.
 
     Args:
         name: the recipe's.
@@ -30,11 +35,15 @@ def mobilebert(name: str, kind: str) -> Recipe:
             embedding_dim=128,
             bottleneck_dim=128,
             intermediate_dim=512,
+            dropout=0.0,
         ),
         data=DataSpec(source="tfds:wikipedia/20230601.en"),
         teaching=_large(500_000, 5e-4),
-        transfer=_large(10_000, 1.5e-3),
-        pretraining=_large(500_000, 5e-4),
+        transfer=dataclasses.replace(
+            _large(10_000, 4.5e-3), final_rate=_FINAL_RATE
+        ),
+        pretraining=_large(500_000, 1.5e-3),
+        lower_rate=0.1,
     )
 
 
@@ -67,6 +76,7 @@ def small_mobilebert(
             max_sequence_length=128,
             bottleneck_dim=32,
             intermediate_dim=128,
+            dropout=0.0,
         ),
         data=DataSpec(source="docs", sequence_length=64, max_tokens=1_000_000),
         teaching=_small(500, 1e-3),
@@ -84,6 +94,7 @@ def _from_ib_bert(
     teaching: TrainSpec,
     transfer: TrainSpec,
     pretraining: TrainSpec,
+    lower_rate: float = 0.0,
 ) -> Recipe:
     """Return the stages of a strategy, behind that of its teacher.
 
@@ -108,7 +119,7 @@ def _from_ib_bert(
         train=teaching,
     )
     stages = mobilebert_stages(
-        strategy, "teacher", student, data, transfer, pretraining
+        strategy, "teacher", student, data, transfer, pretraining, lower_rate
     )
     return Recipe(name=name, stages={"teacher": teacher, **stages})
 

@@ -159,25 +159,33 @@ def has_masked_lm(source: str | os.PathLike) -> bool:
 
 
 def copy_head(student: keras.Model, teacher: keras.Model) -> bool:
-    """Give a student's head its teacher's weights where both are as wide.
+    """Give a student's heads its teacher's weights where both are as wide.
 
-    The token table is the backbone's own, and stays.
+    The token table is the backbone's own, and stays. So does a head on next
+    sentences where the teacher has none.
 
     Returns:
-        Whether they were.
+        Whether that on masked tokens took them.
     """
-    student_weights, teacher_weights = (
-        _head_weights(m.masked_lm_head) for m in (student, teacher)
-    )
-    shapes = [
-        [tuple(w.shape) for w in side]
-        for side in (student_weights, teacher_weights)
-    ]
+    _copy(*(_next_sentence_weights(m) for m in (student, teacher)))
+    return _copy(*(_head_weights(m.masked_lm_head) for m in (student, teacher)))
+
+
+def _copy(weights: list[Any], sources: list[Any]) -> bool:
+    """Copy weights if all shapes agree; tell whether they did."""
+    shapes = [[tuple(w.shape) for w in side] for side in (weights, sources)]
     if shapes[0] != shapes[1]:
         return False
-    for weight, value in zip(student_weights, teacher_weights, strict=True):
+    for weight, value in zip(weights, sources, strict=True):
         weight.assign(keras.ops.convert_to_numpy(value))
     return True
+
+
+def _next_sentence_weights(model: keras.Model) -> list[Any]:
+    """Return those of the head on next sentences; none if there is none."""
+    layers = {layer.name: layer for layer in model.layers}
+    head = layers.get("next_sentence")
+    return [] if head is None else head.weights
 
 
 def _no_head(source: str | os.PathLike) -> UserError:

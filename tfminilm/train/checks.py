@@ -181,6 +181,8 @@ def _check_bounds(
     require(is_fraction, "data.held_out_fraction", "0 to 0.5, above 0")
     is_share = 0 <= compress.sparsity < 1
     require(is_share, "compress.sparsity", "0 to 1, below 1")
+    is_share = 0 <= train.final_rate <= 1
+    require(is_share, "train.final_rate", "0 to 1")
     require(0 < train.beta_2 < 1, "train.beta_2", "above 0, below 1")
     require(0 < data.mask_rate < 1, "data.mask_rate", "above 0, below 1")
     require(

@@ -24,14 +24,14 @@ def mobilebert_stages(
 ) -> dict[str, Stage]:
     """Return the stages of one strategy, in order.
 
-    All start from the teacher's embeddings and, where they name masked
-    tokens, its head.
+    All start from the teacher's embeddings and its heads on masked tokens and
+    next sentences. The transfer reads masked pairs, as pre-training does.
 
     Args:
         strategy: "auxiliary" for all losses at once; "joint" for all layers'
             transfer and then pre-training; or "progressive" for the transfer
-            of one layer after the other, those below it frozen, and then
-            pre-training.
+            of one layer after the other, those below it and the embeddings
+            frozen, and then pre-training.
         teacher: an earlier stage, or a masked language model, as deep as the
             student and as wide between its layers.
         student: its shape.
@@ -69,15 +69,17 @@ def mobilebert_stages(
     spec = dataclasses.replace(student, init="embeddings")
     stages = {}
     for name, layer in layers.items():
-        below = ["embeddings", *map(str, range(layer))] if layer else []
-        rates = ",".join(f"{part}:{lower_rate:g}" for part in below)
-        frozen, train = ",".join(below), transfer
-        if lower_rate and below:
-            frozen, train = "", dataclasses.replace(transfer, layer_rates=rates)
+        frozen, train = [], transfer
+        if layer is not None:
+            below = [str(number) for number in range(layer)]
+            frozen = ["embeddings", *(below if not lower_rate else [])]
+            rates = ",".join(f"{part}:{lower_rate:g}" for part in below)
+            if lower_rate:
+                train = dataclasses.replace(transfer, layer_rates=rates)
         stages[name] = Stage(
             teacher=teacher,
-            student=dataclasses.replace(spec, frozen=frozen),
-            method=MobileBERT.transfer(layer),
+            student=dataclasses.replace(spec, frozen=",".join(frozen)),
+            method=MobileBERT.transfer(layer, masked_pairs=True),
             data=data,
             train=train,
         )

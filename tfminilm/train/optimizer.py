@@ -41,6 +41,49 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
+@keras.saving.register_keras_serializable(package="tfminilm")
+class WarmupRootDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Rise from 0 in `warmup_steps`, and fall to `final` of `peak` at `steps`.
+
+    The share of the peak is the smaller one of t / warmup_steps and
+    final + (1 - final) sqrt(1 - t / steps): that of a phase of MobileBERT's
+    transfer (arXiv 2004.02984) in the authors' code. Under gradient
+    accumulation an optimizer counts the `parts` of a step.
+    """
+
+    def __init__(
+        self,
+        peak: float,
+        warmup_steps: int,
+        steps: int,
+        final: float,
+        parts: int = 1,
+    ):
+        self.peak = peak
+        self.warmup_steps = warmup_steps
+        self.steps = steps
+        self.final = final
+        self.parts = parts
+
+    def __call__(self, iteration):
+        """Return the learning rate of an iteration, counted from 0; never 0."""
+        step = keras.ops.floor_divide(iteration, self.parts)
+        step = keras.ops.cast(step, "float32")
+        rise = (step + 1.0) / max(self.warmup_steps, 1)
+        left = keras.ops.clip(1.0 - step / self.steps, 0.0, 1.0)
+        fall = self.final + (1.0 - self.final) * keras.ops.sqrt(left)
+        return self.peak * keras.ops.minimum(rise, fall)
+
+    def get_config(self):
+        return {
+            "peak": self.peak,
+            "warmup_steps": self.warmup_steps,
+            "steps": self.steps,
+            "final": self.final,
+            "parts": self.parts,
+        }
+
+
 def build_optimizer(
     spec: TrainSpec, precision: str = "float32"
 ) -> keras.optimizers.Optimizer:
@@ -54,9 +97,7 @@ def build_optimizer(
     """
     parts = spec.gradient_accumulation
     optimizer = _OPTIMIZERS[spec.optimizer](
-        WarmupLinearDecay(
-            spec.learning_rate, spec.warmup_steps, spec.steps, parts
-        ),
+        _schedule(spec),
         weight_decay=spec.weight_decay,
         beta_2=spec.beta_2,
         epsilon=1e-6,
@@ -67,3 +108,13 @@ def build_optimizer(
     if precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def _schedule(
+    spec: TrainSpec,
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    rise = spec.learning_rate, spec.warmup_steps, spec.steps
+    parts = spec.gradient_accumulation
+    if spec.final_rate:
+        return WarmupRootDecay(*rise, spec.final_rate, parts)
+    return WarmupLinearDecay(*rise, parts)

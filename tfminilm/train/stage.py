@@ -208,6 +208,8 @@ class DataSpec(tfminilm.config.Typed):
 class TrainSpec(tfminilm.config.Typed):
     """Set steps, optimizer and rhythm; linear warm-up, then decay to zero.
 
+    With a `final_rate`, a share of the peak, the rate falls to that instead,
+    by the square root of the steps left, as in MobileBERT's transfer.
     `optimizer` is "adamw", or "lamb" for large batches. `layer_rates` slows
     parts of the student: each with its share of the learning rate, such as
     "embeddings:0.1,0:0.1,1:0.5".
@@ -232,6 +234,7 @@ class TrainSpec(tfminilm.config.Typed):
     learning_rate: float = 5e-4
     layer_rates: str = ""
     warmup_steps: int = 4_000
+    final_rate: float = 0.0
     weight_decay: float = 0.01
     beta_2: float = 0.999
     clip_norm: float = 1.0
