@@ -17,6 +17,7 @@ from tfminilm.errors import Interrupted, UsageError, UserError
 COMMANDS = (
     "make",
     "prepare",
+    "teach",
     "distill",
     "finetune",
     "evaluate",

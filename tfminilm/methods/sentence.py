@@ -11,7 +11,7 @@ from tfminilm import losses
 from tfminilm.errors import UserError
 from tfminilm.methods.terms import Term, require
 from tfminilm.teachers.embedding import POOLINGS, embedding_of, known_embedding
-from tfminilm.teachers.expose import encoder_calls
+from tfminilm.teachers.recorded import EMBEDDING, gives_embeddings, width_of
 from tfminilm.typing import Tensor
 
 _LOSSES = {"mse": losses.hidden_mse, "cosine": losses.cosine_distance}
@@ -65,7 +65,7 @@ class SentenceEmbedding:
         term = Term(
             f"embedding_{self.loss}",
             _LOSSES[self.loss],
-            teacher=states,
+            teacher=(EMBEDDING, -1) if gives_embeddings(teacher) else states,
             student=states,
             projection="embedding_projection" if self.project else "",
             per_text=True,
@@ -88,10 +88,7 @@ class SentenceEmbedding:
                 f"teacher's folder says {embedding.pooling!r}: set "
                 f"pooling={embedding.pooling!r}, or leave it out"
             )
-        teacher_width, student_width = (
-            encoder_calls(model)[0].inputs.shape[-1]
-            for model in (teacher, student)
-        )
+        teacher_width, student_width = width_of(teacher), width_of(student)
         if teacher_width != student_width and not self.project:
             raise UserError(
                 "SentenceEmbedding: the teacher's embeddings have "
@@ -110,10 +107,10 @@ def pooled(states: Tensor, padding_mask: Tensor, pooling: str = "mean") -> Any:
         pooling: "mean" over real tokens, or "cls", the first token.
 
     Returns:
-        `[batch, 1, hidden_dim]` float32.
+        `[batch, 1, hidden_dim]` float32. States of length 1 are that already.
     """
     states = ops.cast(states, "float32")
-    if pooling == "cls":
+    if pooling == "cls" or states.shape[1] == 1:
         return states[:, :1]
     real = ops.cast(ops.cast(padding_mask, "bool"), "float32")[:, :, None]
     # States at padding may be infinite, and infinity * 0 is NaN.

@@ -76,7 +76,8 @@ class Batches:
 
         Returns:
             The model's inputs `[batch_size, bucket's length]` (the teacher's
-            own, if it has some, are as long as it needs), the labels
+            own, if it has some, are as long as it needs; outputs that it has
+            computed before are `[batch_size, ...]`), the labels
             `[batch_size, ...]` and the sample weights `[batch_size]`. A
             filler has weight 0, and real examples are scaled up so that the
             batch mean equals the mean over real examples, however replicas
@@ -96,6 +97,7 @@ class Batches:
         for name in inputs:
             if name.endswith("padding_mask"):
                 inputs[name] = inputs[name] * is_real[:, None]
+        inputs |= self._outputs(rows)
         return (
             inputs,
             self.encoded.targets(rows, length),
@@ -115,13 +117,17 @@ class Batches:
         names, targets = list(inputs), list(labels)
         first = [*inputs.values(), *labels.values(), weights]
         types = [tf.as_dtype(array.dtype) for array in first]
-        columns = [*names, *[""] * (len(first) - len(names))]
+        computed = self._outputs(self.rows(first_step))
+        columns = ["" if name in computed else name for name in names]
+        columns += [""] * (len(first) - len(names))
         are_of_tokens = self.encoded.labels_are_of_tokens
         shapes = [
             [self.batch_size, self._length(column)]
-            if column or are_of_tokens
+            if column or (are_of_tokens and place >= len(names))
             else array.shape
-            for column, array in zip(columns, first, strict=True)
+            for place, (column, array) in enumerate(
+                zip(columns, first, strict=True)
+            )
         ]
 
         def draw(step: np.ndarray) -> list[np.ndarray]:
@@ -142,6 +148,13 @@ class Batches:
 
         steps = tf.data.Dataset.range(first_step, first_step + num_steps)
         return steps.map(parts).prefetch(tf.data.AUTOTUNE)
+
+    def _outputs(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what a teacher has computed of the rows, if it has."""
+        outputs = self.encoded.outputs
+        if outputs is None:
+            return {}
+        return {TEACHER + key: value for key, value in outputs.of(rows).items()}
 
     def _length(self, column: str) -> int | None:
         """Return the length of all batches; `None` if they are padded apart."""

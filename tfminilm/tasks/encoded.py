@@ -11,6 +11,25 @@ from tfminilm.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
+class Outputs:
+    """Hold what a teacher has computed of texts: of each output a row a text.
+
+    Attributes:
+        values: `[texts, ...]` float32 of each output, by its name.
+        places: where each sequence's row is, `[sequences]`; two sequences may
+            be the same text.
+    """
+
+    values: dict[str, np.ndarray]
+    places: np.ndarray
+
+    def of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the outputs of the sequences `rows`, `[rows, ...]` each."""
+        at = self.places[rows]
+        return {name: values[at] for name, values in self.values.items()}
+
+
+@dataclasses.dataclass(frozen=True)
 class Encoded:
     """Sequences of any length, one after another.
 
@@ -21,6 +40,8 @@ class Encoded:
     `is_cut` tells of which sequences a text was too long; None if of none.
     `teacher` holds the same texts as a teacher's own tokenizer cuts them;
     `None` if it reads what the student reads.
+    `outputs` holds what a teacher has computed of them before; `None` if it
+    still has to.
     """
 
     labels_are_of_tokens: ClassVar[bool] = False
@@ -34,6 +55,7 @@ class Encoded:
     is_cut: np.ndarray | None = dataclasses.field(default=None, kw_only=True)
     # `Any`, as mypy would take the arrays of `**arrays` for it.
     teacher: Any = dataclasses.field(default=None, kw_only=True)
+    outputs: Any = dataclasses.field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         """Return the number of sequences."""
@@ -77,6 +99,10 @@ class Encoded:
             parts: of `join`, of which this one is the first.
         """
         return Encoded, {}
+
+    def with_outputs(self, outputs: Outputs) -> "Encoded":
+        """Return the sequences with a teacher's outputs in its place."""
+        return dataclasses.replace(self, teacher=None, outputs=outputs)
 
     def whole_numbers(self) -> Iterator[np.ndarray]:
         """Yield the arrays of whole numbers: token ids, offsets and classes."""

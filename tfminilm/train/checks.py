@@ -11,6 +11,7 @@ from tfminilm.errors import UsageError
 from tfminilm.train.stage import (
     ATTENTION_INPUTS,
     AUGMENTATIONS,
+    AUTO,
     LABEL_KINDS,
     OPTIMIZERS,
     PRECISIONS,
@@ -95,6 +96,12 @@ def check_ranges(stage: Stage, prefix: str) -> None:
     ):
         expected = " or ".join(filter(None, choices))
         require(value(name) in choices, name, expected)
+    runs = stage.student.init != "pruned"
+    require(
+        runs or not value("data.teacher_outputs"),
+        "data.teacher_outputs",
+        "nothing: student.init=pruned runs the teacher",
+    )
     share = value("data.oversampling")
     require(0 <= share <= 1, "data.oversampling", "0 to 1")
     _check_student(stage, require)
@@ -214,6 +221,13 @@ def check_stages(stages: Mapping[str, Stage]) -> None:
                     f"expected a model, or an earlier stage"
                     + (f" ({', '.join(done)})" if done else "")
                 )
+        outputs = stage.data.teacher_outputs
+        if stage.teacher in done and outputs not in ("", AUTO):
+            raise UsageError(
+                f"recipe: stages.{name}.data.teacher_outputs is {outputs!r}, "
+                f"but its teacher is an earlier stage, {stage.teacher}: "
+                f"expected {AUTO!r}, or nothing"
+            )
         start = stage.student.init_from
         is_trimmed = start in done and stages[start].compress.trim_vocabulary
         if is_trimmed and start not in (

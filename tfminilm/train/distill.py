@@ -1,5 +1,6 @@
 """Run a recipe: students learn from teachers, and survive a kill."""
 
+import dataclasses
 import pathlib
 
 import keras
@@ -7,11 +8,13 @@ import keras
 from tfminilm.compress.optimization import import_tfmot
 from tfminilm.errors import UserError
 from tfminilm.train import dry_run
-from tfminilm.train.distillation import select_job
+from tfminilm.train.distillation import Distillation, select_job
 from tfminilm.train.distributed import SINGLE_DEVICE, DistributedContext
 from tfminilm.train.job import run_job
+from tfminilm.train.outputs.teach import teach
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import CompressSpec, Recipe
+from tfminilm.train.stage import AUTO
 from tfminilm.train.workdir import Workdir
 from tfminilm.typing import Source
 
@@ -86,9 +89,22 @@ def _run_stage(
     if folder.context.broadcast(folder.student.is_dir()):
         progress.say(f"already finished: {folder.student}")
         return job.kind.load(folder.student)
+    if stage.data.teacher_outputs == AUTO:
+        job = _taught(job, folder, progress)
     student = run_job(job, folder, progress)
     progress.say(f"student: {folder.student}")
     return student
+
+
+def _taught(
+    job: Distillation, folder: Workdir, progress: Progress
+) -> Distillation:
+    """Return the job with its teacher's outputs, kept in the run's folder."""
+    path = folder.path / "teacher_outputs"
+    with folder.context.chief_first():
+        if folder.context.is_chief:
+            teach(job, path, progress)
+    return dataclasses.replace(job, taught=str(path))
 
 
 def _check_compression(spec: CompressSpec, context: DistributedContext) -> None:

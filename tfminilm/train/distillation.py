@@ -1,6 +1,7 @@
 """Distil as a job: a student learns from its teacher."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Mapping
 
@@ -36,12 +37,21 @@ from tfminilm.train.models import (
     TaskHead,
 )
 from tfminilm.train.optimizer import build_optimizer
+from tfminilm.train.outputs.manifest import require_same
+from tfminilm.train.outputs.store import Store
+from tfminilm.train.outputs.teacher import (
+    identity_of,
+    in_place_of,
+    outputs_of,
+    shapes_of,
+)
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe, TrainSpec
 from tfminilm.train.sources import sentences, text
 from tfminilm.train.sources import task as task_source
+from tfminilm.train.sources.examples import Examples, example_data
 from tfminilm.train.sources.training_data import TrainingData
-from tfminilm.train.stage import BY_SCORE
+from tfminilm.train.stage import AUTO, BY_SCORE
 from tfminilm.train.trainer import Trainer
 from tfminilm.train.vocabularies import Vocabularies, teacher_cut
 from tfminilm.train.workdir import Workdir
@@ -59,12 +69,14 @@ class Distillation:
         kind: of teacher and student.
         task: that its data is of, or `None` for text.
         done: the folders of earlier stages by their names.
+        taught: the folder of the teacher's outputs; empty if it runs.
     """
 
     recipe: Recipe
     kind: ModelKind
     task: Task | None = None
     done: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
+    taught: str = ""
 
     doing = "distilling"
     split = "held_out"
@@ -79,6 +91,11 @@ class Distillation:
     def precision(self) -> str:
         """Return the dtype policy that is asked for."""
         return self.recipe.train.precision
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the classes in the order of the outputs, if there are some."""
+        return self.kind.task.labels if isinstance(self.kind, TaskHead) else ()
 
     @property
     def sources(self) -> dict[str, str | pathlib.Path]:
@@ -114,6 +131,20 @@ class Distillation:
         self, models: Models, folder: Workdir, progress: Progress
     ) -> TrainingData:
         """Open the source that the recipe names."""
+        examples = self.examples(models, folder, progress)
+        if examples is not None:
+            return example_data(
+                examples, self.recipe, folder, progress, self.outputs
+            )
+        open_source = text.packed_text
+        if self.recipe.method.reads in ("masked_text", "masked_pairs"):
+            open_source = text.masked_text
+        return open_source(self.recipe, models.tokenizer, folder, progress)
+
+    def examples(
+        self, models: Models, folder: Workdir, progress: Progress
+    ) -> Examples | None:
+        """Read the texts of the stage; `None` where they are packed."""
         if self.task is not None:
             return task_source.task_examples(
                 self.recipe,
@@ -128,10 +159,12 @@ class Distillation:
             )
         if self.recipe.data.sentences:
             return sentences.sentences(self.recipe, models, folder, progress)
-        open_source = text.packed_text
-        if self.recipe.method.reads in ("masked_text", "masked_pairs"):
-            open_source = text.masked_text
-        return open_source(self.recipe, models.tokenizer, folder, progress)
+        return None
+
+    @functools.cached_property
+    def outputs(self) -> Store | None:
+        """Read what the teacher has computed before, if it has."""
+        return Store.open(self.taught) if self.taught else None
 
     def train_spec(self, data: TrainingData, precision: str) -> TrainSpec:
         """Return the steps and rhythm of the recipe."""
@@ -241,7 +274,10 @@ def select_job(
         )
         labels = [x.strip() for x in recipe.teacher_labels.split(",") if x]
         kind = TaskHead(task, settings, recipe.student.dropout, (*labels,))
-    return Distillation(recipe, kind, task, done or {})
+    taught = recipe.data.teacher_outputs
+    return Distillation(
+        recipe, kind, task, done or {}, "" if taught == AUTO else taught
+    )
 
 
 def _score_of(teacher: Source) -> str:
@@ -283,7 +319,9 @@ def build_distiller(
     """
     recipe = job.recipe
     backbone = getattr(teacher, "backbone", teacher)
-    _require_own_tokens(recipe, backbone, tokens.teacher.vocabulary_size())
+    vocabularies.require_own_tokens(
+        recipe, backbone, tokens.teacher.vocabulary_size()
+    )
     rows = backbone.token_embedding.input_dim
     if tokens.differ:
         vocabularies.check(recipe)
@@ -291,7 +329,7 @@ def build_distiller(
         if start is not None:
             rows = start.token_embedding.input_dim
     else:
-        _require_positions(recipe, backbone)
+        vocabularies.require_positions(recipe, backbone)
     student = build_student(
         recipe.student,
         rows,
@@ -306,6 +344,8 @@ def build_distiller(
         prune.require_fit(student, teacher)
     if tokens.differ:
         vocabularies.check_terms(recipe, teacher, student)
+    if job.outputs is not None:
+        teacher = _recorded(job, job.outputs, teacher, student)
     distiller = Distiller(teacher, student, recipe.method)
     if not distiller.trainable_variables:
         raise UserError("recipe: student.frozen leaves nothing to train")
@@ -321,6 +361,24 @@ def build_distiller(
     return distiller
 
 
+def _recorded(
+    job: Distillation,
+    outputs: Store,
+    teacher: keras.Model,
+    student: keras.Model,
+) -> keras.Model:
+    """Return what stands for a teacher whose outputs are read.
+
+    Raises:
+        UserError: they are another teacher's, or of another task.
+    """
+    method = job.recipe.method
+    shapes = shapes_of(teacher, outputs_of(method, teacher, student))
+    wanted = identity_of(method, teacher, shapes) | {"labels": job.labels}
+    require_same(outputs.folder, outputs.origin, wanted)
+    return in_place_of(teacher, student, shapes)
+
+
 def _require_scores(job: Distillation) -> None:
     """Refuse to compare logits with labels where a sigmoid is between them."""
     settings = job.kind.settings if isinstance(job.kind, TaskHead) else None
@@ -329,33 +387,4 @@ def _require_scores(job: Distillation) -> None:
             f"recipe: {type(job.recipe.method).__name__} compares logits with "
             f"labels, and the scores of {job.recipe.teacher} are sigmoids of "
             "its logits: set method.alpha=1, to learn from its logits alone"
-        )
-
-
-def _require_positions(recipe: Recipe, teacher: keras.Model) -> None:
-    length = recipe.data.sequence_length
-    if recipe.data.teacher_length:
-        raise UserError(
-            f"recipe: data.teacher_length is {recipe.data.teacher_length}, but "
-            "the teacher reads the student's tokens: expected 0, or a "
-            "student.tokenizer of its own"
-        )
-    longest = getattr(teacher, "max_sequence_length", length)
-    if length > longest:
-        raise UserError(
-            f"recipe: data.sequence_length is {length}, but the teacher's "
-            f"position table ends at {longest}"
-        )
-
-
-def _require_own_tokens(
-    recipe: Recipe, teacher: keras.Model, num_tokens: int
-) -> None:
-    """Refuse a teacher whose table is shorter than its tokenizer."""
-    rows = teacher.token_embedding.input_dim
-    if num_tokens > rows:
-        raise UserError(
-            f"teacher {recipe.teacher}: its tokenizer has {num_tokens} tokens, "
-            f"its embedding table {rows}; expected the "
-            "tokenizer that the model was trained with"
         )

@@ -20,6 +20,8 @@ SOFT_LABELS = ("", "probabilities", "logits")
 BY_SCORE = "score"
 SPARSITY_SCHEDULES = ("polynomial", "constant")
 TASK = "task:"
+# Instead of a folder of a teacher's outputs: the run makes it.
+AUTO = "auto"
 # Instead of a masked language model: word vectors do all of its work.
 NO_MODEL = "none"
 
@@ -156,6 +158,10 @@ class DataSpec(tfminilm.config.Typed):
     repeats the examples of rare classes: 1 makes as
     many of each as of the most frequent, 0 none.
 
+    `teacher_outputs` is a folder of `tfminilm teach`: the teacher's logits, or
+    its embeddings, of every text, so that it does not run again. With "auto"
+    the run writes it before the first step.
+
     `augment_copies` adds so many changed copies of each, without labels, as a
     paper makes them. `augmentation` "bilstm" masks and cuts, and with
     `replace_words` puts words of the same part of speech for some, which takes
@@ -186,6 +192,7 @@ class DataSpec(tfminilm.config.Typed):
     unlabeled: str = ""
     class_weights: str = ""
     oversampling: float = 0.0
+    teacher_outputs: str = ""
     augment_copies: int = 0
     augmentation: str = AUGMENTATIONS[0]
     replace_words: bool = True

@@ -145,6 +145,44 @@ def teacher_cut(
     return Cut(tokenizer, wanted or min(length, longest))
 
 
+def require_positions(recipe: Recipe, teacher: keras.Model) -> None:
+    """Refuse texts that are too long for a teacher who reads the same tokens.
+
+    Raises:
+        UserError: they are, or a length of its own is asked for.
+    """
+    length = recipe.data.sequence_length
+    if recipe.data.teacher_length:
+        raise UserError(
+            f"recipe: data.teacher_length is {recipe.data.teacher_length}, but "
+            "the teacher reads the student's tokens: expected 0, or a "
+            "student.tokenizer of its own"
+        )
+    longest = getattr(teacher, "max_sequence_length", length)
+    if length > longest:
+        raise UserError(
+            f"recipe: data.sequence_length is {length}, but the teacher's "
+            f"position table ends at {longest}"
+        )
+
+
+def require_own_tokens(
+    recipe: Recipe, teacher: keras.Model, num_tokens: int
+) -> None:
+    """Refuse a teacher whose table is shorter than its tokenizer.
+
+    Raises:
+        UserError: it is.
+    """
+    rows = teacher.token_embedding.input_dim
+    if num_tokens > rows:
+        raise UserError(
+            f"teacher {recipe.teacher}: its tokenizer has {num_tokens} tokens, "
+            f"its embedding table {rows}; expected the "
+            "tokenizer that the model was trained with"
+        )
+
+
 def _identity(tokenizer: Tokenizer) -> dict[str, Any]:
     identity = cache.tokenizer_identity(tokenizer)
     return {key: value for key, value in identity.items() if key != "class"}

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -52,8 +52,19 @@ class Examples:
     needs_labels: bool = False
 
 
+class Recorded(Protocol):
+    """Hold what a teacher has computed before."""
+
+    def attach(self, encoded: Encoded, what: str) -> Encoded:
+        """Return sequences with the teacher's outputs in its place."""
+
+
 def example_data(
-    examples: Examples, recipe: Recipe, folder: Workdir, progress: Progress
+    examples: Examples,
+    recipe: Recipe,
+    folder: Workdir,
+    progress: Progress,
+    outputs: Recorded | None = None,
 ) -> TrainingData:
     """Encode the examples of a stage and draw batches of like length.
 
@@ -62,9 +73,11 @@ def example_data(
         recipe: the stage.
         folder: the run's.
         progress: told of the work.
+        outputs: of a teacher that does not run; `None` for one that does.
 
     Raises:
-        UserError: they have no labels, and need some.
+        UserError: they have no labels, and need some; or they have no
+            outputs.
     """
     spec = recipe.train
     with progress.working("encoding examples"):
@@ -77,6 +90,9 @@ def example_data(
     if recipe.data.augment_copies and not copies:
         progress.say("augmenting: 0 copies, as no text has words to change")
     train = join([train, *copies])
+    if outputs is not None:
+        train = outputs.attach(train, examples.name)
+        held_out = outputs.attach(held_out, f"{examples.name}, held out")
     size = spec.microbatch_size
     buckets = folder.context.buckets(recipe.data.sequence_length)
     batches = Batches(train, size, recipe.seed, buckets)

@@ -15,8 +15,7 @@ from tfminilm.train.models import Cut, Models
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe
 from tfminilm.train.sources.encoder import Encoder
-from tfminilm.train.sources.examples import Examples, example_data
-from tfminilm.train.sources.training_data import TrainingData
+from tfminilm.train.sources.examples import Examples
 from tfminilm.train.workdir import Workdir
 
 # Examples of no task: single texts, and nothing to say of them.
@@ -25,8 +24,8 @@ _TEXTS = Task("sentences", "classification", metrics=(), files=())
 
 def sentences(
     recipe: Recipe, models: Models, folder: Workdir, progress: Progress
-) -> TrainingData:
-    """Open the sentences of a stage's text.
+) -> Examples:
+    """Read the sentences of a stage's text.
 
     Args:
         recipe: names the text.
@@ -45,8 +44,7 @@ def sentences(
         return encode(_TEXTS, few, cut.tokenizer, length, folder.text)
 
     encoder = Encoder.of(models, recipe.data.sequence_length, encoded)
-    examples = Examples(_TEXTS.name, train, held_out, encoder)
-    return example_data(examples, recipe, folder, progress)
+    return Examples(_TEXTS.name, train, held_out, encoder)
 
 
 def _split(recipe: Recipe) -> tuple[list[Example], list[Example]]:

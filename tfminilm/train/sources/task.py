@@ -26,8 +26,7 @@ from tfminilm.train.recipe import DataSpec, Recipe
 from tfminilm.train.score import Data
 from tfminilm.train.sources import augmented
 from tfminilm.train.sources.encoder import Encoder
-from tfminilm.train.sources.examples import Examples, example_data
-from tfminilm.train.sources.training_data import TrainingData
+from tfminilm.train.sources.examples import Examples
 from tfminilm.train.workdir import Workdir
 from tfminilm.typing import Source, Tokenizer
 
@@ -156,8 +155,8 @@ def task_examples(
     models: Models,
     folder: Workdir,
     progress: Progress,
-) -> TrainingData:
-    """Open the examples of a task.
+) -> Examples:
+    """Read the examples of a task.
 
     Args:
         recipe: the stage.
@@ -196,7 +195,7 @@ def task_examples(
         return tuned(task, student, tokenizer, held_out, settings)
 
     is_scored = learns_labels and kind.is_scored_in_training
-    examples = Examples(
+    return Examples(
         task.name,
         train,
         held_out,
@@ -211,7 +210,6 @@ def task_examples(
         weighted=weighted,
         needs_labels=learns_labels and not recipe.data.has_unlabelled,
     )
-    return example_data(examples, recipe, folder, progress)
 
 
 def _read(spec: DataSpec, task: Task, split: str) -> list[Any]:

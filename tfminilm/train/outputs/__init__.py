@@ -1,0 +1,1 @@
+"""Keep what a teacher computes of texts, for students that learn from it."""
