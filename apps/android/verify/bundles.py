@@ -81,7 +81,7 @@ def _export(
     from tfminilm.export.target import Target
 
     model, tokenizer, settings = model
-    _randomise(model)
+    randomise(model)
     target = Target(
         name="test",
         precision=precision,
@@ -177,7 +177,7 @@ def _sentencepiece() -> bytes:
     return content.getvalue()
 
 
-def _randomise(model: Any) -> None:
+def randomise(model: Any) -> None:
     """Set weights by which the outputs differ from text to text."""
     import numpy as np
 

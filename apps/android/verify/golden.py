@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import apk
 import bundles
+import labels
 import texts
 import tools
 import vectors
@@ -16,6 +17,7 @@ _TOKENS = {"encoder": "tokens.jsonl", "keras_hub": "tokens_keras_hub.jsonl"}
 _EMBEDDED, _ADVERSARIAL = 2000, 4000
 # Of each precision, as a processor that is emulated runs them as well.
 _SENTENCES, _QUESTIONS = 40, 10
+_LABELLED = 400
 _PER_ROW = tools.HERE / "per_row_scales" / "bundle"
 _CASES = tools.HERE.parents[2] / "tests" / "export" / "manifest_cases.json"
 TASKS = (
@@ -36,12 +38,13 @@ def write(
     """
     own, *code = (
         tools.HERE / f"{name}.py"
-        for name in ("bundles", "texts", "vectors", "golden")
+        for name in ("bundles", "texts", "vectors", "golden", "labels")
     )
     inputs = [own, code[0], *bundles.PYTHON]
     small = apk.step("small", inputs, bundles.write_small)
     write_precisions = functools.partial(bundles.write_precisions, tasks=TASKS)
     precisions = apk.step("precisions", inputs, write_precisions)
+    labelled = apk.step("labels", [own, code[3], *bundles.PYTHON], labels.write)
 
     def build(folder: pathlib.Path) -> None:
         shutil.copytree(small, folder / "small")
@@ -71,11 +74,24 @@ def write(
             vectors.write_answers(
                 folder / task, asked, folder / f"{task}.jsonl"
             )
+        for name in labels.NAMES:
+            shutil.copytree(labelled / name, folder / name)
+            path = folder / f"{name}.jsonl"
+            labels.write_golden(folder / name, labels.texts(_LABELLED), path)
         shutil.copytree(_PER_ROW, folder / "per_row_scales")
         shutil.copyfile(_CASES, folder / _CASES.name)
         _write_precisions(precisions, folder / "precisions")
 
-    known = [small, precisions, _PER_ROW, _CASES, *code, *given, str(data)]
+    known = [
+        small,
+        precisions,
+        labelled,
+        _PER_ROW,
+        _CASES,
+        *code,
+        *given,
+        str(data),
+    ]
     return apk.step("golden", known, build)
 
 

@@ -5,11 +5,19 @@ import org.json.JSONException
 import org.json.JSONObject
 
 /** What a bundle's model was made for. */
-enum class TaskKind(val id: String) {
-    ENCODER("encoder"),
-    CLASSIFICATION("classification"),
-    REGRESSION("regression"),
-    QUESTION_ANSWERING("question_answering"),
+enum class TaskKind(
+    val id: String,
+    /** What is read of its model. */
+    internal val outputs: Set<String>,
+    /** Whether it has labels, one for each number of an output. */
+    internal val hasClasses: Boolean = false,
+) {
+    ENCODER("encoder", setOf("sentence_embedding")),
+    CLASSIFICATION("classification", setOf("logits"), hasClasses = true),
+    MULTI_LABEL_CLASSIFICATION("multi_label_classification", setOf("logits"), hasClasses = true),
+    TOKEN_CLASSIFICATION("token_classification", setOf("token_logits"), hasClasses = true),
+    REGRESSION("regression", setOf("logits")),
+    QUESTION_ANSWERING("question_answering", setOf("start_logits", "end_logits")),
 }
 
 /** One way to run the model: all its inputs are int32 `[1, length]`. */
@@ -80,6 +88,7 @@ class FileRecord(val bytes: Long, val sha256: String)
 class BundleManifest(
     val task: TaskKind,
     val taskName: String?,
+    /** What the model is and what it learned from; the beginning of a long one. */
     val description: String,
     /** How many texts the model reads together, 1 or 2. */
     val texts: Int,
@@ -92,6 +101,8 @@ class BundleManifest(
     val signatures: List<ModelSignature>,
     val tokenizer: TokenizerSettings,
     val questions: QuestionSettings?,
+    /** From which probability on a text gets each label; null where it gets one of them. */
+    val thresholds: DoubleArray?,
     /** What stands in front of every text that an encoder reads; mostly nothing. */
     val prompt: String,
     /** Null where nobody fitted it. */
@@ -106,10 +117,11 @@ class BundleManifest(
         const val MODEL = "model.tflite"
         private const val FORMAT = "tfminilm-bundle"
         private const val FORMAT_VERSION = 2
+        private const val MOST_SHOWN = 1000
 
         /** @throws BundleException it is not a manifest that this code knows. */
         fun parse(text: String): BundleManifest = try {
-            ManifestRules.checkDepth(text)
+            JsonSyntax(text).check()
             val json = JSONObject(text)
             checkFormat(json)
             ManifestRules.check(json)
@@ -145,7 +157,7 @@ class BundleManifest(
             return BundleManifest(
                 task = task,
                 taskName = json.textOrNull("task_name"),
-                description = json.textOrNull("description") ?: "",
+                description = json.getString("description").shown(MOST_SHOWN),
                 texts = json.getInt("num_texts"),
                 labels = labels?.let { array -> List(array.length()) { array.getString(it) } }
                     ?: emptyList(),
@@ -155,6 +167,8 @@ class BundleManifest(
                 signatures = signatures(json.getJSONObject("signatures")),
                 tokenizer = tokenizer(json.getJSONObject("tokenizer")),
                 questions = json.optJSONObject("question_answering")?.let(::questions),
+                thresholds = json.optJSONObject("multi_label_classification")
+                    ?.getJSONArray("thresholds")?.let { all -> DoubleArray(all.length(), all::getDouble) },
                 prompt = json.optJSONObject("sentence_embedding")?.textOrNull("prompt") ?: "",
                 calibration = json.optJSONObject("calibration")?.let(::calibration),
                 probe = probe(json.getJSONObject("probe")),

@@ -3,7 +3,9 @@ package org.tfminilm
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.nio.FloatBuffer
+import org.tensorflow.lite.DataType
 import org.tensorflow.lite.Interpreter
+import org.tensorflow.lite.Tensor
 
 /** What a file with a model of TensorFlow Lite has from its fifth byte on. */
 private val MAGIC = "TFL3".toByteArray()
@@ -42,10 +44,13 @@ class LiteRtEngine(
         }
     }
 
-    override fun run(sequence: TokenSequence): Map<String, FloatBuffer> = synchronized(this) {
+    override fun run(sequence: TokenSequence): Map<String, FloatBuffer> = run(sequence, sequence.size)
+
+    /** Runs a sequence in the shortest signature for [length] tokens, or more. */
+    internal fun run(sequence: TokenSequence, length: Int): Map<String, FloatBuffer> = synchronized(this) {
         check(!isClosed) { "The model is closed: open it again" }
-        val runner = runners.find { it.length >= sequence.size }
-        requireNotNull(runner) { "${sequence.size} tokens do not fit $maxLength" }
+        val runner = runners.find { it.length >= length }
+        requireNotNull(runner) { "$length tokens do not fit $maxLength" }
         runner.run(sequence)
     }
 
@@ -87,18 +92,24 @@ class LiteRtEngine(
         val length = signature.length
         private val inputs = signature.inputs.mapValues { (name, shape) ->
             val tensor = interpreter.getInputTensorFromSignature(name, signature.name)
-            checkShape(name, shape, tensor.shape())
+            checkTensor(name, DataType.INT32, shape, tensor)
             buffer(shape)
         }
         private val outputs = signature.outputs.mapValues { (name, shape) ->
             val tensor = interpreter.getOutputTensorFromSignature(name, signature.name)
-            checkShape(name, shape, tensor.shape())
+            checkTensor(name, DataType.FLOAT32, shape, tensor)
             buffer(shape)
         }
         private val ids = inputs.getValue("token_ids").asIntBuffer()
         private val segments = inputs["segment_ids"]?.asIntBuffer()
         private val mask = inputs["padding_mask"]?.asIntBuffer()
         private val results = outputs.mapValues { it.value.asFloatBuffer() }
+
+        init {
+            // What is left out would be read as it happens to be.
+            val names = interpreter.getSignatureInputs(signature.name).toSet()
+            require(names == inputs.keys) { "${signature.name} reads $names, expected ${inputs.keys}" }
+        }
 
         fun run(sequence: TokenSequence): Map<String, FloatBuffer> {
             for (at in 0 until length) {
@@ -118,9 +129,12 @@ class LiteRtEngine(
             return ByteBuffer.allocateDirect(4 * numbers).order(ByteOrder.nativeOrder())
         }
 
-        private fun checkShape(name: String, expected: IntArray, shape: IntArray) {
-            require(expected.contentEquals(shape)) {
-                "$name of ${signature.name} has shape ${shape.asList()}, expected ${expected.asList()}"
+        private fun checkTensor(name: String, type: DataType, shape: IntArray, tensor: Tensor) {
+            require(tensor.dataType() == type) {
+                "$name of ${signature.name} is ${tensor.dataType()}, expected $type"
+            }
+            require(shape.contentEquals(tensor.shape())) {
+                "$name of ${signature.name} has shape ${tensor.shape().asList()}, expected ${shape.asList()}"
             }
         }
     }

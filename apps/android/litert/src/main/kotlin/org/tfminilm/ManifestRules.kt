@@ -12,9 +12,14 @@ import org.json.JSONObject
  * cases of `tests/export/manifest_cases.json`.
  */
 internal object ManifestRules {
-    private const val MOST_DEPTH = 64
     private const val MOST_TOKENS = 1_000_000L
     private const val MOST_REAL = 1e30 // A float holds it.
+    private const val MOST_LETTERS = 10_000 // Of a text for people.
+    private const val MOST_OF_NAME = 1_000
+    private const val MOST_LABELS = 10_000
+    private const val MOST_SIGNATURES = 64
+    private const val MOST_NAMES = 100 // Of anything else.
+    private const val MOST_AXES = 8
     private val INPUTS = setOf("token_ids", "segment_ids", "padding_mask")
     private val SPECIAL = listOf("cls", "sep", "pad", "unk")
     private val LIBRARIES = listOf("tensorflow-lite", "ai-edge-litert")
@@ -24,37 +29,17 @@ internal object ManifestRules {
     private val DIGEST = Regex("[0-9a-f]{64}")
     private val INDICATOR = Regex("[!-~]{1,16}")
 
-    /** What the app reads of each task's model. */
-    val OUTPUTS = mapOf(
-        TaskKind.ENCODER to setOf("sentence_embedding"),
-        TaskKind.CLASSIFICATION to setOf("logits"),
-        TaskKind.REGRESSION to setOf("logits"),
-        TaskKind.QUESTION_ANSWERING to setOf("start_logits", "end_logits"),
-    )
-
-    /** @throws JSONException it is nested so deep that reading it would end the thread. */
-    fun checkDepth(text: String) {
-        var depth = 0
-        var isText = false
-        var index = 0
-        while (index < text.length) {
-            when (text[index]) {
-                '"' -> isText = !isText
-                '\\' -> if (isText) index++
-                '{', '[' -> if (!isText && ++depth > MOST_DEPTH) {
-                    throw JSONException("it is nested deeper than $MOST_DEPTH levels")
-                }
-                '}', ']' -> if (!isText) depth--
-            }
-            index++
-        }
-    }
+    private val TAG = Regex("O|[BIELSU]-\\S.*", RegexOption.DOT_MATCHES_ALL)
+    private val POOLINGS = setOf("mean", "cls")
+    private val SCHEMES = setOf("bio", "bilou", "bioes")
+    private val ACTIVATIONS = setOf("linear", "sigmoid")
 
     /** @throws JSONException a rule is broken; it names the place. */
     fun check(json: JSONObject) {
         val all = Part(json, "")
         val task = task(all)
-        all.word("precision")
+        all.word("precision", MOST_OF_NAME)
+        all.word("description", MOST_LETTERS)
         all.whole("num_texts", 1L..2L)
         val model = all.part("model")
         val rows = model.whole("vocabulary_size", 1L..Int.MAX_VALUE)
@@ -62,11 +47,12 @@ internal object ManifestRules {
         checkFiles(all)
         val width = checkLabels(all, task)
         checkTokenizer(all.part("tokenizer"), rows)
-        val lengths = all.part("signatures").parts().map { checkSignature(it, task, width) }
+        val lengths = all.part("signatures").parts(MOST_SIGNATURES).map { checkSignature(it, task, width) }
         if (lengths.isEmpty() || lengths.toSet().size < lengths.size) {
             fail("signatures has none, or one length twice")
         }
         checkQuestions(all, task, lengths.max())
+        checkKind(all, task, width)
         if (all.has("calibration")) checkCalibration(all.part("calibration"))
         checkProbe(all, task, rows, lengths.max(), width)
         checkRuntimes(all.part("runtimes"))
@@ -76,7 +62,7 @@ internal object ManifestRules {
         val id = all.word("task")
         val task = TaskKind.values().find { it.id == id }
             ?: fail("task is \"$id\"; this app knows ${TaskKind.values().joinToString { it.id }}")
-        if ((all.wordOrNull("task_name") == null) != (task == TaskKind.ENCODER)) {
+        if ((all.wordOrNull("task_name", MOST_OF_NAME) == null) != (task == TaskKind.ENCODER)) {
             fail("task_name is not text of a task, and null of an encoder")
         }
         return task
@@ -84,7 +70,7 @@ internal object ManifestRules {
 
     private fun checkFiles(all: Part) {
         val files = all.part("files")
-        for (file in files.parts()) {
+        for (file in files.parts(MOST_NAMES)) {
             if (!PLAIN_NAME.matches(file.name)) fail("\"${file.name}\" is no name of a file")
             file.whole("bytes", 1L..(1L shl 40))
             if (!DIGEST.matches(file.word("sha256"))) fail("${file.at("sha256")} is no SHA-256")
@@ -97,7 +83,7 @@ internal object ManifestRules {
     /** How many numbers an output has that belongs to no token; 0 for what the model says. */
     private fun checkLabels(all: Part, task: TaskKind): Int {
         val labels = all.listOrNull("labels")
-        if ((labels == null) != (task != TaskKind.CLASSIFICATION)) {
+        if ((labels == null) == task.hasClasses) {
             fail("labels is not a list of a classification, and null of others")
         }
         if (labels == null) return if (task == TaskKind.ENCODER) embeddingWidth(all) else 1
@@ -107,11 +93,17 @@ internal object ManifestRules {
         if (words.isEmpty() || words.toSet().size < words.size) {
             fail("labels has none, or one of them twice")
         }
+        if (words.size > MOST_LABELS || words.any { it.length > MOST_OF_NAME }) {
+            fail("the size of labels is ${words.size}, or one is too long")
+        }
+        if (task == TaskKind.TOKEN_CLASSIFICATION) {
+            words.find { !TAG.matches(it) }?.let { fail("labels has \"$it\", which is no tag") }
+        }
         return words.size
     }
 
     private fun embeddingWidth(all: Part): Int {
-        val first = all.part("signatures").parts().firstOrNull()
+        val first = all.part("signatures").parts(MOST_SIGNATURES).firstOrNull()
             ?: fail("signatures has none, or one length twice")
         val shape = first.part("outputs").part("sentence_embedding").list("shape")
         return if (shape.length() == 0) 1 else maxOf(1, shape.optInt(shape.length() - 1))
@@ -144,33 +136,42 @@ internal object ManifestRules {
             )
         }
         val special = tokenizer.part("special_ids")
-        for (name in special.names() + SPECIAL) special.whole(name, 0L until rows)
+        for (name in special.names(MOST_NAMES) + SPECIAL) special.whole(name, 0L until rows)
     }
 
     private fun checkSignature(signature: Part, task: TaskKind, width: Int): Long {
         val length = signature.whole("length", 1L..MOST_TOKENS)
         val inputs = signature.part("inputs")
         if (!inputs.has("token_ids")) fail("${inputs.at("token_ids")} is missing")
-        for (tensor in inputs.parts()) {
+        for (tensor in inputs.parts(MOST_NAMES)) {
             if (tensor.name !in INPUTS) fail("${tensor.place} is no input that this app knows")
-            checkTensor(tensor, "int32", length)
+            checkTensor(tensor, "int32", listOf(1L, length))
         }
         val outputs = signature.part("outputs")
-        for (tensor in outputs.parts()) tensor.list("shape")
-        for (name in OUTPUTS.getValue(task)) {
-            val size = if (task == TaskKind.QUESTION_ANSWERING) length else width.toLong()
-            checkTensor(outputs.part(name), "float32", size)
+        for (tensor in outputs.parts(MOST_NAMES)) checkTensor(tensor, "float32", checkSizes(tensor))
+        for (name in task.outputs) {
+            val shape = when (task) {
+                TaskKind.QUESTION_ANSWERING -> listOf(1L, length)
+                TaskKind.TOKEN_CLASSIFICATION -> listOf(1L, length, width.toLong())
+                else -> listOf(1L, width.toLong())
+            }
+            checkTensor(outputs.part(name), "float32", shape)
         }
         return length
     }
 
-    private fun checkTensor(tensor: Part, kind: String, size: Long) {
-        if (tensor.word("dtype") != kind) fail("${tensor.at("dtype")} is not $kind")
+    private fun checkSizes(tensor: Part): List<Long> {
         val shape = tensor.list("shape")
-        val sizes = (0 until shape.length()).map {
-            wholeOrNull(shape.get(it)) ?: fail("${tensor.at("shape")}[$it] is no whole number")
+        if (shape.length() > MOST_AXES) fail("${tensor.at("shape")} has ${shape.length()} sizes")
+        return (0 until shape.length()).map {
+            wholeOrNull(shape.get(it))?.takeIf { size -> size in 1..Int.MAX_VALUE }
+                ?: fail("${tensor.at("shape")}[$it] is no size")
         }
-        val expected = listOf(1L, size)
+    }
+
+    private fun checkTensor(tensor: Part, kind: String, expected: List<Long>) {
+        if (tensor.word("dtype") != kind) fail("${tensor.at("dtype")} is not $kind")
+        val sizes = checkSizes(tensor)
         if (sizes != expected) fail("${tensor.at("shape")} is $sizes, expected $expected")
     }
 
@@ -191,6 +192,32 @@ internal object ManifestRules {
         val taken = questions.whole("max_question_tokens", 1L..MOST_TOKENS) + 2 + between
         if (taken >= longest) {
             fail("a question may take $taken of $longest tokens, which leaves no room for a text")
+        }
+    }
+
+    /** What is said of one kind of model alone. */
+    private fun checkKind(all: Part, task: TaskKind, width: Int) {
+        if (all.has("sentence_embedding")) {
+            val embedding = all.part("sentence_embedding")
+            embedding.choice("pooling", POOLINGS)
+            embedding.truth("normalize")
+            if (embedding.has("prompt")) {
+                if (embedding.word("prompt", MOST_LETTERS).isEmpty()) fail("${embedding.at("prompt")} is empty")
+            }
+        }
+        if (all.has("score_activation")) all.choice("score_activation", ACTIVATIONS)
+        if (task == TaskKind.TOKEN_CLASSIFICATION) {
+            all.part("token_classification").choice("scheme", SCHEMES)
+        }
+        if (task != TaskKind.MULTI_LABEL_CLASSIFICATION) return
+        val part = all.part("multi_label_classification")
+        val thresholds = part.list("thresholds")
+        if (thresholds.length() != width) {
+            fail("${part.at("thresholds")} has ${thresholds.length()} numbers, expected $width")
+        }
+        for (at in 0 until width) {
+            val value = (thresholds.get(at) as? Number)?.toDouble() ?: Double.NaN
+            if (value !in 0.0..1.0) fail("${part.at("thresholds")}[$at] is $value, expected 0 to 1")
         }
     }
 
@@ -224,12 +251,16 @@ internal object ManifestRules {
             fail("${row.at("segment_ids")} has another size")
         }
         val outputs = row.part("outputs")
-        if (outputs.names().toSet() != OUTPUTS.getValue(task)) {
-            fail("${row.at("outputs")} are not ${OUTPUTS.getValue(task).joinToString(" and ")}")
+        if (outputs.names(MOST_NAMES).toSet() != task.outputs) {
+            fail("${row.at("outputs")} are not ${task.outputs.joinToString(" and ")}")
         }
-        for (name in outputs.names()) {
+        for (name in task.outputs) {
             val values = outputs.list(name)
-            val expected = if (task == TaskKind.QUESTION_ANSWERING) size else width
+            val expected = when (task) {
+                TaskKind.QUESTION_ANSWERING -> size
+                TaskKind.TOKEN_CLASSIFICATION -> size * width
+                else -> width
+            }
             if (values.length() != expected) {
                 fail("${outputs.at(name)} has ${values.length()} numbers, expected $expected")
             }
@@ -253,7 +284,7 @@ internal object ManifestRules {
 
     private fun checkRuntimes(runtimes: Part) {
         for (name in LIBRARIES) if (!runtimes.has(name)) fail("${runtimes.at(name)} is missing")
-        for (name in runtimes.names()) {
+        for (name in runtimes.names(MOST_NAMES)) {
             val version = runtimes.wordOrNull(name) ?: continue
             if (!VERSION.matches(version)) fail("${runtimes.at(name)} is \"$version\", no version")
         }
@@ -275,13 +306,27 @@ internal object ManifestRules {
 
         fun isNull(name: String) = value(name) == JSONObject.NULL
 
-        fun names(): List<String> = json.keys().asSequence().toList()
+        fun names(most: Int): List<String> {
+            val names = json.keys().asSequence().toList()
+            if (names.size > most) fail("the size of $place is ${names.size}, expected up to $most")
+            names.find { it.length > MOST_OF_NAME }?.let { fail("$place has a name of ${it.length} letters") }
+            return names
+        }
 
-        fun parts(): List<Part> = names().map(::part)
+        fun parts(most: Int): List<Part> = names(most).map(::part)
 
-        fun word(name: String) = wordOrNull(name) ?: wrong(name, "text")
+        fun word(name: String, most: Int = Int.MAX_VALUE) = wordOrNull(name, most) ?: wrong(name, "text")
 
-        fun wordOrNull(name: String): String? = of(name, "text")
+        fun wordOrNull(name: String, most: Int = Int.MAX_VALUE): String? {
+            val word: String? = of(name, "text")
+            val size = word?.length ?: 0
+            if (size > most) fail("the size of ${at(name)} is $size, expected up to $most")
+            return word
+        }
+
+        fun choice(name: String, choices: Set<String>) {
+            if (word(name) !in choices) wrong(name, choices.joinToString(" or "))
+        }
 
         fun truth(name: String): Boolean = of(name, "true or false") ?: wrong(name, "true or false")
 

@@ -1,5 +1,6 @@
 package org.tfminilm
 
+import java.nio.FloatBuffer
 import java.util.Collections
 import kotlin.math.abs
 import org.tensorflow.lite.TensorFlowLite
@@ -31,8 +32,32 @@ interface ProvenModels {
 internal fun BundleManifest.prove(engine: Engine, proven: ProvenModels) {
     val model = files.getValue(BundleManifest.MODEL).sha256
     if (model in proven) return
-    if (probe.answers.any { !probe.isRight(engine, it) }) throw wrongRuntime("computes the model wrongly")
+    if (probe.answers.any { !probe.isRight(it, engine::run) }) throw wrongRuntime("computes the model wrongly")
     proven.add(model)
+}
+
+/**
+ * Opens a bundle as an app does, and runs each of its signatures once: for an
+ * app that imports one, so that what only shows in use is said before it is kept.
+ *
+ * @return what it says of itself.
+ * @throws BundleException it cannot be used; the message says what is wrong.
+ */
+fun tryOut(files: BundleFiles, proven: ProvenModels = ProvenModels.InMemory): BundleManifest {
+    val bundle = ModelBundle.open(files)
+    val manifest = bundle.manifest
+    bundle.tokenizer().encode("A text.", Tokens())
+    LiteRtEngine(bundle, proven = proven).use { engine ->
+        for (length in manifest.signatures.map { it.length }) {
+            val known = manifest.probe.answers.filter { it.ids.size <= length }.maxByOrNull { it.ids.size }
+            if (known == null) {
+                engine.run(TokenSequence(0), length)
+            } else if (!manifest.probe.isRight(known) { engine.run(it, length) }) {
+                throw manifest.wrongRuntime("computes the model wrongly at a length of $length")
+            }
+        }
+    }
+    return manifest
 }
 
 /** What to say of a runtime that cannot be used for the model. */
@@ -46,10 +71,13 @@ internal fun BundleManifest.wrongRuntime(what: String, cause: Throwable? = null)
     )
 }
 
-private fun Probe.isRight(engine: Engine, known: KnownAnswer): Boolean {
+private fun Probe.isRight(
+    known: KnownAnswer,
+    run: (TokenSequence) -> Map<String, FloatBuffer>,
+): Boolean {
     val sequence = TokenSequence(known.ids.size)
     for (at in known.ids.indices) sequence.add(known.ids[at], known.segments[at])
-    val outputs = engine.run(sequence)
+    val outputs = run(sequence)
     return known.outputs.all { (name, values) ->
         val computed = outputs.getValue(name)
         // A NaN is not within the tolerance either.

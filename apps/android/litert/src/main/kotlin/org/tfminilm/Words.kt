@@ -53,3 +53,33 @@ private val WITHOUT_WORDS = setOf(
     UnicodeScript.KHMER,
     UnicodeScript.MYANMAR,
 )
+
+/**
+ * The parts of a text that have a tag each: the words, and every other character
+ * that is no blank. Two places each, its first and the one behind its last.
+ */
+internal fun String.wordsAndMarks(): IntArray {
+    var places = IntArray(64)
+    var size = 0
+    var start = 0
+    while (start < length) {
+        val character = codePointAt(start)
+        var end = start + Character.charCount(character)
+        if (isOfWord(character)) {
+            while (end < length && isOfWord(codePointAt(end))) end += Character.charCount(codePointAt(end))
+        }
+        if (!isBlank(character)) {
+            if (size == places.size) places = places.copyOf(size * 2)
+            places[size++] = start
+            places[size++] = end
+        }
+        start = end
+    }
+    return places.copyOf(size)
+}
+
+/** Unicode's White_Space, which Java has under no name. */
+private fun isBlank(character: Int) = when (character) {
+    in 0x09..0x0D, 0x20, 0x85, 0xA0, 0x1680, in 0x2000..0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000 -> true
+    else -> false
+}

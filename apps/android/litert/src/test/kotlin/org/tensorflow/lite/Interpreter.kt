@@ -34,6 +34,8 @@ class Interpreter(model: ByteBuffer, @Suppress("UNUSED_PARAMETER") options: Opti
     fun getOutputTensorFromSignature(name: String, signature: String): Tensor =
         tensor(runner(signature).outputs, name)
 
+    fun getSignatureInputs(signature: String): Array<String> = runner(signature).inputs.keys.toTypedArray()
+
     fun runSignature(inputs: Map<String, Any>, outputs: Map<String, Any>, signature: String) {
         val runner = runner(signature)
         runs += signature
@@ -64,6 +66,7 @@ internal class SignatureRunner(
 
 internal class NativeTensor(
     private val litert: LiteRt,
+    private val type: Int,
     private val shape: IntArray,
     val buffer: Pointer,
 ) : Tensor {
@@ -72,7 +75,7 @@ internal class NativeTensor(
     override fun numDimensions(): Int = shape.size
     override fun numElements(): Int = shape.fold(1, Int::times)
     override fun numBytes(): Int = 4 * numElements()
-    override fun dataType(): DataType = throw UnsupportedOperationException()
+    override fun dataType(): DataType = TYPES[type] ?: DataType.STRING
     override fun index(): Int = throw UnsupportedOperationException()
     override fun name(): String = throw UnsupportedOperationException()
     override fun quantizationParams(): Tensor.QuantizationParams =
@@ -90,6 +93,10 @@ internal class NativeTensor(
     private companion object {
         const val READ = 0
         const val WRITE = 1
+        val TYPES = mapOf(
+            *arrayOf(1 to DataType.FLOAT32, 2 to DataType.INT32, 3 to DataType.UINT8),
+            *arrayOf(4 to DataType.INT64, 6 to DataType.BOOL, 9 to DataType.INT8),
+        )
     }
 }
 
@@ -162,7 +169,7 @@ internal class LiteRt : Closeable {
                 made("LiteRtCreateManagedTensorBufferFromRequirements", environment, type, needs)
             // The element's type, the rank among flags, and then the sizes.
             val shape = type.getIntArray(8, type.getInt(4) and 127)
-            found[name] = NativeTensor(this, shape, buffer)
+            found[name] = NativeTensor(this, type.getInt(0), shape, buffer)
         }
         return found
     }
