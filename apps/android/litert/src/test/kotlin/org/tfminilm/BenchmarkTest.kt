@@ -22,6 +22,13 @@ class BenchmarkTest {
     }
 
     @Test
+    fun `has ids for a table of a hundred rows`() {
+        val bundle = Golden.bundle("multi_label")
+        assertTrue(bundle.manifest.tokens < 120)
+        assertEquals(2, measure(bundle, threads = 1, repeats = 1).size)
+    }
+
+    @Test
     fun `writes the rows of the command line's benchmark`() {
         val found = mapOf(2 to listOf(Latency(16, 1.5, 2.5, 1.0, 9)))
         val json = toJson("a", mapOf("device" to "b"), found)

@@ -1,19 +1,24 @@
 package org.tfminilm
 
+import java.io.File
+import java.nio.FloatBuffer
 import java.util.concurrent.CancellationException
-import kotlin.math.abs
 import org.json.JSONArray
 import org.json.JSONObject
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
-import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
+import org.junit.Rule
 import org.junit.Test
+import org.junit.rules.TemporaryFolder
 
 /** Several labels, tags of words and scores, against `tfminilm.load(bundle).predict`. */
 class LabelsTest {
+    @get:Rule
+    val folder = TemporaryFolder()
+
     private fun JSONArray.words() = List(length()) { getString(it) }
 
     private fun <T> opened(name: String, work: (ModelBundle, Engine) -> T): T {
@@ -108,12 +113,32 @@ class LabelsTest {
 
     @Test
     fun `a score is the number that the model gives`() {
-        val json = JSONObject(Golden.file("manifest_cases.json").readText()).getJSONObject("bases")
-        assertFalse(json.has("regression")) // Its manifest is a classifier's without labels.
+        Golden.file("multi_label").copyRecursively(folder.root, overwrite = true)
+        val file = File(folder.root, BundleManifest.FILE)
+        val json = JSONObject(file.readText()).put("task", "regression").put("labels", JSONObject.NULL)
+        val one = JSONArray(listOf(1, 1))
+        for (name in json.getJSONObject("signatures").keys()) {
+            json.getJSONObject("signatures").getJSONObject(name)
+                .getJSONObject("outputs").getJSONObject("logits").put("shape", one)
+        }
+        val rows = json.getJSONObject("probe").getJSONArray("rows")
+        for (at in 0 until rows.length()) {
+            rows.getJSONObject(at).getJSONObject("outputs").put("logits", JSONArray(listOf(1)))
+        }
+        file.writeText(json.toString())
+        val engine = object : Engine {
+            override val maxLength = 48
+
+            override fun run(sequence: TokenSequence) =
+                mapOf("logits" to FloatBuffer.wrap(floatArrayOf(sequence.size.toFloat())))
+
+            override fun close() = Unit
+        }
+        val bundle = ModelBundle.open(FolderFiles(folder.root))
+        assertEquals(5f, TextScorer(bundle, engine).score("ann is good"), 0f)
         val error = assertThrows(IllegalArgumentException::class.java) {
-            opened("multi_label") { bundle, engine -> TextScorer(bundle, engine) }
+            TextScorer(Golden.bundle("multi_label"), engine)
         }
         assertEquals("no bundle of regression", error.message)
-        assertTrue(abs(1f) > 0)
     }
 }
