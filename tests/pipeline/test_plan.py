@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfminilm.pipeline.options import Options
-from tfminilm.pipeline.plan import plan, within
+from tfminilm.pipeline.plan import plan, recipe, within
 
 TEACHER = {"kind": "bert", "num_layers": 6, "hidden_dim": 384}
 
@@ -43,3 +43,18 @@ def test_without_time_a_round_is_learned(seconds):
     chosen = within(_planned(4_300, 6), 1.0, seconds)
     assert chosen.student_steps == 135
     assert "0 minutes are left" in chosen.reasons["student_steps"]
+
+
+@pytest.mark.parametrize(
+    ("width", "told", "rate"), [(384, 0, 1e-4), (768, 0, 5e-5), (768, 3, 3)]
+)
+def test_narrow_teachers_take_longer_steps(width, told, rate):
+    options = Options(learning_rate=told)
+    teacher = TEACHER | {"hidden_dim": width}
+    chosen = plan(options, np.full(64, 12), 64, teacher, 512, 2)
+    assert chosen.learning_rate == rate
+    files = {"train": "a.csv", "validation": "b.csv"}
+    data = {"source": "task:csv:a.csv"}
+    train = recipe(chosen, options, files, data, "t").stages["task"].train
+    assert train.learning_rate == 2 * rate
+    assert train.shares() == {"head": 10}

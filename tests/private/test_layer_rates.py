@@ -6,6 +6,8 @@ import pytest
 
 from tfminilm.errors import UsageError, UserError
 from tfminilm.private import optimizers
+from tfminilm.tasks import heads
+from tfminilm.tasks.task import get_task
 from tfminilm.train.build import shares_of
 from tfminilm.train.optimizer import build_optimizer
 from tfminilm.train.recipe import Recipe, TrainSpec
@@ -95,6 +97,19 @@ def test_replicas_that_take_turns_decay_alike(model):
     # Biases and norms do not decay: six kernels of a layer, one of them twice.
     assert seen == pytest.approx([0.05] * (1 + 6))
     assert made.weight_decay == 0.5
+
+
+@pytest.mark.parametrize("kind", ["sst2", "squad"])
+def test_a_head_is_what_is_not_the_backbones(model, kind):
+    """Of KerasHub's classifiers, and of the heads of this library."""
+    head = heads.build_head(get_task(kind), model)
+    shares = shares_of(head, TrainSpec(layer_rates="head:10").shares())
+    old = {id(variable) for variable in model.variables}
+    new = [v.path for v in head.trainable_variables if id(v) not in old]
+    assert [(v.path, share) for v, share in shares] == [(x, 10) for x in new]
+    assert len(new) >= 2
+    with pytest.raises(UserError, match="layer_rates names layer head, but"):
+        shares_of(model, {"head": 10})
 
 
 def test_refuses_layers_that_are_not_there(model):

@@ -17,8 +17,8 @@ _HELP = {
     "max_length": "Longest text in tokens (0: what 99 of 100 texts need).",
     "epochs": "Rounds of fine-tuning the teacher (0: by the number of texts).",
     "batch_size": "Texts in a step.",
-    "learning_rate": "Peak of the learning rate of the teacher; the student's "
-    "is twice as high.",
+    "learning_rate": "Peak of the learning rate of the teacher (0: by its "
+    "width); the student's is twice as high, a new head's ten times.",
     "budget_mb": "Largest size of the model's file, in MB.",
     "max_drop": "Points of accuracy that rounding may cost.",
     "minutes": "What training may take, as far as can be told.",

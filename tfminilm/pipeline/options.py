@@ -24,7 +24,8 @@ class Options:
             need.
         epochs: rounds of fine-tuning the teacher; 0: by the rows.
         batch_size: sequences in a step.
-        learning_rate: peak, of teacher and student.
+        learning_rate: peak, of the teacher; 0: by its width. The student's is
+            twice as high, and a new head's ten times.
         budget_mb: how large the model's file may be.
         max_drop: points of accuracy that rounding may cost.
         minutes: what training may take in all, as far as can be told.
@@ -53,7 +54,7 @@ class Options:
     max_length: int = 0
     epochs: int = 0
     batch_size: int = 32
-    learning_rate: float = 5e-5
+    learning_rate: float = 0.0
     budget_mb: float = 20.0
     max_drop: float = 0.5
     minutes: float = 60.0
@@ -74,8 +75,10 @@ class Options:
             self._require(name, getattr(self, name) >= 0, "0 or more")
         self._require("batch_size", self.batch_size >= 1, "1 or more")
         self._require("seed", self.seed < 2**32, "less than 2**32")
-        for name in ("budget_mb", "minutes", "learning_rate"):
+        for name in ("budget_mb", "minutes"):
             self._require(name, getattr(self, name) > 0, "above 0")
+        is_rate = 0 <= self.learning_rate < float("inf")
+        self._require("learning_rate", is_rate, "0 or more")
         expected = " or ".join(PRECISIONS)
         self._require("precision", self.precision in PRECISIONS, expected)
         self._require("max_drop", self.max_drop >= 0, "0 or more")

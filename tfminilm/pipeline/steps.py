@@ -253,11 +253,12 @@ class Steps:
     def _fine_tune(
         self, model: str, name: str, chosen: plan.Plan, epochs: int
     ) -> None:
-        rate = self._options.learning_rate * (1 if name == "teacher" else 2)
+        times = 1 if name == "teacher" else plan.STUDENT_RATE
         spec = dataclasses.replace(
             self._how(model),
             epochs=epochs,
-            learning_rate=rate,
+            learning_rate=times * chosen.learning_rate,
+            head_rate=plan.HEAD_RATE,
             max_length=chosen.max_length,
         )
         finetune(self._learned(), spec, self._path / name)

@@ -7,7 +7,7 @@ import keras
 from tfminilm import families, students
 from tfminilm.errors import UserError
 from tfminilm.teachers.expose import encoder_calls
-from tfminilm.train.stage import StudentSpec
+from tfminilm.train.stage import HEAD, StudentSpec
 
 
 def build_student(
@@ -52,12 +52,12 @@ def start_student(
 def layers_of(
     student: keras.Model, part: str | int, key: str
 ) -> list[keras.layers.Layer]:
-    """Return the layers that a recipe means by "embeddings" or a number.
+    """Return the layers that a recipe means by a name or a number.
 
     Args:
         student: a backbone, or a model with a head on one.
-        part: "embeddings", or an encoder layer's index, negative from the
-            top.
+        part: "embeddings", "head" (what a task's model has beside its
+            backbone), or an encoder layer's index, negative from the top.
         key: of the recipe, for the error.
 
     Raises:
@@ -66,6 +66,10 @@ def layers_of(
     if part == "embeddings":
         layers = getattr(student, "backbone", student).layers
         return [layer for layer in layers if "embedding" in layer.name]
+    if part == HEAD and hasattr(student, "backbone"):
+        old = {id(layer) for layer in student.backbone.layers}
+        new = (each for each in student.layers if id(each) not in old)
+        return [layer for layer in new if layer is not student.backbone]
     encoders = list(
         {id(c.layer): c.layer for c in encoder_calls(student)}.values()
     )
@@ -88,7 +92,7 @@ def shares_of(
 
     Args:
         student: a backbone, or a model with a head on one.
-        shares: by "embeddings", or a layer's index as in `layers_of`.
+        shares: by what `layers_of` takes.
 
     Raises:
         UserError: the student has no such layer.

@@ -19,6 +19,7 @@ from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task, get_task
 from tfminilm.teachers.faster import faster
+from tfminilm.train.build import shares_of
 from tfminilm.train.distributed import DistributedContext
 from tfminilm.train.job import Trained
 from tfminilm.train.models import Models, TaskHead
@@ -28,6 +29,7 @@ from tfminilm.train.recipe import TrainSpec
 from tfminilm.train.score import Data
 from tfminilm.train.sources.examples import num_tokens
 from tfminilm.train.sources.training_data import Batch, TrainingData
+from tfminilm.train.stage import HEAD
 from tfminilm.train.trainer import Trainer
 from tfminilm.train.workdir import Workdir
 from tfminilm.typing import Tensor, Tokenizer
@@ -293,8 +295,8 @@ class FineTuningJob:
             losses = kind.shaped_losses(*shape)
         optimizer = build_optimizer(spec, precision)
         if rate := self.spec.head_rate:
-            new = head_variables(models.student)
-            optimizers.set_rates(optimizer, [(each, rate) for each in new])
+            shares = shares_of(models.student, {HEAD: rate})
+            optimizers.set_rates(optimizer, shares)
         compile_for(
             self.task,
             models.trained,
@@ -332,12 +334,6 @@ class FineTuningJob:
                 f"{task.name}: its training examples have no labels"
             )
         return encoded
-
-
-def head_variables(model: keras.Model) -> list[keras.Variable]:
-    """Return what a model with a head trains beside its backbone."""
-    old = {id(variable) for variable in model.backbone.variables}
-    return [v for v in model.trainable_variables if id(v) not in old]
 
 
 def compile_for(

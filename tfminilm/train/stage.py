@@ -20,6 +20,7 @@ SOFT_LABELS = ("", "probabilities", "logits")
 BY_SCORE = "score"
 SPARSITY_SCHEDULES = ("polynomial", "constant")
 TASK = "task:"
+HEAD = "head"
 # Instead of a folder of a teacher's outputs: the run makes it.
 AUTO = "auto"
 # Instead of a masked language model: word vectors do all of its work.
@@ -218,8 +219,8 @@ class TrainSpec(tfminilm.config.Typed):
     With a `final_rate`, a share of the peak, the rate falls to that instead,
     by the square root of the steps left, as in MobileBERT's transfer.
     `optimizer` is "adamw", or "lamb" for large batches. `layer_rates` slows
-    parts of the student: each with its share of the learning rate, such as
-    "embeddings:0.1,0:0.1,1:0.5".
+    parts of the student, or hastens them: each with its share of the learning
+    rate, such as "embeddings:0.1,0:0.1,1:0.5,head:10".
     `gradient_accumulation` > 1 splits the `batch_size` into that many parts.
     `steps_per_execution` > 1 makes that many steps in one call of the device,
     which small models on fast devices gain from; logs, evaluations and
@@ -255,7 +256,7 @@ class TrainSpec(tfminilm.config.Typed):
     patience: int = 0
 
     def shares(self) -> dict[str | int, float]:
-        """Return `layer_rates` by "embeddings" and layers' indices.
+        """Return `layer_rates` by "embeddings", "head" and layers' indices.
 
         Raises:
             UsageError: it names something else, a part twice, or a share
@@ -266,7 +267,7 @@ class TrainSpec(tfminilm.config.Typed):
             for pair in filter(None, self.layer_rates.split(",")):
                 part, share = pair.split(":")
                 name = part.strip()
-                key = name if name == "embeddings" else int(name)
+                key = name if name in ("embeddings", HEAD) else int(name)
                 if key in shares or not 0 <= float(share) < math.inf:
                     raise ValueError
                 shares[key] = float(share)
