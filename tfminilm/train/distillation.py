@@ -337,9 +337,9 @@ def build_distiller(
         pairs=job.task is not None and len(job.task.texts) == 2,
     )
     start_student(student, recipe.student, start or backbone)
+    student = job.kind.attach_head(student, teacher)
     for part in recipe.train.shares():
         layers_of(student, part, "train.layer_rates")
-    student = job.kind.attach_head(student, teacher)
     if recipe.student.init == "pruned":
         prune.require_fit(student, teacher)
     if tokens.differ:
