@@ -52,7 +52,7 @@ def evidence(examples, classes=3, gain=0.0):
 def write(tmp_path, made):
     rows = [Row("", (f"{x} {n}",), x) for x in NAMES for n in range(3)]
     plan = Plan(
-        16, 3, {"num_layers": 1, "hidden_dim": 8}, 10, {"epochs": "why"}
+        16, 3, 1e-4, {"num_layers": 1, "hidden_dim": 8}, 10, {"epochs": "why"}
     )
     path = page.write_page(
         tmp_path, "/home/me/d<i>.csv", look(rows, "d"), plan, made
