@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -49,8 +50,11 @@ def serving(*flags):
 
     Gives the process and its port.
     """
+    environment = dict(os.environ)
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # That of the tests.
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, "serve", "--port=0", *flags],
+        env=environment,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -58,7 +62,7 @@ def serving(*flags):
     try:
         line = process.stderr.readline()
         match = re.fullmatch(r"Serving .*http://127.0.0.1:(\d+)/docs\n", line)
-        assert match, line + process.stderr.read(2000)
+        assert match, line
         yield process, int(match[1])
     finally:
         process.kill()
