@@ -7,11 +7,13 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 
 from tfminilm import teachers
 from tfminilm.commands import main
 from tfminilm.errors import UserError
 from tfminilm.tasks import heads
+from tfminilm.tasks.encode import encode_texts
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import get_task
 from tfminilm.train.outputs import teach as teaching
@@ -144,6 +146,42 @@ def test_a_student_learns_embeddings_alike(command, tmp_path):
     assert command("distill", "text", f"--workdir={own}", f"{FLAG}=auto") == 0
     require_alike(live, kept)
     require_alike(live, own)
+
+
+def test_a_table_of_outputs_is_a_teacher(place, command, tmp_path, tiny):
+    folder, random = tmp_path / "run", np.random.default_rng(0)
+    texts, values = {}, {}
+    for name in ("train", "dev"):
+        lines = (place / "task" / f"{name}.tsv").read_text().splitlines()[1:]
+        texts[name] = [line.split("\t")[0] for line in lines]
+        values |= {text: random.normal(size=2) for text in texts[name]}
+    with open(tmp_path / "outputs.jsonl", "w") as file:
+        for text, row in values.items():
+            row = {"sentence": f" {text}  ", "scores": row.tolist()}
+            file.write(json.dumps(row | {"more": [1, {}]}) + "\n")
+    flags = [
+        # What it starts from has no head, and the classes another order.
+        f"teacher={tiny.teacher}",
+        "teacher_labels=positive,negative",
+        "data.teacher_columns=scores",
+        "data.soft_labels=logits",
+        f"data.teacher_outputs={tmp_path}/outputs.jsonl",
+        "train.learning_rate=0.0",
+        "train.held_out_sequences=20",
+        "method.alpha=1",
+    ]
+    run = [f"--workdir={folder}", *(f"--config.{flag}" for flag in flags)]
+    assert command("distill", "task", *run) == 0
+    student = heads.load_head(folder / "student")
+    tokenizer = teachers.load_tokenizer(folder / "student")
+    encoded = encode_texts([(x,) for x in texts["dev"]], tokenizer, 16)
+    batch = encoded.padded(np.arange(20), 16)
+    ours = log_softmax(np.asarray(student(batch), "float64") / 2, -1)
+    theirs = np.array([values[text][::-1] for text in texts["dev"]])
+    theirs = log_softmax(theirs / 2, -1)
+    loss = 4 * np.mean(np.sum(np.exp(theirs) * (theirs - ours), -1))
+    *_, last = losses(folder)
+    assert last["soft_targets"] == pytest.approx(loss, rel=1e-4)
 
 
 def test_each_text_is_kept_once(outputs, place):

@@ -227,21 +227,7 @@ def _file(
 def _parquet(
     path: pathlib.Path, names: Sequence[str]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise UserError(
-            f"{path}: reading .parquet takes a package more: pip install "
-            "pyarrow, or save the table as .csv"
-        ) from error
-    try:
-        table = parquet.read_table(path)
-    except (OSError, ArrowException) as error:
-        raise UserError(
-            f"cannot read {path}: {str(error).splitlines()[0]}; expected a "
-            "Parquet file"
-        ) from error
-    require_columns(table.column_names, names, os.fspath(path))
+    table = columns.parquet_table(path, names)
     classes = _classes_in(table.schema.metadata or {}, names)
     for number, row in enumerate(table.select(list(names)).to_pylist()):
         yield (

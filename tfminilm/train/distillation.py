@@ -18,7 +18,6 @@ from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.teachers.cross_encoders import SIGMOID
 from tfminilm.teachers.embedding import known_embedding, set_embedding
-from tfminilm.teachers.load import hugging_face_folder
 from tfminilm.train import vocabularies
 from tfminilm.train.build import (
     build_student,
@@ -37,14 +36,13 @@ from tfminilm.train.models import (
     TaskHead,
 )
 from tfminilm.train.optimizer import build_optimizer
-from tfminilm.train.outputs.manifest import require_same
-from tfminilm.train.outputs.store import Store
-from tfminilm.train.outputs.teacher import (
-    identity_of,
-    in_place_of,
-    outputs_of,
-    shapes_of,
+from tfminilm.train.outputs.opened import (
+    is_table,
+    read_table,
+    recorded_teacher,
 )
+from tfminilm.train.outputs.store import Store
+from tfminilm.train.outputs.table import Table
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe, TrainSpec
 from tfminilm.train.sources import sentences, text
@@ -112,7 +110,7 @@ class Distillation:
             UserError: student, teacher and method do not go together.
         """
         sources = self.sources
-        teacher = self.kind.load_teacher(sources["teacher"], precision)
+        teacher = self.load_teacher(sources["teacher"], precision)
         tokens = Vocabularies.load(sources, rules)
         backbone = getattr(teacher, "backbone", teacher)
         start = None
@@ -162,9 +160,24 @@ class Distillation:
         return None
 
     @functools.cached_property
-    def outputs(self) -> Store | None:
+    def outputs(self) -> Store | Table | None:
         """Read what the teacher has computed before, if it has."""
-        return Store.open(self.taught) if self.taught else None
+        if not self.taught:
+            return None
+        if is_table(self.taught):
+            has_head = isinstance(self.kind, TaskHead)
+            return read_table(self.recipe, self.task, has_head)
+        return Store.open(self.taught)
+
+    def load_teacher(self, source: Source, precision: str) -> keras.Model:
+        """Load the teacher, or what stands beside a table of its outputs.
+
+        Raises:
+            UserError: there is none of this kind.
+        """
+        if is_table(self.taught):
+            return teachers.load_backbone(source, precision)
+        return self.kind.load_teacher(source, precision)
 
     def train_spec(self, data: TrainingData, precision: str) -> TrainSpec:
         """Return the steps and rhythm of the recipe."""
@@ -241,6 +254,12 @@ def select_job(
             f"recipe: {name} learns a task: data.source is "
             f"{recipe.data.source!r}, expected task:NAME, such as task:sst2"
         )
+    if recipe.data.teacher_outputs and not (source or recipe.data.sentences):
+        raise UserError(
+            "recipe: data.teacher_outputs is "
+            f"{recipe.data.teacher_outputs!r}, and data.source packed text, of "
+            "which nothing is kept: expected a task, or data.sentences=True"
+        )
     is_masked = reads in ("masked_text", "masked_pairs")
     if is_masked and (source or recipe.data.sentences):
         raise UserError(
@@ -270,7 +289,10 @@ def select_job(
         teacher = (done or {}).get(recipe.teacher, recipe.teacher)
         task = task_source.in_order_of(teacher, task)
         settings = dataclasses.replace(
-            settings_of(recipe, task), score_activation=_score_of(teacher)
+            settings_of(recipe, task),
+            score_activation=""
+            if is_table(recipe.data.teacher_outputs)
+            else task_source.score_of(teacher),
         )
         labels = [x.strip() for x in recipe.teacher_labels.split(",") if x]
         kind = TaskHead(task, settings, recipe.student.dropout, (*labels,))
@@ -278,17 +300,6 @@ def select_job(
     return Distillation(
         recipe, kind, task, done or {}, "" if taught == AUTO else taught
     )
-
-
-def _score_of(teacher: Source) -> str:
-    """Return what makes a score of a teacher's logit, if it says so."""
-    if teachers.is_tiny(teacher):
-        return ""
-    try:
-        folder = hugging_face_folder(teachers.resolve(teacher))
-        return Settings.load(folder).score_activation
-    except UserError:  # Who loads the teacher says it.
-        return ""
 
 
 def settings_of(recipe: Recipe, task: Task) -> Settings:
@@ -337,7 +348,8 @@ def build_distiller(
         pairs=job.task is not None and len(job.task.texts) == 2,
     )
     start_student(student, recipe.student, start or backbone)
-    student = job.kind.attach_head(student, teacher)
+    has_head = not is_table(job.taught)
+    student = job.kind.attach_head(student, teacher if has_head else None)
     for part in recipe.train.shares():
         layers_of(student, part, "train.layer_rates")
     if recipe.student.init == "pruned":
@@ -345,7 +357,9 @@ def build_distiller(
     if tokens.differ:
         vocabularies.check_terms(recipe, teacher, student)
     if job.outputs is not None:
-        teacher = _recorded(job, job.outputs, teacher, student)
+        teacher = recorded_teacher(
+            job.outputs, recipe.method, job.labels, teacher, student
+        )
     distiller = Distiller(teacher, student, recipe.method)
     if not distiller.trainable_variables:
         raise UserError("recipe: student.frozen leaves nothing to train")
@@ -359,24 +373,6 @@ def build_distiller(
             "leave them out, or that term"
         )
     return distiller
-
-
-def _recorded(
-    job: Distillation,
-    outputs: Store,
-    teacher: keras.Model,
-    student: keras.Model,
-) -> keras.Model:
-    """Return what stands for a teacher whose outputs are read.
-
-    Raises:
-        UserError: they are another teacher's, or of another task.
-    """
-    method = job.recipe.method
-    shapes = shapes_of(teacher, outputs_of(method, teacher, student))
-    wanted = identity_of(method, teacher, shapes) | {"labels": job.labels}
-    require_same(outputs.folder, outputs.origin, wanted)
-    return in_place_of(teacher, student, shapes)
 
 
 def _require_scores(job: Distillation) -> None:

@@ -39,7 +39,7 @@ def dry_run(
                     students[run.teacher], run.teacher
                 )
             else:
-                teacher = job.kind.load_teacher(run.teacher, "float32")
+                teacher = job.load_teacher(run.teacher, "float32")
                 check_augmentation(run.data, run.teacher)
             start = students.get(run.student.init_from)
             if run.student.init_from and start is None:

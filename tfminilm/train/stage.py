@@ -161,7 +161,13 @@ class DataSpec(tfminilm.config.Typed):
 
     `teacher_outputs` is a folder of `tfminilm teach`: the teacher's logits, or
     its embeddings, of every text, so that it does not run again. With "auto"
-    the run writes it before the first step.
+    the run writes it before the first step. Or it is a table, .csv, .tsv,
+    .jsonl or .parquet, with the texts in `text_columns` (by default as the task
+    calls them; "text" of sentences) and in `teacher_columns` what a teacher
+    gave elsewhere: one column with a list of numbers, or one for each. Numbers
+    of classes are probabilities, or by `soft_labels` "logits"; their classes
+    are the columns' names, or the stage's `teacher_labels`. The stage's teacher
+    then is only what the student starts from.
 
     `augment_copies` adds so many changed copies of each, without labels, as a
     paper makes them. `augmentation` "bilstm" masks and cuts, and with
@@ -194,6 +200,7 @@ class DataSpec(tfminilm.config.Typed):
     class_weights: str = ""
     oversampling: float = 0.0
     teacher_outputs: str = ""
+    teacher_columns: str = ""
     augment_copies: int = 0
     augmentation: str = AUGMENTATIONS[0]
     replace_words: bool = True

@@ -3,20 +3,24 @@
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfminilm.errors import UserError
 from tfminilm.tasks.readers import json_rows, paths
 from tfminilm.tasks.readers.delimited import quoted, tab_separated
 
+if TYPE_CHECKING:
+    import pyarrow
+
 
 def rows(
     path: str | os.PathLike, wanted: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a .csv, .tsv or .jsonl file, each with its place.
+    """Yield the rows of a table in a file, each with its place.
 
     Args:
-        path: the file; its ending says how it is read.
+        path: a .csv, .tsv, .jsonl or .parquet file; its ending says how it is
+            read.
         wanted: columns that have to be there, once each; empty names are left
             out.
 
@@ -25,11 +29,64 @@ def rows(
             missing.
     """
     path = pathlib.Path(path).expanduser()
+    names = [*filter(None, wanted)]
     if path.suffix.lower() == ".jsonl":
-        yield from json_rows.rows(path, [*filter(None, wanted)])
+        yield from json_rows.rows(path, names)
+        return
+    if path.suffix.lower() == ".parquet":
+        for where, row in _parquet_rows(path, names):
+            yield where, {key: json_rows.as_written(row[key]) for key in row}
         return
     is_tsv = path.suffix.lower() == ".tsv"
     yield from rows_of(str(path), paths.text(path), is_tsv, wanted)
+
+
+def values(
+    path: pathlib.Path, wanted: Sequence[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a table as `rows` does, with lists of numbers as such.
+
+    Raises:
+        UserError: as `rows`.
+    """
+    if path.suffix.lower() == ".jsonl":
+        yield from json_rows.objects(path, wanted)
+    elif path.suffix.lower() == ".parquet":
+        yield from _parquet_rows(path, wanted)
+    else:
+        yield from rows(path, wanted)
+
+
+def parquet_table(path: pathlib.Path, wanted: Sequence[str]) -> "pyarrow.Table":
+    """Return columns of a .parquet file.
+
+    Raises:
+        UserError: the file cannot be read, or a column is missing.
+    """
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise UserError(
+            f"{path}: reading .parquet takes a package more: pip install "
+            "pyarrow, or save the table as .csv"
+        ) from error
+    try:
+        table = parquet.read_table(path)
+    except (OSError, ArrowException) as error:
+        raise UserError(
+            f"cannot read {path}: {str(error).splitlines()[0]}; expected a "
+            "Parquet file"
+        ) from error
+    require_columns(table.column_names, wanted, os.fspath(path))
+    return table.select(list(wanted))
+
+
+def _parquet_rows(
+    path: pathlib.Path, wanted: Sequence[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    table = parquet_table(path, wanted)
+    for number, row in enumerate(table.to_pylist(), 1):
+        yield f"{path}, row {number}", row
 
 
 def rows_of(

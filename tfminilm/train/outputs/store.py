@@ -10,7 +10,8 @@ import hashlib
 import itertools
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -133,12 +134,15 @@ class Store:
         places = {key: place for place, key in enumerate(keys)}
         return cls(os.fspath(folder), manifest.origin, values, places)
 
-    def attach(self, encoded: Encoded, what: str) -> Encoded:
+    def attach(
+        self, encoded: Encoded, what: str, examples: Sequence[Any]
+    ) -> Encoded:
         """Return sequences with the outputs in place of a teacher's tokens.
 
         Args:
             encoded: as student and teacher read them.
             what: what messages call them, such as "sst2".
+            examples: not looked at: texts are known by their tokens.
 
         Raises:
             UserError: the teacher's outputs of some are not here.

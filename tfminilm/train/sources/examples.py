@@ -55,7 +55,9 @@ class Examples:
 class Recorded(Protocol):
     """Hold what a teacher has computed before."""
 
-    def attach(self, encoded: Encoded, what: str) -> Encoded:
+    def attach(
+        self, encoded: Encoded, what: str, examples: Sequence[Any]
+    ) -> Encoded:
         """Return sequences with the teacher's outputs in its place."""
 
 
@@ -83,16 +85,17 @@ def example_data(
     with progress.working("encoding examples"):
         train = examples.weighted(examples.encode(examples.train))
         # The loss is measured on some of them.
-        held_out = examples.encode(
-            sample(examples.held_out, spec.held_out_sequences)
-        )
+        measured_on = sample(examples.held_out, spec.held_out_sequences)
+        held_out = examples.encode(measured_on)
     copies = list(examples.copies)
     if recipe.data.augment_copies and not copies:
         progress.say("augmenting: 0 copies, as no text has words to change")
     train = join([train, *copies])
     if outputs is not None:
-        train = outputs.attach(train, examples.name)
-        held_out = outputs.attach(held_out, f"{examples.name}, held out")
+        train = outputs.attach(train, examples.name, examples.train)
+        held_out = outputs.attach(
+            held_out, f"{examples.name}, held out", measured_on
+        )
     size = spec.microbatch_size
     buckets = folder.context.buckets(recipe.data.sequence_length)
     batches = Batches(train, size, recipe.seed, buckets)

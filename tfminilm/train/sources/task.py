@@ -102,6 +102,17 @@ def in_order_of(teacher: Source, task: Task) -> Task:
     return dataclasses.replace(task, labels=labels, metrics=metrics)
 
 
+def score_of(teacher: Source) -> str:
+    """Return what makes a score of a teacher's logit, if it says so."""
+    if teachers.is_tiny(teacher):
+        return ""
+    try:
+        folder = hugging_face_folder(teachers.resolve(teacher))
+        return Settings.load(folder).score_activation
+    except UserError:  # Who loads the teacher says it.
+        return ""
+
+
 def check_task(spec: DataSpec, task: Task) -> None:
     """Refuse a task that a student cannot be trained on.
 
