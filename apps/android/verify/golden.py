@@ -12,6 +12,7 @@ import labels
 import texts
 import tools
 import vectors
+import wrong_models
 
 _TOKENS = {"encoder": "tokens.jsonl", "keras_hub": "tokens_keras_hub.jsonl"}
 _EMBEDDED, _ADVERSARIAL = 2000, 4000
@@ -45,6 +46,9 @@ def write(
     write_precisions = functools.partial(bundles.write_precisions, tasks=TASKS)
     precisions = apk.step("precisions", inputs, write_precisions)
     labelled = apk.step("labels", [own, code[3], *bundles.PYTHON], labels.write)
+    wrong = apk.step(
+        "wrong_models", [tools.HERE / "wrong_models.py"], wrong_models.write
+    )
 
     def build(folder: pathlib.Path) -> None:
         shutil.copytree(small, folder / "small")
@@ -78,20 +82,13 @@ def write(
             shutil.copytree(labelled / name, folder / name)
             path = folder / f"{name}.jsonl"
             labels.write_golden(folder / name, labels.texts(_LABELLED), path)
+        shutil.copytree(wrong, folder / "wrong_models")
         shutil.copytree(_PER_ROW, folder / "per_row_scales")
         shutil.copyfile(_CASES, folder / _CASES.name)
         _write_precisions(precisions, folder / "precisions")
 
-    known = [
-        small,
-        precisions,
-        labelled,
-        _PER_ROW,
-        _CASES,
-        *code,
-        *given,
-        str(data),
-    ]
+    made = [small, precisions, labelled, wrong]
+    known = [*made, _PER_ROW, _CASES, *code, *given, str(data)]
     return apk.step("golden", known, build)
 
 
