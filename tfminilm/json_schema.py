@@ -119,7 +119,7 @@ def _value_schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 
 def _limits(rule: Rule, kind: str) -> dict[str, Any]:
     """Return a rule in the words of a schema."""
-    size = "Items" if kind == "array" else "Properties"
+    size = {"array": "Items", "string": "Length"}.get(kind, "Properties")
     limits = {
         "enum": list(rule.choices),
         "pattern": rule.pattern and f"^{rule.pattern}$",

@@ -20,6 +20,7 @@ from tfminilm import json_files
 T = TypeVar("T")
 
 _SCALARS = (str, bool, int, float)
+MOST_OF_NAME = 1000  # Characters of a key that may be any.
 _MOST_SHOWN = 20
 
 
@@ -35,7 +36,8 @@ class Rule:
         minimum: of a number.
         maximum: of a number.
         above: a number is larger than this.
-        min_size: the fewest items of a list, or keys of an object.
+        min_size: the fewest items of a list, keys of an object, or characters
+            of a text.
         max_size: the most of them.
         is_unique: no item of a list is there twice.
         keys: that an object has at least.
@@ -219,7 +221,7 @@ def _require(rule: Rule, value: Any, place: str) -> None:
         _require_between(
             place, value, rule.minimum, rule.maximum, above=rule.above
         )
-    if not isinstance(value, Sequence | Mapping) or isinstance(value, str):
+    if not isinstance(value, Sequence | Mapping):
         return
     _require_between(
         f"the size of {place}", len(value), rule.min_size, rule.max_size
@@ -237,6 +239,11 @@ def _require_key(rule: Rule, name: str, place: str) -> None:
         raise ValueError(f"{place} has {_shown(name)}, expected {choices}")
     if rule.pattern and not _matches(rule, name):
         raise ValueError(f"{name!r} in {place} is no {rule.expected}")
+    if len(name) > MOST_OF_NAME:
+        raise ValueError(
+            f"{place} has a name of {len(name):,} characters, expected up to "
+            f"{MOST_OF_NAME:,}"
+        )
 
 
 def _require_between(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 import re
 import shutil
 
@@ -21,6 +22,7 @@ from tfminilm.export.card.page import Subject
 from tfminilm.export.card.publish import publish, write_beside
 from tfminilm.export.server import hugging_face, masked_words
 from tfminilm.tasks import heads
+from tfminilm.tasks.kinds import KINDS
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.teachers import load_backbone
@@ -258,14 +260,20 @@ def test_a_model_without_a_run_says_so(tmp_path):
     assert facts.collect(tmp_path) == facts.Facts()
 
 
-@pytest.mark.parametrize("kind", ["classification", "multi_label"])
-def test_kotlin_is_shown_where_the_app_knows_the_task(kind, tmp_path):
-    settings = Settings("t", kind, ("a", "b"), 8)
-    head = "ForSequenceClassification"
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_kotlin_calls_what_the_library_has_for_the_task(kind, tmp_path):
+    settings = Settings("t", kind.name, ("a", "b"), 8)
+    head = kind.transformers_head
     subject = Subject(tmp_path, "A model", settings, 8, True, head)
     options = CardOptions(license="mit", languages=("en",))
-    is_shown = "TextClassifier(" in usage.text(subject, options)
-    assert is_shown == (kind == "classification")
+    words = usage.text(subject, options)
+    name, call = kind.app_call.split("(bundle, engine).")
+    assert f"val found = {name}(bundle, engine).{call}(" in words
+    root = pathlib.Path(__file__).parents[2]
+    path = f"apps/android/litert/src/main/kotlin/org/tfminilm/{name}.kt"
+    code = (root / path).read_text("utf-8")
+    assert f"class {name}(" in code
+    assert f"fun {call}(" in code
 
 
 @pytest.fixture(scope="module")

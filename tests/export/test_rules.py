@@ -16,7 +16,10 @@ KNOWN = json.loads(
 
 
 def changed(case):
-    """A base's copy, in which one place is another value or nothing."""
+    """A base's copy, in which one place is another value or nothing.
+
+    "long" is a text of so many letters, and "many" a list of so many texts.
+    """
     manifest = copy.deepcopy(KNOWN["bases"][case["base"]])
     *path, last = case["at"].split("/")
     place = manifest
@@ -24,6 +27,10 @@ def changed(case):
         place = place[int(name) if isinstance(place, list) else name]
     if "set" in case:
         place[last] = case["set"]
+    elif "long" in case:
+        place[last] = "x" * case["long"]
+    elif "many" in case:
+        place[last] = [f"{number}" for number in range(case["many"])]
     else:
         del place[last]
     return manifest

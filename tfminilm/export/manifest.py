@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from tfminilm.export.manifest_parts import (
+    MOST_CHARACTERS,
     MOST_REAL,
     Calibration,
     Length,
@@ -19,12 +20,18 @@ from tfminilm.export.manifest_parts import (
 )
 from tfminilm.tasks.kinds import KINDS
 from tfminilm.tokenizer import BERT, KERAS_HUB
-from tfminilm.typed_json import Rule
+from tfminilm.typed_json import MOST_OF_NAME, Rule
 
 FORMAT = "tfminilm-bundle"
 FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 MODEL = "model.tflite"
+
+# An app shows what people read, and holds all of a manifest in memory.
+MOST_LABELS = 10_000
+MOST_SIGNATURES = 64
+MOST_KEYS = 100  # Of an object with any others.
+MOST_AXES = 8
 
 ENCODER = "encoder"  # The task of a model without a head.
 
@@ -42,6 +49,7 @@ _WITH_CLASSES = tuple(
 SCORE_ACTIVATIONS = ("linear", "sigmoid")
 
 Size = Annotated[int, Rule(minimum=1)]
+Name = Annotated[str, Rule(max_size=MOST_OF_NAME)]
 Real = Annotated[float, Rule(minimum=-MOST_REAL, maximum=MOST_REAL)]
 Gap = Annotated[float, Rule(minimum=0)]
 TokenIds = Annotated[
@@ -134,7 +142,7 @@ class TokenizerSettings:
     ] = None
     special_ids: Annotated[
         Mapping[str, Annotated[int, Rule(minimum=0)]],
-        Rule(keys=("cls", "sep", "pad", "unk")),
+        Rule(keys=("cls", "sep", "pad", "unk"), max_size=MOST_KEYS),
     ]
 
 
@@ -143,10 +151,10 @@ class Tensor:
     """The type and the shape of an input or an output."""
 
     dtype: Annotated[str, Rule(choices=("int32", "float32"))]
-    shape: tuple[Size, ...]
+    shape: Annotated[tuple[Size, ...], Rule(max_size=MOST_AXES)]
 
 
-Tensors = Annotated[Mapping[str, Tensor], Rule(min_size=1)]
+Tensors = Annotated[Mapping[str, Tensor], Rule(min_size=1, max_size=MOST_KEYS)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -262,12 +270,17 @@ class Identity:
         Rule(description="The version of the package that wrote the bundle."),
     ]
     description: Annotated[
-        str, Rule(description="What the model is and what it learned from.")
+        str,
+        Rule(
+            max_size=MOST_CHARACTERS,
+            description="What the model is and what it learned from.",
+        ),
     ]
     task: Annotated[str, Rule(choices=tuple(OUTPUTS))]
     task_name: Annotated[
         str | None,
         Rule(
+            max_size=MOST_OF_NAME,
             unless=("task", ENCODER),
             description="Such as sst2; null for an encoder.",
         ),
@@ -280,9 +293,10 @@ class Identity:
         ),
     ]
     labels: Annotated[
-        tuple[str, ...] | None,
+        tuple[Name, ...] | None,
         Rule(
             min_size=1,
+            max_size=MOST_LABELS,
             is_unique=True,
             when=("task", *_WITH_CLASSES),
             description="The classes in the order of the logits.",
@@ -326,7 +340,7 @@ class Identity:
         ),
     ] = None
     target: str
-    precision: str
+    precision: Name
     layers: Annotated[
         Mapping[str, str],
         Rule(description="The precisions of single layers, by their names."),
@@ -347,6 +361,7 @@ class Manifest(Identity):
         Mapping[str, Version] | None,
         Rule(
             keys=("tensorflow-lite", "ai-edge-litert"),
+            max_size=MOST_KEYS,
             is_optional=True,
             since=2,
             description="The oldest version of each library that computes "
@@ -357,6 +372,7 @@ class Manifest(Identity):
         Mapping[str, Signature],
         Rule(
             min_size=1,
+            max_size=MOST_SIGNATURES,
             description="One for each length; a text takes the shortest it "
             "fits.",
         ),
@@ -371,5 +387,7 @@ class Manifest(Identity):
             "any row is further from them than the tolerance.",
         ),
     ] = None
-    files: Annotated[Mapping[FileName, File], Rule(keys=(MODEL,))]
+    files: Annotated[
+        Mapping[FileName, File], Rule(keys=(MODEL,), max_size=MOST_KEYS)
+    ]
     evaluation: Annotated[Evaluation | None, Rule(since=2)] = None

@@ -6,6 +6,7 @@ from typing import Annotated
 from tfminilm.typed_json import Rule
 
 MOST_TOKENS = 1_000_000
+MOST_CHARACTERS = 10_000  # Of a text for people, or for a model.
 MOST_REAL = 1e30  # A float32 holds it.
 
 Length = Annotated[int, Rule(minimum=1, maximum=MOST_TOKENS)]
@@ -30,6 +31,7 @@ class SentenceEmbedding:
         Rule(
             is_optional=True,
             min_size=1,
+            max_size=MOST_CHARACTERS,
             description="What stands in front of every text, which whoever "
             "runs the file puts there before the text is cut into tokens.",
         ),

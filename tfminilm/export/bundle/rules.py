@@ -19,6 +19,7 @@ from tfminilm.export.manifest import (
     Signature,
     Tensor,
 )
+from tfminilm.tasks.entities import is_tag
 from tfminilm.tokenizer import KERAS_HUB
 
 MOST_BYTES = 2**20  # Of a manifest.
@@ -54,6 +55,7 @@ def read(content: Mapping[str, Any]) -> Manifest:
     _require_room_for_text(manifest)
     _require_probe(manifest)
     _require_thresholds(manifest)
+    _require_tags(manifest)
     return manifest
 
 
@@ -193,6 +195,15 @@ def _require_answers(
                 f"{place}.outputs.{name} has {len(values)} numbers, expected "
                 f"{count}"
             )
+
+
+def _require_tags(manifest: Manifest) -> None:
+    """Refuse labels of tagged texts that are no tags."""
+    if manifest.token_classification is None:
+        return
+    for label in manifest.labels or ():
+        if not is_tag(label):
+            raise ValueError(f"labels has {label[:60]!r}, which is no tag")
 
 
 def _require_thresholds(manifest: Manifest) -> None:

@@ -24,14 +24,14 @@ class Use:
         auto: the class of `transformers`.
         call: what `tfminilm.load` gives is asked so.
         inputs: what `transformers` reads.
-        kotlin: the lines of the Android library.
+        kotlin: what the Android library does without a head, if anything.
     """
 
     pipeline: str
     auto: str
     call: str
     inputs: str
-    kotlin: str
+    kotlin: str = ""
 
 
 _TEXT = '"A warm and funny film."'
@@ -43,35 +43,32 @@ KINDS = {
         "AutoModelForSequenceClassification",
         "model.predict({text})",
         "{text}",
-        "val result = SequenceClassifier(bundle, engine).classify({text})",
     ),
     "ForQuestionAnswering": Use(
         "question-answering",
         "AutoModelForQuestionAnswering",
         f"model.predict(({_PAIR}))",
         _PAIR,
-        f"val found = QuestionAnswerer(bundle, engine).answer({_PAIR})",
     ),
     "ForTokenClassification": Use(
         "token-classification",
         "AutoModelForTokenClassification",
         "model.predict({text})",
         "{text}",
-        "",
     ),
     "ForMaskedLM": Use(
         "fill-mask",
         "AutoModelForMaskedLM",
         "model.embed({text})",
         'f"Paris is the {{tokenizer.mask_token}} of France."',
-        "val vector = SentenceEncoder(bundle, engine).encode({text})",
+        "SentenceEncoder(bundle, engine).encode",
     ),
     ENCODER: Use(
         "feature-extraction",
         "AutoModel",
         "model.embed({text})",
         "{text}",
-        "val vector = SentenceEncoder(bundle, engine).encode({text})",
+        "SentenceEncoder(bundle, engine).encode",
     ),
 }
 
@@ -125,15 +122,9 @@ def text(subject: "Subject", options: CardOptions) -> str:
             use.call.format(text=given),
         ),
     ]
-    if use.kotlin and _is_in_app(subject):
+    if subject.has_bundle:
         parts += _kotlin(subject, use, text)
     return "\n\n".join(parts)
-
-
-def _is_in_app(subject: "Subject") -> bool:
-    settings = subject.settings
-    knows_task = settings is None or kind_of(settings).is_in_app
-    return knows_task and subject.has_bundle
 
 
 def _kotlin(subject: "Subject", use: Use, text: str) -> list[str]:
@@ -145,6 +136,10 @@ def _kotlin(subject: "Subject", use: Use, text: str) -> list[str]:
         "the app's assets."
     )
     folder = "FOLDER" if subject.bundle else "bundle"
+    settings = subject.settings
+    call, given = use.kotlin, text
+    if settings is not None:
+        call, given = kind_of(settings).app_call, use.inputs.format(text=text)
     return [
         f"{how} Then, with the Kotlin sources of tfminilm:",
         _block(
@@ -152,7 +147,7 @@ def _kotlin(subject: "Subject", use: Use, text: str) -> list[str]:
             "val bundle = ModelBundle.open("
             f'AssetFiles(context.assets, "{folder}"))',
             "val engine = LiteRtEngine(bundle, threads = 2)",
-            use.kotlin.format(text=text),
+            f"val found = {call}({given})",
             "engine.close()",
         ),
     ]

@@ -34,6 +34,7 @@ class ExtractiveQA(Kind):
     outputs = ("start_logits", "end_logits")
     mobile_head = "SpanHead"
     transformers_head = "ForQuestionAnswering"
+    app_call = "QuestionAnswerer(bundle, engine).answer"
     submission = "squad"
     is_augmentable = False
     takes_unlabelled = False

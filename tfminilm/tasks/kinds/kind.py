@@ -65,8 +65,8 @@ class Kind(abc.ABC):
     compares_texts: ClassVar[bool] = False
     """Whether the cosine of two texts' embeddings is a prediction."""
 
-    is_in_app: ClassVar[bool] = True
-    """Whether the Android library answers such tasks."""
+    app_call: ClassVar[str] = "SequenceClassifier(bundle, engine).classify"
+    """What answers such tasks in the Android library, in Kotlin."""
 
     has_several_labels: ClassVar[bool] = False
     """Whether an example may have several labels, or none."""

@@ -30,8 +30,8 @@ class MultiLabel(LabelledTexts):
 
     name = "multi_label"
     manifest_name = "multi_label_classification"
+    app_call = "MultiLabelClassifier(bundle, engine).classify"
     has_classes = True
-    is_in_app = False
     has_several_labels = True
     is_tuned = True
     has_shaped_losses = True

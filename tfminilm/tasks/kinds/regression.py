@@ -27,6 +27,7 @@ class Regression(LabelledTexts):
     """Asks for a score, within `task.score_range` if it has one."""
 
     name = "regression"
+    app_call = "TextScorer(bundle, engine).score"
     manifest_name = "regression"
     has_scale = True
     compares_texts = True

@@ -30,7 +30,7 @@ class TokenClassification(Kind):
     outputs = (tagging.OUTPUT,)
     mobile_head = "TokenHead"
     transformers_head = "ForTokenClassification"
-    is_in_app = False
+    app_call = "TokenClassifier(bundle, engine).find"
     submission = "spans"
     has_classes = True
     is_augmentable = False

@@ -28,11 +28,13 @@ class ManifestRulesTest {
         for (name in path.dropLast(1)) {
             place = if (place is JSONArray) place.get(name.toInt()) else (place as JSONObject).get(name)
         }
-        if (case.has("set")) {
-            (place as JSONObject).put(path.last(), case.get("set"))
-        } else {
-            (place as JSONObject).remove(path.last())
+        val value = when {
+            case.has("set") -> case.get("set")
+            case.has("long") -> "x".repeat(case.getInt("long"))
+            case.has("many") -> JSONArray(List(case.getInt("many")) { "$it" })
+            else -> null // Which removes it.
         }
+        (place as JSONObject).put(path.last(), value)
         return json
     }
 
@@ -41,7 +43,7 @@ class ManifestRulesTest {
         val labels = known.getJSONObject("bases").keys().asSequence().map {
             BundleManifest.parse(base(it).toString()).labels
         }
-        assertEquals(3, labels.count())
+        assertEquals(5, labels.count())
     }
 
     @Test
