@@ -21,8 +21,8 @@ NAMES = ("<b>one</b>", "two & three", "Grüße")
 TEXT = "<script>alert(1)</script>"
 
 
-def evidence(examples, classes=3, gain=0.0):
-    """Four models, of which the one alone is worse by `gain`."""
+def evidence(examples, classes=3, gain=0.0, ahead=0.0):
+    """Four models: that alone is worse by `gain`, the teacher by `ahead`."""
     generator = np.random.default_rng(0)
     names = tuple(NAMES[i] if i < 3 else f"class {i}" for i in range(classes))
     task = Task("csv:x", "classification", ("accuracy", "macro_f1"), (), names)
@@ -36,7 +36,13 @@ def evidence(examples, classes=3, gain=0.0):
             task, rows, None, list(logits), Settings.of(task, 8)
         )
 
-    shifts = {"teacher": 2, "student": 2, "labels alone": 2 - gain, "bundle": 2}
+    teacher = 2 - ahead
+    shifts = {
+        "teacher": teacher,
+        "student": 2,
+        "labels alone": 2 - gain,
+        "bundle": 2,
+    }
     return judging.gather(
         task="csv:x",
         split="test",
@@ -86,6 +92,20 @@ def test_page(tmp_path, examples, classes):
 )
 def test_verdicts(gain, words):
     assert words in page._verdict(evidence(200, gain=gain))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [
+        (1.5, ["ahead of its teacher, which learned too little: more --epoch"]),
+        (-2.5, ["behind its teacher: more texts, with labels or without"]),
+        (0.0, []),
+    ],
+)
+def test_advice(ahead, words):
+    lines = judge.advice(evidence(200, ahead=ahead))
+    assert len(lines) == len(words)
+    assert all(x in line for x, line in zip(words, lines, strict=True))
 
 
 def test_thresholds_without_a_temperature(tmp_path):

@@ -58,4 +58,23 @@ def judge(
         f"  the teacher is worth {100 * gain.value:+.1f} points "
         f"({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
     )
+    for line in advice(evidence):
+        say(f"  {line}")
     return evidence
+
+
+def advice(evidence: Evidence) -> list[str]:
+    """Return what would help where student and teacher differ for certain."""
+    ahead = evidence.difference(STUDENT, TEACHER)
+    if ahead.low > 0:
+        return [
+            "the student is ahead of its teacher, which learned too little: "
+            "more --epochs, or another --learning_rate, would help both"
+        ]
+    if ahead.high < 0:
+        return [
+            "the student is behind its teacher: more texts, with labels or "
+            "without (--unlabeled=FILE), or more layers (--num_layers) would "
+            "help"
+        ]
+    return []
