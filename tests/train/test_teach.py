@@ -135,6 +135,26 @@ def test_a_student_learns_as_from_a_running_teacher(command, tmp_path, outputs):
 
 
 @pytest.mark.slow
+def test_several_teachers_are_kept_as_one(place, command, tmp_path, capfd):
+    live, kept, folder = (tmp_path / name for name in ("live", "kept", "both"))
+    both = [
+        f"--config.more_teachers={place}/head1",
+        "--config.teacher_weights=3,1",
+    ]
+    assert command("distill", "task", f"--workdir={live}", *both) == 0
+    assert command("teach", "task", f"--output={folder}", *both) == 0
+    flags = f"--workdir={kept}", f"{FLAG}={folder}"
+    assert command("distill", "task", *flags, *both) == 0
+    require_alike(live, kept)
+    alone = f"--workdir={tmp_path}/alone", f"{FLAG}={folder}"
+    assert command("distill", "task", *alone) == 1
+    assert "outputs of another teacher" in capfd.readouterr().err
+    wrong = both[0], "--config.teacher_weights=3,1,1"
+    assert command("distill", "task", f"--workdir={tmp_path}/x", *wrong) == 1
+    assert "2 teachers have the weights 3, 1, 1" in capfd.readouterr().err
+
+
+@pytest.mark.slow
 def test_a_student_learns_embeddings_alike(command, tmp_path):
     live, kept, own = (tmp_path / name for name in ("live", "kept", "own"))
     outputs = tmp_path / "outputs"

@@ -96,12 +96,10 @@ def check_ranges(stage: Stage, prefix: str) -> None:
     ):
         expected = " or ".join(filter(None, choices))
         require(value(name) in choices, name, expected)
-    runs = stage.student.init != "pruned"
-    require(
-        runs or not value("data.teacher_outputs"),
-        "data.teacher_outputs",
-        "nothing: student.init=pruned runs the teacher",
-    )
+    if stage.student.init == "pruned":
+        for name in ("data.teacher_outputs", "more_teachers"):
+            expected = "nothing: student.init=pruned needs its teacher's inside"
+            require(not value(name), name, expected)
     share = value("data.oversampling")
     require(0 <= share <= 1, "data.oversampling", "0 to 1")
     _check_student(stage, require)
@@ -220,6 +218,12 @@ def check_stages(stages: Mapping[str, Stage]) -> None:
                     f"recipe: stages.{name}.{key} is {source!r}, {itself}; "
                     f"expected a model, or an earlier stage"
                     + (f" ({', '.join(done)})" if done else "")
+                )
+        for other in filter(None, stage.more_teachers.split(",")):
+            if other.strip() in stages:
+                raise UsageError(
+                    f"recipe: stages.{name}.more_teachers names the stage "
+                    f"{other.strip()!r}: expected models"
                 )
         outputs = stage.data.teacher_outputs
         if stage.teacher in done and outputs not in ("", AUTO):

@@ -45,6 +45,7 @@ from tfminilm.train.outputs.store import Store
 from tfminilm.train.outputs.table import Table
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe, TrainSpec
+from tfminilm.train.several import with_others
 from tfminilm.train.sources import sentences, text
 from tfminilm.train.sources import task as task_source
 from tfminilm.train.sources.examples import Examples, example_data
@@ -348,14 +349,18 @@ def build_distiller(
         pairs=job.task is not None and len(job.task.texts) == 2,
     )
     start_student(student, recipe.student, start or backbone)
-    has_head = not is_table(job.taught)
-    student = job.kind.attach_head(student, teacher if has_head else None)
+    runs = not is_table(job.taught)
+    student = job.kind.attach_head(student, teacher if runs else None)
     for part in recipe.train.shares():
         layers_of(student, part, "train.layer_rates")
     if recipe.student.init == "pruned":
         prune.require_fit(student, teacher)
     if tokens.differ:
         vocabularies.check_terms(recipe, teacher, student)
+    if runs:
+        teacher = with_others(
+            recipe, job.kind, teacher, student, tokens.teacher, precision
+        )
     if job.outputs is not None:
         teacher = recorded_teacher(
             job.outputs, recipe.method, job.labels, teacher, student

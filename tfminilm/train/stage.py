@@ -326,7 +326,11 @@ class Stage(tfminilm.config.Typed):
     `teacher` is a model as `tfminilm.teachers.load_backbone` takes it, or, in
     a recipe of several stages, the name of an earlier one: its student. For
     a task it is a model that was fine-tuned on it, and `teacher_labels` names
-    its classes, with commas between them, where it does not. `method` is one of
+    its classes, with commas between them, where it does not. `more_teachers`
+    are further models, with commas between them, of the same tokenizer: the
+    student learns the mean of all logits, or embeddings, by `teacher_weights`,
+    a number for each, the first for `teacher` (by default all alike). `method`
+    is one of
     `tfminilm.methods`; in a config its class stands as `method.name`. A stage
     to `skip` is as if it were not there: where it would have given a later
     one's student its first weights, that one starts as it would have itself.
@@ -334,6 +338,8 @@ class Stage(tfminilm.config.Typed):
 
     teacher: str = "bert_base_en_uncased"
     teacher_labels: str = ""
+    more_teachers: str = ""
+    teacher_weights: str = ""
     student: StudentSpec = StudentSpec()
     method: Any = tfminilm.config.one_of(  # noqa: RUF009 (a field)
         known_methods, "MiniLM"
