@@ -32,7 +32,7 @@ LAYERS = (
     ("tokenizer",),
     ("families", "teachers", "students"),
     ("inputs", "views", "methods"),
-    ("distiller",),
+    ("averaged", "distiller"),
     ("__init__",),
     ("data",),
     ("tasks",),
