@@ -6,7 +6,11 @@ on text from a BERT-base as it was pre-trained (`general`), then on a task's
 augmented examples from one that was fine-tuned (`intermediate`); last the
 soft targets (`prediction`). Three epochs of Wikipedia in sequences of 128
 tokens, batch 256, ten epochs and three of SST-2 with twenty copies of each
-example, batch 32, as in the authors' code.
+example, batch 32, as in the authors' code; as there, the projections go on from
+one stage to the next, and `prediction` ends with the best model by the dev set.
+Other than there, each layer has a projection of its own, without a bias; the
+teacher has no dropout; `intermediate` warms up and decays as the others do; the
+text is Wikipedia without BookCorpus, as single sequences and not pairs.
 
     tfminilm finetune --model=bert_base_en_uncased --task=sst2 \\
         --workdir=runs/bert_sst2

@@ -43,9 +43,10 @@ class TinyBERT:
     `TinyBERT()`, on models with or without heads; the third is
     `TinyBERT.prediction()`.
 
-    The projections W are learned with the student and thrown away afterwards.
-    The authors' code has one, with a bias, for embeddings and all layers;
-    the paper has none.
+    The projections W are learned with the student and belong to no student. In
+    a recipe they go on from the general to the task distillation, as in the
+    authors' code, by `train.projections`. That code has one, with a bias, for
+    embeddings and all layers; the paper has none.
 
     Attributes:
         layers: the map g: "uniform" (m L / M), "top" (m + L - M) or

@@ -1,5 +1,6 @@
 """TinyBERT (arXiv 1909.10351) on text and then on SST-2, as a recipe."""
 
+import dataclasses
 from typing import Any
 
 from tfminilm.methods import TinyBERT
@@ -57,7 +58,9 @@ def tinybert(
                 ),
                 method=TinyBERT.prediction(),
                 data=SST2,
-                train=_train(132_000, 32, 3e-5),
+                train=dataclasses.replace(
+                    _train(132_000, 32, 3e-5), best_by="score"
+                ),
             ),
         },
     )

@@ -18,7 +18,7 @@ from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.teachers.cross_encoders import SIGMOID
 from tfminilm.teachers.embedding import known_embedding, set_embedding
-from tfminilm.train import vocabularies
+from tfminilm.train import projections, vocabularies
 from tfminilm.train.build import (
     build_student,
     layers_of,
@@ -121,6 +121,8 @@ class Distillation:
         if self.recipe.student.init != "random":
             start, notes = tokens.started(start or backbone, self.seed)
         distiller = build_distiller(self, teacher, start, tokens, precision)
+        if start is not None:
+            notes += projections.load(distiller, sources["student.init_from"])
         cut = None
         if tokens.differ:
             cut = teacher_cut(self.recipe, backbone, tokens.teacher)
@@ -223,6 +225,8 @@ class Distillation:
         trainer.callbacks += compression.callbacks
         trainer.variables += compression.variables
         trainer.run()
+        if trainer.folder.context.is_chief:
+            projections.save(models.trained, trainer.folder.path)
         ranges = compression.finish()
         student = self.kind.to_float32(student)
         tokenizer = models.tokenizer

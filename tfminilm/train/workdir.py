@@ -28,6 +28,7 @@ _FILES = (
     "metrics.jsonl",
     "events.jsonl",
     "held_out.json",
+    "projections.safetensors",
     "results.json",
     "results.html",
 )
