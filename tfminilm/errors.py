@@ -27,6 +27,10 @@ class Interrupted(UserError):
     exit_code = 75
 
 
+class NotFiniteError(UserError):
+    """The loss of a run is no longer a finite number."""
+
+
 def in_one_line(error: Exception) -> str:
     """Return another library's message as a part of a `UserError`'s one line.
 

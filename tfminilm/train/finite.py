@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from tfminilm.errors import UserError
+from tfminilm.errors import NotFiniteError
 
 
 def require_finite(
@@ -16,7 +16,7 @@ def require_finite(
     model: keras.Model,
     newest: Callable[[], pathlib.Path | None],
 ) -> None:
-    """Raise `UserError`, naming the losses, unless all are finite.
+    """Raise `NotFiniteError`, naming the losses, unless all are finite.
 
     Args:
         losses: by name.
@@ -29,7 +29,7 @@ def require_finite(
         return
     terms = [key for key in broken if key != "loss"] or broken
     good = newest()
-    raise UserError(
+    raise NotFiniteError(
         f"the loss is not finite {when}: "
         + ", ".join(f"{key} is {losses[key]}" for key in terms)
         + f"; {_describe_weights(model)}"
