@@ -8,8 +8,9 @@ Wikipedia alone.
 
     tfminilm distill --config=minilmv2_l6_h768 --workdir=runs/v2_l6_h768
 
-A large teacher: --config.method.num_relation_heads=64 with
---config.method.teacher_layer=20 (BERT-large) or 18 (RoBERTa-large).
+BERT-large: --config.teacher=bert_large_en_uncased with
+--config.method.num_relation_heads=64 and --config.method.teacher_layer=20, the
+21st. RoBERTa-large has recipes of its own.
 Cost, computed: 52G tokens, 2.3e+19 FLOPs, 50 hours on one A100 at
 40 % of its bfloat16 peak. Not run at full scale: no result of our own.
 `--config=minilmv2_l6_h768:smoke` tries it out in seconds.

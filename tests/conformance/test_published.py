@@ -118,3 +118,25 @@ def test_mobilebert_as_its_code_trains_it(name):
         assert (run.train.optimizer, run.train.batch_size) == ("lamb", 2_048)
         assert run.method.reads == "masked_pairs"
         assert run.student.dropout == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "teacher", "kind", "shape"),
+    [
+        ("minilmv2_l6_h384_roberta_large", "roberta_large_en", "roberta", 6),
+        ("minilmv2_l12_h384_roberta_large", "roberta_large_en", "roberta", 12),
+        ("minilmv2_l6_h768_roberta_large", "roberta_large_en", "roberta", 6),
+        ("mminilmv2_l6_h384", "xlm_roberta_large_multi", "xlm_roberta", 6),
+        ("mminilmv2_l12_h384", "xlm_roberta_large_multi", "xlm_roberta", 12),
+    ],
+)
+def test_minilmv2_from_large_teachers(name, teacher, kind, shape):
+    """MiniLMv2 (arXiv 2012.15828): the 19th of 24 layers, 64 heads."""
+    (run,) = stages(name).values()
+    assert (run.teacher, run.student.kind) == (teacher, kind)
+    assert (run.method.teacher_layer, run.method.num_relation_heads) == (18, 64)
+    assert run.student.num_layers == shape
+    assert f"_h{run.student.hidden_dim}" in name
+    train = run.train
+    found = train.steps, train.batch_size, train.learning_rate
+    assert found == (400_000, 256, 6e-4)

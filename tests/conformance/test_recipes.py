@@ -56,6 +56,8 @@ def smoke_runs():
         "distilbert_d",
         "distilbert_l6_h768",
         "minilm_l6_h384_ta",
+        "minilmv2_l12_h384_roberta_large",
+        "mminilmv2_l12_h384",
         "mlm_kd_l6_h384",
         "mminilm_l6_h384",
         "mobilebert",

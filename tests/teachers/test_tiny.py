@@ -7,7 +7,7 @@ from tfminilm.errors import UserError
 from tfminilm.teachers import load_backbone, load_tokenizer
 
 
-@pytest.mark.parametrize("kind", ["bert", "xlm_roberta"])
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm_roberta"])
 def test_they_are_the_same_each_time(kind):
     one, other = (load_backbone(f"tiny:{kind}") for _ in range(2))
     for ours, theirs in zip(
@@ -17,7 +17,7 @@ def test_they_are_the_same_each_time(kind):
     assert any(np.ptp(weight) for weight in one.get_weights())
 
 
-@pytest.mark.parametrize("kind", ["bert", "xlm_roberta"])
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm_roberta"])
 def test_their_tokenizers_know_letters(kind):
     tokenizer = load_tokenizer(f"tiny:{kind}")
     ids = np.asarray(tokenizer("Abc d."))
@@ -27,7 +27,7 @@ def test_their_tokenizers_know_letters(kind):
 
 
 def test_no_other_is_known():
-    with pytest.raises(UserError, match="expected tiny:bert or tiny:xlm_ro"):
+    with pytest.raises(UserError, match=r"tiny:bert or .*tiny:xlm_ro"):
         load_backbone("tiny:gpt")
     with pytest.raises(UserError, match="no model 'tiny:'"):
         load_tokenizer("tiny:")

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tfminilm.families import post_norm
+from tfminilm.families import post_norm, tiny
 from tfminilm.families.family import Family, HuggingFace, Tokens
 from tfminilm.families.hugging_face import names
 
@@ -94,7 +94,13 @@ FAMILY = Family(
     title="RoBERTa",
     backbone="RobertaBackbone",
     # It was trained with two end tokens between the texts.
-    tokens=Tokens("RobertaTokenizer", 50_265, separators=2),
+    tokens=Tokens(
+        "RobertaTokenizer",
+        50_265,
+        separators=2,
+        tiny="roberta",
+        tiny_tokenizer=tiny.byte_pairs,
+    ),
     students={"roberta": roberta},
     arguments=post_norm.arguments,
     hugging_face=HuggingFace(

@@ -1,4 +1,4 @@
-"""Tokenizers of small random models: each character is a token."""
+"""Tokenizers of small random models: each character, or byte, is a token."""
 
 import functools
 import io
@@ -25,6 +25,19 @@ def sentence_pieces() -> Tokenizer:
     import keras_hub
 
     return keras_hub.models.XLMRobertaTokenizer(proto=_sentencepiece())
+
+
+def byte_pairs() -> Tokenizer:
+    """Make RoBERTa's tokenizer of single bytes."""
+    import keras_hub
+    import tokenizers
+
+    bytes_ = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    words = ["<s>", "<pad>", "</s>", "<unk>", *bytes_, "<mask>", "th"]
+    return keras_hub.models.RobertaTokenizer(
+        vocabulary={word: index for index, word in enumerate(words)},
+        merges=["t h"],
+    )
 
 
 @functools.cache

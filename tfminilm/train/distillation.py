@@ -121,8 +121,8 @@ class Distillation:
         if self.recipe.student.init != "random":
             start, notes = tokens.started(start or backbone, self.seed)
         distiller = build_distiller(self, teacher, start, tokens, precision)
-        if start is not None:
-            notes += projections.load(distiller, sources["student.init_from"])
+        if before := sources.get("student.init_from"):
+            notes += projections.load(distiller, before)
         cut = None
         if tokens.differ:
             cut = teacher_cut(self.recipe, backbone, tokens.teacher)

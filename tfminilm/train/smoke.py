@@ -7,6 +7,7 @@ from typing import Any
 from tfminilm import families, teachers
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.task import Task
+from tfminilm.teachers.tiny import SIZES
 from tfminilm.train.stage import INITS, Stage, StudentSpec
 
 _COUNT = 12
@@ -71,6 +72,7 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
         more_teachers="",
         teacher_weights="",
         student=student,
+        method=_method(stage.method),
         data=data,
         train=train,
     )
@@ -88,3 +90,13 @@ def _student(spec: StudentSpec) -> StudentSpec:
         bottleneck_dim=24,
         init=spec.init if spec.init in INITS else "uniform",
     )
+
+
+def _method(method: Any) -> Any:
+    """Return a method whose layer and heads the small teachers have."""
+    changes = {}
+    if getattr(method, "teacher_layer", -1) >= SIZES["num_layers"]:
+        changes["teacher_layer"] = SIZES["num_layers"] - 2
+    if SIZES["hidden_dim"] % getattr(method, "num_relation_heads", 1):
+        changes["num_relation_heads"] = SIZES["num_heads"]
+    return dataclasses.replace(method, **changes) if changes else method
