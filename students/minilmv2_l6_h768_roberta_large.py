@@ -8,8 +8,7 @@ teacher's vocabulary of 50,265 pieces: 42M parameters in the encoder,
 39M in the token table. `tfminilm export` refuses its byte-level tokenizer for
 phones.
 
-    tfminilm distill --config=minilmv2_l6_h768_roberta_large \\
-        --workdir=runs/v2_l6_h768_roberta
+    tfminilm distill --config=minilmv2_l6_h768_roberta_large --workdir=runs/v2
 
 The paper's text is RoBERTa's, 160 GB; here it is Wikipedia. Text of your own:
 --config.data.source=FOLDER.
