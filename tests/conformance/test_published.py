@@ -60,7 +60,7 @@ def test_patient_kd_on_sst2(name, alpha, beta, temperature):
     layers = run.student.num_layers - 1
     assert (method.alpha, method.temperature) == (alpha, temperature)
     assert method.beta * layers * width == pytest.approx(beta)
-    assert (method.class_mean, method.normalise) == (True, True)
+    assert (method.class_mean, method.raw_states) == (True, False)
     assert run.train.learning_rate == 5e-5
     # From BERT as it was pre-trained, not from the teacher.
     start = run.student.init, run.student.init_from

@@ -87,7 +87,7 @@ def test_the_loss_is_the_codes(models, make_batch, outputs, run, evaluate):
         alpha=0.2,
         beta=100 / (2 * 32),
         temperature=5.0,
-        normalise=False,
+        raw_states=True,
         class_mean=True,
     )
     logs = evaluate(method, teacher, student, batch, LABELS)

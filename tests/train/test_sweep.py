@@ -25,7 +25,7 @@ def test_a_grid_has_all_settings():
         for alpha in (0.2, 1.0)
         for size in (8, 16)
     ]
-    (true, false) = sweep.read_grid(CONFIG, ["method.normalise=true,False"])
+    (true, false) = sweep.read_grid(CONFIG, ["method.raw_states=true,False"])
     assert (*true.values(), *false.values()) == (True, False)
 
 
@@ -38,7 +38,7 @@ def test_a_grid_has_all_settings():
         (["method.alfa=1"], "the recipe has no such key"),
         (["method=1"], "expected a key of a number"),
         (["train.steps=1.5"], "'1.5' is no int, as 400000 is"),
-        (["method.normalise=1"], "'1' is no bool, as True is"),
+        (["method.raw_states=1"], "'1' is no bool, as False is"),
     ],
 )
 def test_refuses_what_is_no_grid(keys, message):

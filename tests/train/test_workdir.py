@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tfminilm import files
+from tfminilm import files, methods
 from tfminilm.errors import UserError
 from tfminilm.train import scalars
 from tfminilm.train.checkpoint import Checkpoints
@@ -70,6 +70,27 @@ def test_run_from_before_a_key_was_there(begun):
     other = dataclasses.replace(RECIPE, student=StudentSpec(tokenizer="a"))
     with pytest.raises(UserError, match="tokenizer is None there, 'a' here"):
         Workdir(begun, other)
+
+
+@pytest.mark.parametrize(
+    ("method", "keys"),
+    [
+        (methods.PatientKD(), "method.raw_states method.class_mean"),
+        (methods.DistilBERT(), "method.all_tokens data.mask_smoothing"),
+        (methods.MobileBERT(), "method.masked_pairs train.final_rate"),
+    ],
+)
+def test_options_that_runs_of_before_have_not(method, keys, tmp_path):
+    """They go on: what is not set is as it was."""
+    recipe = Recipe(name="a", method=method).to_dict()
+    with Workdir(tmp_path, recipe).lock():
+        path = tmp_path / "recipe.json"
+    before = json.loads(path.read_text())
+    for key in keys.split():
+        part, name = key.split(".")
+        del before[part][name]
+    path.write_text(json.dumps(before))
+    Workdir(tmp_path, recipe)
 
 
 @pytest.mark.parametrize("content", ['{"name": "a"', "[1]", "\x00\x00"])

@@ -48,14 +48,14 @@ class PatientKD:
       divide the code's beta by layers x width to get the beta here: 100 with
       five layers of 768 becomes 0.026.
     - L_DS is a mean over the classes as well: `class_mean`.
-    - The states are normalised or not, which is searched: `normalise`.
+    - The states are normalised or not, which is searched: `raw_states`.
 
     Attributes:
         layers: the teacher's layers that teach, "skip" or "last".
         alpha: 0 to 1.
         beta: the factor of L_PT; 0 leaves it out.
         temperature: T, above 0.
-        normalise: whether h are L2-normalised.
+        raw_states: whether h are the states as they are, not L2-normalised.
         class_mean: whether L_DS is divided by the number of classes.
     """
 
@@ -65,7 +65,7 @@ class PatientKD:
     alpha: float = 0.5
     beta: float = 0.05
     temperature: float = 10.0
-    normalise: bool = True
+    raw_states: bool = False
     class_mean: bool = False
 
     def __post_init__(self) -> None:
@@ -80,7 +80,7 @@ class PatientKD:
         """Return L_CE, L_DS and L_PT."""
         patient = Term(
             "patient",
-            functools.partial(_patient, normalise=self.normalise),
+            functools.partial(_patient, normalise=not self.raw_states),
             # Hidden state i + 1 is the output of layer i.
             teacher=("hidden_states", self._map(teacher, student)),
             student=(
