@@ -66,6 +66,7 @@ def smoke_runs():
         "mobilebert_l6_joint",
         "mobilebert_l6_progressive",
         "mobilebert_tiny",
+        "multilingual_l12_h384",
         "pkd_l3_h768",
         "pkd_l6_h768",
         "pruned_sst2",

@@ -168,6 +168,7 @@ def test_a_student_learns_embeddings_alike(command, tmp_path):
     require_alike(live, own)
 
 
+@pytest.mark.slow
 def test_a_table_of_outputs_is_a_teacher(place, command, tmp_path, tiny):
     folder, random = tmp_path / "run", np.random.default_rng(0)
     texts, values = {}, {}
@@ -248,6 +249,7 @@ def test_it_goes_on_after_the_last_whole_file(
         )
 
 
+@pytest.mark.slow
 def test_what_does_not_match_is_refused(
     place, command, tmp_path, outputs, capfd
 ):

@@ -31,8 +31,9 @@ class SentenceEmbedding:
     student's embeddings then agree with the teacher's only as far as the map
     keeps angles.
 
-    The paper also gives the student the same text in other languages; that
-    needs pairs of translations, which batches do not hold here.
+    The paper also gives the student the same text in other languages: where a
+    batch has columns for the teacher alone, the two may read different texts,
+    as of a recipe's "parallel:FILE".
 
     Attributes:
         pooling: "mean" over real tokens, or "cls", the first token; empty

@@ -46,7 +46,7 @@ from tfminilm.train.outputs.table import Table
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe, TrainSpec
 from tfminilm.train.several import with_others
-from tfminilm.train.sources import sentences, text
+from tfminilm.train.sources import sentences, text, translations
 from tfminilm.train.sources import task as task_source
 from tfminilm.train.sources.examples import Examples, example_data
 from tfminilm.train.sources.training_data import TrainingData
@@ -158,6 +158,10 @@ class Distillation:
                 folder,
                 progress,
             )
+        if self.recipe.data.translations:
+            return translations.translations(
+                self.recipe, models, folder, progress
+            )
         if self.recipe.data.sentences:
             return sentences.sentences(self.recipe, models, folder, progress)
         return None
@@ -259,14 +263,14 @@ def select_job(
             f"recipe: {name} learns a task: data.source is "
             f"{recipe.data.source!r}, expected task:NAME, such as task:sst2"
         )
-    if recipe.data.teacher_outputs and not (source or recipe.data.sentences):
+    if recipe.data.teacher_outputs and not recipe.data.has_texts:
         raise UserError(
             "recipe: data.teacher_outputs is "
             f"{recipe.data.teacher_outputs!r}, and data.source packed text, of "
             "which nothing is kept: expected a task, or data.sentences=True"
         )
     is_masked = reads in ("masked_text", "masked_pairs")
-    if is_masked and (source or recipe.data.sentences):
+    if is_masked and recipe.data.has_texts:
         raise UserError(
             f"recipe: {name} learns from masked text: expected data.source to "
             "be text, and no data.sentences"

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfminilm import families, teachers
+from tfminilm.data.parallel import PREFIX, Pair
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.task import Task
 from tfminilm.teachers.tiny import SIZES
-from tfminilm.train.stage import INITS, Stage, StudentSpec
+from tfminilm.train.stage import INITS, DataSpec, Stage, StudentSpec
 
 _COUNT = 12
 _LAYERS = 2
@@ -29,6 +30,14 @@ def examples(task: Task) -> list[Any]:
     return [kind.made_up_example(task, index) for index in range(_COUNT)]
 
 
+def pairs() -> list[Pair]:
+    """Make up texts and something like their translations."""
+    return [
+        Pair(f"number {number} is here", f"nummer {number} ist hier")
+        for number in range(4 * _COUNT)
+    ]
+
+
 def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
     student = _student(stage.student)
     for key in ("init_from", "tokenizer"):
@@ -37,7 +46,7 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
     masked_lm = teachers.TINY + families.DEFAULT.tokens.tiny
     data = dataclasses.replace(
         stage.data,
-        source=stage.data.source if stage.data.task else "docs",
+        source=_source(stage.data),
         folder=teachers.TINY if stage.data.task else "",
         sequence_length=64 if stage.data.task else 32,
         teacher_length=0,
@@ -76,6 +85,12 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
         data=data,
         train=train,
     )
+
+
+def _source(data: DataSpec) -> str:
+    if data.translations:
+        return PREFIX + teachers.TINY
+    return data.source if data.task else "docs"
 
 
 def _student(spec: StudentSpec) -> StudentSpec:

@@ -20,6 +20,7 @@ SOFT_LABELS = ("", "probabilities", "logits")
 BY_SCORE = "score"
 SPARSITY_SCHEDULES = ("polynomial", "constant")
 TASK = "task:"
+PARALLEL = "parallel:"
 HEAD = "head"
 # Instead of a folder of a teacher's outputs: the run makes it.
 AUTO = "auto"
@@ -141,6 +142,10 @@ class DataSpec(tfminilm.config.Typed):
     `mask_smoothing` hides rare tokens more often, by their count in the text
     to minus this power (0: all alike).
 
+    "parallel:FILE" is pairs of translations, of which the teacher reads the
+    first text, and the student both: FILE.tsv, FILE.tmx, or the lines of two
+    files, ONE+OTHER; several with commas between.
+
     A task's examples come from the original files in `folder`, or from
     TensorFlow Datasets; `max_examples` draws so many of every split, alike by
     label and always the same ones (0: all; of `sentences`, of the whole text).
@@ -211,6 +216,17 @@ class DataSpec(tfminilm.config.Typed):
     def has_unlabelled(self) -> bool:
         """Tell whether some examples to learn from have no labels."""
         return bool(self.augment_copies or self.unlabeled)
+
+    @property
+    def translations(self) -> str:
+        """Return the files of parallel text; empty if the source is another."""
+        is_parallel = self.source.startswith(PARALLEL)
+        return self.source.removeprefix(PARALLEL) if is_parallel else ""
+
+    @property
+    def has_texts(self) -> bool:
+        """Tell whether sequences are single texts, not packed ones."""
+        return bool(self.task or self.sentences or self.translations)
 
     @property
     def task(self) -> str:

@@ -113,7 +113,7 @@ def check_terms(
     """
     if not vocabularies.may_differ(recipe.method.terms(teacher, student)):
         raise vocabularies.refusal(recipe.method)
-    if not recipe.data.task and not recipe.data.sentences:
+    if not recipe.data.has_texts:
         name = type(recipe.method).__name__
         raise UserError(
             f"recipe: {name} reads packed text here, which a second tokenizer "

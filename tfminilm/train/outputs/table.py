@@ -139,7 +139,9 @@ class Table:
                 "and data.augment_copies or data.unlabeled adds texts: leave "
                 "these out, or give a teacher that runs"
             )
-        keys = [_key(example.texts, what) for example in examples]
+        # A translation is found by the text that the teacher has read.
+        texts = [getattr(x, "teacher_texts", x.texts) for x in examples]
+        keys = [_key(each, what) for each in texts]
         places = np.array([self.places.get(key, -1) for key in keys])
         if (missing := np.flatnonzero(places < 0)).size:
             first = keys[missing[0]][0]

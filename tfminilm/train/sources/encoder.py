@@ -82,6 +82,26 @@ class Encoder:
                 examples, [_replaced(each, *masks) for each in examples]
             )
 
+    def apart(
+        self, examples: Sequence[Any], teacher_examples: Sequence[Any]
+    ) -> Encoded:
+        """Return token ids where the teacher reads other texts.
+
+        Args:
+            examples: what the student reads.
+            teacher_examples: as many, what the teacher reads instead.
+        """
+        read = self.of_teacher(teacher_examples)
+        return self.of_student(examples).with_teacher(read)
+
+    def of_student(self, examples: Sequence[Any]) -> Encoded:
+        """Return token ids as the student reads them."""
+        return self.encode(examples, self.student)
+
+    def of_teacher(self, examples: Sequence[Any]) -> Encoded:
+        """Return token ids as the teacher reads them."""
+        return self.encode(examples, self.teacher or self.student)
+
     def _both(
         self, examples: Sequence[Any], teacher_examples: Sequence[Any]
     ) -> Encoded:
