@@ -17,6 +17,7 @@ from tfminilm.pipeline import sources, survey
 from tfminilm.pipeline.make import _chosen, make
 from tfminilm.pipeline.options import Options
 from tfminilm.pipeline.steps import STUDENT, Steps
+from tfminilm.web import packages
 
 WORDS = {"where": "delivery", "money": "refund", "broken": "fault"}
 FILLERS = ("my", "the", "new", "old", "small", "parcel", "was", "und", "Grüße")
@@ -48,10 +49,18 @@ def run(path, **options):
     )
 
 
+def unpack(package, folder):
+    """Stand-ins for what npm fetches."""
+    for name in package.members:
+        (folder / name).write_text('import "@litertjs/wasm-utils"')
+
+
 @pytest.mark.slow
-def test_from_a_file_to_a_bundle(tmp_path, capfd):
+def test_from_a_file_to_a_bundle(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(packages, "fetch", lambda package: None)
+    monkeypatch.setattr(packages, "unpack", unpack)
     write(tmp_path / "support.csv")
-    model = run(tmp_path / "support.csv", max_drop=100.0)
+    model = run(tmp_path / "support.csv", max_drop=100.0, site=True)
     assert list(model.labels) == sorted(WORDS.values())
     assert model.predict("my new parcel money").label in WORDS.values()
     made = tmp_path / "made"
@@ -71,6 +80,8 @@ def test_from_a_file_to_a_bundle(tmp_path, capfd):
     assert sum(map(sum, counts)) == facts["examples"]
     page = (made / "report.html").read_text()
     assert "support.csv" in page
+    assert 'href="site/index.html"' in page
+    assert (made / "site" / "bundle" / "model.tflite").is_file()
     # All is done: nothing is made again.
     times = {p: p.stat().st_mtime_ns for p in made.glob("*/**/*.h5")}
     assert times
@@ -182,6 +193,17 @@ def test_refusals_write_nothing(tmp_path):
         run(tmp_path / "support.csv", budget_mb=0)
     with pytest.raises(UserError, match=r"--unlabeled=.*does not exist"):
         run(tmp_path / "support.csv", unlabeled=tmp_path / "no.txt")
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_page_for_which_npm_is_missing_is_refused_first(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    write(tmp_path / "support.csv")
+    with pytest.raises(UserError, match="npm is not installed"):
+        run(tmp_path / "support.csv", site=True)
     assert not (tmp_path / "made").exists()
 
 

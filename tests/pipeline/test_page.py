@@ -87,6 +87,14 @@ def test_page(tmp_path, examples, classes):
         assert "Where bundle and student differ" in text
 
 
+def test_page_links_to_the_one_in_the_browser(tmp_path):
+    made = evidence(2)
+    assert "site/index.html" not in write(tmp_path, made)
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text("")
+    assert '<a href="site/index.html">' in write(tmp_path, made)
+
+
 @pytest.mark.parametrize(
     ("gain", "words"), [(1.5, "helped"), (-1.5, "did harm")]
 )

@@ -78,6 +78,12 @@ def define_flags(flags: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "group", None, "A column whose equal values stay in one split."
     )
+    flags.DEFINE_bool(
+        "site",
+        False,
+        "Also write a page that runs the bundle in the browser, into the "
+        "folder site; npm fetches what it runs on.",
+    )
     kinds = {
         str: flags.DEFINE_string,
         int: flags.DEFINE_integer,
@@ -113,4 +119,5 @@ def run(flags: flags.FlagValues) -> None:
         group=flags.group,
         probabilities=flags.probabilities,
         options=options,
+        site=flags.site,
     )

@@ -25,6 +25,7 @@ def make(
     group: str | None = None,
     probabilities: Sequence[str] = (),
     options: Options | None = None,
+    site: bool = False,
     **chosen: Any,
 ) -> "TextModel":
     """Make a small model from labelled text, and a bundle of it.
@@ -52,6 +53,8 @@ def make(
             label; rows may have either, or both. They are learned where there
             are some; the label, or else the likeliest class, is what is right.
         options: all further choices.
+        site: whether a page that runs the bundle in the browser is written
+            into `output/site`, as `tfminilm web` does.
         **chosen: single ones, by the names in `Options`.
 
     Returns:
@@ -85,7 +88,7 @@ def make(
     }
     workdir = Workdir(folder, recipe)
     count = len(report.examples[0].texts)
-    steps = Steps(folder, options, report, count, text_folder)
+    steps = Steps(folder, options, report, count, text_folder, site)
     steps.check()
     with workdir.lock():
         bundle = steps.run(name)

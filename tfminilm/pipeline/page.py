@@ -6,6 +6,7 @@ from tfminilm import files
 from tfminilm.pipeline.judge import ALONE, BUNDLE, STUDENT, TEACHER
 from tfminilm.pipeline.plan import Plan
 from tfminilm.pipeline.survey import Survey
+from tfminilm.report import site_link
 from tfminilm.report.evidence_page import sections
 from tfminilm.report.evidence_text import points, score, title_of
 from tfminilm.report.machine import machine
@@ -45,6 +46,7 @@ def write_page(
         title,
         (
             _header(title, evidence),
+            site_link.link(folder),
             *sections(evidence),
             bullets(f"The data: {pathlib.Path(name).name}", survey.lines()),
             bullets("The choices", plan.lines()),

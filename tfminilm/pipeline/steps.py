@@ -28,6 +28,7 @@ from tfminilm.train.finetune import finetune
 from tfminilm.train.models import Backbone
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe
+from tfminilm.web import site
 
 STUDENT = "distilled"
 _STEPS = 7
@@ -44,8 +45,10 @@ class Steps:
         report: survey.Survey,
         num_texts: int,
         unlabeled: str,
+        with_site: bool = False,
     ):
         self._path = path
+        self._with_site = with_site
         self._options = options
         self._report = report
         self._unlabeled = unlabeled
@@ -58,10 +61,13 @@ class Steps:
         """Refuse options that the labels do not go with; write nothing.
 
         Raises:
-            UserError: an option is for other kinds of labels.
+            UserError: an option is for other kinds of labels, or what the
+                page in the browser runs on cannot be fetched.
         """
         self._how(self._options.teacher).resolved(self._learned())
         class_weights.require(self._options.class_weights, self._labels)
+        if self._with_site:
+            site.fetch()
 
     def run(self, name: str) -> pathlib.Path:
         """Do all steps; return the bundle's folder."""
@@ -91,6 +97,8 @@ class Steps:
             bundle,
             say,
         )
+        if self._with_site:
+            site.write_site(str(bundle), self._path / site.SITE)
         self._title(7, "evidence: scoring on texts that no model has seen")
         models = {
             "teacher": self._path / "teacher",

@@ -107,12 +107,10 @@ def write_site(
             "cannot prove that a browser is right: export the model again"
         )
     _require_examples(manifest, examples, query)
-    archives = (packages.LITERT, packages.WASM_UTILS)
-    for package in archives:
-        packages.fetch(package)
+    fetch()
     with files.new_directory(output, replaces=_require_site) as folder:
         _copy(_assets(), folder, manifest)
-        for package in archives:
+        for package in _archives():
             packages.unpack(package, folder / _RUNTIME)
         _link(folder / _RUNTIME / "core.js")
         (folder / BUNDLE).mkdir()
@@ -129,6 +127,20 @@ def write_site(
             },
         )
     return manifest
+
+
+def fetch() -> None:
+    """Fetch what every page runs on, unless it is here.
+
+    Raises:
+        UserError: npm is missing, or cannot fetch it.
+    """
+    for package in _archives():
+        packages.fetch(package)
+
+
+def _archives() -> tuple[packages.Package, ...]:
+    return packages.LITERT, packages.WASM_UTILS
 
 
 def _assets() -> Traversable:
