@@ -1,5 +1,7 @@
 """Variables that begin with their values, and not with random numbers."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -122,3 +124,30 @@ def test_an_array_of_one_row_stays_its_own(shape):
         assign(variable, lambda: value.T)
     value[:] = 0
     np.testing.assert_array_equal(variable, np.ones(value.T.shape))
+
+
+def test_what_is_given_away_is_not_copied():
+    """The variable keeps the memory, and changes it as its own."""
+    value = numbers(64, 4)
+    wanted = value.copy()
+    with made_with_values():
+        variable = keras.Variable("zeros", (64, 4), "float32")
+        assign(variable, lambda: value, is_given=True)
+    np.testing.assert_array_equal(variable, wanted)
+    if keras.backend.backend() == "tensorflow":
+        value[0] = 7
+        assert np.all(variable[0] == 7)
+    value[0] = wanted[0]
+    variable.assign_add(np.ones((64, 4)))
+    np.testing.assert_array_equal(variable, wanted + 1)
+
+
+def test_garbage_is_collected_again_afterwards():
+    for was_enabled in (True, False):
+        (gc.enable if was_enabled else gc.disable)()
+        try:
+            with made_with_values():
+                assert not gc.isenabled()
+            assert gc.isenabled() == was_enabled
+        finally:
+            gc.enable()

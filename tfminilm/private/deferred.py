@@ -5,6 +5,7 @@ than reading its weights from a file, and holds them until they are replaced.
 """
 
 import contextlib
+import gc
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -37,7 +38,8 @@ def made_with_values() -> Iterator[None]:
     """Let variables that are built here begin with what they are assigned.
 
     Those that are assigned nothing begin as always, once the block ends. If
-    it fails, none is made.
+    it fails, none is made. Python does not look for unused objects meanwhile:
+    it would look through all of TensorFlow's, and find none that are large.
     """
     if global_state.get_global_attribute("stateless_scope") is not None:
         yield  # Keras makes no variables here.
@@ -45,13 +47,18 @@ def made_with_values() -> Iterator[None]:
     outer = global_state.get_global_attribute(_WAITING)
     global_state.set_global_attribute(_WAITING, [])
     scope = keras.StatelessScope(initialize_variables=False)
-    try:
-        with scope:
-            yield
-        waiting = global_state.get_global_attribute(_WAITING)
-    finally:
-        global_state.set_global_attribute(_WAITING, outer)
-    values = scope.state_mapping
+    with _without_collection():
+        try:
+            with scope:
+                yield
+            waiting = global_state.get_global_attribute(_WAITING)
+        finally:
+            global_state.set_global_attribute(_WAITING, outer)
+        _make(waiting, scope.state_mapping)
+
+
+def _make(waiting: list[Any], values: dict[int, Any]) -> None:
+    """Make variables, those with a value in `values` with that, by their id."""
     for variable in waiting:
         if id(variable) in values:
             value = values.pop(id(variable))
@@ -62,23 +69,46 @@ def made_with_values() -> Iterator[None]:
     assert not values, "a variable of another model was assigned"
 
 
-def assign(variable: Any, make: Callable[[], Any]) -> None:
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keep Python's garbage collector from running."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def assign(
+    variable: Any, make: Callable[[], Any], is_given: bool = False
+) -> None:
     """Assign a variable what `make` gives, or let it begin with that.
 
     In `made_with_values`, `make` is called when the variable is made, so that
     no more than one value is held beside it.
+
+    Args:
+        variable: Keras'.
+        make: gives its value.
+        is_given: whether nobody else holds that value, so that the variable
+            may keep its memory.
     """
     if getattr(variable, "_initializer", None) is None:
-        variable.assign(make())
+        value = make()
+        # TensorFlow may keep the memory of an array.
+        variable.assign(value if is_given else np.array(value))
     else:
-        variable._initializer = _Value(make)
+        variable._initializer = _Value(make, is_given)
 
 
 class _Value(keras.initializers.Initializer):
     """Gives a variable a value that is known."""
 
-    def __init__(self, make: Callable[[], Any]):
+    def __init__(self, make: Callable[[], Any], is_given: bool = False):
         self._make = make
+        self._is_given = is_given
 
     def __call__(self, shape: object, dtype: Any = None) -> Any:
         value = self._make()
@@ -90,7 +120,7 @@ class _Value(keras.initializers.Initializer):
         if backend == "jax" and isinstance(value, np.ndarray):
             value = np.array(value)  # It would share its memory.
         if backend == "tensorflow" and isinstance(value, np.ndarray):
-            return _tensorflow_tensor(value, dtype)
+            return _tensorflow_tensor(value, dtype, self._is_given)
         return keras.ops.convert_to_tensor(value, dtype)
 
 
@@ -110,11 +140,12 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
-def _tensorflow_tensor(value: np.ndarray, dtype: Any) -> Any:
+def _tensorflow_tensor(value: np.ndarray, dtype: Any, is_given: bool) -> Any:
     """Copy an array into a tensor of TensorFlow's, in one pass.
 
     TensorFlow itself copies an array twice, and lets NumPy turn matrices,
-    which takes three times as long.
+    which takes three times as long. What `is_given`, and is turned in no way,
+    is not copied.
     """
     import tensorflow as tf
 
@@ -123,11 +154,14 @@ def _tensorflow_tensor(value: np.ndarray, dtype: Any) -> Any:
     memory = value.transpose(order)
     is_plain = memory.dtype.kind == "f" and memory.flags.carray
     if not is_plain or memory.ctypes.data % _ALIGNMENT:
+        # TensorFlow copies any but those that lie there as it wants them.
+        is_copied = is_given or not value.flags.c_contiguous
+        value = value if is_copied else np.array(value)
         return keras.ops.convert_to_tensor(value, dtype)
     tensor = tf.experimental.dlpack.from_dlpack(memory.__dlpack__())
     tensor = tf.cast(tensor, dtype or tensor.dtype)
     if memory.ndim > 1 and min(memory.shape) > 1 and order != sorted(order):
         return tf.transpose(tensor, np.argsort(order))
-    # Or the array would change with the variable.
     tensor = tf.reshape(tensor, value.shape) if 1 in memory.shape else tensor
-    return tf.raw_ops.DeepCopy(x=tensor)
+    # Or the array would change with the variable.
+    return tensor if is_given else tf.raw_ops.DeepCopy(x=tensor)

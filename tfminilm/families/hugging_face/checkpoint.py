@@ -8,8 +8,8 @@ import math
 import pathlib
 import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from tfminilm import json_files
 from tfminilm.errors import UserError, in_one_line
 from tfminilm.families.hugging_face import tensors
+from tfminilm.families.hugging_face.tensors import Memory
 from tfminilm.private import deferred
 
 _TF1_SETTINGS = ("bert_config.json", "config.json")
@@ -32,6 +33,14 @@ AGAIN = "copy the model's folder again"
 _MOST_NAMES = 8
 
 
+class Read(Protocol):
+    """Reads the array of a name."""
+
+    def __call__(
+        self, name: str, memory: Memory | None = None
+    ) -> np.ndarray: ...
+
+
 class Checkpoint(NamedTuple):
     """An opened folder of weights.
 
@@ -41,7 +50,8 @@ class Checkpoint(NamedTuple):
         settings_file: the `.json` file that describes the model.
         settings: its content.
         shapes: of all arrays, by name.
-        read: gives the array of a name.
+        read: gives the array of a name, in some memory, which the next array
+            overwrites, or in memory of its own.
     """
 
     folder: pathlib.Path
@@ -49,7 +59,7 @@ class Checkpoint(NamedTuple):
     settings_file: pathlib.Path
     settings: dict[str, Any]
     shapes: dict[str, tuple[int, ...]]
-    read: Callable[[str], np.ndarray]
+    read: Read
 
 
 class Slot(NamedTuple):
@@ -71,15 +81,22 @@ class Slot(NamedTuple):
         shape = self.matrix or tuple(self.variable.shape)
         return shape[::-1] if self.is_transposed else shape
 
-    def assign(self, read: Callable[[str], np.ndarray]) -> None:
-        """Give the variable its value, which `read` gives by its name."""
+    def assign(self, read: Read, memory: Memory) -> None:
+        """Give the variable its value.
+
+        Args:
+            read: gives it by its name.
+            memory: where it is until it is turned.
+        """
 
         def value() -> np.ndarray:
-            stored = read(self.name)
-            stored = stored.T if self.is_transposed else stored
+            if self.is_transposed:
+                stored = read(self.name, memory).T
+            else:
+                stored = read(self.name)
             return np.reshape(stored, tuple(self.variable.shape))
 
-        deferred.assign(self.variable, value)
+        deferred.assign(self.variable, value, is_given=not self.is_transposed)
 
 
 def layer_slots(module: str, layer: keras.layers.Layer) -> list[Slot]:
@@ -228,8 +245,9 @@ def fill(
             f"in {checkpoint.settings_file.name}: {'; '.join(problems)}; "
             f"{AGAIN}"
         )
+    memory = Memory()
     for slot in slots:
-        slot.assign(checkpoint.read)
+        slot.assign(checkpoint.read, memory)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -267,7 +285,7 @@ def _open_safetensors(folder: pathlib.Path) -> Any:
             name_today = _todays_name(key)
             where[key if name_today in stored else name_today] = tensor
     shapes = {name: tensor.shape for name, tensor in where.items()}
-    return shapes, lambda name: where[name].read()
+    return shapes, lambda name, memory=None: where[name].read(memory)
 
 
 def _is_constant(name: str) -> bool:
@@ -291,4 +309,5 @@ def _open_tf1(folder: pathlib.Path) -> Any:
         )
     reader = tf.train.load_checkpoint(str(paths[0].with_suffix("")))
     shapes = reader.get_variable_to_shape_map()
-    return {k: tuple(v) for k, v in shapes.items()}, reader.get_tensor
+    shapes = {k: tuple(v) for k, v in shapes.items()}
+    return shapes, lambda name, memory=None: reader.get_tensor(name)

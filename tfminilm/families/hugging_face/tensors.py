@@ -5,6 +5,7 @@ the whole file into memory, and copies a tensor out of it more slowly.
 """
 
 import json
+import math
 import pathlib
 from typing import NamedTuple
 
@@ -15,6 +16,24 @@ from tfminilm.private.deferred import aligned
 _LENGTH_BYTES = 8  # Of the header's length, with which a file begins.
 # Those that weights have, by the names of the format; small end first.
 _DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
+
+
+class Memory:
+    """Memory for one array at a time: the next one overwrites it.
+
+    New memory takes as long as what is read into it, since the system fills
+    it with zeros first.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = aligned((0,), np.dtype("uint8"))
+
+    def array(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """Return an array whose values are any, as `aligned` does."""
+        size = math.prod(shape) * dtype.itemsize
+        if size > self._bytes.size:
+            self._bytes = aligned((size,), np.dtype("uint8"))
+        return self._bytes[:size].view(dtype).reshape(shape)
 
 
 class StoredTensor(NamedTuple):
@@ -32,9 +51,14 @@ class StoredTensor(NamedTuple):
     shape: tuple[int, ...]
     dtype: str
 
-    def read(self) -> np.ndarray:
-        """Return its values, in an array that begins at a multiple of 64."""
-        array = aligned(self.shape, _numpy_dtype(self.dtype))
+    def read(self, memory: "Memory | None" = None) -> np.ndarray:
+        """Return its values, in an array that begins at a multiple of 64.
+
+        Args:
+            memory: where to; None for memory of its own.
+        """
+        give = aligned if memory is None else memory.array
+        array = give(self.shape, _numpy_dtype(self.dtype))
         # NumPy's own `fromfile` copies through a buffer.
         with open(self.path, "rb", buffering=0) as file:
             file.seek(self.start)
