@@ -64,7 +64,7 @@ def test_memory_is_of_one_array_at_a_time(path):
 def test_matrices_that_are_turned_keep_their_values(scope, dtype, tmp_path):
     """Read into the same memory, also those of one row, which TensorFlow
     would not have to turn."""
-    units = {"one": 1, "wide": 40, "two": 1}
+    units = {"wide": 40, "one": 1, "two": 1}
     stored = {}
     for name, count in units.items():
         stored[f"{name}.weight"] = random.normal(size=(count, 16)).astype(dtype)
