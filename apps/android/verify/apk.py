@@ -110,13 +110,14 @@ def resources(kit: Tools, assets: pathlib.Path) -> pathlib.Path:
     `gen/**/R.java`.
     """
     framework = kit.jar("android-all")
+    newer = _newer_attributes()
 
     def build(folder: pathlib.Path) -> None:
         tools.run(
             "aapt2", "compile", "--dir", MAIN / "res", "-o", folder / "c.zip"
         )
         tools.run(
-            *("aapt2", "link", "-I", framework, "-A", assets),
+            *("aapt2", "link", "-I", newer, "-I", framework, "-A", assets),
             *("--manifest", _manifest(folder), "--java", folder / "gen"),
             *("--min-sdk-version", MIN_SDK, "--target-sdk-version", TARGET_SDK),
             *("--version-code", "1", "--version-name", "1.0", "-0", ".tflite"),
@@ -124,7 +125,26 @@ def resources(kit: Tools, assets: pathlib.Path) -> pathlib.Path:
         )
 
     manifest = MAIN / "AndroidManifest.xml"
-    return step("resources", [MAIN / "res", manifest, assets], build)
+    inputs = [MAIN / "res", manifest, assets, newer]
+    return step("resources", inputs, build)
+
+
+def _newer_attributes() -> pathlib.Path:
+    """Return a framework of the manifest's attributes that are not in minSdk's.
+
+    Older devices do not look at them.
+    """
+    source = tools.HERE / "newer"
+
+    def build(folder: pathlib.Path) -> None:
+        compiled = folder / "c.zip"
+        tools.run("aapt2", "compile", "--dir", source / "res", "-o", compiled)
+        tools.run(
+            *("aapt2", "link", "-x", "-o", folder / "newer.apk"),
+            *("--manifest", source / "AndroidManifest.xml", compiled),
+        )
+
+    return step("newer", [source], build) / "newer.apk"
 
 
 def _manifest(folder: pathlib.Path) -> pathlib.Path:

@@ -13,12 +13,17 @@ class Latency(
     val repeats: Int,
 )
 
-/** Times a model at the lengths of its signatures, on random token ids. */
+/**
+ * Times a model at the lengths of its signatures, on token ids of its vocabulary.
+ *
+ * @param measured takes each length's times as soon as they are there.
+ */
 fun measure(
     bundle: ModelBundle,
     threads: Int,
     repeats: Int = 30,
     isCancelled: () -> Boolean = { false },
+    measured: (Latency) -> Unit = {},
 ): List<Latency> = LiteRtEngine(bundle, threads).use { engine ->
     bundle.manifest.signatures.map { signature ->
         val sequence = TokenSequence(engine.maxLength)
@@ -38,7 +43,7 @@ fun measure(
             percentile(times, 0.95),
             times.first(),
             repeats,
-        )
+        ).also(measured)
     }
 }
 

@@ -1,6 +1,5 @@
 package org.tfminilm.demo
 
-import android.widget.Spinner
 import java.io.File
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
@@ -15,11 +14,8 @@ import org.tfminilm.LiteRtEngine
 /** What the app says of a model that its runtime computes wrongly. */
 class RefusedModelTest : ActivityTestCase() {
     private fun show(model: String) {
-        open(R.id.question_tab)
-        open(R.id.sentiment_tab)
-        val spinner = find<Spinner>(R.id.sentiment_model)
-        val names = List(spinner.adapter.count) { spinner.adapter.getItem(it).toString() }
-        spinner.setSelection(names.indexOf(model))
+        app.catalog.refresh()
+        app.settings.choose("classify", model)
         settle()
     }
 
@@ -33,10 +29,10 @@ class RefusedModelTest : ActivityTestCase() {
     }
 
     private fun assertShown(problem: String?) {
-        val isShown = "%" in text(R.id.sentiment_result)
-        val status = text(R.id.sentiment_status)
+        val isShown = "%" in text(R.id.classify_result)
+        val status = text(R.id.classify_status)
         assertEquals(status, problem == null, isShown)
-        assertTrue(status, (problem ?: "MB") in status)
+        assertTrue(status, (problem ?: "ms") in status)
     }
 
     /** Every runtime must be right about float32. */

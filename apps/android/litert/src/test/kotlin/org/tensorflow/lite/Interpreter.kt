@@ -14,9 +14,11 @@ import java.util.Collections
  * answered by the desktop's LiteRT through its C functions. The library is
  * that of the Python package; its path is the property `tfminilm.litert`.
  */
-class Interpreter(model: ByteBuffer, @Suppress("UNUSED_PARAMETER") options: Options) : Closeable {
+class Interpreter(model: ByteBuffer, options: Options) : Closeable {
     class Options {
-        fun setNumThreads(@Suppress("UNUSED_PARAMETER") threads: Int): Options = this
+        internal var threads = 1
+
+        fun setNumThreads(threads: Int): Options = apply { this.threads = threads }
     }
 
     private val buffer = model // LiteRT reads it as long as the model lives.
@@ -25,7 +27,7 @@ class Interpreter(model: ByteBuffer, @Suppress("UNUSED_PARAMETER") options: Opti
 
     init {
         if (!litert.isModel(buffer)) throw IllegalArgumentException("not a valid model")
-        signatures = litert.load(buffer)
+        signatures = litert.load(buffer, options.threads)
     }
 
     fun getInputTensorFromSignature(name: String, signature: String): Tensor =
@@ -109,12 +111,13 @@ internal class LiteRt : Closeable {
     fun isModel(buffer: ByteBuffer): Boolean =
         buffer.remaining() > 8 && String(ByteArray(4) { buffer.get(4 + it) }) == "TFL3"
 
-    fun load(buffer: ByteBuffer): Map<String, SignatureRunner> {
+    fun load(buffer: ByteBuffer, threads: Int): Map<String, SignatureRunner> {
         val address = Native.getDirectBufferPointer(buffer)
         val size = buffer.remaining().toLong()
         val model = made("LiteRtCreateModelFromBuffer", environment, address, size)
         val options = made("LiteRtCreateOptions")
         call("LiteRtSetOptionsHardwareAccelerators", options, 1) // The CPU.
+        call("LiteRtAddOpaqueOptions", options, processor(threads))
         compiled = made("LiteRtCreateCompiledModel", environment, model, options)
         val runners = LinkedHashMap<String, SignatureRunner>()
         for (index in 0 until number("LiteRtGetNumModelSignatures", model)) {
@@ -127,6 +130,15 @@ internal class LiteRt : Closeable {
             )
         }
         return runners
+    }
+
+    /** Options of the processor's part, in TOML; LiteRT frees the text. */
+    private fun processor(threads: Int): Pointer {
+        val text = "num_threads = $threads\n\u0000".toByteArray()
+        val payload = Pointer(Native.malloc(text.size.toLong()))
+        payload.write(0, text, 0, text.size)
+        val free = NativeLibrary.getInstance("c").getFunction("free")
+        return made("LiteRtCreateOpaqueOptions", "xnnpack", payload, free)
     }
 
     fun run(runner: SignatureRunner) = call(
