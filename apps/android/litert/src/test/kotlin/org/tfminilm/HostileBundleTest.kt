@@ -1,6 +1,8 @@
 package org.tfminilm
 
 import java.io.File
+import java.io.RandomAccessFile
+import java.lang.management.ManagementFactory
 import java.security.MessageDigest
 import java.util.Random
 import org.json.JSONArray
@@ -26,14 +28,15 @@ class HostileBundleTest {
 
     /** Null where it is taken: then all of it works. */
     private fun refusal(): String? {
-        val start = System.nanoTime()
+        val threads = ManagementFactory.getThreadMXBean()
+        val start = threads.currentThreadCpuTime // Without other programs'.
         val message = try {
             tryOut(FolderFiles(folder.root), Remembered())
             null
         } catch (error: BundleException) {
             error.message
         }
-        slowest = maxOf(slowest, (System.nanoTime() - start) / 1e9)
+        slowest = maxOf(slowest, (threads.currentThreadCpuTime - start) / 1e9)
         if (message != null) assertSentence(message)
         return message
     }
@@ -257,7 +260,7 @@ class HostileBundleTest {
     @Test
     fun `a model of three gigabytes`() {
         copy("multi_label")
-        java.io.RandomAccessFile(File(folder.root, BundleManifest.MODEL), "rw").use { it.setLength(3_000_000_000) }
+        RandomAccessFile(File(folder.root, BundleManifest.MODEL), "rw").use { it.setLength(3_000_000_000) }
         val message = refusal()!!
         assertTrue(message, "3.0 GB, more than the 2 GB" in message)
         assertQuick("a large one", 1)
