@@ -104,6 +104,12 @@ METHODS = {
         lambda: classifier(num_layers=4),
         classifier,
     ),
+    "Ranking": Case(
+        methods.Ranking(group=4, listwise_weight=1.0, temperature=2.0),
+        bert,
+        bert,
+        POOLER,
+    ),
     "SentenceEmbedding": Case(
         methods.SentenceEmbedding(project=True),
         lambda: bert(1, 16),
@@ -117,6 +123,9 @@ METHODS = {
         classifier,
     ),
 }
+
+# Their rows belong together, and a replica of a few rows would part them.
+GROUPED = {"Ranking"}
 
 STUDENTS = {
     "bert": bert,

@@ -79,6 +79,12 @@ CASES = {
         lambda t: classifier(started(bert(3, 384), t, "bottom")),
         0.9,
     ),
+    "Ranking": (
+        methods.Ranking(group=4, normalize=True),
+        None,
+        lambda t: bert(1),
+        0.9,
+    ),
     "SentenceEmbedding": (
         methods.SentenceEmbedding(project=True),
         None,

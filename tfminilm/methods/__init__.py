@@ -7,6 +7,7 @@ from tfminilm.methods.minilmv2 import MiniLMv2
 from tfminilm.methods.mlm_kd import MLMKD
 from tfminilm.methods.mobilebert import MobileBERT
 from tfminilm.methods.patient_kd import PatientKD
+from tfminilm.methods.ranking import Ranking
 from tfminilm.methods.sentence import SentenceEmbedding
 from tfminilm.methods.soft_targets import SoftTargets
 from tfminilm.methods.terms import Method, Term
@@ -22,6 +23,7 @@ __all__ = [
     "MiniLMv2",
     "MobileBERT",
     "PatientKD",
+    "Ranking",
     "SentenceEmbedding",
     "SoftTargets",
     "Term",
