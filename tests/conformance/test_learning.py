@@ -80,7 +80,7 @@ CASES = {
         0.9,
     ),
     "Ranking": (
-        methods.Ranking(group=4, normalize=True),
+        methods.Ranking(group=4),
         None,
         lambda t: bert(1),
         0.9,
