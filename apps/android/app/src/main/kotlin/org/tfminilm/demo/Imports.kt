@@ -8,8 +8,7 @@ import java.io.IOException
 import java.util.concurrent.CancellationException
 import org.tfminilm.BundleException
 import org.tfminilm.FolderFiles
-import org.tfminilm.LiteRtEngine
-import org.tfminilm.ModelBundle
+import org.tfminilm.tryOut
 
 /**
  * Adds a model from a file, one at a time, on a thread of its own.
@@ -139,11 +138,9 @@ class Imports(
             stream = null
             ZipBundle.open(archive, words) { it.unpack(folder, progress) }
             archive.delete()
-            val bundle = ModelBundle.open(FolderFiles(folder))
             check()
             // What only shows when it is used is said now.
-            bundle.tokenizer()
-            LiteRtEngine(bundle, proven = StoredProofs(context)).use { it.warmUp() }
+            tryOut(FolderFiles(folder), StoredProofs(context))
         }
 
         private fun install(folder: File, name: String) {

@@ -1,10 +1,12 @@
 package org.tfminilm.demo
 
+import java.io.EOFException
 import java.io.File
 import java.io.IOException
 import java.io.InputStream
 import java.io.OutputStream
 import java.util.zip.ZipEntry
+import java.util.zip.ZipException
 import java.util.zip.ZipFile
 import org.tfminilm.BundleException
 import org.tfminilm.BundleManifest
@@ -62,16 +64,24 @@ internal class ZipBundle(private val zip: ZipFile, private val words: ZipWords) 
     private fun depth(path: String) = path.count { it == '/' }
 
     private fun copy(entry: ZipEntry, target: File, limit: Long, progress: (Long) -> Unit) {
-        zip.getInputStream(entry).use { input ->
-            target.outputStream().use { output ->
-                if (!copy(input, output, limit, progress)) {
-                    throw BundleException(
-                        "The bundle's ${target.name} has more than $limit bytes: copy the bundle again",
-                    )
-                }
+        val isWhole = try {
+            zip.getInputStream(entry).use { input ->
+                target.outputStream().use { copy(input, it, limit, progress) }
             }
+        } catch (error: ZipException) {
+            throw damaged(target.name, error)
+        } catch (error: EOFException) {
+            throw damaged(target.name, error)
+        }
+        if (!isWhole) {
+            throw BundleException(
+                "The bundle's ${target.name} has more than $limit bytes: copy the bundle again",
+            )
         }
     }
+
+    private fun damaged(name: String, cause: IOException) =
+        BundleException("The zip is damaged at its ${clipped(name)}: copy it again", cause)
 
     companion object {
         const val MAX_BYTES = 500_000_000L
