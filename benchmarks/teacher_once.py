@@ -54,7 +54,7 @@ def main() -> None:
     texts = _texts(options.texts, options.length)
     outputs = outputs_of(methods.SoftTargets(alpha=1.0), teacher, student)
     rows = np.arange(len(texts))
-    run = runner(teacher, outputs, texts, rows, options.batch)
+    run = runner(teacher, outputs, texts, options.batch)
     run(rows[: options.batch], lambda tokens: None)  # Traces it.
     start = clock()
     values = run(rows, lambda tokens: None)

@@ -251,7 +251,7 @@ def test_it_goes_on_after_the_last_whole_file(
 
 @pytest.mark.slow
 def test_what_does_not_match_is_refused(
-    place, command, tmp_path, outputs, capfd
+    place, command, tmp_path, outputs, tiny, capfd
 ):
     def fault(name, kind, *flags):
         assert command(name, kind, *flags) == 1
@@ -268,6 +268,16 @@ def test_what_does_not_match_is_refused(
     assert re.search(r"texts of task:sst2, and \d+ .* not among them", said)
     said = fault("teach", "inner", f"--output={tmp_path}/inner")
     assert "MiniLM compares values of the teacher" in said
+    broken = place / "broken"
+    save_head(broken, tiny.teacher, 0)
+    head = heads.load_head(broken)
+    head.backbone.token_embedding.embeddings.assign_add(
+        [[np.nan] * 16] * head.backbone.vocabulary_size
+    )
+    head.save_to_preset(str(broken))
+    flags = f"--output={tmp_path}/broken", f"--config.teacher={broken}"
+    said = fault("teach", "task", *flags)
+    assert "the teacher's output 'logits' is not finite" in said
 
 
 def test_a_damaged_file_is_named(outputs, tmp_path):

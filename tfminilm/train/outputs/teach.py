@@ -9,7 +9,7 @@ import numpy as np
 
 from tfminilm import files, inputs, views
 from tfminilm.errors import UserError
-from tfminilm.tasks.batches import best_buckets
+from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encoded import Encoded, join
 from tfminilm.train.distillation import Distillation
 from tfminilm.train.models import Models
@@ -70,7 +70,7 @@ def teach(job: Distillation, output: Source, progress: Progress) -> Manifest:
         different = [keys[row] for row in rows]
         origin = _origin(job, models, shapes, precision, different)
         _require_own(path, origin)
-        run = runner(teacher, outputs, texts, rows)
+        run = runner(teacher, outputs, texts)
         shards = _write(path, run, texts, keys, rows, origin, progress)
         manifest = Manifest.of(origin, (*shards,))
         manifest.save(path)
@@ -182,7 +182,6 @@ def runner(
     teacher: keras.Model,
     outputs: Mapping[str, Output],
     texts: Encoded,
-    rows: np.ndarray,
     batch_size: int = _BATCH,
 ) -> Run:
     """Return what runs the teacher on some texts, in inference mode.
@@ -191,11 +190,11 @@ def runner(
         teacher: a running one.
         outputs: what is asked of it.
         texts: as it reads them.
-        rows: those that it will be asked for.
         batch_size: texts at a time.
     """
     view = views.view(teacher, [output.tensor for output in outputs.values()])
-    buckets = np.array(best_buckets(texts.lengths[rows]))
+    # As many lengths as are worth tracing.
+    buckets = Batches(texts, batch_size).buckets
 
     def compute(few: np.ndarray) -> dict[str, np.ndarray]:
         # The last batch is filled up, so that it has no shape of its own.
@@ -211,6 +210,12 @@ def runner(
                 value = output.pool(value, batch["padding_mask"])
             value = keras.ops.cast(value, "float32")
             result[name] = keras.ops.convert_to_numpy(value)[: len(few)]
+            if not np.isfinite(result[name]).all():
+                raise UserError(
+                    f"the teacher's output {name!r} is not finite: its "
+                    "weights are broken; copy them again, or set "
+                    "train.precision=float32"
+                )
         return result
 
     def run(
