@@ -55,7 +55,9 @@ def command(capsys):
         assert code == 0, err
         start = out.find("{\n")
         return (
-            json.JSONDecoder().raw_decode(out, start)[0] if start >= 0 else {}
+            json.JSONDecoder().raw_decode(out, start)[0]
+            if start >= 0
+            else {"said": err}
         )
 
     return run
@@ -75,7 +77,15 @@ def test_from_a_file_to_a_bundle(command, tmp_path):
     recipe = tmp_path / "tags.py"
     content = RECIPE.format(teacher=str(teacher), file=str(file))
     recipe.write_text(content)
-    commands.main(["distill", f"--config={recipe}", f"--workdir={student}"])
+    command("distill", f"--config={recipe}", f"--workdir={student}")
+    # More texts, which have no tags, and the teacher's answers to all.
+    (tmp_path / "more.txt").write_text("the layer model reads\n" * 10)
+    more = command(
+        *("distill", f"--config={recipe}", f"--workdir={tmp_path / 'more'}"),
+        f"--config.data.unlabeled={tmp_path / 'more.txt'}",
+        "--config.method.alpha=1.0",
+    )
+    assert ": 64 sequences" in more["said"]
     scores = command("evaluate", f"--model={student}", f"--task={task}")
     bundle = tmp_path / "bundle"
     command(
