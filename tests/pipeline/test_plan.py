@@ -58,3 +58,16 @@ def test_narrow_teachers_take_longer_steps(width, told, rate):
     train = recipe(chosen, options, files, data, "t").stages["task"].train
     assert train.learning_rate == 2 * rate
     assert train.shares() == {"head": 10}
+
+
+def test_all_texts_without_labels_are_seen():
+    lengths = np.full(64, 12)
+    few, many = (
+        plan(Options(), lengths, 64, TEACHER, 512, 2, unlabelled=count)
+        for count in (100, 20_000)
+    )
+    # 2 steps a round, 15 rounds of the teacher.
+    assert few.student_steps == 2 * 30
+    assert many.student_steps == 2 * 627
+    assert many.reasons["student_steps"] == "2 rounds of all 20,064 texts"
+    assert within(many, 1.0, 0).student_steps == 2

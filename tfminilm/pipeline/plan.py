@@ -28,7 +28,9 @@ _SHARE_WHOLE = 0.99
 # more: with 50 of them, 400 steps taught 56 % of TREC's questions, 1,200 88 %.
 _FEWEST_STEPS, _MOST_EPOCHS, _FEWEST_EPOCHS = 400, 15, 3
 _STEPS_A_CLASS = 30
-# The student has more to learn than the teacher: it loses layers.
+# The student has more to learn than the teacher: it loses layers. What the
+# teacher says of texts it learned from is hardly more than their labels; of
+# others it is, and each has to be seen.
 _STUDENT_ROUNDS = 2
 # Narrow models take longer steps. A new head has more to learn: with ten times
 # the rate, 4 rounds taught as much of TREC's 50 classes as 8 without.
@@ -39,7 +41,10 @@ _TEXT_TOKENS = 2_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Hold what was chosen, and the reason of each choice by its name."""
+    """Hold what was chosen, and the reason of each choice by its name.
+
+    `round_steps` are those of one round of the labelled texts.
+    """
 
     max_length: int
     epochs: int
@@ -47,6 +52,7 @@ class Plan:
     student: dict[str, int | str]
     student_steps: int
     reasons: dict[str, str]
+    round_steps: int = 1
 
     def lines(self) -> list[str]:
         """Return each choice with its reason, one a line."""
@@ -69,6 +75,7 @@ def plan(
     teacher: dict[str, Any],
     longest: int,
     classes: int = 0,
+    unlabelled: int = 0,
 ) -> Plan:
     """Choose what the options leave open.
 
@@ -80,6 +87,7 @@ def plan(
             `intermediate_dim`.
         longest: tokens that the teacher has positions for.
         classes: of the labels; 0 for numbers.
+        unlabelled: how many texts there are besides, for the student.
 
     Raises:
         UserError: an option is beyond what the teacher has.
@@ -100,8 +108,13 @@ def plan(
         if options.num_layers
         else f"half of the teacher's {teacher['num_layers']} layers"
     )
-    steps = _STUDENT_ROUNDS * epochs * each
-    reasons["student_steps"] = f"{_STUDENT_ROUNDS} times the teacher's"
+    whole = math.ceil((examples + unlabelled) / options.batch_size)
+    steps = _STUDENT_ROUNDS * max(epochs * each, whole)
+    reasons["student_steps"] = (
+        f"{_STUDENT_ROUNDS} times the teacher's"
+        if epochs * each >= whole
+        else f"{_STUDENT_ROUNDS} rounds of all {examples + unlabelled:,} texts"
+    )
     return Plan(
         max_length,
         epochs,
@@ -109,6 +122,7 @@ def plan(
         {**teacher, "num_layers": layers},
         steps,
         reasons,
+        each,
     )
 
 
@@ -161,7 +175,7 @@ def _rate(options: Options, width: int) -> tuple[float, str]:
 def within(chosen: Plan, seconds_a_step: float, seconds: float) -> Plan:
     """Shorten the student's training to the time that is left.
 
-    It learns from each text once at least, whatever time is left.
+    It learns for a round of labelled texts at least, whatever time is left.
 
     Args:
         chosen: the plan so far.
@@ -170,8 +184,7 @@ def within(chosen: Plan, seconds_a_step: float, seconds: float) -> Plan:
         seconds: that are left for the student.
     """
     # With less than a round nothing is learned, and nothing compared.
-    fewest = chosen.student_steps // (_STUDENT_ROUNDS * chosen.epochs)
-    steps = max(1, fewest, int(seconds / max(seconds_a_step, 1e-9)))
+    steps = max(1, chosen.round_steps, int(seconds / max(seconds_a_step, 1e-9)))
     if steps >= chosen.student_steps:
         return chosen
     reasons = chosen.reasons | {

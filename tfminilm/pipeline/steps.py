@@ -19,6 +19,7 @@ from tfminilm.tasks import class_weights
 from tfminilm.tasks.examples import read
 from tfminilm.tasks.judgement import Evidence
 from tfminilm.tasks.kinds import kind_of
+from tfminilm.tasks.readers.paths import lines
 from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.train.build import build_student, start_student
@@ -28,6 +29,7 @@ from tfminilm.train.finetune import finetune
 from tfminilm.train.models import Backbone
 from tfminilm.train.progress import Progress
 from tfminilm.train.recipe import Recipe
+from tfminilm.train.sources.task import text_files
 from tfminilm.web import site
 
 STUDENT = "distilled"
@@ -195,7 +197,13 @@ class Steps:
             {"kind": next(iter(family.students)), **family.sizes(backbone)},
             longest,
             len(self._labels),
+            self._count_unlabelled(),
         )
+
+    def _count_unlabelled(self) -> int:
+        """Count the texts without labels that the student learns from."""
+        names = self._more_texts()
+        return sum(1 for file in text_files(names) for _ in lines(file))
 
     def _train_teacher(self, chosen: plan.Plan) -> None:
         model = self._options.teacher
@@ -219,17 +227,23 @@ class Steps:
         paths = {n: os.fspath(self._file(n)) for n in ("train", "validation")}
         if self._unlabeled:
             paths["text"] = self._unlabeled
-        rows = self._path / "data" / "unlabelled.txt"
-        more = [os.fspath(rows)] if rows.is_file() else []
-        more += filter(None, [self._unlabeled])
-        kind = kind_of(self._task("train"))
-        if self._num_texts == 1 and kind.takes_unlabelled and more:
+        if more := self._more_texts():
             paths["unlabeled"] = ",".join(more)
+        kind = kind_of(self._task("train"))
         data = self._goal.data(paths["train"], self._num_texts)
         if kind.picks_one:
             data["class_weights"] = self._options.class_weights
         teacher = os.fspath(self._path / "teacher")
         return plan.recipe(chosen, self._options, paths, data, teacher)
+
+    def _more_texts(self) -> list[str]:
+        """Return the files, or folders of them, of texts without labels."""
+        kind = kind_of(self._task("train"))
+        if self._num_texts != 1 or not kind.takes_unlabelled:
+            return []
+        rows = self._path / "data" / "unlabelled.txt"
+        more = [os.fspath(rows)] if rows.is_file() else []
+        return [*more, *filter(None, [self._unlabeled])]
 
     def _distil(self, chosen: plan.Plan) -> None:
         made = self._recipe(chosen)

@@ -242,8 +242,24 @@ def _unlabelled(
             f"recipe: data.unlabeled is {spec.unlabeled}, but {task.name} does "
             "not ask about single texts: leave it out"
         )
+    files = text_files(spec.unlabeled.split(","))
+    lines = [line for file in files for _, line in paths.lines(file)]
+    yield encoder(
+        [
+            kind.example_of(f"unlabeled-{number}", (line,))
+            for number, line in enumerate(lines)
+        ]
+    )
+
+
+def text_files(names: Sequence[str]) -> list[pathlib.Path]:
+    """Return the files that names stand for: files, or folders of them.
+
+    Raises:
+        UserError: a folder holds no .txt file.
+    """
     files: list[pathlib.Path] = []
-    for name in spec.unlabeled.split(","):
+    for name in names:
         path = pathlib.Path(name).expanduser()
         few = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
         if not few:
@@ -252,13 +268,7 @@ def _unlabelled(
                 "expected a .txt file or a folder of them"
             )
         files += few
-    lines = [line for file in files for _, line in paths.lines(file)]
-    yield encoder(
-        [
-            kind.example_of(f"unlabeled-{number}", (line,))
-            for number, line in enumerate(lines)
-        ]
-    )
+    return files
 
 
 def _copies(
