@@ -168,7 +168,7 @@ def main() -> None:
         results = ask(python_command(flags.python), texts, python)
         results += ask(node_command(flags.modules), texts, node)
         ours = same_files(python + node, texts)
-    titles = "same as Keras", "largest difference", "same file", "difference"
+    titles = "Keras", "difference", "same file", "difference"
     shown = _shared.table(["client", "file"], [*titles])
     for job, answers, own in zip(python + node, results, ours, strict=True):
         cells = []
