@@ -2,12 +2,15 @@ package org.tfminilm.demo
 
 import android.content.ClipboardManager
 import android.content.ComponentCallbacks2
+import android.os.Looper
 import android.text.Spanned
 import android.text.style.BackgroundColorSpan
 import android.view.View
 import android.widget.EditText
 import android.widget.LinearLayout
+import android.widget.RadioGroup
 import java.io.File
+import java.util.concurrent.CountDownLatch
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -15,6 +18,7 @@ import org.junit.Assert.assertNotSame
 import org.junit.Assert.assertSame
 import org.junit.Assert.assertTrue
 import org.junit.Test
+import org.robolectric.Shadows.shadowOf
 import org.tensorflow.lite.Interpreter
 import org.tfminilm.Golden
 
@@ -244,6 +248,38 @@ class MainActivityTest : ActivityTestCase() {
         settle()
         assertTrue(app.benchmarks.done < app.benchmarks.total)
         assertEquals(activity.getString(R.string.speed_stopped), text(R.id.speed_status))
+    }
+
+    /** Holds up the models' thread while [work] is done. */
+    private fun whileModelsAreBusy(work: () -> Unit) {
+        val end = CountDownLatch(1)
+        app.models.run(app.catalog["classification"]!!, { false }, { end.await() }) {}
+        work()
+        end.countDown()
+        settle()
+    }
+
+    @Test
+    fun `a question that is left is not answered`() {
+        open(R.id.ask_tab)
+        whileModelsAreBusy {
+            find<EditText>(R.id.question).setText("Is it asked in vain?")
+            shadowOf(Looper.getMainLooper()).idle()
+            find<RadioGroup>(R.id.tabs).check(R.id.models_tab)
+            Interpreter.runs.clear()
+        }
+        assertEquals(0, Interpreter.runs.size)
+    }
+
+    @Test
+    fun `speed is measured beside the other models`() {
+        open(R.id.speed_tab)
+        whileModelsAreBusy {
+            find<View>(R.id.run_benchmark).performClick()
+            app.benchmarks.await()
+            shadowOf(Looper.getMainLooper()).idle()
+            assertEquals(app.benchmarks.total, app.benchmarks.done)
+        }
     }
 
     @Test
