@@ -22,7 +22,7 @@ MAIN = PROJECT / "app" / "src" / "main"
 BUILD = PROJECT / "build"
 # Threads that ask for the same step wait for each other.
 _LOCKS: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
-MIN_SDK, TARGET_SDK = 26, 35
+MIN_SDK, TARGET_SDK = 26, 36
 ABIS = ("arm64-v8a", "x86_64")
 # Kotlin's and javac's way to write lambdas: plain classes, as the runtime of
 # old Android versions has no invokedynamic.
@@ -106,8 +106,8 @@ def kotlinc(
 
 
 def resources(kit: Tools, assets: pathlib.Path) -> pathlib.Path:
-    """Return `base.apk` with manifest, resources and assets, and
-    `gen/**/R.java`.
+    """Return `base.apk` with manifest, resources and assets, `gen/**/R.java`,
+    and `rules.pro` for R8.
     """
     framework = kit.jar("android-all")
     newer = _newer_attributes()
@@ -121,6 +121,7 @@ def resources(kit: Tools, assets: pathlib.Path) -> pathlib.Path:
             *("--manifest", _manifest(folder), "--java", folder / "gen"),
             *("--min-sdk-version", MIN_SDK, "--target-sdk-version", TARGET_SDK),
             *("--version-code", "1", "--version-name", "1.0", "-0", ".tflite"),
+            *("--proguard", folder / "rules.pro"),
             *("-o", folder / "base.apk", folder / "c.zip"),
         )
 

@@ -9,6 +9,11 @@ import tools
 from apk import ABIS, MIN_SDK, TARGET_SDK
 
 _MAX_BYTES = 45_000_000
+_LOAD = 1  # The kind of segment that is mapped into memory.
+_PAGE = 16384
+# What libraries are laid out for, where it is less than Google Play asks of an
+# app: docs/android.md says which to take there.
+_SMALL_PAGES = {"libtensorflowlite_jni.so": 4096}
 
 
 def check(path: pathlib.Path) -> None:
@@ -37,6 +42,39 @@ def check(path: pathlib.Path) -> None:
             if name.endswith(".dex"):
                 _check_dex(path.parent / "check.dex", archive.read(name))
     _require(path.stat().st_size < _MAX_BYTES, f"over {_MAX_BYTES} bytes")
+
+
+def page_sizes(path: pathlib.Path) -> dict[str, int]:
+    """Return the bytes of a page that each library's segments are laid out for.
+
+    An aligned place in the APK is not enough: the loader maps the segments of
+    the library, each at a multiple of the pages that it was linked for.
+
+    Raises:
+        SystemExit: they are not what `_SMALL_PAGES` says, or 16 KB.
+    """
+    found = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith(".so"):
+                found[name] = _segment_alignment(archive.read(name))
+    for name, size in found.items():
+        expected = _SMALL_PAGES.get(name.rpartition("/")[2], _PAGE)
+        _require(size == expected, f"{name} is for pages of {size} bytes")
+    return found
+
+
+def _segment_alignment(library: bytes) -> int:
+    """Return the least alignment of the segments of an ELF of 64 bits."""
+    _require(library[:5] == b"\x7fELF\x02", "a library is no ELF of 64 bits")
+    (start,) = struct.unpack_from("<Q", library, 32)
+    size, count = struct.unpack_from("<HH", library, 54)
+    headers = range(start, start + size * count, size)
+    return min(
+        struct.unpack_from("<Q", library, header + 48)[0]
+        for header in headers
+        if struct.unpack_from("<I", library, header)[0] == _LOAD
+    )
 
 
 def sizes(path: pathlib.Path) -> dict[str, int]:

@@ -29,10 +29,15 @@ _NATIVE = "libtensorflowlite_jni.so"
 # stand-in, or have nothing to do with a runtime. Those of the second line are
 # too much for a processor that is emulated.
 _ON_APK = ("ModelBundleTest", "ProofTest", "RuntimeTest")
-_ON_DESKTOP = ("BenchmarkTest", "GoldenTest", "demo.RefusedModelTest")
+_ON_DESKTOP = (
+    *("BenchmarkTest", "GoldenTest", "demo.RefusedModelTest"),
+    "coroutines.TextModelTest",
+)
 
 
-def shipped_classes(signed: pathlib.Path) -> pathlib.Path:
+def shipped_classes(
+    signed: pathlib.Path, name: str = "shipped"
+) -> pathlib.Path:
     """Return `app.jar`: the app's classes and resources, out of the APK.
 
     The second DEX file, the libraries', is left out: the tests have the
@@ -59,7 +64,7 @@ def shipped_classes(signed: pathlib.Path) -> pathlib.Path:
                 target.writestr(name, content)
 
     digest = hashlib.sha256(code + b"".join(others.values())).hexdigest()
-    return apk.step("shipped", [digest], build) / "app.jar"
+    return apk.step(name, [digest], build) / "app.jar"
 
 
 def test_classes(
@@ -86,7 +91,7 @@ class Tests:
 
     Attributes:
         signed: the APK.
-        shipped: the app's classes.
+        shipped: the app's classes, or the library's, and what they need.
         libraries: Android's interpreter, the folder of `apk.libraries`.
         compiled: the folder of `test_classes`.
         linked: manifest and resources.
@@ -95,14 +100,21 @@ class Tests:
 
     kit: Tools
     signed: pathlib.Path
-    shipped: pathlib.Path
+    shipped: Sequence[pathlib.Path]
     libraries: pathlib.Path
     compiled: pathlib.Path
     linked: pathlib.Path
     golden: pathlib.Path
 
-    def run_on_desktop(self) -> None:
-        """Run every class called `*Test`, and leave screenshots in the build.
+    def run_on_desktop(
+        self,
+        name: str = "desktop",
+        tests: Sequence[str] | None = None,
+    ) -> None:
+        """Run test classes, and leave screenshots in the build.
+
+        Args:
+            tests: every class called `*Test` if None.
 
         Raises:
             SystemExit: one fails.
@@ -122,7 +134,15 @@ class Tests:
             f"-Dtfminilm.litert.version={version}",
             f"-Dtfminilm.screenshots={shots}",
         )
-        self._run("desktop", options, first, _names(self.compiled))
+        self._run(name, options, first, tests or self.names())
+
+    def names(self) -> list[str]:
+        """Return the names of all test classes."""
+        found = sorted(self.compiled.rglob("*Test.class"))
+        return [
+            ".".join(path.relative_to(self.compiled).with_suffix("").parts)
+            for path in found
+        ]
 
     def run_on_apk(self, abi: str) -> None:
         """Run what concerns a runtime on the APK's library for a processor.
@@ -130,7 +150,7 @@ class Tests:
         Raises:
             SystemExit: a test fails.
         """
-        folder = self._native(abi)
+        folder = self.native(abi)
         options = (
             "-Dtfminilm.library=tensorflow-lite",
             f"-Dtfminilm.packed={_packed(self.signed)}",
@@ -147,9 +167,9 @@ class Tests:
         self._run(abi, options, first, names, java)
 
     def _shipped(self, pattern: str) -> list[pathlib.Path]:
-        return [self.shipped, *sorted(self.libraries.glob(pattern))]
+        return [*self.shipped, *sorted(self.libraries.glob(pattern))]
 
-    def _native(self, abi: str) -> pathlib.Path:
+    def native(self, abi: str) -> pathlib.Path:
         """Return a folder with a library of the APK that glibc can load."""
         with zipfile.ZipFile(self.signed) as archive:
             content = archive.read(f"lib/{abi}/{_NATIVE}")
@@ -228,11 +248,3 @@ def _config(linked: pathlib.Path) -> pathlib.Path:
         )
 
     return apk.step("config", [str(linked)], build)
-
-
-def _names(compiled: pathlib.Path) -> Sequence[str]:
-    found = sorted(compiled.rglob("*Test.class"))
-    return [
-        ".".join(path.relative_to(compiled).with_suffix("").parts)
-        for path in found
-    ]

@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,14 @@ from collections.abc import Mapping, Sequence
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKSUMS = HERE / "checksums.txt"
+# What Maven fetches, one folder for each class path.
+_POMS = ("build", "interface", "documentation")
+# The project's, and so the library's.
+VERSION = re.findall(
+    r'^__version__ = "(.+)"$',
+    (HERE.parents[2] / "tfminilm" / "__init__.py").read_text("utf-8"),
+    re.MULTILINE,
+)[0]
 CACHE = (
     pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     / "tfminilm"
@@ -51,6 +60,9 @@ class Tools:
     """Where the fetched files are."""
 
     jars: pathlib.Path
+    # Kotlin's tool for public interfaces, and Dokka.
+    interface: pathlib.Path
+    documentation: pathlib.Path
     # The root of a Debian for arm64 that has Java and nothing else.
     arm64: pathlib.Path
 
@@ -102,13 +114,13 @@ def fetch() -> Tools:
         SystemExit: a tool cannot be had, or is not the pinned one.
     """
     install(PACKAGES)
-    jars = CACHE / f"jars-{_digest(CHECKSUMS)[:12]}"
-    if not jars.is_dir():
-        _download(jars)
+    everything = CACHE / f"tools-{_digest(CHECKSUMS)[:12]}"
+    if not everything.is_dir():
+        _download(everything)
     arm64 = CACHE / "arm64"
     if not arm64.is_dir():
         _unpack_arm64(arm64)
-    return Tools(jars, arm64)
+    return Tools(*(everything / name for name in _POMS), arm64)
 
 
 def run(
@@ -175,18 +187,20 @@ def install(wanted: Mapping[str, str]) -> None:
     run(*apt, env=environment)
 
 
-def _download(jars: pathlib.Path) -> None:
+def _download(target: pathlib.Path) -> None:
     """Fill a folder beside and rename it once every sum is right."""
-    print(f"Fetching 0.6 GB of tools into {CACHE}, once")
+    print(f"Fetching 0.7 GB of tools into {CACHE}, once")
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as name:
-        folder = pathlib.Path(name, "jars")
-        run(
-            *("mvn", "--batch-mode", "--quiet", "--file", HERE / "pom.xml"),
-            "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:"
-            "copy-dependencies",
-            f"-DoutputDirectory={folder}",
-        )
+        folder = pathlib.Path(name, "tools")
+        for pom in _POMS:
+            run(
+                *("mvn", "--batch-mode", "--quiet"),
+                *("--file", HERE / "poms" / f"{pom}.xml"),
+                "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:"
+                "copy-dependencies",
+                f"-DoutputDirectory={folder / pom}",
+            )
         run(
             *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
             *("--disable-pip-version-check", "--dest", name, WHEEL),
@@ -194,9 +208,9 @@ def _download(jars: pathlib.Path) -> None:
         wheel, *_ = pathlib.Path(name).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(D8)
-        (folder / pathlib.PurePath(D8).name).write_bytes(content)
+        (folder / _POMS[0] / pathlib.PurePath(D8).name).write_bytes(content)
         _check(folder, CHECKSUMS.read_text("utf-8").splitlines())
-        folder.rename(jars)
+        folder.rename(target)
 
 
 def _unpack_arm64(root: pathlib.Path) -> None:
@@ -231,7 +245,11 @@ def _unpack_arm64(root: pathlib.Path) -> None:
 
 def _check(folder: pathlib.Path, lines: Sequence[str]) -> None:
     wanted = {line.split()[1]: line.split()[0] for line in lines}
-    found = {path.name: _digest(path) for path in folder.iterdir()}
+    found = {
+        path.relative_to(folder).as_posix(): _digest(path)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
     wrong = sorted(
         name for name in wanted | found if wanted.get(name) != found.get(name)
     )

@@ -1,3 +1,5 @@
+@file:JvmName("Benchmark")
+
 package org.tfminilm
 
 import java.util.concurrent.CancellationException
@@ -18,6 +20,8 @@ class Latency(
  *
  * @param measured takes each length's times as soon as they are there.
  */
+@JvmOverloads
+@Throws(BundleException::class)
 fun measure(
     bundle: ModelBundle,
     threads: Int,

@@ -12,6 +12,7 @@ import java.util.Locale
 /** Where a bundle's files lie. */
 interface BundleFiles {
     /** @throws IOException there is no such file. */
+    @Throws(IOException::class)
     fun open(name: String): InputStream
 
     /**
@@ -20,6 +21,7 @@ interface BundleFiles {
      * @throws IOException there is no such file, or it is compressed.
      * @throws BundleException it is too large.
      */
+    @Throws(IOException::class, BundleException::class)
     fun map(name: String): ByteBuffer
 }
 
@@ -51,6 +53,7 @@ private fun FileChannel.mapped(name: String, start: Long, size: Long): ByteBuffe
                 Locale.ROOT,
                 size / 1e9,
             ) + "smaller model, or one of lower precision",
+            code = BundleException.Code.TOO_LARGE,
         )
     }
     return map(FileChannel.MapMode.READ_ONLY, start, size)

@@ -120,6 +120,8 @@ class BundleManifest(
         private const val MOST_SHOWN = 1000
 
         /** @throws BundleException it is not a manifest that this code knows. */
+        @JvmStatic
+        @Throws(BundleException::class)
         fun parse(text: String): BundleManifest = try {
             JsonSyntax(text).check()
             val json = JSONObject(text)
@@ -134,18 +136,23 @@ class BundleManifest(
             val format = json.optString("format")
             val version = json.optInt("format_version")
             if (format != FORMAT) {
-                throw BundleException("This is no bundle: its format is \"$format\", not $FORMAT")
+                throw BundleException(
+                    "This is no bundle: its format is \"$format\", not $FORMAT",
+                    code = BundleException.Code.NOT_A_BUNDLE,
+                )
             }
             if (version > FORMAT_VERSION) {
                 throw BundleException(
                     "The bundle has format version $version, this app knows " +
                         "$FORMAT_VERSION: update the app",
+                    code = BundleException.Code.TOO_NEW,
                 )
             }
             if (version != FORMAT_VERSION) {
                 throw BundleException(
                     "The bundle has format version $version, this app knows " +
                         "$FORMAT_VERSION: export the model again",
+                    code = BundleException.Code.TOO_OLD,
                 )
             }
         }

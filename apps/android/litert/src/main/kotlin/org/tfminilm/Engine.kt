@@ -43,4 +43,17 @@ interface Engine : Closeable {
      *     are there too, and mean nothing.
      */
     fun run(sequence: TokenSequence): Map<String, FloatBuffer>
+
+    /**
+     * Runs a sequence, unless another thread stops it.
+     *
+     * How soon that ends a run is the engine's: here in front of it alone.
+     *
+     * @throws java.util.concurrent.CancellationException it was stopped; the
+     *     next run is as any other.
+     */
+    fun run(sequence: TokenSequence, cancellation: Cancellation): Map<String, FloatBuffer> {
+        cancellation.check()
+        return run(sequence)
+    }
 }

@@ -17,7 +17,7 @@ private val MAGIC = "TFL3".toByteArray()
  * @throws BundleException the model is no LiteRT file, its signatures are not
  *     those of the manifest, or the runtime does not compute it rightly.
  */
-class LiteRtEngine(
+class LiteRtEngine @JvmOverloads @Throws(BundleException::class) constructor(
     bundle: ModelBundle,
     threads: Int = 1,
     proven: ProvenModels = ProvenModels.InMemory,
@@ -33,7 +33,7 @@ class LiteRtEngine(
         if (!isModel(bundle.model)) throw BundleException("The bundle's model is no LiteRT file")
         // The file is what the manifest says, so that a failure is the runtime's.
         interpreter = running {
-            Interpreter(bundle.model, Interpreter.Options().setNumThreads(threads))
+            Interpreter(bundle.model, Interpreter.Options().setNumThreads(threads).setCancellable(true))
         }
         try {
             runners = running { runners() }
@@ -53,6 +53,17 @@ class LiteRtEngine(
         requireNotNull(runner) { "$length tokens do not fit $maxLength" }
         runner.run(sequence)
     }
+
+    /** What the interpreter is at is stopped between two operators of the model. */
+    override fun run(sequence: TokenSequence, cancellation: Cancellation): Map<String, FloatBuffer> =
+        synchronized(this) {
+            check(!isClosed) { "The model is closed: open it again" }
+            try {
+                cancellation.during({ interpreter.setCancelled(true) }) { run(sequence) }
+            } finally {
+                interpreter.setCancelled(false)
+            }
+        }
 
     /** Runs every signature once, as the first run of each is a slow one. */
     fun warmUp() = synchronized(this) {

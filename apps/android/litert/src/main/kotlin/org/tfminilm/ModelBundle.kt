@@ -14,6 +14,7 @@ class ModelBundle private constructor(
     val model: ByteBuffer,
 ) {
     /** A tokenizer of its own for each thread. */
+    @Throws(BundleException::class)
     fun tokenizer(): Tokenizer = newTokenizer()
 
     companion object {
@@ -26,6 +27,8 @@ class ModelBundle private constructor(
          * @throws BundleException something is missing, damaged, or newer than
          *     this code; its message says what and what to do.
          */
+        @JvmStatic
+        @Throws(BundleException::class)
         fun open(files: BundleFiles): ModelBundle {
             val manifest = manifest(files)
             val model = mapped(files, manifest)
@@ -34,6 +37,8 @@ class ModelBundle private constructor(
         }
 
         /** What a bundle says of itself; no other file is looked at. */
+        @JvmStatic
+        @Throws(BundleException::class)
         fun manifest(files: BundleFiles): BundleManifest =
             BundleManifest.parse(text(files, BundleManifest.FILE, MAX_MANIFEST_BYTES))
 
@@ -72,6 +77,7 @@ class ModelBundle private constructor(
                         throw BundleException(
                             "The bundle's SentencePiece model is not laid out as XLM-R's: " +
                                 "its first piece is not the unknown one; export another one",
+                            code = BundleException.Code.UNSUPPORTED,
                         )
                     }
                     checkSize(settings, model.size + kind.idOffset, rows)
@@ -111,7 +117,7 @@ class ModelBundle private constructor(
                 if (size < 0) return content.toByteArray()
                 content.write(buffer, 0, size)
                 if (content.size() > limit) {
-                    throw BundleException("$name has more than $limit bytes")
+                    throw BundleException("$name has more than $limit bytes", code = BundleException.Code.TOO_LARGE)
                 }
             }
         }
@@ -119,7 +125,11 @@ class ModelBundle private constructor(
         private fun <T> reading(name: String, read: () -> T): T = try {
             read()
         } catch (error: IOException) {
-            throw BundleException("The bundle's $name is missing or cannot be read", error)
+            throw BundleException(
+                "The bundle's $name is missing or cannot be read",
+                error,
+                BundleException.Code.UNREADABLE,
+            )
         }
 
         private fun check(

@@ -27,6 +27,7 @@ class MultiLabelClassifier(bundle: ModelBundle, engine: Engine) {
      *
      * @param other the second text, of a model that reads two (`manifest.texts`).
      */
+    @JvmOverloads
     fun classify(text: String, other: String? = null): LabelScores =
         LabelScores(labels, texts.run(text, other), thresholds)
 }

@@ -32,9 +32,13 @@ interface ProvenModels {
 internal fun BundleManifest.prove(engine: Engine, proven: ProvenModels) {
     val model = files.getValue(BundleManifest.MODEL).sha256
     if (model in proven) return
-    if (probe.answers.any { !probe.isRight(it, engine::run) }) throw wrongRuntime("computes the model wrongly")
+    if (!isRight { engine.run(it) }) throw wrongRuntime("computes the model wrongly")
     proven.add(model)
 }
+
+/** Whether a model gives its known answers. */
+internal fun BundleManifest.isRight(run: (TokenSequence) -> Map<String, FloatBuffer>): Boolean =
+    probe.answers.all { probe.isRight(it, run) }
 
 /**
  * Opens a bundle as an app does, and runs each of its signatures once: for an
@@ -68,6 +72,7 @@ internal fun BundleManifest.wrongRuntime(what: String, cause: Throwable? = null)
         "This app's TensorFlow Lite ${TensorFlowLite.runtimeVersion()} $what: its precision, " +
             "$precision, needs ${needed.joinToString(", or ")}",
         cause,
+        BundleException.Code.WRONG_RUNTIME,
     )
 }
 

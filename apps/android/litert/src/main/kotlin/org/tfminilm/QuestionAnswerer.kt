@@ -4,7 +4,9 @@ import java.nio.FloatBuffer
 import java.util.concurrent.CancellationException
 
 /** A part of the text: `text.substring(start, end)`. */
-class Answer(val start: Int, val end: Int, val score: Float)
+class Answer(val start: Int, val end: Int, val score: Float) {
+    override fun toString() = "$start to $end, $score"
+}
 
 /** What the model found, the best answer first. */
 class Answers(
@@ -13,7 +15,9 @@ class Answers(
     /** How much likelier "no answer" is than the best one. */
     val noAnswerScore: Float,
     val windows: Int,
-)
+) {
+    override fun toString() = if (answers.isEmpty()) "no answer" else answers.joinToString("; ")
+}
 
 /**
  * Answers questions about a text, in windows that overlap where it is long.
@@ -21,7 +25,7 @@ class Answers(
  * The text is tokenised once, as long as only the question changes. Threads wait
  * for each other; what else the engine does can run between two windows.
  */
-class QuestionAnswerer(
+class QuestionAnswerer @JvmOverloads constructor(
     bundle: ModelBundle,
     private val engine: Engine,
     private val tokenizer: Tokenizer = bundle.tokenizer(),
@@ -38,6 +42,7 @@ class QuestionAnswerer(
      * @throws CancellationException it said so.
      * @throws IllegalArgumentException the text is blank.
      */
+    @JvmOverloads
     fun answer(
         question: String,
         text: String,

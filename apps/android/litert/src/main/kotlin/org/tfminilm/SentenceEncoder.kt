@@ -1,3 +1,5 @@
+@file:JvmName("Vectors")
+
 package org.tfminilm
 
 import kotlin.math.sqrt
@@ -12,6 +14,7 @@ class SentenceEncoder(bundle: ModelBundle, engine: Engine) {
      *
      * @param prompt what stands in front of the text; if not given, what the manifest says.
      */
+    @JvmOverloads
     fun encode(text: String, prompt: String = this.prompt): FloatArray {
         val vector = texts.run(prompt + text)
         val norm = sqrt(vector.fold(0.0) { sum, x -> sum + x.toDouble() * x }).toFloat()

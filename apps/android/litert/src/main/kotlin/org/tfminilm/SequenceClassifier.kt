@@ -1,9 +1,10 @@
 package org.tfminilm
 
 import kotlin.math.exp
+import kotlin.math.roundToInt
 
 /** What a text is, and how sure the model is of it. */
-class Classification(
+class Classification @JvmOverloads constructor(
     val labels: List<String>,
     /** Of each label; they add up to 1. */
     val probabilities: FloatArray,
@@ -15,6 +16,8 @@ class Classification(
 
     /** Whether it is as likely as the bundle asks for; say that it is unsure where not. */
     val isSure: Boolean = unsureBelow == null || probabilities[best] >= unsureBelow
+
+    override fun toString() = "${labels[best]} ${(100 * probabilities[best]).roundToInt()} %"
 }
 
 /** Classifies texts, or pairs of texts; what is too long is not read to its end. */
@@ -24,6 +27,7 @@ class SequenceClassifier(bundle: ModelBundle, engine: Engine) {
     private val texts = TextRunner(bundle, engine, "logits")
 
     /** @param other the second text, of a model that reads two (`manifest.texts`). */
+    @JvmOverloads
     fun classify(text: String, other: String? = null): Classification {
         val logits = texts.run(text, other)
         val labels = List(logits.size) { names.getOrElse(it) { index -> index.toString() } }

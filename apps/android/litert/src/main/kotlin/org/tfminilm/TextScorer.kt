@@ -13,5 +13,6 @@ class TextScorer(bundle: ModelBundle, engine: Engine) {
      *
      * @param other the second text, of a model that reads two (`manifest.texts`).
      */
+    @JvmOverloads
     fun score(text: String, other: String? = null): Float = texts.run(text, other).single()
 }

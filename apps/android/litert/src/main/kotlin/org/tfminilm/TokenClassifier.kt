@@ -41,6 +41,7 @@ class TokenClassifier(bundle: ModelBundle, private val engine: Engine) {
      * @param isCancelled asked in front of every window.
      * @throws CancellationException it said so.
      */
+    @JvmOverloads
     fun find(text: String, isCancelled: () -> Boolean = { false }): List<Entity> = synchronized(this) {
         tokenizer.encode(text, tokens)
         val words = text.wordsAndMarks()

@@ -63,7 +63,7 @@ internal class CharacterTable private constructor(
         private fun read(name: String): CharacterTable {
             // Absolute: a class may be moved, its files are not.
             val stream = CharacterTable::class.java.getResourceAsStream("/org/tfminilm/$name")
-                ?: throw BundleException("The app was built without $name")
+                ?: throw BundleException("The app was built without $name", code = BundleException.Code.BROKEN_APP)
             return DataInputStream(GZIPInputStream(stream, BUFFER)).use { input ->
                 val (pages, items, marks) = input.bytes(4 * 4).asIntBuffer().let { sizes ->
                     List(3) { sizes.get(it) }

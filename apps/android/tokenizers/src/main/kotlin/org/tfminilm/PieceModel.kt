@@ -127,6 +127,7 @@ class PieceModel(file: ByteBuffer) {
                     throw BundleException(
                         "The bundle's SentencePiece model is of $name; this app reads unigram " +
                             "models, as XLM-R's: export another one",
+                        code = BundleException.Code.UNSUPPORTED,
                     )
                 }
                 24 -> spaceIsLast = message.flag()

@@ -1,3 +1,5 @@
+@file:JvmName("Texts")
+
 package org.tfminilm
 
 /**

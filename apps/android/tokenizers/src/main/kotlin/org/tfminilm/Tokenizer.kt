@@ -16,6 +16,9 @@ abstract class Tokenizer {
         end: Int = text.length,
         limit: Int = Int.MAX_VALUE,
     )
+
+    /** Tokenises a whole text. */
+    fun encode(text: String, into: Tokens) = encode(text, into, 0, text.length, Int.MAX_VALUE)
 }
 
 /** The code point at a place before [end]; U+FFFD for an unpaired surrogate. */

@@ -7,7 +7,7 @@ package org.tfminilm
  * `text.substring(starts[i], ends[i])` is where token `i` was found, in the
  * text as the user sees it.
  */
-class Tokens(capacity: Int = 256) {
+class Tokens @JvmOverloads constructor(capacity: Int = 256) {
     /** How many there are; the arrays may be longer. */
     var size = 0
         private set
@@ -44,4 +44,7 @@ class Tokens(capacity: Int = 256) {
     fun truncate(count: Int) {
         size = minOf(size, count)
     }
+
+    override fun toString() = "$size tokens: " + ids.take(minOf(size, 8)).joinToString(" ") +
+        if (size > 8) " \u2026" else ""
 }

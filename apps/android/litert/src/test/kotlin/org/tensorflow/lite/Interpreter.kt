@@ -19,11 +19,16 @@ class Interpreter(model: ByteBuffer, options: Options) : Closeable {
         internal var threads = 1
 
         fun setNumThreads(threads: Int): Options = apply { this.threads = threads }
+
+        fun setCancellable(@Suppress("UNUSED_PARAMETER") isCancellable: Boolean): Options = this
     }
 
     private val buffer = model // LiteRT reads it as long as the model lives.
     private val litert = LiteRt()
     private val signatures: Map<String, SignatureRunner>
+
+    @Volatile
+    private var isCancelled = false
 
     init {
         if (!litert.isModel(buffer)) throw IllegalArgumentException("not a valid model")
@@ -40,10 +45,16 @@ class Interpreter(model: ByteBuffer, options: Options) : Closeable {
 
     fun runSignature(inputs: Map<String, Any>, outputs: Map<String, Any>, signature: String) {
         val runner = runner(signature)
+        check(!isCancelled) { "Client requested cancel during Invoke()" }
         runs += signature
         for ((name, value) in inputs) runner.inputs.getValue(name).write(value as ByteBuffer)
         litert.run(runner)
         for ((name, value) in outputs) runner.outputs.getValue(name).read(value as ByteBuffer)
+    }
+
+    /** Android's looks between operators, this one in front of the first. */
+    fun setCancelled(isCancelled: Boolean) {
+        this.isCancelled = isCancelled
     }
 
     override fun close() = litert.close()

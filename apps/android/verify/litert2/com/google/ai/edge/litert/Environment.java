@@ -1,0 +1,10 @@
+/* The signatures of LiteRT 2 that the library calls, as its documentation and
+   its source have them. They are compiled against and never shipped. */
+package com.google.ai.edge.litert;
+
+public final class Environment implements AutoCloseable {
+    private Environment() {}
+
+    @Override
+    public void close() { throw new UnsupportedOperationException(); }
+}
