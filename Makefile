@@ -5,6 +5,7 @@
 # make test-newest   the core's, on the newest Keras and KerasHub
 # make test-clients  runs exported files where others run models
 # make test-android  builds, checks and tests the app in apps/android
+# make android-library  puts the Android library into a Maven repository, REPO
 # make test-web      the page of tfminilm web, in Chromium
 # make docs    builds the documentation as a site, in build/site
 # make clean   removes .venv and runs
@@ -13,6 +14,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+REPO ?= $(HOME)/.m2/repository
 BIN := $(VENV)/bin
 TORCH := .venv-torch
 NEWEST := .venv-newest
@@ -28,7 +30,7 @@ CORE := tests/layers tests/losses tests/methods tests/private tests/students \
 	tests/train/test_distill.py tests/train/finetune/test_resume.py
 
 .PHONY: demo test test-jax test-torch test-newest test-clients \
-	test-android test-web lint docs clean
+	test-android android-library test-web lint docs clean
 
 demo: $(VENV)/ready
 	$(BIN)/tfminilm distill --config=students/demo.py --workdir=$(RUN)
@@ -63,6 +65,9 @@ test-clients: $(MEDIAPIPE)/ready $(TASKS)/ready $(HUB)/ready $(NODE)/ready
 # Its tools come once, as root on Debian 12; see docs/android.md.
 test-android: $(VENV)/ready
 	$(BIN)/python apps/android/verify $(ARGS)
+
+android-library: $(VENV)/ready
+	$(BIN)/python apps/android/verify/publish.py $(REPO)
 
 # Node.js, npm and Chromium come once, as root on Debian 12; see docs/web.md.
 test-web: $(VENV)/ready-for-tests

@@ -1,6 +1,5 @@
 plugins {
     alias(libs.plugins.android) apply false
     alias(libs.plugins.android.library) apply false
-    alias(libs.plugins.kotlin) apply false
     alias(libs.plugins.kotlin.jvm) apply false
 }

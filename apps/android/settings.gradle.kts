@@ -15,4 +15,4 @@ dependencyResolutionManagement {
 }
 
 rootProject.name = "tfminilm"
-include(":tokenizers", ":litert", ":app")
+include(":tokenizers", ":litert", ":coroutines", ":app")

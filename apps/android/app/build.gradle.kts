@@ -1,16 +1,15 @@
 plugins {
     alias(libs.plugins.android)
-    alias(libs.plugins.kotlin)
 }
 
 android {
     namespace = "org.tfminilm.demo"
-    compileSdk = 35
+    compileSdk = libs.versions.targetSdk.get().toInt()
 
     defaultConfig {
         applicationId = "org.tfminilm.demo"
-        minSdk = 26
-        targetSdk = 35
+        minSdk = libs.versions.minSdk.get().toInt()
+        targetSdk = libs.versions.targetSdk.get().toInt()
         versionCode = 1
         versionName = "1.0"
         ndk { abiFilters += listOf("arm64-v8a", "x86_64") }
@@ -23,19 +22,27 @@ android {
         sourceCompatibility = JavaVersion.VERSION_1_8
         targetCompatibility = JavaVersion.VERSION_1_8
     }
-    kotlinOptions { jvmTarget = "1.8" }
     testOptions { unitTests.isIncludeAndroidResources = true }
 
     // The tests of all modules, as those of the screens use the others' parts.
-    sourceSets["test"].kotlin.srcDirs(
+    sourceSets["test"].kotlin.directories += listOf(
         "../tokenizers/src/test/kotlin",
         "../litert/src/test/kotlin",
+        "../coroutines/src/test/kotlin",
     )
+
+    buildTypes {
+        release {
+            isMinifyEnabled = true
+            proguardFiles(getDefaultProguardFile("proguard-android-optimize.txt"))
+        }
+    }
 }
 
 dependencies {
     implementation(project(":litert"))
     // Tests without golden vectors: `make test-android` runs all of them.
+    testImplementation(project(":coroutines"))
     testImplementation(libs.junit)
     testImplementation(libs.robolectric)
     testImplementation(libs.jna)

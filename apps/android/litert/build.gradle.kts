@@ -1,17 +1,20 @@
 plugins {
     alias(libs.plugins.android.library)
-    alias(libs.plugins.kotlin)
 }
 
 android {
-    namespace = "org.tfminilm"
-    compileSdk = 35
-    defaultConfig { minSdk = 26 }
+    namespace = "org.tfminilm.litert"
+    compileSdk = libs.versions.targetSdk.get().toInt()
+
+    defaultConfig {
+        minSdk = libs.versions.minSdk.get().toInt()
+        consumerProguardFiles("consumer-rules.pro")
+    }
+
     compileOptions {
         sourceCompatibility = JavaVersion.VERSION_1_8
         targetCompatibility = JavaVersion.VERSION_1_8
     }
-    kotlinOptions { jvmTarget = "1.8" }
 }
 
 dependencies {

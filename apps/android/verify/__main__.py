@@ -13,6 +13,7 @@ import apk
 import bundles
 import check
 import golden
+import gradle
 import interface
 import jvm
 import modules
@@ -50,6 +51,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=pathlib.Path)
     given = parser.parse_args()
+    gradle.check()
     kit = tools.fetch()
     apk.BUILD.mkdir(exist_ok=True)
     # What is emulated, and what Python writes, take a processor of their own.

@@ -8,9 +8,11 @@ unchanged step does not run again.
 import collections
 import hashlib
 import pathlib
+import re
 import shutil
 import struct
 import threading
+import tomllib
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 
@@ -22,7 +24,11 @@ MAIN = PROJECT / "app" / "src" / "main"
 BUILD = PROJECT / "build"
 # Threads that ask for the same step wait for each other.
 _LOCKS: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
-MIN_SDK, TARGET_SDK = 26, 36
+CATALOG = tomllib.loads(
+    (PROJECT / "gradle" / "libs.versions.toml").read_text("utf-8")
+)
+VERSIONS: dict[str, str] = CATALOG["versions"]
+MIN_SDK, TARGET_SDK = VERSIONS["minSdk"], VERSIONS["targetSdk"]
 ABIS = ("arm64-v8a", "x86_64")
 # Kotlin's and javac's way to write lambdas: plain classes, as the runtime of
 # old Android versions has no invokedynamic.
@@ -30,6 +36,7 @@ KOTLIN = (
     *("-jvm-target", "1.8", "-Xjdk-release=8", "-no-stdlib", "-no-reflect"),
     *("-Xlambdas=class", "-Xsam-conversions=class", "-Werror"),
 )
+_REMOVED = re.compile(r'\s*<[^<>]*tools:node="remove"[^<>]*/>')
 _STORED = (".tflite", ".so", ".arsc", ".png")
 _PAGE = 16384
 _ALIGNMENT_FIELD = 0xD935
@@ -96,9 +103,12 @@ def kotlinc(
     output: pathlib.Path,
     *options: str,
 ) -> None:
-    """Compile Kotlin; a warning is an error."""
+    """Compile Kotlin; a warning is an error.
+
+    Java's quick compiler is enough for a run of seconds.
+    """
     java(
-        *("-cp", path_list(kit.kotlin())),
+        *("-XX:TieredStopAtLevel=1", "-cp", path_list(kit.kotlin())),
         "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
         *(*KOTLIN, *options, "-cp", path_list(class_path), "-d", output),
         *sources,
@@ -149,9 +159,13 @@ def _newer_attributes() -> pathlib.Path:
 
 
 def _manifest(folder: pathlib.Path) -> pathlib.Path:
-    """Return the manifest with the package from Gradle's `namespace`."""
+    """Return the manifest with the package from Gradle's `namespace`.
+
+    What it takes out of other manifests is not in it, as Gradle merges them.
+    """
     path = folder / "AndroidManifest.xml"
     text = (MAIN / "AndroidManifest.xml").read_text("utf-8")
+    text = _REMOVED.sub("", text)
     path.write_text(
         text.replace("<manifest", '<manifest package="org.tfminilm.demo"', 1),
         "utf-8",
