@@ -8,7 +8,7 @@ import dataclasses
 import pathlib
 import shutil
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import apk
 import tools
@@ -186,19 +186,13 @@ def _litert2(kit: Tools) -> pathlib.Path:
     return apk.step("litert2", [sources], build) / "litert2.jar"
 
 
-def write_zip(
-    path: pathlib.Path,
-    folder: pathlib.Path,
-    is_wanted: Callable[[str], bool] = lambda name: True,
-) -> None:
+def write_zip(path: pathlib.Path, folder: pathlib.Path) -> None:
     """Pack a folder; the same files always give the same bytes."""
     with zipfile.ZipFile(path, "w") as target:
         for file in sorted(
             each for each in folder.rglob("*") if each.is_file()
         ):
-            name = file.relative_to(folder).as_posix()
-            if is_wanted(name):
-                add(target, name, file.read_bytes())
+            add(target, file.relative_to(folder).as_posix(), file.read_bytes())
 
 
 def add(target: zipfile.ZipFile, name: str, content: bytes) -> None:

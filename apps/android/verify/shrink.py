@@ -7,13 +7,16 @@ them. `_INTERNALS` shows that the rest is really renamed.
 
 import pathlib
 import re
-from collections.abc import Sequence
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
 
 import apk
 import modules
+import references
 import tools
 
-_R8 = "com.android.tools.r8."
+_R8 = "com.android.tools.r8.R8"
 # What Android's own plugin tells R8 of every app.
 _RULES = """
 -keepclassmembers enum * {
@@ -21,6 +24,7 @@ _RULES = """
     public static ** valueOf(java.lang.String);
 }
 -keepattributes SourceFile,LineNumberTable
+-dontwarn org.jetbrains.annotations.**
 """
 # Tests that look into the library call these by their names: they are not run.
 TESTS_OF_INTERNALS = (
@@ -50,23 +54,26 @@ def classes(
         SystemExit: a class that nobody names has kept its name.
     """
     tool = kit.jar("bundletool-all")
+    # The framework's jar is without Java's own classes.
     framework = kit.jar("android-all")
+    java = _java_8()
     rules = [module.rules for module in modules.LIBRARY]
 
     def build(folder: pathlib.Path) -> None:
-        traced = _trace(kit, jars, known, tests, folder)
-        (folder / "rules.pro").write_text(_RULES, "utf-8")
-        own = [folder / "rules.pro", traced, linked / "rules.pro", *rules]
+        text = "\n".join([_RULES, *_traced(jars, tests)])
+        (folder / "rules.pro").write_text(text, "utf-8")
+        own = [folder / "rules.pro", linked / "rules.pro", *rules]
         apk.java(
-            *("-cp", tool, f"{_R8}R8", "--release", "--output", folder),
-            *("--min-api", apk.MIN_SDK, "--lib", framework),
+            *("-cp", tool, _R8, "--release", "--output", folder),
+            *("--min-api", apk.MIN_SDK, "--lib", framework, "--lib", java),
             *(word for path in known for word in ("--classpath", path)),
             *(word for path in own for word in ("--pg-conf", path)),
             *("--pg-map-output", folder / "mapping.txt", *jars),
         )
 
-    inputs = [*jars, *known, *rules, linked / "rules.pro", tests]
-    folder = apk.step("shrunk", [*inputs, pathlib.Path(__file__)], build)
+    code = [tools.HERE / f"{name}.py" for name in ("shrink", "references")]
+    inputs = [*jars, *known, *rules, linked / "rules.pro", tests, *code]
+    folder = apk.step("shrunk", inputs, build)
     _check(folder / "mapping.txt")
     return folder
 
@@ -77,31 +84,40 @@ def runs(tests: Sequence[str]) -> list[str]:
     return [name for name in tests if name not in internal]
 
 
-def _trace(
-    kit: tools.Tools,
-    jars: Sequence[pathlib.Path],
-    known: Sequence[pathlib.Path],
-    tests: pathlib.Path,
-    folder: pathlib.Path,
-) -> pathlib.Path:
-    """Write the rules that keep what the tests call."""
-    jar = folder / "tests.jar"
+def _java_8() -> pathlib.Path:
+    """Return a jar with the signatures of Java 8, out of the JDK's own file.
+
+    R8 of this version does not read the classes of JDK 17.
+    """
+    javac = pathlib.Path(shutil.which("javac") or "").resolve()
+    signatures = javac.parents[1] / "lib" / "ct.sym"
+
+    def build(folder: pathlib.Path) -> None:
+        with (
+            zipfile.ZipFile(signatures) as source,
+            zipfile.ZipFile(folder / "java8.jar", "w") as target,
+        ):
+            for name in source.namelist():
+                # Releases, a letter each; a module; the class.
+                releases, *path = name.split("/", 2)
+                if "8" in releases and name.endswith(".sig"):
+                    place = path[1].replace(".sig", ".class")
+                    modules.add(target, place, source.read(name))
+
+    return apk.step("java8", [signatures], build) / "java8.jar"
+
+
+def _traced(jars: Sequence[pathlib.Path], tests: pathlib.Path) -> Iterator[str]:
+    """Yield the rules that keep what the tests call."""
     left = tuple(
         f"org/tfminilm/{name.replace('.', '/')}" for name in TESTS_OF_INTERNALS
     )
-    modules.write_zip(jar, tests, lambda name: not name.startswith(left))
-    others = [*known, *kit.robolectric(), kit.jar("jna")]
-    rules = folder / "traced.pro"
-    apk.java(
-        *("-cp", kit.jar("bundletool-all")),
-        f"{_R8}tracereferences.TraceReferences",
-        *("--keep-rules", "--lib", kit.jar("android-all")),
-        *(word for path in others for word in ("--lib", path)),
-        *(word for path in jars for word in ("--target", path)),
-        *("--source", jar, "--output", rules),
-        *("--map-diagnostics:MissingDefinitionsDiagnostic", "error", "info"),
-    )
-    return rules
+    users = [
+        path.read_bytes()
+        for path in sorted(tests.rglob("*.class"))
+        if not path.relative_to(tests).as_posix().startswith(left)
+    ]
+    return references.rules(users, jars)
 
 
 def _check(mapping: pathlib.Path) -> None:
