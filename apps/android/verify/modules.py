@@ -150,6 +150,8 @@ def _jar(
     options = ["-module-name", module.artifact]
     if module in LIBRARY:
         options += ["-language-version", LANGUAGE, "-api-version", LANGUAGE]
+        # As old class files have it, which the tests read out of the APK.
+        options.append("-jvm-default=disable")
     sources = module.main / "kotlin"
     resources = [module.main / "resources"]
     resources = [folder for folder in resources if folder.is_dir()]

@@ -103,7 +103,7 @@ def run(
         return apk.java(*options, *paths, *words, launcher=java, log=log)
 
     label = printed("LabelKt", bundle, "A warm and funny film.").strip()
-    if not re.fullmatch(r"(bad|neutral|good) \d+ %", label):
+    if not re.fullmatch(r".+ \d+ %", label):
         raise SystemExit(f"the sample printed no label but {label!r}")
     print(f"  the sample says: {label}")
     print(printed("org.junit.runner.JUnitCore", "JavaTest"))
