@@ -20,7 +20,11 @@ RESOURCES = apk.PROJECT / "tokenizers" / "src" / "main" / "resources"
 LANGUAGE = "2.2"
 # What a POM says of other artifacts: group, name, version, type.
 _STDLIB = ("org.jetbrains.kotlin", "kotlin-stdlib", "2.2.20", "jar")
+# Its own POM asks for the second as a jar, which is not there for Maven.
 _LITE = ("org.tensorflow", "tensorflow-lite", "2.16.1", "aar")
+_LITE_API = ("org.tensorflow", "tensorflow-lite-api", "2.16.1", "aar")
+# Those that are taken without what they ask for themselves.
+ALONE = (_LITE,)
 _COROUTINES = (
     *("org.jetbrains.kotlinx", "kotlinx-coroutines-core-jvm"),
     *("1.11.0", "jar"),
@@ -90,7 +94,7 @@ LIBRARY = (
         "litert",
         "tfminilm's bundles on LiteRT: labels, answers and embeddings",
         uses=("tokenizers",),
-        needs=(_LITE, _STDLIB),
+        needs=(_LITE, _LITE_API, _STDLIB),
     ),
     Module(
         "coroutines",

@@ -47,8 +47,12 @@ _DEPENDENCY = """    <dependency>
       <artifactId>{}</artifactId>
       <version>{}</version>
       <type>{}</type>
-      <scope>compile</scope>
+      <scope>compile</scope>{}
     </dependency>"""
+_NOTHING_ELSE = """
+      <exclusions>
+        <exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion>
+      </exclusions>"""
 
 
 def main() -> None:
@@ -157,7 +161,10 @@ def _pom(module: Module, packaging: str) -> str:
         packaging=packaging,
         description=xml.sax.saxutils.escape(module.description),
         dependencies="\n".join(
-            _DEPENDENCY.format(*each) for each in all_of_them
+            _DEPENDENCY.format(
+                *each, _NOTHING_ELSE if each in modules.ALONE else ""
+            )
+            for each in all_of_them
         ),
     )
 

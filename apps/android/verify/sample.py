@@ -57,7 +57,7 @@ def compiled(
     java = _FOLDER / "src" / "test" / "java"
     # The framework's classes are there in every app.
     known = [*resolved, kit.jar("android-all")]
-    tests = [*known, kit.jar("junit"), kit.jar("hamcrest-core")]
+    tests = [*known, *_junit(kit)]
 
     def build(folder: pathlib.Path) -> None:
         apk.kotlinc(kit, [kotlin], known, folder)
@@ -90,10 +90,8 @@ def run(
     Raises:
         SystemExit: it prints no label, or a test fails.
     """
-    class_path = [
-        *(compiled(kit, resolved), *resolved, kit.jar("junit")),
-        *(kit.jar("hamcrest-core"), kit.jar("android-all")),
-    ]
+    own = compiled(kit, resolved)
+    class_path = [own, *resolved, *_junit(kit), kit.jar("android-all")]
     options = (f"-Djava.library.path={native}", f"-Dtfminilm.bundle={bundle}")
     java = ("env", f"LD_LIBRARY_PATH={native}", "java")
     log = apk.BUILD / "sample.log"
@@ -107,6 +105,12 @@ def run(
         raise SystemExit(f"the sample printed no label but {label!r}")
     print(f"  the sample says: {label}")
     print(printed("org.junit.runner.JUnitCore", "JavaTest"))
+
+
+def _junit(kit: tools.Tools) -> list[pathlib.Path]:
+    # Robolectric has a jar of the same name.
+    own = kit.jars / f"junit-{apk.VERSIONS['junit']}.jar"
+    return [own, kit.jar("hamcrest-core")]
 
 
 def _beside(local: pathlib.Path, repository: pathlib.Path) -> None:
