@@ -120,7 +120,7 @@ def _tests(
 def _check_shrunk(kit: tools.Tools, app: App, expected: pathlib.Path) -> None:
     """Run the tests on the classes that R8 made smaller."""
     tests = _tests(kit, app, app.shrunk, expected)
-    tests.run_on_desktop("shrunk", shrink.runs(tests.names()))
+    tests.run_on_desktop("shrunk", shrink.runs(tests.short_names()))
 
 
 def _check_library(kit: tools.Tools, app: App, tests: jvm.Tests) -> None:
@@ -131,7 +131,7 @@ def _check_library(kit: tools.Tools, app: App, tests: jvm.Tests) -> None:
     sample.run(kit, resolved, native, tests.golden / "classification")
     own = [path for path in resolved if path.stem.startswith("tfminilm-")]
     published = dataclasses.replace(tests, shipped=own)
-    names = [name for name in tests.names() if ".demo." not in name]
+    names = [name for name in tests.short_names() if ".demo." not in name]
     published.run_on_desktop("published", names)
 
 

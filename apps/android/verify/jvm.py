@@ -35,6 +35,13 @@ _ON_DESKTOP = (
 )
 
 
+# Those that take longest: they run on the APK's classes alone.
+_LONG = (
+    *("HostileBundleTest", "demo.HostileZipTest", "demo.LayoutTest"),
+    *("demo.MainThreadTest", "demo.ScreensTest"),
+)
+
+
 def shipped_classes(
     signed: pathlib.Path, name: str = "shipped"
 ) -> pathlib.Path:
@@ -135,6 +142,11 @@ class Tests:
             f"-Dtfminilm.screenshots={shots}",
         )
         self._run(name, options, first, tests or self.names())
+
+    def short_names(self) -> list[str]:
+        """Return the names of the test classes that do not take long."""
+        long = {f"org.tfminilm.{name}" for name in _LONG}
+        return [name for name in self.names() if name not in long]
 
     def names(self) -> list[str]:
         """Return the names of all test classes."""

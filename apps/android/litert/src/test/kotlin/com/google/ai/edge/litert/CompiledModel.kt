@@ -15,12 +15,12 @@ import org.tensorflow.lite.NativeTensor
  * desktop's LiteRT through its C functions, which have the same names and the
  * same meaning. Only the CPU is there.
  */
-class CompiledModel private constructor(path: String) : AutoCloseable {
+class CompiledModel private constructor(path: String, options: Options) : AutoCloseable {
     private val buffer = RandomAccessFile(path, "r").use {
         it.channel.map(FileChannel.MapMode.READ_ONLY, 0, it.length())
     }
     private val litert = LiteRt()
-    private val signatures = litert.load(buffer)
+    private val signatures = litert.load(buffer, options.cpuOptions?.numThreads ?: 1)
 
     fun createInputBuffer(name: String, signature: String?): TensorBuffer =
         TensorBuffer(signatures.getValue(signature!!).inputs.getValue(name))
@@ -48,7 +48,7 @@ class CompiledModel private constructor(path: String) : AutoCloseable {
         fun create(filePath: String, options: Options, environment: Environment?): CompiledModel {
             last = options
             if (Accelerator.CPU !in options.accelerators) throw LiteRtException(504, "no such hardware")
-            return CompiledModel(filePath)
+            return CompiledModel(filePath, options)
         }
 
         @JvmStatic
