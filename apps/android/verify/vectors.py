@@ -201,11 +201,13 @@ def write_answers(
     """Write JSON lines of `question`, `text` and what the model answers.
 
     `answers` and their `scores`, the best one first; `no_answer` as the app
-    has it; the `answer` after the threshold, and the number of `windows`.
+    has it; the `answer` after the threshold and its `probability`, and the
+    number of `windows`.
     """
     from tfminilm.export.bundle import evaluate
     from tfminilm.export.bundle.reader import open_bundle
     from tfminilm.tasks.example import QAExample
+    from tfminilm.tasks.kinds import kind_of
     from tfminilm.tasks.windows import answers, make_windows
 
     opened = open_bundle(bundle)
@@ -231,9 +233,16 @@ def write_answers(
         for index, row in enumerate(rows)
     }
     counts = np.bincount(windows.question)
+    shown = kind_of(opened.settings).predictions(
+        opened.settings, examples, windows, rows
+    )
     with output.open("w", encoding="utf-8") as file:
-        for example, found, count in zip(
-            examples, answers(examples, windows, logits), counts, strict=True
+        for example, found, count, prediction in zip(
+            examples,
+            answers(examples, windows, logits),
+            counts,
+            shown,
+            strict=True,
         ):
             row = {
                 "question": example.question,
@@ -243,6 +252,7 @@ def write_answers(
                 "no_answer": found.no_answer_score,
                 "answer": found.text(settings.null_threshold),
                 "windows": int(count),
+                "probability": prediction.score,
             }
             file.write(json.dumps(row) + "\n")
 

@@ -2,6 +2,7 @@ package org.tfminilm
 
 import java.nio.FloatBuffer
 import java.util.concurrent.CancellationException
+import kotlin.math.exp
 
 /** A part of the text: `text.substring(start, end)`. */
 class Answer(val start: Int, val end: Int, val score: Float) {
@@ -15,6 +16,10 @@ class Answers(
     /** How much likelier "no answer" is than the best one. */
     val noAnswerScore: Float,
     val windows: Int,
+    /** How likely each of them is, among all that was found and, where it may be, none. */
+    val probabilities: DoubleArray,
+    /** How likely it is that there is none; 0 where every question has an answer. */
+    val noAnswerProbability: Double,
 ) {
     override fun toString() = if (answers.isEmpty()) "no answer" else answers.joinToString("; ")
 }
@@ -137,7 +142,18 @@ internal class BestAnswers(private val maxTokens: Int) {
         val answers = byPlace.values.toList()
         val noAnswer = nullScore - (answers.firstOrNull()?.score ?: nullScore)
         val isNull = nullThreshold != null && noAnswer > nullThreshold
-        return Answers(if (isNull) emptyList() else answers, noAnswer, windows)
+        val mayBeNone = nullThreshold != null || answers.isEmpty()
+        val best = answers.firstOrNull()?.score ?: nullScore
+        val weights = answers.map { exp((it.score - best).toDouble()) }
+        val none = if (mayBeNone) exp(noAnswer.toDouble()) else 0.0
+        val all = none + weights.sum()
+        return Answers(
+            if (isNull) emptyList() else answers,
+            noAnswer,
+            windows,
+            DoubleArray(if (isNull) 0 else answers.size) { weights[it] / all },
+            none / all,
+        )
     }
 
     private fun sorted(): List<Map.Entry<Long, Float>> =

@@ -61,7 +61,12 @@ class Comparison(private val bundle: ModelBundle, private val engine: Engine) {
             assertEquals(score, answer.score, 2 * tolerance)
         }
         val best = found.answers.firstOrNull()?.let { text.substring(it.start, it.end) } ?: ""
-        if (best != row.getString("answer")) assertTrue(text, isTie(row, best))
+        if (best != row.getString("answer")) {
+            assertTrue(text, isTie(row, best))
+        } else if (tolerance < 1e-3f) {
+            val probability = found.probabilities.firstOrNull() ?: found.noAnswerProbability
+            assertEquals(text, row.getDouble("probability"), probability, 1e-3)
+        }
     }
 
     /** Whether what the app answered is as good as Python's answer, but for [tolerance]. */
