@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tfminilm.methods import SoftTargets
 from tfminilm.pipeline.options import Options
 from tfminilm.pipeline.plan import plan, recipe, within
 
@@ -71,3 +72,18 @@ def test_all_texts_without_labels_are_seen():
     assert many.student_steps == 2 * 627
     assert many.reasons["student_steps"] == "2 rounds of all 20,064 texts"
     assert within(many, 1.0, 0).student_steps == 2
+
+
+def test_of_texts_without_labels_the_teachers_states_are_learned():
+    lengths = np.full(64, 12)
+    chosen = plan(Options(), lengths, 64, TEACHER, 512, 2)
+    files = {"train": "a.csv", "validation": "b.csv"}
+    data = {"source": "task:csv:a.csv"}
+    alone, more = (
+        recipe(chosen, Options(), files | others, data, "t").stages["task"]
+        for others in ({}, {"unlabeled": "c.txt"})
+    )
+    assert alone.method == SoftTargets(temperature=2.0, alpha=0.5)
+    assert more.method.hidden_weight > 0
+    assert more.method.prediction_weight > 0
+    assert more.data.unlabeled == "c.txt"
