@@ -19,6 +19,7 @@ from tfminilm.pipeline.options import Options
 from tfminilm.pipeline.steps import STUDENT, Steps
 from tfminilm.web import packages
 
+MAIN = "import sys; from tfminilm.commands import main; sys.exit(main())"
 WORDS = {"where": "delivery", "money": "refund", "broken": "fault"}
 FILLERS = ("my", "the", "new", "old", "small", "parcel", "was", "und", "Grüße")
 SMALL = {
@@ -98,7 +99,7 @@ def test_a_stopped_run_goes_on_to_the_same_model(tmp_path):
         write(tmp_path / name / "support.csv")
     run(tmp_path / "whole" / "support.csv", max_drop=100.0)
     command = [
-        *(sys.executable, "-m", "tfminilm.commands", "make"),
+        *(sys.executable, "-c", MAIN, "make"),
         f"--data={tmp_path / 'cut' / 'support.csv'}",
         *("--text=message", "--label=intent", "--max_drop=100"),
         f"--output={tmp_path / 'cut' / 'made'}",
@@ -109,7 +110,7 @@ def test_a_stopped_run_goes_on_to_the_same_model(tmp_path):
     while process.poll() is None and not events.is_file():
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
     run(tmp_path / "cut" / "support.csv", max_drop=100.0)
     models = [
         (tmp_path / name / "made" / "bundle" / "model.tflite").read_bytes()
