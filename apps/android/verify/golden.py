@@ -14,7 +14,10 @@ import tools
 import vectors
 import wrong_models
 
-_TOKENS = {"encoder": "tokens.jsonl", "keras_hub": "tokens_keras_hub.jsonl"}
+_TOKENS = {
+    "encoder": "tokens_bert.jsonl",
+    "keras_hub": "tokens_keras_hub.jsonl",
+}
 _EMBEDDED, _ADVERSARIAL = 2000, 4000
 # Of each precision, as a processor that is emulated runs them as well.
 _SENTENCES, _QUESTIONS = 40, 10

@@ -2,12 +2,14 @@
 
 import dataclasses
 import pathlib
+import re
 import struct
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 _UTF8, _CLASS, _NAME_AND_TYPE = 1, 7, 12
 _MEMBERS = {9: "field", 10: "method", 11: "method"}
+_OBJECT = re.compile("L([^;]+);")
 # Bytes of a constant behind its tag; that of a text follows it.
 _SIZES = {
     **dict.fromkeys((3, 4, 9, 10, 11, 12, 17, 18), 4),
@@ -59,14 +61,23 @@ def read(content: bytes) -> ClassFile:
     }
     members = {
         (classes[first], _MEMBERS[tag], texts[pairs[second][1]])
-        for tag, first, second in pairs.values()
-        if tag in _MEMBERS
+        for tag, first, second in _members(pairs)
     }
     _, this, parent, number = struct.unpack_from(">HHHH", content, place)
     others = struct.unpack_from(f">{number}H", content, place + 8)
     above = tuple(classes[each] for each in (parent, *others) if each)
-    named = frozenset(classes.values())
+    # A method is called by the classes that it takes and returns, too.
+    types = [texts[pairs[second][2]] for _, _, second in _members(pairs)]
+    mentioned = {name for each in types for name in _OBJECT.findall(each)}
+    named = frozenset({*classes.values(), *mentioned})
     return ClassFile(classes[this], above, named, frozenset(members))
+
+
+def _members(
+    pairs: Mapping[int, tuple[int, int, int]],
+) -> Iterator[tuple[int, int, int]]:
+    """Yield those constants that name a member of a class."""
+    return (each for each in pairs.values() if each[0] in _MEMBERS)
 
 
 def rules(

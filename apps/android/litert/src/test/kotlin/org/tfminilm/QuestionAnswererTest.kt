@@ -70,7 +70,7 @@ class QuestionAnswererTest {
     @Test
     fun `tokenises a long text once for all its questions`() {
         val bundle = Golden.bundle("question_answering")
-        val words = Golden.rows("tokens.jsonl").flatMap { it.getString("text").split(" ") }
+        val words = Golden.rows("tokens_bert.jsonl").flatMap { it.getString("text").split(" ") }
         val text = words.take(5000).joinToString(" ")
         val own = bundle.tokenizer()
         val read = ArrayList<Int>()

@@ -93,7 +93,7 @@ class TokenizerTest {
     private companion object {
         const val TEN_MILLION = 10_000_000
         val BUNDLES = mapOf(
-            "encoder" to "tokens.jsonl",
+            "encoder" to "tokens_bert.jsonl",
             "keras_hub" to "tokens_keras_hub.jsonl",
             "multilingual" to "pieces.jsonl",
         )
