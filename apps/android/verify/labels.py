@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tfminilm.tasks.settings import Settings
 
-NAMES = ("multi_label", "tokens")
+NAMES = ("multi_label", "tagged")
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _WORDS = (
     "a ann bad berlin film good in is lives not paris the this very".split()
@@ -105,7 +105,7 @@ def write(folder: pathlib.Path) -> None:
             text_classifier(backbone, len(_LABELS), 0.0, SIGMOID),
             several,
         ),
-        "tokens": (TokenClassifier(backbone, len(_TAGS), 0.0), tagged),
+        "tagged": (TokenClassifier(backbone, len(_TAGS), 0.0), tagged),
     }
     for name, (model, settings) in models.items():
         _export(model, tokenizer, settings, folder / name)

@@ -153,7 +153,7 @@ class HostileBundleTest {
             *arrayOf("tokenizer/vocabulary" to BundleManifest.MODEL, "tokenizer/vocabulary" to BundleManifest.FILE),
         )
         for ((place, value) in cases) assertTrue(place, refused("multi_label", place, value) != null)
-        assertTrue(refused("tokens", "labels", JSONArray(List(9) { "tag $it" }))!!.contains("no tag"))
+        assertTrue(refused("tagged", "labels", JSONArray(List(9) { "tag $it" }))!!.contains("no tag"))
         assertQuick("long ones", cases.size + 1)
         // What is long, and may be: it is cut where it is shown.
         assertEquals(null, refused("multi_label", "description", "y".repeat(9999)))
@@ -267,7 +267,7 @@ class HostileBundleTest {
     }
 
     private companion object {
-        val BUNDLES = listOf("multi_label", "tokens", "multilingual")
+        val BUNDLES = listOf("multi_label", "tagged", "multilingual")
         const val SIGNS = "{}[]\",:0123456789eE+-.\\/'#ntf \u0000\u202e"
     }
 }

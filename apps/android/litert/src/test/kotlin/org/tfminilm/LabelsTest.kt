@@ -49,11 +49,11 @@ class LabelsTest {
     }
 
     @Test
-    fun `finds the entities that Python finds, at the same places`() = opened("tokens") { bundle, engine ->
+    fun `finds the entities that Python finds, at the same places`() = opened("tagged") { bundle, engine ->
         val classifier = TokenClassifier(bundle, engine)
         var count = 0
         var beyond = 0 // Behind a character of two.
-        for (row in Golden.rows("tokens.jsonl")) {
+        for (row in Golden.rows("tagged.jsonl")) {
             val text = row.getString("text")
             val found = classifier.find(text)
             val expected = row.getJSONArray("entities").let { all -> List(all.length(), all::getJSONArray) }
@@ -70,7 +70,7 @@ class LabelsTest {
     }
 
     @Test
-    fun `stops between windows, and finds nothing in a blank text`() = opened("tokens") { bundle, engine ->
+    fun `stops between windows, and finds nothing in a blank text`() = opened("tagged") { bundle, engine ->
         val classifier = TokenClassifier(bundle, engine)
         assertThrows(CancellationException::class.java) { classifier.find("ann") { true } }
         var windows = 0

@@ -41,7 +41,7 @@ class HostileZipTest {
         return content.toByteArray()
     }
 
-    private val files by lazy { Golden.file("tokens").listFiles()!!.map { it.name to it.readBytes() } }
+    private val files by lazy { Golden.file("tagged").listFiles()!!.map { it.name to it.readBytes() } }
 
     /** Null where it is taken. */
     private fun refusal(zip: ByteArray): String? {
