@@ -96,7 +96,7 @@ class MainActivityTest : ActivityTestCase() {
 
     @Test
     fun `marks names in the text, and none of an older one`() {
-        use("tokens", "Ann lives in Berlin, and Bob has a bad film in Paris. ".repeat(5))
+        use("tagged", "Ann lives in Berlin, and Bob has a bad film in Paris. ".repeat(5))
         val shown = find<EditText>(R.id.sentence).text
         val marks = shown.getSpans(0, shown.length, BackgroundColorSpan::class.java)
         val count = text(R.id.classify_result).substringBefore(' ').toInt()
