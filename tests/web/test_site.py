@@ -5,9 +5,12 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import pathlib
 import re
 import shutil
+import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -101,12 +104,32 @@ def test_holds_all_that_the_page_loads(cached, tmp_path):
     assert " style=" not in page
 
 
-def test_the_tables_and_the_licence_are_the_projects_own():
+@pytest.mark.slow
+def test_the_tables_are_what_their_script_writes(tmp_path):
+    for name in ("android", "web"):
+        (tmp_path / name).mkdir()
+    command = (
+        "import pathlib, sys; import characters; "
+        "characters.write(*map(pathlib.Path, sys.argv[1:]))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", command, "android", "web"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "apps/android/verify")},
+        check=True,
+    )
     tables = ROOT / "apps/android/tokenizers/src/main/resources/org/tfminilm"
-    names = sorted(path.name for path in tables.glob("*.bin"))
-    assert names == sorted(path.name for path in PAGE.glob("*.bin"))
-    for name in names:
-        assert (PAGE / name).read_bytes() == (tables / name).read_bytes()
+    for name, folder, count in (("android", tables, 8), ("web", PAGE, 2)):
+        paths = sorted((tmp_path / name).iterdir())
+        assert len(paths) == count
+        assert [p.name for p in paths] == sorted(
+            p.name for p in folder.glob("*.bin")
+        )
+        for path in paths:
+            assert path.read_bytes() == (folder / path.name).read_bytes()
+
+
+def test_the_licence_is_the_projects_own():
     licence = (PAGE / "litert" / "LICENSE.txt").read_bytes()
     assert licence == (ROOT / "LICENSE").read_bytes()
 

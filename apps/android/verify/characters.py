@@ -1,33 +1,42 @@
-"""Writes the app's tables of characters: `python characters.py`.
+"""Writes tables of characters: `python characters.py`.
 
 What counts as a space, as a word of its own, as an accent, and how a character
 is folded is asked of the operations that the training's tokenizers are made of
 (Hugging Face's for BERT's rules; KerasHub's patterns and TensorFlow Text for
 KerasHub's), so that a phone's version of Unicode does not matter.
 
-There is a file for each setting of a tokenizer; `character_pages` says what
-is in it.
+The Android library has a file for each setting of a tokenizer
+(`character_pages`), the web page one for all of them (`character_lists`).
 """
 
 import itertools
+import pathlib
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import character_lists
 import character_pages
 import modules
 from character_pages import Rules
 
-_FOLDER = modules.RESOURCES / "org" / "tfminilm"
+ANDROID = modules.RESOURCES / "org" / "tfminilm"
+WEB = pathlib.Path(__file__).parents[3] / "tfminilm" / "web" / "page"
 _JAMO = [*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)]
 _CODES = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
 
 def main() -> None:
     """Write the files."""
+    write(ANDROID, WEB)
+
+
+def write(android: pathlib.Path, web: pathlib.Path) -> None:
+    """Write the Android library's tables and the web page's into folders."""
     for rules in (_bert(), _keras_hub()):
         for setting in itertools.product((False, True), repeat=2):
-            character_pages.write(_FOLDER, rules, *setting)
+            character_pages.write(android, rules, *setting)
+        character_lists.write(web, rules)
 
 
 def _bert() -> Rules:
