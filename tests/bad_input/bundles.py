@@ -110,6 +110,10 @@ def _changed(known: dict[str, Any]) -> dict[str, Any]:
         place = place[int(name) if isinstance(place, list) else name]
     if "set" in known:
         place[last] = known["set"]
+    elif "long" in known:
+        place[last] = "x" * known["long"]
+    elif "many" in known:
+        place[last] = [str(number) for number in range(known["many"])]
     else:
         del place[last]
     return manifest
