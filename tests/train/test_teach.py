@@ -126,6 +126,7 @@ def require_alike(live, kept):
         assert row == pytest.approx(there, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_student_learns_as_from_a_running_teacher(command, tmp_path, outputs):
     live, kept = tmp_path / "live", tmp_path / "kept"
     assert command("distill", "task", f"--workdir={live}") == 0
