@@ -24,6 +24,7 @@ LAYERS = (
         "typed_json",
         "json_schema",
         "typing",
+        "shard_manifest",
         "quiet",
     ),
     ("private",),

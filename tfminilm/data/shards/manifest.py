@@ -1,19 +1,13 @@
 """`manifest.json`: the contents of a folder of shards, and its settings."""
 
 import dataclasses
-import os
-import pathlib
-import re
+from typing import ClassVar
 
 import tfminilm.config
-from tfminilm import files, json_files
 from tfminilm.data.shards.settings import Settings
-from tfminilm.errors import UserError
+from tfminilm.shard_manifest import ShardManifest, check_shards
 
-NAME = "manifest.json"
-FORMAT = 1
 SPLITS = ("train", "held_out")
-_EXPECTED = "expected what `tfminilm prepare` wrote: the folder of its --output"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,14 +31,12 @@ class Split(tfminilm.config.Typed):
 
 
 @dataclasses.dataclass(frozen=True)
-class Manifest(tfminilm.config.Typed):
+class Manifest(ShardManifest):
     """The contents of a folder of shards.
 
     A record is one sequence: ids of `dtype`, a little-endian NumPy type.
 
     Attributes:
-        format: the version of this file's and the records' format.
-        tfminilm: the version that wrote it.
         dtype: the type of a record's numbers.
         tokenizer: its class, settings and vocabulary's hash.
         settings: the settings of the command.
@@ -54,8 +46,10 @@ class Manifest(tfminilm.config.Typed):
         sentences: some held-out sentences, for display.
     """
 
-    format: int
-    tfminilm: str
+    newest: ClassVar[int] = 1
+    command: ClassVar[str] = "prepare"
+    contents: ClassVar[str] = "shards"
+
     dtype: str
     tokenizer: dict[str, str]
     settings: Settings
@@ -69,47 +63,10 @@ class Manifest(tfminilm.config.Typed):
         """The number of token ids in a sequence."""
         return self.settings.sequence_length
 
-    def save(self, folder: pathlib.Path) -> None:
-        """Write it into its folder."""
-        files.write_json(folder / NAME, dataclasses.asdict(self))
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike) -> "Manifest":
-        """Read the manifest of a folder.
-
-        Raises:
-            UserError: it is missing, damaged, of a newer version, or names
-                files outside of its folder.
-        """
-        path = pathlib.Path(folder) / NAME
-        if not path.exists():
-            raise UserError(
-                f"{folder} holds no shards (no {NAME}); {_EXPECTED}"
-            )
-        content = json_files.read(path, {"format": int}, _EXPECTED)
-        if (number := content["format"]) > FORMAT:
-            raise UserError(
-                f"{path} has format {number}, and this version of tfminilm "
-                f"reads up to {FORMAT}: upgrade tfminilm, or prepare again"
-            )
-        try:
-            manifest = tfminilm.config.parse(cls, content, NAME)
-            manifest._check()
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{path} is damaged ({error}); {_EXPECTED}"
-            ) from None
-        return manifest
-
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise `ValueError` where values do not go together."""
         if self.dtype not in ("<u2", "<i4"):
             raise ValueError(f"dtype is {self.dtype!r}, expected <u2 or <i4")
         for split in (self.train, self.held_out):
-            for shard in split.shards:
-                # Only a name: nothing outside of the folder is read.
-                if not re.fullmatch(r"\w[\w.-]*", shard.file):
-                    raise ValueError(
-                        f"shard {shard.file!r} is no file name in its folder"
-                    )
-            if split.sequences != sum(each.sequences for each in split.shards):
-                raise ValueError("counts of shards do not add up")
+            shards = [(shard.file, shard.sequences) for shard in split.shards]
+            check_shards(shards, split.sequences)

@@ -6,10 +6,10 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 import tfminilm
-from tfminilm import files
+from tfminilm import files, shard_manifest
 from tfminilm.data import cache, packing
 from tfminilm.data.shards import job as jobs
-from tfminilm.data.shards import manifest, workers, write
+from tfminilm.data.shards import workers, write
 from tfminilm.data.shards.job import Job
 from tfminilm.data.shards.manifest import Manifest
 from tfminilm.data.shards.settings import Settings
@@ -41,7 +41,7 @@ def prepare(
             short, the folder holds something else, or the disk is full.
     """
     folder = pathlib.Path(output)
-    if (folder / manifest.NAME).exists():
+    if (folder / shard_manifest.NAME).exists():
         return _finished(folder, settings)
     _require_unused(folder)
     logging.disable(logging.WARNING)  # Beam warns of missing cloud packages.
@@ -82,7 +82,7 @@ def _finish(job: Job) -> Manifest:
         job.output, records, job.tokenizer, job.settings
     )
     result = Manifest(
-        format=manifest.FORMAT,
+        format=Manifest.newest,
         tfminilm=tfminilm.__version__,
         dtype=write.dtype_of(job.tokenizer),
         tokenizer=cache.tokenizer_identity(job.tokenizer),

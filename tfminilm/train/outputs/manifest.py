@@ -4,18 +4,12 @@ import dataclasses
 import hashlib
 import json
 import os
-import pathlib
-import re
-from typing import Any
+from typing import Any, ClassVar
 
 import tfminilm
 import tfminilm.config
-from tfminilm import files, json_files
 from tfminilm.errors import UserError
-
-NAME = "manifest.json"
-FORMAT = 1
-_EXPECTED = "expected what `tfminilm teach` wrote: the folder of its --output"
+from tfminilm.shard_manifest import ShardManifest, check_shards
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,61 +57,26 @@ class Origin(tfminilm.config.Typed):
 
 
 @dataclasses.dataclass(frozen=True)
-class Manifest(tfminilm.config.Typed):
+class Manifest(ShardManifest):
     """The contents of a folder of outputs."""
 
-    format: int
-    tfminilm: str
+    newest: ClassVar[int] = 1
+    command: ClassVar[str] = "teach"
+    contents: ClassVar[str] = "outputs of a teacher"
+    if_missing: ClassVar[str] = "; if it was stopped, start it again"
+
     origin: Origin
     shards: tuple[Shard, ...]
 
     @classmethod
     def of(cls, origin: Origin, shards: tuple[Shard, ...]) -> "Manifest":
         """Return the manifest that this version writes."""
-        return cls(FORMAT, tfminilm.__version__, origin, shards)
+        return cls(cls.newest, tfminilm.__version__, origin, shards)
 
-    def save(self, folder: pathlib.Path) -> None:
-        """Write it into its folder."""
-        files.write_json(folder / NAME, dataclasses.asdict(self))
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike) -> "Manifest":
-        """Read the manifest of a folder.
-
-        Raises:
-            UserError: it is missing, damaged, of a newer version, or names
-                files outside of its folder.
-        """
-        path = pathlib.Path(folder) / NAME
-        if not path.exists():
-            raise UserError(
-                f"{folder} holds no outputs of a teacher (no {NAME}); "
-                f"{_EXPECTED}; if it was stopped, start it again"
-            )
-        content = json_files.read(path, {"format": int}, _EXPECTED)
-        if (number := content["format"]) > FORMAT:
-            raise UserError(
-                f"{path} has format {number}, and this version of tfminilm "
-                f"reads up to {FORMAT}: upgrade tfminilm, or teach again"
-            )
-        try:
-            manifest = tfminilm.config.parse(cls, content, NAME)
-            manifest._check()
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{path} is damaged ({error}); {_EXPECTED}"
-            ) from None
-        return manifest
-
-    def _check(self) -> None:
-        for shard in self.shards:
-            # Only a name: nothing outside of the folder is read.
-            if not re.fullmatch(r"\w[\w.-]*", shard.file):
-                raise ValueError(
-                    f"shard {shard.file!r} is no file name in its folder"
-                )
-        if self.origin.texts != sum(shard.texts for shard in self.shards):
-            raise ValueError("counts of shards do not add up")
+    def check(self) -> None:
+        """Raise `ValueError` where values do not go together."""
+        shards = [(shard.file, shard.texts) for shard in self.shards]
+        check_shards(shards, self.origin.texts)
 
 
 def require_same(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import keras
 import numpy as np
 
-from tfminilm import files, inputs, views
+from tfminilm import files, inputs, shard_manifest, views
 from tfminilm.errors import UserError
 from tfminilm.tasks.batches import Batches
 from tfminilm.tasks.encoded import Encoded, join
@@ -137,7 +137,7 @@ def _require_own(folder: pathlib.Path, origin: Origin) -> None:
     Raises:
         UserError: it does.
     """
-    if (folder / "manifest.json").exists():
+    if (folder / shard_manifest.NAME).exists():
         there = Manifest.load(folder).origin
         if there != origin:
             raise UserError(
