@@ -14,7 +14,6 @@ from tfminilm.pipeline.goals.goal import (
     LABEL,
     ByColumns,
     Goal,
-    Path,
     require_classes,
 )
 from tfminilm.pipeline.table import Row
@@ -24,7 +23,6 @@ from tfminilm.tasks.readers.csv_file import (
     plain,
     require_distinct,
 )
-from tfminilm.tasks.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +92,10 @@ class NamedAndSoftClasses(SoftClasses):
     probabilities, where there are some, are what is learned.
     """
 
+    @property
+    def label_column(self) -> str:
+        return self.free(LABEL)
+
     def names(self, row: Row) -> tuple[str, ...]:
         name, *numbers = row.fields
         return (name,) if name else super().names(_only_numbers(row, numbers))
@@ -128,23 +130,7 @@ class NamedAndSoftClasses(SoftClasses):
     def fields(self, row: Row) -> Mapping[str, Any]:
         name, *numbers = row.fields
         shares = dict(zip(self.classes, numbers, strict=True))
-        return {self._label: name, **shares}
-
-    def task(
-        self,
-        path: Path,
-        num_texts: int,
-        labels: Sequence[str],
-        eval_path: Path | None = None,
-    ) -> Task:
-        return self.task_with(self._label, path, num_texts, labels, eval_path)
-
-    def data(self, path: Path, num_texts: int) -> dict[str, Any]:
-        return super().data(path, num_texts) | {"label_column": self._label}
-
-    @property
-    def _label(self) -> str:
-        return self.free(LABEL)
+        return {self.label_column: name, **shares}
 
     def _differ(self, row: Row) -> bool | None:
         """Tell whether another class than the label's is the likeliest."""

@@ -165,6 +165,11 @@ class ByColumns(Goal):
     classes: tuple[str, ...] = ()
     are_logits: bool = False
 
+    @property
+    def label_column(self) -> str:
+        """Return the column of labels beside the numbers; empty for none."""
+        return ""
+
     def is_labelled(self, row: Row) -> bool:
         return any(row.fields)
 
@@ -194,21 +199,10 @@ class ByColumns(Goal):
         labels: Sequence[str],
         eval_path: Path | None = None,
     ) -> Task:
-        return self.task_with(None, path, num_texts, labels, eval_path)
-
-    def task_with(
-        self,
-        label: str | None,
-        path: Path,
-        num_texts: int,
-        labels: Sequence[str],
-        eval_path: Path | None,
-    ) -> Task:
-        """Return `task`, with a column of labels beside the numbers, or not."""
         return csv_task(
             path,
             self.columns(num_texts),
-            label,
+            self.label_column or None,
             self.kind,
             labels,
             eval_path,
@@ -217,7 +211,7 @@ class ByColumns(Goal):
 
     def data(self, path: Path, num_texts: int) -> dict[str, Any]:
         return super().data(path, num_texts) | {
-            "label_column": "",
+            "label_column": self.label_column,
             "label_columns": ",".join(self.classes),
             "soft_labels": "logits" if self.are_logits else "",
         }
