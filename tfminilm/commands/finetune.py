@@ -35,27 +35,13 @@ def define_flags(flags: flags.FlagValues) -> None:
     flags.DEFINE_list(
         "seeds", ["1"], "One run each; several give mean and spread."
     )
-    flags.DEFINE_integer("epochs", 0, "Rounds (0: the task's own, 3 to 10).")
-    flags.DEFINE_float("learning_rate", 5e-5, "Peak of the learning rate.")
-    flags.DEFINE_float(
-        "head_rate",
-        0.0,
-        "How many times as fast the new head learns (0: as the backbone).",
-    )
-    flags.DEFINE_integer(
-        "batch_size", 0, "Sequences in a step (0: 32, for large data sets 64)."
-    )
     flags.DEFINE_integer(
         "max_length", 0, "Longest sequence in tokens (0: 128, long texts 384)."
     )
     flags.DEFINE_integer(
         "doc_stride", 128, "Tokens from one window of a long text to the next."
     )
-    flags.DEFINE_float("warmup", 0.1, "Share of the steps that warm up.")
-    flags.DEFINE_float(
-        "weight_decay", 0.01, "Decay of all weights but norms and biases."
-    )
-    flags.DEFINE_float("dropout", 0.1, "Dropout rate at the head.")
+    _define_optimization(flags)
     _define_labels(flags)
     flags.DEFINE_string(
         "best_by",
@@ -82,6 +68,25 @@ def define_flags(flags: flags.FlagValues) -> None:
         ["auto", "float32", "mixed_bfloat16", "mixed_float16"],
         "Precision of the computation; auto is the fastest on this machine.",
     )
+
+
+def _define_optimization(flags: flags.FlagValues) -> None:
+    """Define how long and how fast the model learns."""
+    flags.DEFINE_integer("epochs", 0, "Rounds (0: the task's own, 3 to 10).")
+    flags.DEFINE_float("learning_rate", 5e-5, "Peak of the learning rate.")
+    flags.DEFINE_float(
+        "head_rate",
+        0.0,
+        "How many times as fast the new head learns (0: as the backbone).",
+    )
+    flags.DEFINE_integer(
+        "batch_size", 0, "Sequences in a step (0: 32, for large data sets 64)."
+    )
+    flags.DEFINE_float("warmup", 0.1, "Share of the steps that warm up.")
+    flags.DEFINE_float(
+        "weight_decay", 0.01, "Decay of all weights but norms and biases."
+    )
+    flags.DEFINE_float("dropout", 0.1, "Dropout rate at the head.")
 
 
 def _define_labels(flags: flags.FlagValues) -> None:

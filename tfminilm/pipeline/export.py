@@ -11,6 +11,7 @@ from tfminilm import files, teachers
 from tfminilm.errors import UserError
 from tfminilm.export.bundle import description, reader, writer
 from tfminilm.export.check import calibration, search
+from tfminilm.export.manifest import Manifest
 from tfminilm.export.target import Target
 from tfminilm.pipeline.options import Options
 from tfminilm.pipeline.outputs import SPLIT, ask
@@ -76,9 +77,8 @@ def export(
     texts = calibration.of_examples(
         sample(read(tasks["train"], SPLIT), _COMPARED)
     )
-    lengths = (*(n for n in _LENGTHS if n < max_length), max_length)
     tried = []
-    for target in _targets(model, tokenizer, lengths, texts, options):
+    for target in _targets(model, tokenizer, max_length, texts, options):
         with tempfile.TemporaryDirectory() as name:
             beside = pathlib.Path(name, "bundle")
             try:
@@ -88,11 +88,8 @@ def export(
             except UserError as error:  # Too far from Keras, for example.
                 line, is_within = str(error), False
             else:
-                size = max(x.bytes for x in manifest.files.values()) / 1e6
                 drop = 100 * (before - ask(beside, validation).headline)
-                line = f"{size:.1f} MB, {drop:+.2f} points lost"
-                is_within = size <= options.budget_mb
-                is_within &= drop <= options.max_drop
+                line, is_within = _judged(manifest, drop, options)
             tried.append(f"{target.name}: {line}")
             say(f"  {tried[-1]}")
             if is_within:
@@ -105,6 +102,21 @@ def export(
     )
 
 
+def _judged(
+    manifest: Manifest, drop: float, options: Options
+) -> tuple[str, bool]:
+    """Return what a bundle costs, in words, and whether that is allowed.
+
+    Args:
+        manifest: of the bundle.
+        drop: the points of the score that it loses.
+        options: budget and drop.
+    """
+    size = max(file.bytes for file in manifest.files.values()) / 1e6
+    is_within = size <= options.budget_mb and drop <= options.max_drop
+    return f"{size:.1f} MB, {drop:+.2f} points lost", is_within
+
+
 def _keep(beside: pathlib.Path, output: pathlib.Path) -> None:
     with files.new_directory(output) as place:
         for path in beside.iterdir():
@@ -114,14 +126,14 @@ def _keep(beside: pathlib.Path, output: pathlib.Path) -> None:
 def _targets(
     model: Any,
     tokenizer: Any,
-    lengths: tuple[int, ...],
+    max_length: int,
     texts: Any,
     options: Options,
 ) -> Iterator[Target]:
     """Yield what to try, the smallest files first."""
     parameters = model.count_params()
     loose = Target(
-        lengths=lengths,
+        lengths=(*(n for n in _LENGTHS if n < max_length), max_length),
         max_difference=10.0,
         min_cosine=0.9,
         min_agreement=0.8,

@@ -69,16 +69,10 @@ def mobilebert_stages(
     spec = dataclasses.replace(student, init="embeddings")
     stages = {}
     for name, layer in layers.items():
-        frozen, train = [], transfer
-        if layer is not None:
-            below = [str(number) for number in range(layer)]
-            frozen = ["embeddings", *(below if not lower_rate else [])]
-            rates = ",".join(f"{part}:{lower_rate:g}" for part in below)
-            if lower_rate:
-                train = dataclasses.replace(transfer, layer_rates=rates)
+        frozen, train = _one_layer(layer, transfer, lower_rate)
         stages[name] = Stage(
             teacher=teacher,
-            student=dataclasses.replace(spec, frozen=",".join(frozen)),
+            student=dataclasses.replace(spec, frozen=frozen),
             method=MobileBERT.transfer(layer, masked_pairs=True),
             data=data,
             train=train,
@@ -93,3 +87,23 @@ def mobilebert_stages(
         train=pretraining,
     )
     return stages
+
+
+def _one_layer(
+    layer: int | None, transfer: TrainSpec, lower_rate: float
+) -> tuple[str, TrainSpec]:
+    """Return what is frozen while a layer learns, and how it is trained.
+
+    Args:
+        layer: counted from 0; `None` where all learn at once.
+        transfer: how a stage of transfer is trained.
+        lower_rate: the share of the learning rate with which the layers below
+            go on learning; 0 freezes them.
+    """
+    if layer is None:
+        return "", transfer
+    below = [str(number) for number in range(layer)]
+    if not lower_rate:
+        return ",".join(["embeddings", *below]), transfer
+    rates = ",".join(f"{part}:{lower_rate:g}" for part in below)
+    return "embeddings", dataclasses.replace(transfer, layer_rates=rates)

@@ -81,22 +81,8 @@ def example_data(
         UserError: they have no labels, and need some; or they have no
             outputs.
     """
-    spec = recipe.train
-    with progress.working("encoding examples"):
-        train = examples.weighted(examples.encode(examples.train))
-        # The loss is measured on some of them.
-        measured_on = sample(examples.held_out, spec.held_out_sequences)
-        held_out = examples.encode(measured_on)
-    copies = list(examples.copies)
-    if recipe.data.augment_copies and not copies:
-        progress.say("augmenting: 0 copies, as no text has words to change")
-    train = join([train, *copies])
-    if outputs is not None:
-        train = outputs.attach(train, examples.name, examples.train)
-        held_out = outputs.attach(
-            held_out, f"{examples.name}, held out", measured_on
-        )
-    size = spec.microbatch_size
+    train, held_out = _encoded(examples, recipe, progress, outputs)
+    size = recipe.train.microbatch_size
     buckets = folder.context.buckets(recipe.data.sequence_length)
     batches = Batches(train, size, recipe.seed, buckets)
     progress.say(
@@ -129,6 +115,30 @@ def example_data(
         metric=examples.metric,
         tune=examples.tune,
         batches_per_epoch=len(batches),
+    )
+
+
+def _encoded(
+    examples: Examples,
+    recipe: Recipe,
+    progress: Progress,
+    outputs: Recorded | None,
+) -> tuple[Encoded, Encoded]:
+    """Return the sequences to train on, and those the loss is measured on."""
+    with progress.working("encoding examples"):
+        train = examples.weighted(examples.encode(examples.train))
+        measured_on = sample(examples.held_out, recipe.train.held_out_sequences)
+        held_out = examples.encode(measured_on)
+    copies = list(examples.copies)
+    if recipe.data.augment_copies and not copies:
+        progress.say("augmenting: 0 copies, as no text has words to change")
+    train = join([train, *copies])
+    if outputs is None:
+        return train, held_out
+    name = examples.name
+    return (
+        outputs.attach(train, name, examples.train),
+        outputs.attach(held_out, f"{name}, held out", measured_on),
     )
 
 
