@@ -40,10 +40,11 @@ def test_import_loads_nothing_heavy():
     assert not modules & {*HEAVY, "keras", "tensorflow", "jax"}
 
 
-def test_a_recipe_is_checked_without_keras():
+def test_a_recipe_is_checked_and_a_page_written_without_keras():
     modules = imported_by(
         "import tfminilm.train.recipe, tfminilm.families\n"
-        "import tfminilm.report.evaluate, tfminilm.report.terminal"
+        "import tfminilm.report.evaluate, tfminilm.report.terminal\n"
+        "import tfminilm.report.page, tfminilm.report.run_files"
     )
     assert not modules & {*HEAVY, "keras", "tensorflow", "jax"}
 

@@ -21,6 +21,7 @@ from tfminilm.export.card.options import CardOptions
 from tfminilm.export.card.page import Subject
 from tfminilm.export.card.publish import publish, write_beside
 from tfminilm.export.server import hugging_face, masked_words
+from tfminilm.source_names import name_of
 from tfminilm.tasks import heads
 from tfminilm.tasks.kinds import KINDS
 from tfminilm.tasks.settings import Settings
@@ -204,7 +205,7 @@ def test_names_tell_nothing_of_the_machine():
         ("../runs/a:b/c", "a:c"),
         ("tiny:bert", "tiny:bert"),
     ):
-        assert facts.name_of(source).removeprefix("task:") == name
+        assert name_of(source).removeprefix("task:") == name
 
 
 @pytest.mark.parametrize(

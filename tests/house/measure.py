@@ -25,6 +25,7 @@ LAYERS = (
         "json_schema",
         "typing",
         "shard_manifest",
+        "source_names",
         "quiet",
     ),
     ("private",),

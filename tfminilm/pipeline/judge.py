@@ -3,9 +3,9 @@
 import pathlib
 from collections.abc import Callable, Mapping
 
-from tfminilm.export.card.facts import name_of
 from tfminilm.inference.load import load
 from tfminilm.pipeline.outputs import SPLIT
+from tfminilm.source_names import name_of
 from tfminilm.tasks import judging
 from tfminilm.tasks.examples import read
 from tfminilm.tasks.judgement import Evidence

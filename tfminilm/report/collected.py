@@ -6,10 +6,10 @@ from typing import Any
 
 from tfminilm import quiet
 from tfminilm.errors import UserError
-from tfminilm.export.card.facts import name_of
 from tfminilm.report.evidence_page import sections
 from tfminilm.report.evidence_text import verdict
 from tfminilm.report.page_parts import header, section, write
+from tfminilm.source_names import name_of
 from tfminilm.tasks import judging
 from tfminilm.tasks.answers import Answers, Result
 from tfminilm.tasks.judgement import Evidence

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfminilm import files
-from tfminilm.export.card.facts import name_of
 from tfminilm.report import (
     measures,
     page_code,
@@ -22,6 +21,7 @@ from tfminilm.report.evidence_page import titled_sections
 from tfminilm.report.evidence_text import verdict
 from tfminilm.report.page_parts import escaped as _text
 from tfminilm.report.run_files import Run, is_number
+from tfminilm.source_names import name_of
 
 
 def write_page(workdir: str | os.PathLike) -> pathlib.Path:

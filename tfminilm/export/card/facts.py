@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfminilm import json_files
+from tfminilm.source_names import name_of
 from tfminilm.teachers import load
 from tfminilm.typing import Json
 
@@ -115,24 +116,6 @@ def collect(source: str | os.PathLike) -> Facts:
         losses=tuple(_losses(run, recipe)),
         teachers=tuple(filter(None, [recipe.get(source_key, "")])),
     )
-
-
-def name_of(source: str) -> str:
-    """Return what people call a model or a data set: no folders of a machine.
-
-    Args:
-        source: a path, a name, or several data sets with commas between.
-    """
-    if source.startswith("package:"):
-        return source.removeprefix("package:").partition("/")[0]
-    if "://" in source:
-        return source
-    parts = []
-    for part in source.split(","):
-        kind, colon, place = part.rpartition(":")
-        names = pathlib.PurePath(kind).name, pathlib.PurePath(place).name
-        parts.append(colon.join(names) if colon else names[1])
-    return ", ".join(parts)
 
 
 def _distilled(recipe: Mapping[str, Json]) -> dict[str, str]:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from tfminilm import files
 from tfminilm.export.card import usage
-from tfminilm.export.card.facts import Facts, Score, name_of
+from tfminilm.export.card.facts import Facts, Score
 from tfminilm.export.card.options import CardOptions
 from tfminilm.export.card.text import front_matter, markdown, table
 from tfminilm.export.manifest import MODEL, Manifest
+from tfminilm.source_names import name_of
 from tfminilm.tasks.settings import Settings
 from tfminilm.typing import Json
 
