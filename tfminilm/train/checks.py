@@ -1,4 +1,4 @@
-"""Check what a recipe says: ranges, and how stages build on each other."""
+"""Check what a recipe says: ranges, data, and how stages build on others."""
 
 import dataclasses
 import functools
@@ -7,7 +7,7 @@ from typing import Any
 
 from tfminilm import families
 from tfminilm.config import RUN_FOLDERS, is_stage_name
-from tfminilm.errors import UsageError
+from tfminilm.errors import UsageError, UserError
 from tfminilm.train.stage import (
     ATTENTION_INPUTS,
     AUGMENTATIONS,
@@ -195,6 +195,32 @@ def _check_bounds(
         "data.mask_smoothing",
         "0, or data.whole_words=False",
     )
+
+
+def check_data(stage: Stage) -> None:
+    """Refuse data that a stage's method cannot learn from.
+
+    Raises:
+        UserError: saying what is expected.
+    """
+    data, reads = stage.data, stage.method.reads
+    name = type(stage.method).__name__
+    if reads == "labels" and not data.task:
+        raise UserError(
+            f"recipe: {name} learns a task: data.source is {data.source!r}, "
+            "expected task:NAME, such as task:sst2"
+        )
+    if data.teacher_outputs and not data.has_texts:
+        raise UserError(
+            f"recipe: data.teacher_outputs is {data.teacher_outputs!r}, and "
+            "data.source packed text, of which nothing is kept: expected a "
+            "task, or data.sentences=True"
+        )
+    if reads in ("masked_text", "masked_pairs") and data.has_texts:
+        raise UserError(
+            f"recipe: {name} learns from masked text: expected data.source to "
+            "be text, and no data.sentences"
+        )
 
 
 def check_stages(stages: Mapping[str, Stage]) -> None:

@@ -18,7 +18,7 @@ from tfminilm.tasks.settings import Settings
 from tfminilm.tasks.task import Task
 from tfminilm.teachers.cross_encoders import SIGMOID
 from tfminilm.teachers.embedding import known_embedding, set_embedding
-from tfminilm.train import projections, vocabularies
+from tfminilm.train import checks, projections, vocabularies
 from tfminilm.train.build import (
     build_student,
     layers_of,
@@ -256,59 +256,55 @@ def select_job(
     Raises:
         UserError: the method does not learn from such data.
     """
+    checks.check_data(recipe)
     reads, source = recipe.method.reads, recipe.data.task
-    name = type(recipe.method).__name__
-    if reads == "labels" and not source:
-        raise UserError(
-            f"recipe: {name} learns a task: data.source is "
-            f"{recipe.data.source!r}, expected task:NAME, such as task:sst2"
-        )
-    if recipe.data.teacher_outputs and not recipe.data.has_texts:
-        raise UserError(
-            "recipe: data.teacher_outputs is "
-            f"{recipe.data.teacher_outputs!r}, and data.source packed text, of "
-            "which nothing is kept: expected a task, or data.sentences=True"
-        )
-    is_masked = reads in ("masked_text", "masked_pairs")
-    if is_masked and recipe.data.has_texts:
-        raise UserError(
-            f"recipe: {name} learns from masked text: expected data.source to "
-            "be text, and no data.sentences"
-        )
     task = None
     if source:
         task = task_source.task_of(recipe.data)
         task_source.check_task(recipe.data, task)
     kind: ModelKind = Backbone()
-    if is_masked:
+    if reads in ("masked_text", "masked_pairs"):
         kind = MaskedLM(
-            name,
+            type(recipe.method).__name__,
             needs_teacher=getattr(recipe.method, "needs_teacher", True),
             has_pairs=reads == "masked_pairs",
             copies_head=recipe.student.init != "random",
         )
     elif reads == "labels" and task is not None:
-        student = recipe.student.kind
-        is_encoder = families.of_student(student).is_encoder
-        if kind_of(task).reads_all_tokens and not is_encoder:
-            raise UserError(
-                f"recipe: a {student} finds no answers or entities in texts, "
-                f"as {source} asks: expected a task of classes or scores"
-            )
         teacher = (done or {}).get(recipe.teacher, recipe.teacher)
         task = task_source.in_order_of(teacher, task)
-        settings = dataclasses.replace(
-            settings_of(recipe, task),
-            score_activation=""
-            if is_table(recipe.data.teacher_outputs)
-            else task_source.score_of(teacher),
-        )
-        labels = [x.strip() for x in recipe.teacher_labels.split(",") if x]
-        kind = TaskHead(task, settings, recipe.student.dropout, (*labels,))
+        kind = _task_head(recipe, task, teacher)
     taught = recipe.data.teacher_outputs
     return Distillation(
         recipe, kind, task, done or {}, "" if taught == AUTO else taught
     )
+
+
+def _task_head(recipe: Recipe, task: Task, teacher: Source) -> TaskHead:
+    """Return the kind of models that answer the task of a stage.
+
+    Args:
+        recipe: the stage.
+        task: with its labels in the teacher's order.
+        teacher: where the stage's comes from.
+
+    Raises:
+        UserError: such a student cannot answer it.
+    """
+    student = recipe.student.kind
+    is_encoder = families.of_student(student).is_encoder
+    if kind_of(task).reads_all_tokens and not is_encoder:
+        raise UserError(
+            f"recipe: a {student} finds no answers or entities in texts, "
+            f"as {recipe.data.task} asks: expected a task of classes or scores"
+        )
+    runs = not is_table(recipe.data.teacher_outputs)
+    settings = dataclasses.replace(
+        settings_of(recipe, task),
+        score_activation=task_source.score_of(teacher) if runs else "",
+    )
+    labels = [x.strip() for x in recipe.teacher_labels.split(",") if x]
+    return TaskHead(task, settings, recipe.student.dropout, (*labels,))
 
 
 def settings_of(recipe: Recipe, task: Task) -> Settings:
@@ -376,24 +372,24 @@ def build_distiller(
     distiller = Distiller(teacher, student, recipe.method)
     if not distiller.trainable_variables:
         raise UserError("recipe: student.frozen leaves nothing to train")
-    needs_labels = any(term.teacher is None for term in distiller.terms)
-    if needs_labels:
-        _require_scores(job)
-    if needs_labels and recipe.data.has_unlabelled:
-        raise UserError(
-            f"recipe: {type(recipe.method).__name__} compares with labels, "
-            "and what data.augment_copies and data.unlabeled add has none: "
-            "leave them out, or that term"
-        )
+    if any(term.teacher is None for term in distiller.terms):
+        _require_labels(job)
     return distiller
 
 
-def _require_scores(job: Distillation) -> None:
-    """Refuse to compare logits with labels where a sigmoid is between them."""
+def _require_labels(job: Distillation) -> None:
+    """Refuse to compare with labels what has none, or a score's logits."""
+    method = type(job.recipe.method).__name__
     settings = job.kind.settings if isinstance(job.kind, TaskHead) else None
     if settings is not None and settings.score_activation == SIGMOID:
         raise UserError(
-            f"recipe: {type(job.recipe.method).__name__} compares logits with "
-            f"labels, and the scores of {job.recipe.teacher} are sigmoids of "
-            "its logits: set method.alpha=1, to learn from its logits alone"
+            f"recipe: {method} compares logits with labels, and the scores of "
+            f"{job.recipe.teacher} are sigmoids of its logits: set "
+            "method.alpha=1, to learn from its logits alone"
+        )
+    if job.recipe.data.has_unlabelled:
+        raise UserError(
+            f"recipe: {method} compares with labels, and what "
+            "data.augment_copies and data.unlabeled add has none: leave them "
+            "out, or that term"
         )
