@@ -116,12 +116,11 @@ def sweep(
         raise UsageError("--sweep names a value twice: expected each once")
     cells = []
     with Progress(quiet=not context.is_chief) as progress:
-        for number, (name, recipe) in enumerate(
-            zip(names, recipes, strict=True), 1
-        ):
+        settings = zip(grid, names, recipes, strict=True)
+        for number, (values, name, recipe) in enumerate(settings, 1):
             progress.say(f"setting {number} of {len(names)}: {name}")
             folder = path / _FOLDER / name
-            cell = Cell(str(folder), grid[number - 1])
+            cell = Cell(str(folder), values)
             try:
                 distill(recipe, folder, context)
             except NotFiniteError as error:
@@ -158,17 +157,14 @@ def _current(config: Mapping[str, Any], key: str) -> Any:
 
 
 def _parsed(written: str, current: Any, key: str) -> Any:
-    kind = type(current)
+    kind, word = type(current), written.strip()
     try:
-        value = (
-            _WORDS[written.lower()] if kind is bool else kind(written.strip())
-        )
+        return _WORDS[word.lower()] if kind is bool else kind(word)
     except (KeyError, ValueError):
         raise UsageError(
             f"--sweep={key}: {written!r} is no {kind.__name__}, as "
             f"{current!r} is"
         ) from None
-    return value
 
 
 def _with(config: Mapping[str, Any], values: Values) -> dict[str, Any]:
