@@ -29,6 +29,11 @@ def is_stage_name(name: str) -> bool:
     return bool(is_name) and name not in RUN_FOLDERS
 
 
+def names_in(written: str) -> list[str]:
+    """Return the names that a text has with commas between them."""
+    return [name.strip() for name in written.split(",") if name.strip()]
+
+
 class Typed:
     """Base of a recipe's dataclasses: for unknown keys the nearest is named."""
 

@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 
 from tfminilm.errors import UserError
 
-PREFIX = "parallel:"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _EXPECTED = (
     "expected FILE.tsv (a text and its translation on each line, with a tab "

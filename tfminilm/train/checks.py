@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfminilm import families
-from tfminilm.config import RUN_FOLDERS, is_stage_name
+from tfminilm.config import RUN_FOLDERS, is_stage_name, names_in
 from tfminilm.errors import UsageError, UserError
 from tfminilm.train.stage import (
     ATTENTION_INPUTS,
@@ -216,7 +216,7 @@ def check_data(stage: Stage) -> None:
             "data.source packed text, of which nothing is kept: expected a "
             "task, or data.sentences=True"
         )
-    if reads in ("masked_text", "masked_pairs") and data.has_texts:
+    if stage.reads_masked and data.has_texts:
         raise UserError(
             f"recipe: {name} learns from masked text: expected data.source to "
             "be text, and no data.sentences"
@@ -245,11 +245,11 @@ def check_stages(stages: Mapping[str, Stage]) -> None:
                     f"expected a model, or an earlier stage"
                     + (f" ({', '.join(done)})" if done else "")
                 )
-        for other in filter(None, stage.more_teachers.split(",")):
-            if other.strip() in stages:
+        for other in names_in(stage.more_teachers):
+            if other in stages:
                 raise UsageError(
                     f"recipe: stages.{name}.more_teachers names the stage "
-                    f"{other.strip()!r}: expected models"
+                    f"{other!r}: expected models"
                 )
         outputs = stage.data.teacher_outputs
         if stage.teacher in done and outputs not in ("", AUTO):

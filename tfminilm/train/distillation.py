@@ -9,6 +9,7 @@ import keras
 
 from tfminilm import families, teachers
 from tfminilm.compress import prune, vocabulary
+from tfminilm.config import names_in
 from tfminilm.distiller import Distiller
 from tfminilm.errors import UserError
 from tfminilm.private import optimizers
@@ -138,7 +139,7 @@ class Distillation:
                 examples, self.recipe, folder, progress, self.outputs
             )
         open_source = text.packed_text
-        if self.recipe.method.reads in ("masked_text", "masked_pairs"):
+        if self.recipe.reads_masked:
             open_source = text.masked_text
         return open_source(self.recipe, models.tokenizer, folder, progress)
 
@@ -263,7 +264,7 @@ def select_job(
         task = task_source.task_of(recipe.data)
         task_source.check_task(recipe.data, task)
     kind: ModelKind = Backbone()
-    if reads in ("masked_text", "masked_pairs"):
+    if recipe.reads_masked:
         kind = MaskedLM(
             type(recipe.method).__name__,
             needs_teacher=getattr(recipe.method, "needs_teacher", True),
@@ -303,8 +304,8 @@ def _task_head(recipe: Recipe, task: Task, teacher: Source) -> TaskHead:
         settings_of(recipe, task),
         score_activation=task_source.score_of(teacher) if runs else "",
     )
-    labels = [x.strip() for x in recipe.teacher_labels.split(",") if x]
-    return TaskHead(task, settings, recipe.student.dropout, (*labels,))
+    labels = tuple(names_in(recipe.teacher_labels))
+    return TaskHead(task, settings, recipe.student.dropout, labels)
 
 
 def settings_of(recipe: Recipe, task: Task) -> Settings:

@@ -4,6 +4,7 @@ import keras
 
 from tfminilm import teachers
 from tfminilm.averaged import averaged
+from tfminilm.config import names_in
 from tfminilm.errors import UserError
 from tfminilm.train.models import ModelKind
 from tfminilm.train.recipe import Recipe
@@ -34,7 +35,7 @@ def with_others(
             other outputs; the weights are none; or the method compares inner
             states.
     """
-    names = _parts(recipe.more_teachers)
+    names = names_in(recipe.more_teachers)
     if not names:
         if recipe.teacher_weights:
             raise UserError(
@@ -64,13 +65,11 @@ def with_others(
 
 def _weights(recipe: Recipe) -> list[float] | None:
     try:
-        return [float(part) for part in _parts(recipe.teacher_weights)] or None
+        return [
+            float(part) for part in names_in(recipe.teacher_weights)
+        ] or None
     except ValueError:
         raise UserError(
             f"recipe: teacher_weights is {recipe.teacher_weights!r}, expected "
             "a number for each teacher, such as 0.7,0.3"
         ) from None
-
-
-def _parts(written: str) -> list[str]:
-    return [part.strip() for part in written.split(",") if part.strip()]

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfminilm import families, teachers
-from tfminilm.data.parallel import PREFIX, Pair
+from tfminilm.data.parallel import Pair
 from tfminilm.tasks.kinds import kind_of
 from tfminilm.tasks.task import Task
 from tfminilm.teachers.tiny import SIZES
-from tfminilm.train.stage import INITS, DataSpec, Stage, StudentSpec
+from tfminilm.train.stage import INITS, PARALLEL, DataSpec, Stage, StudentSpec
 
 _COUNT = 12
 _LAYERS = 2
@@ -89,7 +89,7 @@ def _shrunk(stage: Stage, stages: Mapping[str, Stage]) -> Stage:
 
 def _source(data: DataSpec) -> str:
     if data.translations:
-        return PREFIX + teachers.TINY
+        return PARALLEL + teachers.TINY
     return data.source if data.task else "docs"
 
 

@@ -366,6 +366,11 @@ class Stage(tfminilm.config.Typed):
     skip: bool = False
 
     @property
+    def reads_masked(self) -> bool:
+        """Tell whether the method learns from masked text, or pairs of it."""
+        return self.method.reads in ("masked_text", "masked_pairs")
+
+    @property
     def sources(self) -> dict[str, str]:
         """Return the models that the stage starts from, by their keys."""
         models = {"teacher": self.teacher}

@@ -93,7 +93,7 @@ def check(recipe: Recipe) -> None:
     Raises:
         UserError: what it names.
     """
-    if recipe.method.reads in ("masked_text", "masked_pairs"):
+    if recipe.reads_masked:
         raise vocabularies.refusal(recipe.method)
     if recipe.student.init == "pruned":
         raise UserError(

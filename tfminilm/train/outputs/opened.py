@@ -4,6 +4,7 @@ import pathlib
 
 import keras
 
+from tfminilm.config import names_in
 from tfminilm.errors import UserError
 from tfminilm.methods.terms import Method
 from tfminilm.tasks.kinds import kind_of
@@ -41,14 +42,16 @@ def read_table(stage: Stage, task: Task | None, has_head: bool) -> Table:
         UserError: a column is not named, or the table is not as it should be.
     """
     data = stage.data
-    numbers = _names(data.teacher_columns)
+    numbers = tuple(names_in(data.teacher_columns))
     if not numbers:
         raise UserError(
             f"recipe: data.teacher_outputs is {data.teacher_outputs}: expected "
             "the columns of the teacher's numbers in data.teacher_columns, "
             "one with a list of them, or one for each"
         )
-    texts = _names(data.text_columns) or (task.texts if task else (_TEXT,))
+    texts = tuple(names_in(data.text_columns)) or (
+        task.texts if task else (_TEXT,)
+    )
     if task is None or not has_head:
         layout = Layout(texts, numbers, EMBEDDING)
     else:
@@ -128,7 +131,7 @@ def _layout_of(
         )
     if not kind.has_classes:
         return Layout(texts, numbers, "logits", ("a score",), (0,), False, True)
-    labels = _names(stage.teacher_labels) or numbers
+    labels = tuple(names_in(stage.teacher_labels)) or numbers
     if sorted(labels) != sorted(task.labels):
         raise UserError(
             f"recipe: the teacher's numbers are of {', '.join(labels)}, and "
@@ -139,7 +142,3 @@ def _layout_of(
     order = tuple(labels.index(label) for label in task.labels)
     several = kind.has_several_labels
     return Layout(texts, numbers, "logits", labels, order, several, are_logits)
-
-
-def _names(written: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in written.split(",") if name.strip())

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from tfminilm import teachers
+from tfminilm.config import names_in
 from tfminilm.errors import UserError
 from tfminilm.tasks import class_weights
 from tfminilm.tasks.encoded import Encoded
@@ -41,7 +42,7 @@ def task_of(spec: DataSpec) -> Task:
     if not spec.task.startswith(OWN_FILES):
         return get_task(spec.task)
     path = spec.task.removeprefix("csv:")
-    columns = _names(spec.text_columns)
+    columns = names_in(spec.text_columns)
     if spec.task.partition(":")[0] in tagged.READERS:
         return tagged.tagged_task(
             spec.task,
@@ -50,7 +51,7 @@ def task_of(spec: DataSpec) -> Task:
         )
     labels = LabelColumns(
         spec.label_separator or ",",
-        tuple(_names(spec.label_columns)),
+        tuple(names_in(spec.label_columns)),
         spec.soft_labels == "logits",
     )
     if not columns:
@@ -70,10 +71,6 @@ def task_of(spec: DataSpec) -> Task:
         eval_path=spec.eval_file or None,
         label_columns=labels,
     )
-
-
-def _names(written: str) -> list[str]:
-    return [name.strip() for name in written.split(",") if name]
 
 
 def in_order_of(teacher: Source, task: Task) -> Task:

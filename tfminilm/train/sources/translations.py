@@ -78,7 +78,7 @@ def translations(
         return encoder.apart(few, read)
 
     return Examples(
-        "translations",
+        _TEXTS.name,
         _rows(train),
         _rows(held_out),
         both,
@@ -90,10 +90,9 @@ def translations(
 def _split(recipe: Recipe) -> tuple[list[parallel.Pair], list[parallel.Pair]]:
     """Return the pairs to train on, and those held out, by their text."""
     spec = recipe.data
-    source = spec.source.removeprefix(parallel.PREFIX)
     every: Iterator[parallel.Pair] | list[parallel.Pair]
-    is_made_up = source == teachers.TINY
-    every = smoke.pairs() if is_made_up else parallel.pairs(source)
+    is_made_up = spec.translations == teachers.TINY
+    every = smoke.pairs() if is_made_up else parallel.pairs(spec.translations)
     if spec.max_examples:
         every = heapq.nsmallest(
             spec.max_examples, every, key=lambda pair: place(pair.text, 0)
